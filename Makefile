@@ -1,0 +1,47 @@
+# One target per thing a person does; CI calls the same ones. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+KEEP ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format messages clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(READY) ## make the virtual environment with the pinned dependencies
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Graft needs Python 3.11 or newer; $$($(PYTHON) --version) was found. Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
+	@echo "Setting up $(VENV) (once; downloads TensorFlow, about 300 MB) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@# by itself: its own requirement would put a second build of TensorFlow over the first
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps tensorflow-serving-api
+	@touch $@
+
+demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 leaves the service up
+	@$(BIN)/python examples/digits.py $(if $(KEEP),--keep)
+
+test: $(READY) ## run the tests
+	@$(BIN)/pytest
+
+check: $(READY) ## formatting, lint, types and import directions
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## put the code into its one format
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+messages: $(READY) ## write contract/serving_messages.binpb anew from tensorflow-serving-api
+	@$(BIN)/python -m scripts.serving_messages
+
+clean: ## remove the virtual environment and what the demo made
+	rm -rf $(VENV) demo

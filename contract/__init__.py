@@ -1,0 +1,1 @@
+"""What the packages agree on: data and pure functions, without TensorFlow."""

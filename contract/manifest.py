@@ -1,0 +1,103 @@
+"""Everything a reader needs to know about one published version."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contract.errors import ContractError
+from contract.image_input import ImageInput
+
+SCHEMA_VERSION = "1.0"
+_KNOWN_MAJOR = SCHEMA_VERSION.split(".", maxsplit=1)[0]
+
+
+class TensorSpec(BaseModel):
+    """A named tensor of a signature. `shape` has None where any size fits."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+class Signature(BaseModel):
+    """The named inputs and outputs of one signature."""
+
+    model_config = ConfigDict(frozen=True)
+
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+
+
+class BaseWeights(BaseModel):
+    """The pretrained weights a model was grown on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str = Field(description='"imagenet", "none", the file name, or "run:" and the id of a run.')
+    digest: str | None = Field(description="sha256 of the base's tensors; None where there were none.")
+
+
+class ModelManifest(BaseModel):
+    """The identity, the contract and the origin of one published version.
+
+    Unknown fields are kept, so that a newer minor version of the schema can be read and passed on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    schema_version: str = SCHEMA_VERSION
+    name: str
+    version: int = Field(gt=0)
+    created: datetime = Field(description="When the run that made the model ended, UTC.")
+    labels: tuple[str, ...] = Field(min_length=2, description="Class names, in the order of the outputs.")
+    image_input: ImageInput
+    signatures: dict[str, Signature]
+    architecture: str
+    base_weights: BaseWeights
+    dataset_digest: str
+    code_version: str
+    training_configuration: dict[str, Any]
+    metrics: dict[str, Any]
+    run: str = Field(description="The id of the training run.")
+    digest: str = Field(description="Over graph, variables and assets; not over this manifest.")
+
+    @classmethod
+    def from_json(cls, text: str | bytes, *, where: str) -> Self:
+        """Read a manifest; `where` says in an error message where the text came from.
+
+        Raises:
+            ContractError: the text is no manifest, or one of a schema this code does not know.
+        """
+        try:
+            manifest = cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "the whole"
+            raise ContractError(f"{where} is not a model manifest: {field}: {first['msg']}.") from error
+        major = manifest.schema_version.split(".", maxsplit=1)[0]
+        if major != _KNOWN_MAJOR:
+            raise ContractError(
+                f"{where} has manifest schema {manifest.schema_version}; this version of Graft reads "
+                f"{_KNOWN_MAJOR}.x. Update Graft, or export the model again."
+            )
+        return manifest
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the manifest file at `path`.
+
+        Raises:
+            ContractError: there is none, or it cannot be understood.
+        """
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise ContractError(f"No model manifest can be read at {path}: {error.strerror}.") from error
+        return cls.from_json(text, where=str(path))
+
+    def to_json(self) -> str:
+        """Return the manifest as indented JSON, with the same bytes for the same values."""
+        return self.model_dump_json(indent=2) + "\n"

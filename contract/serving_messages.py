@@ -1,0 +1,50 @@
+"""TensorFlow Serving's messages without TensorFlow.
+
+`import tensorflow_serving.apis` loads all of TensorFlow (seconds, and half a gigabyte). The classes here are made
+from the descriptors in `serving_messages.binpb`, written by `make messages`, in a descriptor pool of their own; so
+TensorFlow may be loaded beside them. The wire format is the same.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+DESCRIPTORS = Path(__file__).with_name("serving_messages.binpb")
+
+_pool = descriptor_pool.DescriptorPool()
+for _file in descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file:
+    _pool.Add(_file)
+
+
+def _message(name: str) -> Any:  # the classes exist only at run time, so their fields cannot be typed
+    return message_factory.GetMessageClass(_pool.FindMessageTypeByName(name))
+
+
+GetModelMetadataRequest = _message("tensorflow.serving.GetModelMetadataRequest")
+GetModelMetadataResponse = _message("tensorflow.serving.GetModelMetadataResponse")
+GetModelStatusRequest = _message("tensorflow.serving.GetModelStatusRequest")
+GetModelStatusResponse = _message("tensorflow.serving.GetModelStatusResponse")
+ModelSpec = _message("tensorflow.serving.ModelSpec")
+ModelVersionStatus = _message("tensorflow.serving.ModelVersionStatus")
+PredictionLog = _message("tensorflow.serving.PredictionLog")
+PredictRequest = _message("tensorflow.serving.PredictRequest")
+PredictResponse = _message("tensorflow.serving.PredictResponse")
+SignatureDefMap = _message("tensorflow.serving.SignatureDefMap")
+TensorProto = _message("tensorflow.TensorProto")
+
+VersionState = ModelVersionStatus.State
+"""START, LOADING, AVAILABLE, UNLOADING or END, as numbers with `Name` and `Value`."""
+
+DataType = _pool.FindEnumTypeByName("tensorflow.DataType").values_by_name
+"""Numbers of element types by name: `DataType["DT_STRING"].number`."""
+
+PREDICTION_SERVICE = "tensorflow.serving.PredictionService"
+MODEL_SERVICE = "tensorflow.serving.ModelService"
+
+
+def string_tensor(values: list[bytes]) -> Any:
+    """Return a TensorProto of dtype string and shape [len(values)]."""
+    tensor = TensorProto(dtype=DataType["DT_STRING"].number, string_val=values)
+    tensor.tensor_shape.dim.add(size=len(values))
+    return tensor

@@ -1,0 +1,114 @@
+"""The layout of a model base path, and publication that is whole or not there at all.
+
+A base path holds one folder per version, named by a positive integer, as TensorFlow Serving expects. A folder is
+written under a hidden name beside its place, forced to disk and then renamed; a reader sees all of it or nothing.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from contract.errors import ContractError
+
+MANIFEST = "assets.extra/manifest.json"
+WARMUP = "assets.extra/tf_serving_warmup_requests"
+FIXTURES = "assets.extra/fixtures"
+BLESSING = "assets.extra/blessing.json"
+LABELS = "assets/labels.txt"
+
+_STAGING_PREFIX = ".unfinished-"
+_MAX_VERSION = 2**63 - 1
+
+
+class AlreadyPublishedError(ContractError):
+    """The place where a folder should appear is taken."""
+
+
+def published_versions(base_path: Path) -> list[int]:
+    """Return the version numbers under `base_path`, ascending; empty where there is no such folder."""
+    if not base_path.is_dir():
+        return []
+    names = (path.name for path in base_path.iterdir() if path.is_dir())
+    numbers = (int(name) for name in names if name.isascii() and name.isdigit())
+    return sorted(number for number in numbers if 0 < number <= _MAX_VERSION)
+
+
+def next_version(base_path: Path) -> int:
+    """Return the version number that comes after all published ones, from 1."""
+    return max(published_versions(base_path), default=0) + 1
+
+
+@contextlib.contextmanager
+def staged_folder(parent: Path) -> Iterator[Path]:
+    """Yield a new hidden folder under `parent`, removed at the end unless `publish` renamed it.
+
+    Leftovers of processes that were killed are removed first. A living process holds a lock on its folder, which
+    the kernel lets go when the process ends, however it ends.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    with _locked(parent):  # or a cleaner could take the new folder for a leftover before it is locked
+        _remove_leftovers(parent)
+        folder = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=parent))
+        folder.chmod(0o755)  # mkdtemp's 0700 would keep a model server of another user out
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        os.close(descriptor)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish(staged: Path, target: Path) -> None:
+    """Make the folder `staged` appear as `target`, complete and on disk.
+
+    Raises:
+        AlreadyPublishedError: `target` exists; nothing was changed.
+    """
+    for path in staged.rglob("*"):
+        _force_to_disk(path)
+    _force_to_disk(staged)
+    if target.exists():  # an empty folder would be replaced in silence by the rename
+        raise AlreadyPublishedError(f"{target} exists already; what is published never changes.")
+    try:
+        staged.rename(target)
+    except OSError as error:
+        if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
+            raise AlreadyPublishedError(
+                f"{target} exists already; what is published never changes."
+            ) from error
+        raise
+    _force_to_disk(target.parent)
+
+
+def _force_to_disk(path: Path) -> None:
+    with _opened(path) as descriptor:
+        os.fsync(descriptor)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    for folder in parent.glob(f"{_STAGING_PREFIX}*"):
+        with contextlib.suppress(BlockingIOError, FileNotFoundError), _opened(folder) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while its owner lives
+            shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with _opened(folder) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""The HTTP dialects of the gateway, one module each."""

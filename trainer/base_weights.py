@@ -1,0 +1,54 @@
+"""Where the weights of the base come from."""
+
+from pathlib import Path
+from typing import Any
+
+from contract.digests import digest_of_bytes, digest_of_entries
+from contract.manifest import BaseWeights
+from trainer.architectures import (
+    build_base,
+    copy_base_weights,
+    load_base_weights,
+    prepare_for_training_from_scratch,
+)
+from trainer.config import ModelSettings
+from trainer.errors import RunNotFoundError, WeightsError
+from trainer.trained_model import find_run, read_run
+
+
+def prepare_base(settings: ModelSettings, runs: Path) -> tuple[Any, BaseWeights]:
+    """Build the base and fill it with the weights that the settings name.
+
+    Raises:
+        ConfigurationError: such weights were never published.
+        WeightsError: they cannot be had, or belong to another network.
+    """
+    base = build_base(settings)
+    if settings.weights == "none":
+        prepare_for_training_from_scratch(base)
+        return base, BaseWeights(source="none", digest=None)
+    if settings.weights == "imagenet":
+        source = "imagenet"
+    elif Path(settings.weights).is_file():
+        load_base_weights(base, Path(settings.weights))
+        source = Path(settings.weights).name
+    else:
+        source = _copy_from_run(base, settings.weights, runs)
+    return base, BaseWeights(source=source, digest=_digest(base))
+
+
+def _copy_from_run(base: Any, name: str, runs: Path) -> str:
+    try:
+        run = read_run(find_run(name, runs))
+    except RunNotFoundError as error:
+        raise WeightsError(
+            f"{name!r} is no weights: give imagenet, none, a weights file (.h5), or a run of {runs}."
+        ) from error
+    copy_base_weights(base, run.load_model())
+    return f"run:{run.record.id}"
+
+
+def _digest(base: Any) -> str:
+    return digest_of_entries(
+        (f"{index:04d}", digest_of_bytes(weight.tobytes())) for index, weight in enumerate(base.get_weights())
+    )

@@ -1,0 +1,35 @@
+"""What can go wrong between labelled pictures and a trained model.
+
+    TrainerError
+    ├── ConfigurationError   a setting that cannot be used
+    ├── DataSetError         a folder that is no data set
+    ├── WeightsError         base weights that cannot be had or do not fit
+    ├── DivergedError        the loss became NaN or infinite
+    └── RunNotFoundError     no such training run
+
+Every message is one sentence for the person at the command line: what was wrong, what was seen, what to do.
+"""
+
+
+class TrainerError(Exception):
+    """The family's root."""
+
+
+class ConfigurationError(TrainerError):
+    """A setting that cannot be used."""
+
+
+class DataSetError(TrainerError):
+    """A folder that is no data set."""
+
+
+class WeightsError(TrainerError):
+    """Base weights that cannot be had or do not fit."""
+
+
+class DivergedError(TrainerError):
+    """The loss became NaN or infinite."""
+
+
+class RunNotFoundError(TrainerError):
+    """No such training run."""

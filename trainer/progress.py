@@ -1,0 +1,104 @@
+"""What a person sees while a model is trained."""
+
+import sys
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+PhaseName = Literal["phase_one", "phase_two", "from_scratch"]
+_TITLES = {"phase_one": "phase one", "phase_two": "phase two", "from_scratch": "from scratch"}
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One finished pass over the training pictures; losses are cross-entropies in nats."""
+
+    phase: PhaseName
+    number: int
+    of: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+class Progress:
+    """Hears how the work goes on; this one says nothing."""
+
+    def on_note(self, text: str) -> None:
+        """Hear one line that a person should read."""
+
+    def on_work(self, title: str, steps: int) -> None:
+        """Hear that a piece of work of so many steps begins; it ends the one before."""
+
+    def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int) -> None:
+        """Hear that a phase of at most so many epochs begins."""
+
+    def on_step(self, steps: int = 1) -> None:
+        """Hear that steps were done."""
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Hear that an epoch has ended."""
+
+
+class TerminalProgress(Progress):
+    """Writes a line per epoch and, on a terminal, a bar for what is going on now. Use it in a `with`."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bars = Bars(
+            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+        )
+        self._task: TaskID | None = None
+        self._epoch_titles: list[str] = []
+        self._steps_per_epoch = 0
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def on_note(self, text: str) -> None:
+        """Write the line."""
+        self._console.print(text, markup=False)
+
+    def on_work(self, title: str, steps: int) -> None:
+        """Show a bar of `steps` steps."""
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(title, total=steps)
+
+    def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int) -> None:
+        """Show a bar for each epoch to come."""
+        self._epoch_titles = [
+            f"{_TITLES[phase]}, epoch {n} of at most {epochs}" for n in range(1, epochs + 1)
+        ]
+        self._steps_per_epoch = steps_per_epoch
+        self._next_epoch()
+
+    def on_step(self, steps: int = 1) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bars.advance(self._task, steps)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Write what the epoch achieved."""
+        self._console.print(
+            f"  {_TITLES[epoch.phase]} {epoch.number:>2}/{epoch.of}"
+            f"   train loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.3f}"
+            f"   validation loss {epoch.val_loss:.3f}, accuracy {epoch.val_accuracy:.3f}"
+        )
+        self._next_epoch()
+
+    def _next_epoch(self) -> None:
+        if self._epoch_titles:
+            self.on_work(self._epoch_titles.pop(0), self._steps_per_epoch)
