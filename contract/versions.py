@@ -79,9 +79,7 @@ def publish(staged: Path, target: Path) -> None:
         staged.rename(target)
     except OSError as error:
         if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
-            raise AlreadyPublishedError(
-                f"{target} exists already; what is published never changes."
-            ) from error
+            raise AlreadyPublishedError(f"{target} exists already; what is published never changes.") from error
         raise
     _force_to_disk(target.parent)
 

@@ -32,9 +32,7 @@ class ModelSettings(_Section):
     architecture: Literal["mobilenet_v2"] = Field("mobilenet_v2", description="The network's family.")
     alpha: float = Field(1.0, gt=0, description="Width multiplier of the network.")
     image_size: int = Field(224, ge=32, description="Height and width of the network's input, in pixels.")
-    weights: str = Field(
-        "imagenet", description='"imagenet", "none", a weights file, a run folder or the id of a run.'
-    )
+    weights: str = Field("imagenet", description='"imagenet", "none", a weights file, a run folder or the id of a run.')
 
 
 class HeadSettings(_Section):
@@ -67,9 +65,7 @@ class FineTuningSettings(PhaseSettings):
 class TrainingConfig(_Section):
     """Everything that decides how a run goes."""
 
-    seed: int = Field(
-        1, ge=0, description="Seed of the split, the initial weights and the order of pictures."
-    )
+    seed: int = Field(1, ge=0, description="Seed of the split, the initial weights and the order of pictures.")
     data: DataSettings = DataSettings()
     model: ModelSettings = ModelSettings()
     head: HeadSettings = HeadSettings()

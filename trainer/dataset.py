@@ -69,9 +69,7 @@ def find_pictures(folder: Path, settings: DataSettings, seed: int) -> PictureFol
         DataSetError: there is no such folder, or it has fewer than two classes or too few pictures.
     """
     if not folder.is_dir():
-        raise DataSetError(
-            f"There is no folder {folder}; give a folder with one sub-folder of pictures per class."
-        )
+        raise DataSetError(f"There is no folder {folder}; give a folder with one sub-folder of pictures per class.")
     if (folder / "train").is_dir():
         return _read_given_splits(folder)
     labels, found, passed_over = _read_classes(folder)
@@ -112,16 +110,12 @@ def decode_split(
         broken += [picture.path for picture, is_good in zip(batch, valid, strict=True) if not is_good]
         on_progress(len(batch))
     if not good:
-        raise DataSetError(
-            f"None of {len(pictures)} pictures can be decoded; the first is {pictures[0].path}."
-        )
+        raise DataSetError(f"None of {len(pictures)} pictures can be decoded; the first is {pictures[0].path}.")
     labels = np.array([picture.label for picture in good], np.int32)
     return DecodedSplit(pixels[: len(good)], labels, good, broken)
 
 
-def batches(
-    split: DecodedSplit, image_input: ImageInput, batch_size: int, shuffle_seed: int | None = None
-) -> Any:
+def batches(split: DecodedSplit, image_input: ImageInput, batch_size: int, shuffle_seed: int | None = None) -> Any:
     """Return a tf.data.Dataset of (float32 [B, H, W, 3] as the network wants it, int32 [B]).
 
     With a seed the order is another one in each epoch, and the same in each run.
@@ -174,9 +168,7 @@ def _read_classes(folder: Path) -> tuple[tuple[str, ...], list[LabelledPicture],
         files = sorted(path for path in class_folder.rglob("*") if path.is_file())
         found = [path for path in files if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
         if not found:
-            raise DataSetError(
-                f"{class_folder} has no pictures (JPEG, PNG, BMP or WebP); add some or remove it."
-            )
+            raise DataSetError(f"{class_folder} has no pictures (JPEG, PNG, BMP or WebP); add some or remove it.")
         passed_over += len(files) - len(found)
         pictures += [LabelledPicture(path, label) for path in found]
     return tuple(path.name for path in classes), pictures, passed_over

@@ -59,9 +59,7 @@ def fine_tune(model: Any, train: Any, val: Any, config: TrainingConfig, progress
     return Outcome("phase_one", one.val_loss, one.val_accuracy, epochs)
 
 
-def train_from_scratch(
-    model: Any, train: Any, val: Any, config: TrainingConfig, progress: Progress
-) -> Outcome:
+def train_from_scratch(model: Any, train: Any, val: Any, config: TrainingConfig, progress: Progress) -> Outcome:
     """Train every layer in one phase, with the settings of phase one; see `fine_tune`."""
     return _run_phase("from_scratch", model, train, val, config.phase_one, progress)
 

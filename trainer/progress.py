@@ -51,9 +51,7 @@ class TerminalProgress(Progress):
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bars = Bars(
-            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
-        )
+        self._bars = Bars(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
         self._task: TaskID | None = None
         self._epoch_titles: list[str] = []
         self._steps_per_epoch = 0
@@ -79,9 +77,7 @@ class TerminalProgress(Progress):
 
     def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int) -> None:
         """Show a bar for each epoch to come."""
-        self._epoch_titles = [
-            f"{_TITLES[phase]}, epoch {n} of at most {epochs}" for n in range(1, epochs + 1)
-        ]
+        self._epoch_titles = [f"{_TITLES[phase]}, epoch {n} of at most {epochs}" for n in range(1, epochs + 1)]
         self._steps_per_epoch = steps_per_epoch
         self._next_epoch()
 

@@ -57,9 +57,7 @@ def _decode(
 ) -> dict[Split, DecodedSplit]:
     progress.on_work("reading pictures", sum(len(pictures) for pictures in found.pictures.values()))
     budget = config.data.memory_budget_mb
-    splits = {
-        split: decode_split(found.pictures[split], image_input, budget, progress.on_step) for split in SPLITS
-    }
+    splits = {split: decode_split(found.pictures[split], image_input, budget, progress.on_step) for split in SPLITS}
     for broken in (path for decoded in splits.values() for path in decoded.broken):
         progress.on_note(f"left out, cannot be decoded: {broken}")
     return splits
@@ -93,9 +91,7 @@ def _found_note(data: Path, found: PictureFolder) -> str:
 
 
 def _test_pictures(split: DecodedSplit, labels: tuple[str, ...]) -> tuple[TestPicture, ...]:
-    return tuple(
-        TestPicture(path=picture.path.resolve(), label=labels[picture.label]) for picture in split.pictures
-    )
+    return tuple(TestPicture(path=picture.path.resolve(), label=labels[picture.label]) for picture in split.pictures)
 
 
 def _validation(outcome: Outcome) -> dict[str, float]:

@@ -95,9 +95,7 @@ def answer_pictures(model: Any, image_input: ImageInput, pictures: Sequence[byte
     return Answers(np.where(valid.numpy()[:, None], probabilities, np.float32(0)), valid.numpy())
 
 
-def save_run(
-    runs: Path, record: RunRecord, config: TrainingConfig, epochs: Sequence[Epoch], model: Any
-) -> Run:
+def save_run(runs: Path, record: RunRecord, config: TrainingConfig, epochs: Sequence[Epoch], model: Any) -> Run:
     """Write a run's folder under `runs`; it appears complete or not at all."""
     with staged_folder(runs) as folder:
         model.save(folder / _MODEL, include_optimizer=False)

@@ -1,0 +1,72 @@
+"""The pictures that prove an export, and travel with it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.errors import FixtureError
+from trainer.trained_model import Answers, TestPicture
+
+ACCEPTED = 8
+EXPECTED = "expected.json"
+_NOT_A_PICTURE = b"This is a text file, and must be refused.\n"
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """A picture with its true class, or None where it must be refused."""
+
+    name: str
+    content: bytes
+    label: str | None
+
+
+def choose_fixtures(test_pictures: Sequence[TestPicture]) -> list[Fixture]:
+    """Choose eight pictures of the test split, going round the classes, and add two that must be refused.
+
+    Raises:
+        FixtureError: a picture is no longer where it was in training.
+    """
+    accepted = [
+        Fixture(f"{index:02d}-{picture.label}{picture.path.suffix.lower()}", _read(picture.path), picture.label)
+        for index, picture in enumerate(_round_the_classes(test_pictures)[:ACCEPTED])
+    ]
+    whole = accepted[0]
+    truncated = Fixture(f"truncated{Path(whole.name).suffix}", whole.content[: len(whole.content) // 2], None)
+    return [*accepted, truncated, Fixture("not-a-picture.txt", _NOT_A_PICTURE, None)]
+
+
+def write_fixtures(folder: Path, fixtures: Sequence[Fixture], answers: Answers) -> None:
+    """Write the pictures, and `expected.json` with the trained model's probabilities (null: refused)."""
+    folder.mkdir(parents=True)
+    expected = []
+    for fixture, probabilities, valid in zip(fixtures, answers.probabilities, answers.valid, strict=True):
+        (folder / fixture.name).write_bytes(fixture.content)
+        expected.append(
+            {
+                "file": fixture.name,
+                "label": fixture.label,
+                "probabilities": [float(value) for value in probabilities] if valid else None,
+            }
+        )
+    (folder / EXPECTED).write_text(json.dumps(expected, indent=2) + "\n")
+
+
+def _round_the_classes(pictures: Sequence[TestPicture]) -> list[TestPicture]:
+    by_class: dict[str, list[TestPicture]] = defaultdict(list)
+    for picture in sorted(pictures, key=lambda picture: (picture.label, picture.path)):
+        by_class[picture.label].append(picture)
+    deepest = max((len(of_class) for of_class in by_class.values()), default=0)
+    return [of_class[turn] for turn in range(deepest) for of_class in by_class.values() if turn < len(of_class)]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FixtureError(
+            f"The test picture {path} cannot be read ({error.strerror}); put the data set back where it was in "
+            "training, or train again."
+        ) from error

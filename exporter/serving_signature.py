@@ -1,0 +1,59 @@
+"""The three signatures of a served model, as functions that TensorFlow can save."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from contract.image_input import ImageInput
+from contract.versions import LABELS, MANIFEST
+from trainer.preprocessing import decode_pictures, scale_pixels
+
+SERVING_DEFAULT, SERVING_PIXELS, DESCRIBE = "serving_default", "serving_pixels", "describe"
+
+
+class ServingSignatures:
+    """Builds the signatures of one model.
+
+    `serving_default`: `image_bytes` string [N] to `probabilities` float32 [N, C], `label` string [N] and `valid`
+    bool [N]; a row that is no picture has zeros, an empty label and false, and its neighbours have their answers.
+    `serving_pixels`: `pixels` uint8 [N, H, W, 3] RGB to `probabilities` float32 [N, C].
+    `describe`: `query` string [N], not looked at, to `manifest` string [N], the manifest's JSON.
+    Every output has the batch dimension, or a server that batches would refuse it.
+    """
+
+    def __init__(self, model: Any, labels: tuple[str, ...], image_input: ImageInput, labels_asset: Any) -> None:
+        self._model = model
+        self._labels = labels
+        self._input = image_input
+        self._labels_asset = labels_asset
+
+    def concrete(self) -> dict[str, Any]:
+        """Return a traced function for each signature, by name."""
+        pixels = tf.TensorSpec([None, self._input.height, self._input.width, 3], tf.uint8, name="pixels")
+        specs = {
+            SERVING_DEFAULT: (self._answer_bytes, tf.TensorSpec([None], tf.string, name="image_bytes")),
+            SERVING_PIXELS: (self._answer_pixels, pixels),
+            DESCRIBE: (self._describe, tf.TensorSpec([None], tf.string, name="query")),
+        }
+        return {name: tf.function(call).get_concrete_function(spec) for name, (call, spec) in specs.items()}
+
+    def _answer_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        decoded = decode_pictures(image_bytes, self._input)
+        answered = self._answer_pixels(decoded.pixels)["probabilities"]
+        probabilities = tf.where(decoded.valid[:, None], answered, 0.0)
+        best = tf.gather(tf.constant(self._labels), tf.argmax(answered, axis=1))
+        return {
+            "probabilities": probabilities,
+            "label": tf.where(decoded.valid, best, ""),
+            "valid": decoded.valid,
+        }
+
+    def _answer_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"probabilities": self._model(scale_pixels(pixels, self._input), training=False)}
+
+    def _describe(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
+        # The manifest names a digest over the graph, so the graph cannot contain it: it reads the file that lies
+        # in the same version. The labels are an asset, whose path every loader fills in when it loads.
+        version = tf.strings.regex_replace(self._labels_asset.asset_path, f"{LABELS}$", "")
+        manifest = tf.io.read_file(tf.strings.join([version, MANIFEST]))
+        return {"manifest": tf.fill(tf.shape(query), manifest)}
