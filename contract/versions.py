@@ -8,6 +8,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ FIXTURES = "assets.extra/fixtures"
 BLESSING = "assets.extra/blessing.json"
 LABELS = "assets/labels.txt"
 
+_VERSION_NAME = re.compile("[1-9][0-9]*")  # 007 would be another folder than 7
 _STAGING_PREFIX = ".unfinished-"
 _MAX_VERSION = 2**63 - 1
 
@@ -34,8 +36,8 @@ def published_versions(base_path: Path) -> list[int]:
     if not base_path.is_dir():
         return []
     names = (path.name for path in base_path.iterdir() if path.is_dir())
-    numbers = (int(name) for name in names if name.isascii() and name.isdigit())
-    return sorted(number for number in numbers if 0 < number <= _MAX_VERSION)
+    numbers = (int(name) for name in names if _VERSION_NAME.fullmatch(name))
+    return sorted(number for number in numbers if number <= _MAX_VERSION)
 
 
 def next_version(base_path: Path) -> int:

@@ -1,0 +1,166 @@
+"""The whole path on handwritten digits, offline: `make demo`.
+
+Writes scikit-learn's digits as pictures, trains a small network from scratch on 0 to 4, grows a classifier of 5 to 9
+on it in two phases, exports it, serves it, and asks the service about pictures that no training saw. Every step is
+the command that you would use on pictures of your own.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from sklearn.datasets import load_digits
+
+HERE = Path("demo")
+OLD, NEW = HERE / "digits-0-to-4", HERE / "digits-5-to-9"
+RUNS, MODELS = HERE / "runs", HERE / "models"
+SHOWN = 12
+WANTED_ACCURACY = 0.90
+# a network this small, on pictures this small, needs wider steps than the defaults for photographs
+NETWORK = ["--image-size", "96", "--set", "model.alpha=0.35", "--set", "seed=1"]
+FROM_SCRATCH = ["--set", "phase_one.epochs=12", "--set", "phase_one.patience=4"]
+FINE_TUNING = [
+    "--set",
+    "phase_one.epochs=12",
+    "--set",
+    "phase_two.epochs=8",
+    "--set",
+    "phase_two.unfreeze_layers=60",
+]
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def main() -> int:
+    """Run the demo and return its exit code."""
+    parser = argparse.ArgumentParser(description="The whole path on handwritten digits.")
+    parser.add_argument("--keep", action="store_true", help="leave the service up until Ctrl-C")
+    keep = parser.parse_args().keep
+    began = time.monotonic()
+    shutil.rmtree(HERE, ignore_errors=True)
+    step("Handwritten digits become pictures")
+    write_digits()
+    step("A small network learns the digits 0 to 4 from scratch")
+    graft("train", str(OLD), "--name", "base", "--weights", "none", *NETWORK, *FROM_SCRATCH, "--runs", str(RUNS))
+    step("A classifier of the digits 5 to 9 is grown on it, in two phases")
+    graft("train", str(NEW), "--name", "digits", "--weights", "latest", *NETWORK, *FINE_TUNING, "--runs", str(RUNS))
+    step("The model is exported and proved")
+    graft("export", "latest", "--runs", str(RUNS), "--models", str(MODELS))
+    step("Model server and gateway answer over HTTP")
+    with service() as url:
+        accuracy = ask(url)
+        console.print(f"\nThe whole path took {time.monotonic() - began:.0f} s.")
+        if keep:
+            console.print(f"Still serving at {url}; try: graft predict {NEW}/7/*.png --url {url}\nCtrl-C stops it.")
+            wait_for_interrupt()
+    if accuracy < WANTED_ACCURACY:
+        console.print(f"The test accuracy is below {WANTED_ACCURACY}: something is wrong.")
+        return 1
+    return 0
+
+
+def step(title: str) -> None:
+    """Say what comes next."""
+    console.print(f"\n[bold]{title}[/bold]")
+
+
+def graft(*arguments: str) -> None:
+    """Run a verb of the command, showing the command line."""
+    console.print(f"$ graft {' '.join(arguments)}", style="dim", markup=False)
+    subprocess.run([sys.executable, "-m", "graft", *arguments], check=True)
+
+
+def write_digits() -> None:
+    """Write each of scikit-learn's 1,797 digits, 8 x 8 in 17 greys, as a PNG of 64 x 64 in its class folder."""
+    images, digits = load_digits(return_X_y=True)
+    for index, (image, digit) in enumerate(zip(images.reshape(-1, 8, 8), digits, strict=True)):
+        folder = (OLD if digit < 5 else NEW) / str(digit)
+        folder.mkdir(parents=True, exist_ok=True)
+        picture(image).save(folder / f"{index:04d}.png")
+    console.print(f"{len(digits)} pictures under {HERE}/")
+
+
+def picture(image: npt.NDArray[np.float64]) -> Image.Image:
+    """Return a digit of [8, 8], 0 to 16, as a smooth grey picture."""
+    return Image.fromarray((image * 255 / 16).astype(np.uint8)).resize((64, 64), Image.Resampling.BICUBIC)
+
+
+@contextmanager
+def service() -> Iterator[str]:
+    """Run `graft up` on a free port, yield its address once it is ready, and stop it."""
+    arguments = ["up", "--models", str(MODELS), "--name", "digits", "--port", "0"]
+    console.print(f"$ graft {' '.join(arguments)}", style="dim", markup=False)
+    command = [sys.executable, "-m", "graft", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield wait_until_ready(process)
+        finally:
+            process.terminate()
+
+
+def wait_until_ready(process: "subprocess.Popen[str]") -> str:
+    """Return the address that `graft up` prints when it serves."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        console.print(line.rstrip(), markup=False)
+        if found := re.search(r"is served at (http://\S+)", line):
+            return found[1]
+    raise SystemExit(f"graft up ended with exit code {process.wait()}.")
+
+
+def ask(url: str) -> float:
+    """Post the pictures that no training saw, print some answers, and return the share of right ones."""
+    (record,) = (json.loads(file.read_text()) for file in RUNS.glob("*-digits/run.json"))
+    table = Table("picture", "true class", "answer", "probability", "ms", title="Held-out pictures, over HTTP")
+    right = 0
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        for index, held_out in enumerate(shuffled(record["test_pictures"])):
+            start = time.perf_counter()
+            response = client.post(
+                "/v1/predict", content=Path(held_out["path"]).read_bytes(), headers={"content-type": "image/png"}
+            )
+            milliseconds = (time.perf_counter() - start) * 1000
+            (answer,) = response.raise_for_status().json()["predictions"]
+            right += answer["label"] == held_out["label"]
+            if index < SHOWN:
+                style = "" if answer["label"] == held_out["label"] else "red"
+                name = os.path.relpath(held_out["path"])
+                row = [name, held_out["label"], answer["label"], f"{answer['probability']:.3f}", f"{milliseconds:.0f}"]
+                table.add_row(*row, style=style)
+    console.print(table)
+    count = len(record["test_pictures"])
+    console.print(f"Test accuracy over HTTP: {right / count:.3f} ({right} of {count} pictures)")
+    return right / count
+
+
+def shuffled(held_out: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the pictures in an order that mixes the classes, the same each time."""
+    return [held_out[index] for index in np.random.default_rng(0).permutation(len(held_out))]
+
+
+def wait_for_interrupt() -> None:
+    """Wait for Ctrl-C."""
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        console.print("Stopping.")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

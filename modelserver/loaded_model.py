@@ -1,0 +1,141 @@
+"""One version of a model in memory."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+
+from contract.serving_messages import SignatureDefMap
+from modelserver.errors import (
+    BadInputError,
+    GraphError,
+    LoadError,
+    ModelServerError,
+    OutOfResourcesError,
+    SignatureNotFoundError,
+)
+from modelserver.signatures import Signature
+from modelserver.tensors import Array
+
+_TAG = "serve"
+
+# What TensorFlow was seen to raise, or may, for folders that are damaged, incomplete or of another version.
+_LOAD_FAILURES = (
+    tf.errors.OpError,
+    DecodeError,
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+)
+
+# TensorFlow puts lines about graph nodes around the sentence of the operation; callers get the sentence alone.
+_BEFORE_SENTENCE = re.compile(
+    r"\A(Graph execution error:\s*)?(Detected at node .*?<stack traces unavailable>\s*)*"
+    r"(\d+ root error\(s\) found\.\s*\(0\) [A-Z_]+:\s*)?",
+    re.DOTALL,
+)
+
+
+class LoadedModel:
+    """A SavedModel that answers `run`; safe to use from several threads at once."""
+
+    def __init__(self, loaded: Any, definitions: Any) -> None:
+        self._loaded = loaded  # owns the variables
+        self.signature_definitions = definitions
+        """All of the graph's signatures as a SignatureDefMap of `contract.serving_messages`."""
+        self._signatures = {name: Signature(definitions.signature_def[name]) for name in loaded.signatures}
+        self._functions = {
+            name: _without_static_shapes(loaded.signatures[name], signature)
+            for name, signature in self._signatures.items()
+        }
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Load the SavedModel in `folder`.
+
+        Raises:
+            LoadError: it cannot be read, or not by this TensorFlow.
+        """
+        try:
+            return cls(tf.saved_model.load(str(folder), tags=[_TAG]), _read_definitions(folder))
+        except (*_LOAD_FAILURES, ModelServerError) as error:
+            raise LoadError(_sentence(str(error)) or type(error).__name__) from error
+
+    def run(
+        self, signature_name: str, inputs: Mapping[str, Array], output_filter: Iterable[str] = ()
+    ) -> dict[str, Array]:
+        """Run one signature and return its outputs by name: all of them, or those in `output_filter`.
+
+        Arrays have the dtypes of the signature; strings are object arrays of `bytes`.
+
+        Raises:
+            SignatureNotFoundError: the model has no such signature.
+            BadInputError: the inputs or the filter do not fit the signature, or an operation refuses them.
+            OutOfResourcesError: an operation could not get its memory.
+            GraphError: an operation failed for another reason.
+        """
+        if signature_name not in self._signatures:
+            raise SignatureNotFoundError(f'Serving signature key "{signature_name}" not found.')
+        signature = self._signatures[signature_name]
+        arguments = signature.arguments(inputs)
+        wanted = signature.wanted_outputs(output_filter)
+        dtypes = [info.dtype for info in signature.inputs.values()]
+        try:
+            tensors = [tf.constant(array, dtype) for array, dtype in zip(arguments, dtypes, strict=True)]
+            outputs = self._functions[signature_name](*tensors)
+        except tf.errors.OpError as error:
+            raise _graph_error(error) from error
+        return {name: _as_array(outputs[name]) for name in wanted}
+
+
+def _without_static_shapes(function: Any, signature: Signature) -> Callable[..., dict[str, Any]]:
+    """Return `function` with positional arguments of any shape.
+
+    TensorFlow's own call would refuse shapes that TensorFlow Serving lets through to the operations.
+    """
+    specs = [tf.TensorSpec(None, tf.as_dtype(info.dtype)) for info in signature.inputs.values()]
+
+    @tf.function(input_signature=specs, autograph=False)  # type: ignore[untyped-decorator]
+    def relaxed(*tensors: Any) -> Any:
+        return function(**dict(zip(signature.inputs, tensors, strict=True)))
+
+    concrete: Callable[..., dict[str, Any]] = relaxed.get_concrete_function()
+    return concrete
+
+
+def _read_definitions(folder: Path) -> Any:
+    saved_model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    definitions = SignatureDefMap()
+    for graph in saved_model.meta_graphs:
+        if _TAG in graph.meta_info_def.tags:
+            for name, definition in graph.signature_def.items():  # the same message, of another descriptor pool
+                definitions.signature_def[name].MergeFromString(definition.SerializeToString())
+    return definitions
+
+
+def _as_array(tensor: Any) -> Array:
+    return np.asarray(tensor.numpy(), tensor.dtype.as_numpy_dtype)  # a scalar's numpy() is not an array
+
+
+def _graph_error(error: Any) -> ModelServerError:
+    text = _sentence(error.message)
+    if isinstance(error, tf.errors.InvalidArgumentError):
+        return BadInputError(text)
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return OutOfResourcesError(text)
+    return GraphError(text)
+
+
+def _sentence(message: str) -> str:
+    text = _BEFORE_SENTENCE.sub("", message.partition("[[{{")[0]).strip()
+    return text.partition("\n")[0]

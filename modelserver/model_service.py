@@ -1,0 +1,49 @@
+"""`tensorflow.serving.ModelService`: GetModelStatus."""
+
+from typing import Any
+
+import grpc
+
+from contract.serving_messages import (
+    MODEL_SERVICE,
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+    VersionState,
+)
+from modelserver.errors import BadInputError
+from modelserver.status_codes import error_code, unary_handler
+from modelserver.version_watcher import VersionWatcher
+
+
+class ModelService:
+    """Converts in, asks the watcher, converts out."""
+
+    def __init__(self, versions: VersionWatcher) -> None:
+        self._versions = versions
+
+    def handler(self) -> "grpc.GenericRpcHandler[Any, Any]":
+        """Return what a gRPC server needs to offer this service."""
+        status = unary_handler(self.get_model_status, GetModelStatusRequest, GetModelStatusResponse)
+        return grpc.method_handlers_generic_handler(MODEL_SERVICE, {"GetModelStatus": status})
+
+    async def get_model_status(self, request: Any) -> Any:
+        """Answer with the states of one version or of all, newest first; of none while the first is awaited.
+
+        A label is ignored, as TensorFlow Serving does.
+
+        Raises:
+            ModelNotFoundError: there is no such model, or the version was never seen.
+            BadInputError: the request names no model.
+        """
+        if not request.HasField("model_spec"):
+            raise BadInputError("Missing ModelSpec")
+        spec = request.model_spec
+        number = spec.version.value if spec.HasField("version") else None
+        response = GetModelStatusResponse()
+        for seen in self._versions.statuses(spec.name, number):
+            status = response.model_version_status.add(version=seen.number, state=VersionState.Value(seen.state))
+            status.status.SetInParent()  # present and empty where all is well
+            if seen.error:
+                status.status.error_code = error_code(seen.error)
+                status.status.error_message = str(seen.error)
+        return response

@@ -1,0 +1,50 @@
+"""The requests that travel with a version, replayed before it is served.
+
+The first run of a signature is tens of times slower than the others (808 ms against 15 ms in TensorFlow Serving);
+warm-up lets no caller meet it. A record that does not fit is also the last sign that an export went wrong.
+"""
+
+from pathlib import Path
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from contract.serving_messages import PredictionLog
+from contract.versions import WARMUP
+from modelserver.errors import LoadError, ModelServerError
+from modelserver.loaded_model import LoadedModel
+from modelserver.prediction import predict
+
+_MAX_RECORDS = 1000
+"""TensorFlow Serving refuses a version with more."""
+
+
+def replay_warmup(model: LoadedModel, folder: Path) -> int:
+    """Run every warm-up request of the version in `folder` on `model`; return how many there were.
+
+    Records of other kinds than Predict are passed over, for this server has no such calls.
+
+    Raises:
+        LoadError: the file cannot be read, holds too many records, or one that does not fit the model.
+    """
+    path = folder / WARMUP
+    if not path.exists():
+        return 0
+    count = 0
+    try:
+        for count, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), 1):
+            if count > _MAX_RECORDS:
+                raise LoadError(f"{WARMUP} holds more than {_MAX_RECORDS} records.")
+            _replay(model, record, count)
+    except tf.errors.OpError as error:
+        raise LoadError(f"{WARMUP} cannot be read: {error.message}") from error
+    return count
+
+
+def _replay(model: LoadedModel, record: bytes, number: int) -> None:
+    try:
+        log = PredictionLog.FromString(record)
+        if log.HasField("predict_log"):
+            predict(model, log.predict_log.request)
+    except (DecodeError, ModelServerError) as error:
+        raise LoadError(f"Warm-up record {number} does not fit: {error}") from error

@@ -1,0 +1,82 @@
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+
+SERVE = """
+import sys
+from pathlib import Path
+from modelserver.server import main
+from modelserver.settings import ModelServerSettings
+sys.exit(main(ModelServerSettings(model_name="scale", model_base_path=Path(sys.argv[1]), port=int(sys.argv[2]))))
+"""
+
+
+def _start(base_path: Path, port: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(base_path), str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def process(tmp_path: Path, publish: Callable[..., Path]) -> Iterator[subprocess.Popen[str]]:
+    publish(tmp_path / "scale", 1, 2.0)
+    process = _start(tmp_path / "scale", 0)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_sigterm_finishes_what_is_in_flight_and_exits_with_zero(
+    process: subprocess.Popen[str], connect: Callable[[int], Any], eventually: Callable[..., None]
+) -> None:
+    """After SIGTERM a request in flight is answered, a new one refused, and the exit code is 0."""
+    assert process.stdout
+    line = process.stdout.readline()
+    assert line.startswith("Model server listening on 127.0.0.1:")
+    port = int(line.rpartition(":")[2])
+    client = connect(port)
+    eventually(lambda: client.is_available(1))
+    slow = client.start_predict({"n": np.array(300_000, np.int32)}, "slow")
+    client.states()  # answered on the same connection: the slow request has arrived before
+    process.send_signal(signal.SIGTERM)
+    assert list(slow.result().outputs["counted"].int_val) == [300_000]
+    rest, log = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert rest == ""
+    assert "scale version 1 is AVAILABLE (loaded in " in log
+    with pytest.raises(grpc.RpcError):
+        client.states()
+
+
+def test_a_taken_port_ends_the_server_with_one_clear_line(tmp_path: Path) -> None:
+    """A server that cannot listen says which address is taken, and exits with 2."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = _start(tmp_path, port)
+        out, log = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert out == ""
+    assert f"127.0.0.1:{port} cannot be listened on" in log
+    assert "Traceback" not in log
+
+
+def test_settings_and_errors_do_not_load_tensorflow() -> None:
+    """Whoever only reads settings or catches errors does not pay for TensorFlow, numpy or gRPC."""
+    check = (
+        "import sys, modelserver.settings, modelserver.errors; print({'tensorflow','numpy','grpc'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

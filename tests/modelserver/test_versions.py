@@ -1,0 +1,249 @@
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tensorflow as tf
+
+from contract import serving_messages as messages
+from contract.versions import WARMUP
+from modelserver.errors import LoadError
+from modelserver.loaded_model import LoadedModel
+from modelserver.tensors import to_tensor
+from modelserver.version_watcher import VersionWatcher
+
+
+@pytest.fixture
+def base_path(tmp_path: Path) -> Path:
+    return tmp_path / "scale"
+
+
+@pytest.fixture
+def serving_one(
+    base_path: Path,
+    publish: Callable[..., Path],
+    start_server: Callable[..., Any],
+    eventually: Callable[..., None],
+) -> Any:
+    """Return a client of a server with version 1 (factor 2) AVAILABLE."""
+    publish(base_path, 1, 2.0)
+    client = start_server(base_path)
+    eventually(lambda: client.is_available(1))
+    return client
+
+
+def _write_warmup(signature: str, array: npt.NDArray[Any]) -> Callable[[Path], None]:
+    request = messages.PredictRequest(
+        model_spec={"name": "scale", "signature_name": signature}, inputs={"x": to_tensor(array)}
+    )
+    record = messages.PredictionLog(predict_log={"request": request}).SerializeToString()
+
+    def write(folder: Path) -> None:
+        (folder / WARMUP).parent.mkdir()
+        with tf.io.TFRecordWriter(str(folder / WARMUP)) as writer:
+            writer.write(record)
+
+    return write
+
+
+def _remove_graph(folder: Path) -> None:
+    (folder / "saved_model.pb").unlink()
+
+
+def test_a_swap_under_load_loses_no_request(
+    serving_one: Any,
+    base_path: Path,
+    publish: Callable[..., Path],
+    eventually: Callable[..., None],
+    x: npt.NDArray[np.float32],
+) -> None:
+    """While version 2 replaces version 1, every request is answered, rightly by whichever version it names."""
+    factors = {1: 2.0, 2: 3.0}
+    answered: list[int] = []
+    stop = threading.Event()
+
+    def ask_until_stopped() -> None:
+        while not stop.is_set():
+            response = serving_one.predict({"x": x})
+            version = response.model_spec.version.value
+            assert list(response.outputs["y"].float_val) == (x * factors[version]).tolist()
+            answered.append(version)
+
+    with ThreadPoolExecutor(3) as pool:
+        askers = [pool.submit(ask_until_stopped) for _ in range(3)]
+        try:
+            eventually(lambda: len(answered) > 10)
+            publish(base_path, 2, 3.0)
+            eventually(lambda: answered[-1:] == [2])
+        finally:
+            stop.set()
+    for asker in askers:
+        asker.result()  # raises the first request's failure
+    assert set(answered) == {1, 2}
+    assert serving_one.states() == {2: ("AVAILABLE", ""), 1: ("END", "")}
+
+
+def test_a_request_in_flight_finishes_on_its_version(
+    serving_one: Any, base_path: Path, publish: Callable[..., Path], eventually: Callable[..., None]
+) -> None:
+    """A request that began on version 1 is answered by it, although version 2 is served meanwhile."""
+    counts = np.array(300_000, np.int32)
+    slow = serving_one.start_predict({"n": counts}, "slow")
+    serving_one.states()  # answered on the same connection: the slow request has arrived before
+    publish(base_path, 2, 3.0)
+    eventually(lambda: serving_one.is_available(2))
+    response = slow.result()
+    assert response.model_spec.version.value == 1
+    assert list(response.outputs["counted"].int_val) == [300_000]
+
+
+def test_a_broken_version_leaves_the_old_one_serving(
+    serving_one: Any,
+    base_path: Path,
+    publish: Callable[..., Path],
+    eventually: Callable[..., None],
+    x: npt.NDArray[np.float32],
+) -> None:
+    """A newer version that cannot be loaded ends with the reason, until its folder is mended."""
+    folder = publish(base_path, 2, 3.0, _remove_graph)
+    eventually(lambda: serving_one.states().get(2, ("", ""))[0] == "END")
+    assert "SavedModel file does not exist" in serving_one.states()[2][1]
+    assert serving_one.states()[1] == ("AVAILABLE", "")
+    assert serving_one.predict({"x": x}).model_spec.version.value == 1
+    (folder / "saved_model.pb").write_bytes((base_path / "1" / "saved_model.pb").read_bytes())
+    eventually(lambda: serving_one.is_available(2))
+    assert serving_one.predict({"x": x}).outputs["y"].float_val[0] == 3.0
+
+
+def test_a_broken_version_is_tried_again_only_when_its_folder_changes(
+    base_path: Path, eventually: Callable[..., None]
+) -> None:
+    """However often the watcher looks, an unchanged broken folder is loaded once, and a changed one again."""
+    tried: list[str] = []
+
+    def refuse(folder: Path) -> LoadedModel:
+        tried.append(folder.name)
+        raise LoadError("broken on purpose")
+
+    async def change_folders() -> None:
+        watching = asyncio.create_task(VersionWatcher("scale", base_path, 0.001, refuse).watch())
+        (base_path / "1").mkdir(parents=True)
+        await asyncio.to_thread(eventually, lambda: tried == ["1"])
+        (base_path / "2").mkdir()
+        await asyncio.to_thread(eventually, lambda: tried[1:2] == ["2"])
+        (base_path / "2" / "more").touch()
+        await asyncio.to_thread(eventually, lambda: len(tried) == 3)
+        watching.cancel()
+
+    asyncio.run(change_folders())
+    assert tried == ["1", "2", "2"]
+
+
+def test_a_server_that_starts_beside_a_broken_version_serves_the_one_before(
+    base_path: Path,
+    publish: Callable[..., Path],
+    start_server: Callable[..., Any],
+    eventually: Callable[..., None],
+) -> None:
+    """Where nothing is served yet and the newest version is broken, the next older one is served."""
+    publish(base_path, 1, 2.0)
+    publish(base_path, 2, 3.0, _remove_graph)
+    client = start_server(base_path)
+    eventually(lambda: client.is_available(1))
+    assert client.states()[2][0] == "END"
+
+
+@pytest.mark.parametrize(
+    ("signature", "array", "reason"),
+    [
+        ("", np.zeros(1), "Warm-up record 1 does not fit: Expects arg[0] to be float but double is provided"),
+        (
+            "nosig",
+            np.zeros(1, np.float32),
+            'Warm-up record 1 does not fit: Serving signature key "nosig" not found.',
+        ),
+    ],
+    ids=["dtype", "signature"],
+)
+def test_a_version_whose_warmup_does_not_fit_is_not_served(
+    base_path: Path,
+    publish: Callable[..., Path],
+    start_server: Callable[..., Any],
+    eventually: Callable[..., None],
+    signature: str,
+    array: npt.NDArray[Any],
+    reason: str,
+) -> None:
+    """A warm-up record that the model refuses keeps the version from becoming AVAILABLE, and is the reason."""
+    publish(base_path, 1, 2.0, _write_warmup(signature, array))
+    client = start_server(base_path)
+    eventually(lambda: client.states() == {1: ("END", reason)})
+
+
+def test_a_version_whose_warmup_fits_is_served(
+    base_path: Path,
+    publish: Callable[..., Path],
+    start_server: Callable[..., Any],
+    eventually: Callable[..., None],
+    x: npt.NDArray[np.float32],
+) -> None:
+    """A version with warm-up records that the model answers becomes AVAILABLE."""
+    publish(base_path, 1, 2.0, _write_warmup("", x))
+    client = start_server(base_path)
+    eventually(lambda: client.is_available(1))
+
+
+def test_a_damaged_warmup_file_keeps_a_version_from_being_served(
+    base_path: Path,
+    publish: Callable[..., Path],
+    start_server: Callable[..., Any],
+    eventually: Callable[..., None],
+) -> None:
+    """A warm-up file that is no TFRecord file is the reason why the version ended."""
+
+    def damage(folder: Path) -> None:
+        (folder / WARMUP).parent.mkdir()
+        (folder / WARMUP).write_bytes(b"no TFRecord, but long enough to have a header")
+
+    publish(base_path, 1, 2.0, damage)
+    client = start_server(base_path)
+    eventually(lambda: "cannot be read" in client.states().get(1, ("", ""))[1])
+
+
+def test_a_server_waits_for_the_first_version(
+    base_path: Path,
+    publish: Callable[..., Path],
+    start_server: Callable[..., Any],
+    eventually: Callable[..., None],
+    x: npt.NDArray[np.float32],
+) -> None:
+    """Without a base path the port is open, nothing is found, and the first version is picked up."""
+    client = start_server(base_path)
+    assert client.states() == {}
+    with pytest.raises(grpc.RpcError, match=r"Servable not found for request: Latest\(scale\)"):
+        client.predict({"x": x})
+    publish(base_path, 1, 2.0)
+    eventually(lambda: client.is_available(1))
+
+
+def test_an_emptied_base_path_changes_nothing(
+    serving_one: Any,
+    base_path: Path,
+    tmp_path: Path,
+    publish: Callable[..., Path],
+    eventually: Callable[..., None],
+    x: npt.NDArray[np.float32],
+) -> None:
+    """What is loaded is served on when its folder goes away, and a version that comes later is seen."""
+    base_path.rename(tmp_path / "away")
+    base_path.mkdir()
+    assert serving_one.predict({"x": x}).model_spec.version.value == 1
+    publish(base_path, 5, 3.0)
+    eventually(lambda: serving_one.is_available(5))
+    assert serving_one.states()[1] == ("END", "")
