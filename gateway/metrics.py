@@ -1,0 +1,69 @@
+"""What the gateway counts and times. Label values come from bounded sets, whatever callers send."""
+
+from collections.abc import Collection
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Counter, Histogram, generate_latest
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+NO_MODEL, UNKNOWN_MODEL = "none", "unknown"
+
+_SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """One application's metrics, in a registry of their own.
+
+    `models` are the names that may appear as a label; any other becomes `unknown`.
+    """
+
+    def __init__(self, models: Collection[str]) -> None:
+        self._models = frozenset(models)
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "graft_gateway_requests",
+            "Requests answered; outcome is ok or the code of the error.",
+            ["route", "model", "outcome"],
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "graft_gateway_request_duration_seconds",
+            "From the head of a request to the end of its answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._backend_seconds = Histogram(
+            "graft_gateway_backend_duration_seconds",
+            "Calls to the model server, by gRPC method and status.",
+            ["method", "code"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._pictures = Counter(
+            "graft_gateway_pictures",
+            "Pictures answered; outcome is ok or the code of the refusal.",
+            ["model", "outcome"],
+            registry=self.registry,
+        )
+
+    def count_request(self, route: str, model: str | None, outcome: str, seconds: float) -> None:
+        """Count one answered request; `model` is the name asked for, None where the route has none."""
+        self._requests.labels(route, self._model_label(model), outcome).inc()
+        self._request_seconds.labels(route).observe(seconds)
+
+    def count_picture(self, model: str, outcome: str) -> None:
+        """Count one answered picture."""
+        self._pictures.labels(self._model_label(model), outcome).inc()
+
+    def time_backend(self, method: str, code: str, seconds: float) -> None:
+        """Record one call to the model server; `code` is the name of its gRPC status."""
+        self._backend_seconds.labels(method, code).observe(seconds)
+
+    def render(self) -> bytes:
+        """Return everything in Prometheus's text format, of type `CONTENT_TYPE`."""
+        return generate_latest(self.registry)
+
+    def _model_label(self, model: str | None) -> str:
+        if model is None:
+            return NO_MODEL
+        return model if model in self._models else UNKNOWN_MODEL

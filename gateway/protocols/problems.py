@@ -1,0 +1,94 @@
+"""Refusals as RFC 9457 problems: the native API's only shape of an error, whoever found it."""
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from gateway.error_table import row_for
+from gateway.errors import (
+    BadParameterError,
+    ClientGoneError,
+    GatewayError,
+    MethodNotAllowedError,
+    ModelServerFailedError,
+    NoSuchPathError,
+    RequestError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:problem-type:graft:"
+
+_RETRY_AFTER_SECONDS = "1"
+_SHOWN_CHARACTERS = 50
+
+_Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+_logger = logging.getLogger(__name__)
+
+
+def problem_response(request: Request, error: GatewayError) -> Response:
+    """Return the error as `application/problem+json`, and note its code as the request's outcome."""
+    row, request_id = row_for(error), request.state.request_id
+    request.state.outcome = row.code
+    content = {
+        "type": TYPE_PREFIX + row.code,
+        "title": row.title,
+        "status": row.status,
+        "detail": str(error),
+        "code": row.code,
+        "request_id": request_id,
+    }
+    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if row.status == 503 else {}
+    return JSONResponse(content, row.status, headers, MEDIA_TYPE)
+
+
+def exception_handlers() -> dict[int | type[Exception], _Handler]:
+    """Return how each kind of exception that can leave a route is answered."""
+    return {
+        GatewayError: _answer_gateway_error,
+        RequestValidationError: _answer_bad_parameter,
+        HTTPException: _answer_http_exception,
+        ClientDisconnect: _answer_nobody,
+        Exception: _answer_unexpected,
+    }
+
+
+async def _answer_gateway_error(request: Request, error: GatewayError) -> Response:
+    if isinstance(error, ModelServerFailedError):  # the caller is not told the cause; someone must be
+        _logger.warning("request %s: %s Cause: %s", request.state.request_id, error, error.__cause__)
+    return problem_response(request, error)
+
+
+async def _answer_bad_parameter(request: Request, error: RequestValidationError) -> Response:
+    first = error.errors()[0]
+    shown = str(first["input"])[:_SHOWN_CHARACTERS]
+    sentence = f"The query parameter {first['loc'][-1]} cannot be {shown!r}: {first['msg'].lower()}."
+    return problem_response(request, BadParameterError(sentence))
+
+
+async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
+    path = request.url.path[:_SHOWN_CHARACTERS]
+    found: dict[int, GatewayError] = {
+        404: NoSuchPathError(f"There is nothing at {path}."),
+        405: MethodNotAllowedError(f"{request.method} is not possible at {path}."),
+    }
+    response = problem_response(request, found.get(error.status_code, RequestError("The request is malformed.")))
+    response.headers.update(error.headers or {})  # Allow
+    return response
+
+
+async def _answer_nobody(request: Request, error: ClientDisconnect) -> Response:
+    return problem_response(request, ClientGoneError("The connection was closed before the request was complete."))
+
+
+async def _answer_unexpected(request: Request, error: Exception) -> Response:
+    response = problem_response(request, GatewayError("The gateway failed to answer; the failure was logged."))
+    response.headers["X-Request-ID"] = request.state.request_id  # sent from outside of all middleware
+    response.headers["Connection"] = "close"  # which the server does anyway, after an exception that nobody caught
+    return response

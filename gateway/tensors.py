@@ -1,0 +1,72 @@
+"""Values out of TensorProto messages, without numpy.
+
+TensorFlow Serving writes typed fields; other servers of the same API write numbers as raw little-endian bytes in
+`tensor_content`. Both are read. Strings have no raw form that a server is known to send.
+"""
+
+import math
+import struct
+from typing import Any, TypeVar
+
+from contract.serving_messages import DataType
+from gateway.errors import ModelServerFailedError
+
+_Value = TypeVar("_Value")
+
+
+def shape_of(tensor: Any) -> tuple[int, ...]:
+    """Return the sizes of a tensor's dimensions."""
+    return tuple(dim.size for dim in tensor.tensor_shape.dim)
+
+
+def read_floats(tensor: Any) -> list[float]:
+    """Return the elements of a float32 tensor of any shape, in row-major order.
+
+    Raises:
+        ModelServerFailedError: it is no such tensor.
+    """
+    count = _count_elements(tensor, "DT_FLOAT")
+    if tensor.tensor_content:
+        return list(struct.unpack(f"<{count}f", _raw(tensor, 4 * count)))
+    return _filled(list(tensor.float_val), count, 0.0)
+
+
+def read_bools(tensor: Any) -> list[bool]:
+    """Return the elements of a bool tensor of any shape, in row-major order.
+
+    Raises:
+        ModelServerFailedError: it is no such tensor.
+    """
+    count = _count_elements(tensor, "DT_BOOL")
+    if tensor.tensor_content:
+        return [byte != 0 for byte in _raw(tensor, count)]
+    return _filled(list(tensor.bool_val), count, False)
+
+
+def read_strings(tensor: Any) -> list[bytes]:
+    """Return the elements of a string tensor of any shape, in row-major order.
+
+    Raises:
+        ModelServerFailedError: it is no such tensor.
+    """
+    return _filled(list(tensor.string_val), _count_elements(tensor, "DT_STRING"), b"")
+
+
+def _count_elements(tensor: Any, dtype: str) -> int:
+    if tensor.dtype != DataType[dtype].number:
+        raise ModelServerFailedError("The model server answered with values of another type than it should.")
+    return math.prod(shape_of(tensor))
+
+
+def _raw(tensor: Any, length: int) -> bytes:
+    content: bytes = tensor.tensor_content
+    if len(content) != length:
+        raise ModelServerFailedError("The model server answered with fewer or more values than it announced.")
+    return content
+
+
+def _filled(values: list[_Value], count: int, empty: _Value) -> list[_Value]:
+    """Return `count` values; TensorFlow may leave out repetitions of the last one."""
+    if len(values) > count:
+        raise ModelServerFailedError("The model server answered with more values than it announced.")
+    return values + [values[-1] if values else empty] * (count - len(values))

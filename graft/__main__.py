@@ -1,0 +1,5 @@
+"""`python -m graft`, the same as the command `graft`."""
+
+from graft.cli import main
+
+main()

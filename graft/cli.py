@@ -1,0 +1,152 @@
+"""The command `graft VERB`. A package is imported only when its verb is used, so that `--help` is quick."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from graft.errors import BAD_INPUT, one_clear_line
+
+
+class _Verbs(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        with one_clear_line():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help starts in half the time
+    help="From a folder of labelled pictures to a served image classifier.",
+)
+
+Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
+Models = Annotated[Path, typer.Option(help="The folder of published models, one sub-folder a name.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="CLASS/*.jpg, split for you, or train|val|test/CLASS/*.jpg.")],
+    name: Annotated[str, typer.Option(help="What the model will be called where it is served.")],
+    architecture: Annotated[str | None, typer.Option(help="The network's family.  [default: mobilenet_v2]")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="imagenet, none (from scratch), a weights file, or a run.  [default: imagenet]"),
+    ] = None,
+    image_size: Annotated[int | None, typer.Option(help="Pixels each way.  [default: 224]")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings in TOML, as a run's config.toml.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as model.alpha=0.35.")
+    ] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Fine-tune a pretrained network on labelled pictures, in two phases."""
+    _quieten_tensorflow()
+    from graft.training import run_training
+
+    given = {"model.architecture": architecture, "model.weights": weights, "model.image_size": image_size}
+    run_training(
+        data, name, config, {key: value for key, value in given.items() if value is not None}, assignments, runs
+    )
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="A run folder, the id of a run, or latest.")],
+    models: Models = Path("models"),
+    runs: Runs = Path("runs"),
+) -> None:
+    """Publish a run as the next version of its model, after proving that it answers the same."""
+    _quieten_tensorflow()
+    from graft.exporting import run_export
+
+    run_export(run, models, runs)
+
+
+@app.command()
+def modelserver(
+    model_name: Annotated[str, typer.Option("--model_name", help="The name that requests use.")],
+    model_base_path: Annotated[Path, typer.Option("--model_base_path", help="The folder with the versions.")],
+    port: Annotated[int, typer.Option(help="Port for gRPC; 0 takes a free one.")] = 8500,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    file_system_poll_wait_seconds: Annotated[
+        float, typer.Option("--file_system_poll_wait_seconds", help="How often to look for new versions.")
+    ] = 1.0,
+) -> None:
+    """Serve a model over gRPC as TensorFlow Serving does, where that cannot run."""
+    _quieten_tensorflow()
+    from graft.settings import make_settings
+    from modelserver.server import main as serve
+    from modelserver.settings import ModelServerSettings
+
+    settings = make_settings(
+        ModelServerSettings,
+        model_name=model_name,
+        model_base_path=model_base_path,
+        port=port,
+        host=host,
+        file_system_poll_wait_seconds=file_system_poll_wait_seconds,
+    )
+    raise SystemExit(serve(settings))
+
+
+@app.command()
+def gateway(
+    models: Annotated[
+        list[str] | None, typer.Option("--model", help="A model to offer; repeat for more.  [GATEWAY_MODELS]")
+    ] = None,
+    model_server: Annotated[
+        str | None, typer.Option(help="HOST:PORT of TensorFlow Serving's gRPC.  [GATEWAY_MODEL_SERVER]")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [GATEWAY_HOST]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port for HTTP; 0 takes a free one.  [GATEWAY_PORT]")] = None,
+) -> None:
+    """Serve the predict API over HTTP, in front of a model server. Settings may also come from GATEWAY_* variables."""
+    from gateway.app import main as serve
+    from gateway.settings import Settings
+    from graft.settings import make_settings
+
+    hint = "See `graft gateway --help`; it may also be given as GATEWAY_{name}."
+    given = {"models": models, "model_server": model_server, "host": host, "port": port}
+    raise SystemExit(serve(make_settings(Settings, hint, **given)))
+
+
+@app.command()
+def up(
+    models: Models = Path("models"),
+    name: Annotated[str | None, typer.Option(help="The model to serve; not needed where there is only one.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port for HTTP; 0 takes a free one.")] = 8000,
+) -> None:
+    """Start a model server and a gateway for one model, and stop both on Ctrl-C."""
+    from graft.embedded import serve_embedded
+
+    raise SystemExit(serve_embedded(models, name, host, port))
+
+
+@app.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="Picture files.")],
+    url: Annotated[str, typer.Option(help="Where the gateway is.")] = "http://127.0.0.1:8000",
+    model: Annotated[str | None, typer.Option(help="Which model; not needed where there is only one.")] = None,
+) -> None:
+    """Ask a running gateway what is in some pictures."""
+    from graft.predicting import predict_pictures
+
+    if not predict_pictures(images, url, model):
+        raise SystemExit(BAD_INPUT)
+
+
+def _quieten_tensorflow() -> None:
+    # set before TensorFlow is imported; what it reports of graphs and devices is not for users of a command
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,0 +1,46 @@
+"""How a verb ends when it cannot do what was asked: one clear line, and an exit code that a script can read."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from contract.errors import ContractError
+from exporter.errors import ExportError, ParityError
+from modelserver.errors import ModelServerError
+from trainer.errors import TrainerError
+
+DONE, GATE_SAID_NO, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+_GATES = (ParityError,)
+_BAD_INPUT = (ContractError, ExportError, ModelServerError, TrainerError)
+
+
+class CommandError(Exception):
+    """The command line asks for what cannot be done; the message is one sentence that says what to do."""
+
+
+@contextmanager
+def one_clear_line() -> Iterator[None]:
+    """Turn what may go wrong in a verb into a line on standard error and an exit code.
+
+    Errors that are in no family of ours are defects, and keep their traceback.
+
+    Raises:
+        SystemExit: with 1 where a gate said no, 2 for bad input, 130 after Ctrl-C.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        _leave("Stopped.", INTERRUPTED)
+    except _GATES as error:
+        _leave(str(error), GATE_SAID_NO)
+    except (CommandError, *_BAD_INPUT) as error:
+        _leave(str(error), BAD_INPUT)
+    except OSError as error:  # a full disk, a folder that may not be written
+        _leave(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", BAD_INPUT)
+
+
+def _leave(message: str, code: int) -> None:
+    sys.stdout.flush()
+    print(message, file=sys.stderr)  # noqa: T201 - this is the command's own output
+    raise SystemExit(code)

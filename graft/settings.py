@@ -1,0 +1,27 @@
+"""Settings of the servers from the command line."""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from graft.errors import CommandError
+
+_S = TypeVar("_S", bound=BaseModel)
+
+
+def make_settings(kind: type[_S], hint: str = "", **given: Any) -> _S:
+    """Make the settings of `kind` from what is given and not None; the rest is the class's own affair.
+
+    `hint` tells, with `{name}` for the setting, where else it can be given.
+
+    Raises:
+        CommandError: a value is missing or does not fit.
+    """
+    try:
+        return kind(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "combination"
+        seen = f", not {first['input']!r}" if first["type"] not in {"missing", "extra_forbidden"} else ""
+        where = f" {hint.format(name=name.upper())}" if hint else ""
+        raise CommandError(f"The setting {name} does not fit: {first['msg']}{seen}.{where}") from error

@@ -1,0 +1,70 @@
+"""Running the command as a person does: as a process, reading what it prints."""
+
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 120
+STOP_SECONDS = 60
+
+
+def graft(*arguments: str | Path, timeout: float = 540) -> "subprocess.CompletedProcess[str]":
+    """Run a verb to its end, and return what it printed and its exit code."""
+    command = [sys.executable, "-m", "graft", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def must(*arguments: str | Path) -> str:
+    """Run a verb that must succeed, and return its standard output."""
+    done = graft(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@dataclass
+class Service:
+    """A running `graft up` or `graft gateway`, and all that it has printed so far."""
+
+    process: "subprocess.Popen[str]"
+    lines: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def client(self) -> httpx.Client:
+        """Return a client of the service."""
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+
+
+@contextmanager
+def started(*arguments: str | Path, announces: str) -> Iterator[Service]:
+    """Run a verb that serves, until the `with` ends; `announces` is a pattern whose first group is the address."""
+    command = [sys.executable, "-m", "graft", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        service = Service(process)
+        announced = threading.Event()
+
+        def read() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                service.lines.append(line)
+                if not service.url and (found := re.search(announces, line)):
+                    service.url = found[1]
+                    announced.set()
+            announced.set()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            assert announced.wait(START_SECONDS), service.lines
+            assert service.url, "".join(service.lines)
+            yield service
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS)
+            reader.join()

@@ -1,0 +1,77 @@
+"""One small model for all of these tests, and one of flowers: each is trained and exported once a session."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.command import Service, must, started
+from tests.pictures import write_classes
+
+DATA = Path(os.environ.get("GRAFT_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")).resolve()
+SERVED = r"is served at (http://\S+)"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained and exported model with its folders."""
+
+    name: str
+    runs: Path
+    models: Path
+
+    @cached_property
+    def run(self) -> Path:
+        """The folder of the newest run."""
+        return max(path.parent for path in self.runs.glob(f"*-{self.name}/run.json"))
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What the newest run says of itself."""
+        record: dict[str, Any] = json.loads((self.run / "run.json").read_text())
+        return record
+
+
+@pytest.fixture(scope="session")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Train and export a model of three colours, on pictures drawn here, from scratch."""
+    folder = tmp_path_factory.mktemp("colours")
+    data = write_classes(folder / "data", per_class=16)
+    trained = Trained("colours", folder / "runs", folder / "models")
+    network = ["--weights", "none", "--image-size", "32", "--set", "model.alpha=0.35", "--set", "phase_one.epochs=3"]
+    must("train", data, "--name", trained.name, "--runs", trained.runs, *network)
+    must("export", "latest", "--runs", trained.runs, "--models", trained.models)
+    return trained
+
+
+@pytest.fixture(scope="session")
+def colours_service(colours: Trained) -> Iterator[Service]:
+    """Serve the model of colours."""
+    with started("up", "--models", colours.models, "--port", "0", announces=SERVED) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def flowers(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Fine-tune MobileNetV2 0.35 at 224 px on real photographs from ImageNet weights, and export it."""
+    weights = DATA / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
+    if not weights.is_file():
+        pytest.skip(f"no photographs and ImageNet weights at {DATA} (set GRAFT_DATA)")
+    folder = tmp_path_factory.mktemp("flowers")
+    trained = Trained("flowers", folder / "runs", folder / "models")
+    arguments: list[str | Path] = ["--weights", weights, "--set", "model.alpha=0.35", "--runs", trained.runs]
+    must("train", DATA / "flowers", "--name", trained.name, *arguments)
+    must("export", "latest", "--runs", trained.runs, "--models", trained.models)
+    return trained
+
+
+@pytest.fixture(scope="session")
+def flowers_service(flowers: Trained) -> Iterator[Service]:
+    """Serve the model of flowers."""
+    with started("up", "--models", flowers.models, "--port", "0", announces=SERVED) as service:
+        yield service

@@ -1,0 +1,57 @@
+"""Real photographs, from the folder to the served answer."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.end_to_end.command import Service
+from tests.end_to_end.conftest import Trained
+from trainer.trained_model import answer_pictures, read_run
+
+
+@pytest.fixture(scope="module")
+def answers(flowers: Trained, flowers_service: Service) -> list[tuple[str, dict[str, Any]]]:
+    """Post each test photo by itself; return true class and answer."""
+    with flowers_service.client() as client:
+        return [
+            (picture["label"], _ask(client, Path(picture["path"]).read_bytes()))
+            for picture in flowers.record["test_pictures"]
+        ]
+
+
+def _ask(client: Any, content: bytes) -> dict[str, Any]:
+    response = client.post("/v1/predict", params={"top_k": 5}, content=content, headers={"content-type": "image/jpeg"})
+    (prediction,) = response.raise_for_status().json()["predictions"]
+    assert isinstance(prediction, dict)
+    return prediction
+
+
+def test_photographs_are_recognised_through_the_gateway(answers: list[tuple[str, dict[str, Any]]]) -> None:
+    """Of the 90 test photos, at least 80 % are given their class over HTTP."""
+    assert len(answers) == 90
+    assert sum(label == answer["label"] for label, answer in answers) / len(answers) >= 0.80
+
+
+def test_the_served_probabilities_are_those_of_the_trained_model(
+    flowers: Trained, answers: list[tuple[str, dict[str, Any]]]
+) -> None:
+    """Every probability of every test photo is within 1e-4 of the trained Keras model's."""
+    run = read_run(flowers.run)
+    contents = [picture.path.read_bytes() for picture in run.record.test_pictures]
+    trained = answer_pictures(run.load_model(), run.record.image_input, contents)
+    served = [
+        [{top["label"]: top["probability"] for top in answer["top"]}[label] for label in run.record.labels]
+        for _, answer in answers
+    ]
+    np.testing.assert_allclose(served, trained.probabilities, rtol=0, atol=1e-4)
+
+
+def test_a_run_tells_where_it_came_from(flowers: Trained) -> None:
+    """The record names the weights file with its digest, the data by digest, and the pictures of each split."""
+    record = flowers.record
+    assert record["base_weights"]["source"].endswith("0.35_224_no_top.h5")
+    assert record["base_weights"]["digest"].startswith("sha256:")
+    assert record["dataset_digest"].startswith("sha256:")
+    assert record["pictures"] == {"train": 270, "val": 90, "test": 90}

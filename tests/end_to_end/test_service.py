@@ -1,0 +1,98 @@
+"""`graft up` as its users meet it: on a model of three colours."""
+
+import json
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.end_to_end.command import Service, graft, must, started
+from tests.end_to_end.conftest import SERVED, Trained
+from tests.pictures import COLOURS, encoded, solid
+
+
+def test_the_served_answers_are_those_that_the_export_recorded(colours: Trained, colours_service: Service) -> None:
+    """Each fixture of the published version gets its recorded probabilities, or its refusal, over HTTP."""
+    fixtures = colours.models / "colours" / "1" / "assets.extra" / "fixtures"
+    expected = json.loads((fixtures / "expected.json").read_text())
+    files = [("file", (row["file"], (fixtures / row["file"]).read_bytes())) for row in expected]
+    with colours_service.client() as client:
+        body = client.post("/v1/predict", files=files).raise_for_status().json()
+    assert len(body["predictions"]) == len(expected) == 10
+    for row, prediction in zip(expected, body["predictions"], strict=True):
+        if row["probabilities"] is None:
+            assert prediction["error"]["name"] == row["file"]
+            continue
+        served = {top["label"]: top["probability"] for top in prediction["top"]}
+        recorded = dict(zip(colours.record["labels"], row["probabilities"], strict=True))
+        assert served == pytest.approx(recorded, abs=1e-4)
+
+
+def test_two_broken_files_of_five_leave_three_answers(colours_service: Service) -> None:
+    """A batch of five files, two of them broken, gives three answers and two reasons, in order."""
+    good = [encoded(solid(colour), "JPEG") for colour in COLOURS.values()]
+    contents = [good[0], good[1][: len(good[1]) // 2], good[1], b"not a picture", good[2]]
+    files = [("file", (f"{index}.jpg", content)) for index, content in enumerate(contents)]
+    with colours_service.client() as client:
+        response = client.post("/v1/predict", files=files)
+        alone = [
+            client.post("/v1/predict", content=content, headers={"content-type": "image/jpeg"}).json()
+            for content in good
+        ]
+    assert response.status_code == 200
+    predictions = response.json()["predictions"]
+    assert ["error" in prediction for prediction in predictions] == [False, True, False, True, False]
+    assert [predictions[index]["error"]["name"] for index in (1, 3)] == ["1.jpg", "3.jpg"]
+    for prediction, by_itself in zip([predictions[0], predictions[2], predictions[4]], alone, strict=True):
+        assert prediction["probability"] == pytest.approx(by_itself["predictions"][0]["probability"], abs=1e-5)
+
+
+def test_predict_prints_what_is_in_the_pictures(colours_service: Service, tmp_path: Path) -> None:
+    """`graft predict` prints a row a picture, and exits with 2 if one was refused."""
+    picture, text = tmp_path / "red.png", tmp_path / "notes.jpg"
+    picture.write_bytes(encoded(solid(COLOURS["red"]), "PNG"))
+    text.write_text("no picture")
+    shown = must("predict", picture, "--url", colours_service.url)
+    assert any(label in shown for label in COLOURS)
+    refused = graft("predict", picture, text, "--url", colours_service.url)
+    assert refused.returncode == 2
+    assert "refused" in refused.stdout
+
+
+def test_a_new_version_takes_over_while_the_service_runs(colours: Trained, tmp_path: Path) -> None:
+    """A second export is served within seconds, and no request fails meanwhile."""
+    models = tmp_path / "models"
+    must("export", "latest", "--runs", colours.runs, "--models", models)
+    picture = encoded(solid(COLOURS["green"]), "JPEG")
+    with started("up", "--models", models, "--port", "0", announces=SERVED) as service, service.client() as client:
+
+        def version() -> str:
+            response = client.post("/v1/predict", content=picture, headers={"content-type": "image/jpeg"})
+            answered = response.raise_for_status().json()["version"]
+            assert isinstance(answered, str)
+            return answered
+
+        assert version() == "1"
+        must("export", "latest", "--runs", colours.runs, "--models", models)
+        for _ in range(10_000):
+            if version() == "2":
+                break
+        assert version() == "2"
+
+
+def test_stopping_the_service_stops_everything_that_it_started(colours: Trained) -> None:
+    """After SIGTERM the command exits with 0 and its model server is gone."""
+    with started("up", "--models", colours.models, "--port", "0", announces=SERVED) as service:
+        children = psutil.Process(service.process.pid).children(recursive=True)
+        assert children
+    assert service.process.returncode == 0
+    assert not any(child.is_running() for child in children)
+
+
+def test_the_service_ends_when_its_model_server_does(colours: Trained) -> None:
+    """A model server that dies takes the service with it, with a clear line and exit code 1."""
+    with started("up", "--models", colours.models, "--port", "0", announces=SERVED) as service:
+        (child,) = psutil.Process(service.process.pid).children()
+        child.kill()
+        assert service.process.wait(60) == 1
+    assert "The model server ended" in "".join(service.lines)

@@ -1,0 +1,32 @@
+"""A mistake of our own is a problem like any other, without its traceback."""
+
+from fastapi import FastAPI
+
+from tests.gateway.conftest import StartGateway
+
+
+def add_mistake(app: FastAPI) -> None:
+    """Add a path that fails in a way nobody foresaw."""
+
+    @app.get("/mistake")
+    async def fail() -> None:
+        raise ZeroDivisionError("the secret of line 42")
+
+
+def test_an_unforeseen_failure_is_a_bare_500(start_gateway: StartGateway) -> None:
+    """An exception that nobody foresaw is a 500 problem with the request's id, and nothing of the exception."""
+    gateway = start_gateway(add_mistake)
+    answer = gateway.get("/mistake", headers={"X-Request-ID": "mine"})
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "mine"
+    assert answer.json()["code"] == "internal_error"
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_an_unforeseen_failure_is_counted(start_gateway: StartGateway) -> None:
+    """An exception that nobody foresaw counts as internal_error, and the gateway goes on."""
+    gateway = start_gateway(add_mistake)
+    gateway.get("/mistake")
+    assert 'outcome="internal_error",route="/mistake"' in gateway.get("/metrics").text

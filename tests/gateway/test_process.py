@@ -1,0 +1,105 @@
+"""The gateway as a process of its own: what it loads, how it starts, how it ends."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import psutil
+import pytest
+
+from tests.fakes.model_server import FakeModelServer
+from tests.gateway.pictures import draw
+from tests.gateway.waiting import wait_until_ready
+
+HEAVY = ("tensorflow", "keras", "numpy", "PIL")
+LOADED = f"""
+import sys, gateway.app
+assert "grpc" in sys.modules
+print(*[name for name in {HEAVY} if name in sys.modules])
+"""
+SERVE = """
+import sys
+from gateway.app import main
+from gateway.settings import Settings
+sys.exit(main(Settings(port=int(sys.argv[1]), model_server=sys.argv[2], models="flowers", poll_interval_seconds=0.05)))
+"""
+
+
+@dataclass
+class Running:
+    """A gateway process that answers, and a client of it."""
+
+    process: subprocess.Popen[str]
+    client: httpx.Client
+
+
+@contextmanager
+def running(model_server: FakeModelServer) -> Iterator[Running]:
+    """Run a gateway process on a free port, and end it."""
+    command = [sys.executable, "-c", SERVE, "0", model_server.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.fullmatch(r"Gateway listening on (http://127\.0\.0\.1:[1-9]\d*)\n", line)
+            assert found, line
+            with httpx.Client(base_url=found[1], trust_env=False) as client:
+                assert client.get("/livez").status_code == 200
+                yield Running(process, client)
+        finally:
+            process.kill()
+
+
+def test_no_heavy_library_is_loaded() -> None:
+    """A fresh process that imports the application has gRPC in it, but none of TensorFlow, Keras, numpy, Pillow."""
+    result = subprocess.run([sys.executable, "-c", LOADED], check=True, capture_output=True, text=True)
+    assert result.stdout.split() == []
+
+
+def test_it_starts_fast_and_small(model_server: FakeModelServer) -> None:
+    """Up to its first answer it takes under 1.5 s of processor time, and after a prediction it holds under 120 MB.
+
+    Processor time, because other work on the machine does not add to it; starting waits for nothing else.
+    """
+    with running(model_server) as gateway:
+        process = psutil.Process(gateway.process.pid)
+        times = process.cpu_times()
+        wait_until_ready(gateway.client)
+        assert gateway.client.post("/v1/predict", content=draw()).status_code == 200
+        assert process.memory_info().rss < 120e6
+    assert times.user + times.system < 1.5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(model_server: FakeModelServer, number: signal.Signals) -> None:
+    """SIGTERM and SIGINT let a running request finish, then the process ends with 0."""
+    with running(model_server) as gateway:
+        wait_until_ready(gateway.client)
+        address = gateway.client.base_url
+        body = draw(mark=b"SLEEP:0.5 ")
+        with socket.create_connection((address.host, address.port or 80), timeout=10) as connection:
+            head = f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            before = len(model_server.predict_requests)
+            connection.sendall(head.encode() + body)
+            while len(model_server.predict_requests) == before:
+                time.sleep(0.01)
+            gateway.process.send_signal(number)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+        assert gateway.process.wait(10) == 0
+
+
+def test_a_taken_port_is_one_line(model_server: FakeModelServer) -> None:
+    """A port that is taken ends the process with 2 and one line that names it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-c", SERVE, str(port), model_server.address]
+        result = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr == f"Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
