@@ -38,7 +38,7 @@ def check_picture(content: bytes, accepted: Collection[Encoding]) -> Encoding:
     mime = kind.mime if kind else _describe_unknown(content)
     wanted = _enumerate(accepted)
     if not mime.startswith("image/"):
-        raise NotAnImageError(f"A picture is expected ({wanted}), but {mime} was seen.")
+        raise NotAnImageError(f"A picture is expected ({wanted}); seen: {mime}.")
     encoding = _ENCODINGS.get(mime)
     if mime == "image/gif":
         raise UnsupportedImageError(
@@ -58,7 +58,8 @@ def check_picture(content: bytes, accepted: Collection[Encoding]) -> Encoding:
 
 
 def _enumerate(encodings: Collection[Encoding]) -> str:
-    return " or ".join(_NAMES[encoding] for encoding in encodings)
+    *others, last = (_NAMES[encoding] for encoding in encodings)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _describe_unknown(content: bytes) -> str:

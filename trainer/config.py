@@ -143,7 +143,7 @@ def _over_defaults(values: dict[str, Any]) -> dict[str, Any]:
     """Lay given phases over the default ones, so that one key may be set without the others."""
     defaults = TrainingConfig().model_dump(mode="json")
     return {
-        name: defaults[name] | value if isinstance(value, dict) and name in defaults else value
+        name: defaults[name] | value if isinstance(value, dict) and isinstance(defaults.get(name), dict) else value
         for name, value in values.items()
     }
 

@@ -166,12 +166,17 @@ def _read_classes(folder: Path) -> tuple[tuple[str, ...], list[LabelledPicture],
     passed_over = 0
     for label, class_folder in enumerate(classes):
         files = sorted(path for path in class_folder.rglob("*") if path.is_file())
-        found = [path for path in files if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+        found = [path for path in files if _is_picture(path.relative_to(class_folder))]
         if not found:
             raise DataSetError(f"{class_folder} has no pictures (JPEG, PNG, BMP or WebP); add some or remove it.")
         passed_over += len(files) - len(found)
         pictures += [LabelledPicture(path, label) for path in found]
     return tuple(path.name for path in classes), pictures, passed_over
+
+
+def _is_picture(name: Path) -> bool:
+    hidden = any(part.startswith(".") for part in name.parts)  # a notebook's checkpoints, a viewer's thumbnails
+    return name.suffix.lower() in _SUFFIXES and not hidden
 
 
 def _by_class(pictures: list[LabelledPicture]) -> Iterator[tuple[list[Path], int]]:

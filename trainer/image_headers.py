@@ -11,11 +11,12 @@ import tensorflow as tf
 
 NOT_A_PICTURE, JPEG, PNG, BMP, WEBP, WEBP_WITH_ALPHA = range(6)
 
-_HEADER_BYTES = 64
+_HEADER_BYTES = 66
 _EXIF_SCAN_BYTES = 4096  # cameras write the EXIF segment first, behind at most a short JFIF segment
 _EXIF_MAX_ENTRIES = 40
 _EXIF_ENTRY_BYTES = 12
 _ORIENTATION_TAG = 0x0112
+_BMP_USUAL_FIELDS = bytes.fromhex("0000ff00 00ff0000 ff000000")  # red, green, blue; others are decoded as if these
 _WEBP_ANIMATION_FLAG, _WEBP_ALPHA_FLAG = 0x02, 0x10
 
 
@@ -34,7 +35,7 @@ def read_headers(image_bytes: tf.Tensor) -> Headers:
     """Read kind and declared size of each encoded picture in `image_bytes`, string [N]. Never raises.
 
     Not among the kinds are GIF (its header lies about its frames), animated WebP (can abort the process) and BMP
-    with a palette or compression (decoded wrongly in silence).
+    with a palette, compression or unusual bit fields (decoded wrongly in silence).
     """
     header = _Rows(image_bytes, _HEADER_BYTES)
     none = tf.zeros_like(header.byte(0))
@@ -120,7 +121,8 @@ def _read_png(header: _Rows) -> _Found:
 
 def _read_bmp(header: _Rows) -> _Found:
     depth, compression = header.number(28, 2), header.number(30, 4)
-    plain = ((depth == 24) & (compression == 0)) | ((depth == 32) & ((compression == 0) | (compression == 3)))
+    usual_fields = (compression == 3) & header.has(_BMP_USUAL_FIELDS, at=54)
+    plain = ((depth == 24) & (compression == 0)) | ((depth == 32) & ((compression == 0) | usual_fields))
     found = header.has(b"BM", at=0) & plain
     width, height = header.number(18, 4), tf.abs(header.number(22, 4))  # negative: rows from top to bottom
     return found, tf.fill(tf.shape(width), BMP), width, height

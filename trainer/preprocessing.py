@@ -30,7 +30,7 @@ def decode_pictures(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedB
     """
     count = tf.shape(image_bytes)[0]
     headers = read_headers(image_bytes)
-    orientation = read_exif_orientation(image_bytes)
+    orientation = tf.where(headers.kind == JPEG, read_exif_orientation(image_bytes), 1)
     decodable = (headers.kind != NOT_A_PICTURE) & (headers.pixels <= image_input.max_pixels)
 
     def decode_row(row: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,57 @@
+"""Two exports of one run, made once and looked at by many tests."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from exporter.export import Exported, export
+from tests.exporter.runs import small_run
+from trainer.progress import Progress
+from trainer.trained_model import Run
+
+
+class Counting(Progress):
+    """Counts the steps that were announced and those that were done."""
+
+    def __init__(self) -> None:
+        self.announced = 0
+        self.done = 0
+
+    def on_work(self, title: str, steps: int) -> None:
+        """Count what is announced."""
+        self.announced += steps
+
+    def on_step(self, steps: int = 1) -> None:
+        """Count what is done."""
+        self.done += steps
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A run and its export."""
+
+    run: Run
+    models: Path
+    exported: Exported
+    heard: Counting
+
+    @property
+    def folder(self) -> Path:
+        """The published version."""
+        return self.exported.folder
+
+
+@pytest.fixture(scope="session")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Publication:
+    """The first version of a run."""
+    folder = tmp_path_factory.mktemp("export")
+    run, heard = small_run(folder), Counting()
+    return Publication(run, folder / "models", export(run, folder / "models", heard), heard)
+
+
+@pytest.fixture(scope="session")
+def second(first: Publication) -> Publication:
+    """The second version of the same run."""
+    heard = Counting()
+    return Publication(first.run, first.models, export(first.run, first.models, heard), heard)

@@ -1,0 +1,69 @@
+"""The gate itself: which differences from the trained model it lets through, and what it says of the others."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exporter.errors import ParityError
+from exporter.fixtures import Fixture
+from exporter.parity import LARGEST_DIFFERENCE, Reference, compare
+from exporter.saved_model import Outputs
+from trainer.trained_model import Answers
+
+MANIFEST = '{"name": "colours"}\n'
+EXPECTED = np.array([[0.75, 0.25], [0.125, 0.875], [0.0, 0.0]], np.float32)
+REFERENCE = Reference(
+    fixtures=[Fixture("a.jpg", b"a", "blue"), Fixture("b.jpg", b"b", "red"), Fixture("c.txt", b"c", None)],
+    labels=("blue", "red"),
+    answers=Answers(EXPECTED, np.array([True, True, False])),
+    pixels=np.zeros((2, 4, 4, 3), np.uint8),
+)
+
+
+def outputs(**changes: Any) -> Outputs:
+    """Return answers that agree with the reference, with changes of `serving_default`, `pixels` or `manifest`."""
+    default = {
+        "probabilities": EXPECTED.copy(),
+        "label": np.array([b"blue", b"red", b""], object),
+        "valid": np.array([True, True, False]),
+    }
+    return {
+        "serving_default": default | {key: value for key, value in changes.items() if key in default},
+        "serving_pixels": {"probabilities": changes.get("pixels", EXPECTED[:2].copy())},
+        "describe": {"manifest": np.array([changes.get("manifest", MANIFEST).encode()], object)},
+    }
+
+
+def off_by(difference: float, row: int, rows: int = 3) -> Any:
+    values = EXPECTED[:rows].copy()
+    values[row, 0] += difference
+    return values
+
+
+def test_agreement_is_reported_with_the_worst_picture() -> None:
+    """Answers within the bound pass, and each signature's largest difference is reported with its picture."""
+    default, pixels = compare("here", outputs(probabilities=off_by(5e-6, row=1)), REFERENCE, MANIFEST)
+    assert (default.signature, default.pictures, default.worst_picture) == ("serving_default", 3, "b.jpg")
+    assert default.largest_difference == pytest.approx(5e-6, rel=0.02)
+    assert (pixels.signature, pixels.pictures, pixels.largest_difference) == ("serving_pixels", 2, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"probabilities": off_by(2 * LARGEST_DIFFERENCE, row=1)}, r"serving_default differs .* by 2e-05 on b\.jpg"),
+        ({"probabilities": off_by(2 * LARGEST_DIFFERENCE, row=2)}, r"serving_default differs .* on c\.txt"),
+        ({"probabilities": off_by(np.nan, row=0)}, r"serving_default differs .* by nan on a\.jpg"),
+        ({"pixels": off_by(-2 * LARGEST_DIFFERENCE, row=0, rows=2)}, r"serving_pixels differs .* on a\.jpg"),
+        ({"valid": np.array([True, False, False])}, r"the model refuses b\.jpg, other than trained"),
+        ({"valid": np.array([True, True, True])}, r"the model answers c\.txt, other than trained"),
+        ({"label": np.array([b"red", b"red", b""], object)}, r"the model calls a\.jpg 'red', not 'blue'"),
+        ({"label": np.array([b"blue", b"red", b"red"], object)}, r"the model calls c\.txt 'red', not ''"),
+        ({"manifest": "{}"}, "`describe` does not answer with this version's manifest"),
+    ],
+)
+def test_disagreement_is_refused_in_one_sentence(changes: dict[str, Any], message: str) -> None:
+    """A probability, a refusal, a label or a manifest that is another one is refused with what differs."""
+    with pytest.raises(ParityError, match=f"^Loaded here, {message}.*; nothing was published|^Loaded here, {message}"):
+        compare("here", outputs(**changes), REFERENCE, MANIFEST)

@@ -1,0 +1,49 @@
+"""An export that is not proved is not published: no version, and nothing left behind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.errors import ParityError
+from exporter.export import export
+from tests.exporter.broken_writers import write_what_only_python_loads, write_with_other_weights
+from tests.exporter.failing_writer import write_and_fail
+from tests.exporter.runs import small_run
+from trainer.progress import Progress
+from trainer.trained_model import Run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of a small network."""
+    return small_run(tmp_path_factory.mktemp("gates"))
+
+
+def assert_nothing_visible(models: Path) -> None:
+    assert list((models / "colours").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (write_with_other_weights, r"^Loaded by Python, serving_default differs from the trained model by .* on \d\d-"),
+        (write_what_only_python_loads, r"^Loaded as TensorFlow Serving does, the model fails \(.*\); nothing was"),
+    ],
+)
+def test_model_that_answers_otherwise_is_not_published(
+    run: Run, tmp_path: Path, write: Callable[..., Any], message: str
+) -> None:
+    """Other weights, or a model that only Python loads, are refused in one line, and leave nothing."""
+    with pytest.raises(ParityError, match=message) as caught:
+        export(run, tmp_path, Progress(), write)
+    assert "\n" not in str(caught.value)
+    assert_nothing_visible(tmp_path)
+
+
+def test_writer_that_fails_leaves_nothing(run: Run, tmp_path: Path) -> None:
+    """An error of the writing process comes through as it was, and what it had written is removed."""
+    with pytest.raises(OSError, match="the disk is full"):
+        export(run, tmp_path, Progress(), write_and_fail)
+    assert_nothing_visible(tmp_path)

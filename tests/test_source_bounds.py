@@ -1,0 +1,134 @@
+"""Bounds on the source itself: small modules, small functions, and a sentence for whatever is public."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PRODUCT = [
+    name for name in ("contract", "trainer", "exporter", "modelserver", "gateway", "graft") if (ROOT / name).is_dir()
+]
+NAMES_THAT_SAY_NOTHING = {"utils.py", "common.py", "helpers.py"}
+
+MODULE_MEDIAN, MODULE_MOST = 120, 400
+FUNCTION_MEDIAN, FUNCTION_MOST = 10, 60
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Source:
+    """A module: its path, its number of lines and its tree."""
+
+    path: Path
+    lines: int
+    tree: ast.Module
+
+    def at(self, line: int = 1) -> str:
+        """Return the place as an editor opens it."""
+        return f"{self.path.relative_to(ROOT)}:{line}"
+
+
+def sources(*packages: str) -> list[Source]:
+    paths = sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
+    texts = [(path, path.read_text()) for path in paths]
+    return [Source(path, len(text.splitlines()), ast.parse(text)) for path, text in texts]
+
+
+@pytest.fixture(scope="module")
+def product() -> list[Source]:
+    """Every module of the product's packages."""
+    return sources(*PRODUCT)
+
+
+@pytest.fixture(scope="module")
+def tests() -> list[Source]:
+    """Every module of the tests."""
+    return sources("tests")
+
+
+def functions_of(source: Source) -> Iterator[Function]:
+    return (node for node in ast.walk(source.tree) if isinstance(node, Function))
+
+
+def length(function: Function) -> int:
+    """Count from `def` to the last line, docstring included."""
+    return (function.end_lineno or function.lineno) - function.lineno + 1
+
+
+def public_definitions(body: list[ast.stmt]) -> Iterator[Definition]:
+    """Yield public functions and classes of a module, and the public methods of its public classes."""
+    for node in body:
+        if isinstance(node, Definition) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from public_definitions(node.body)
+
+
+def too_long(found: list[tuple[str, int]], most: int) -> str:
+    return "\n".join(f"{place} has {lines} lines, more than {most}" for place, lines in found if lines > most)
+
+
+def middle(found: list[tuple[str, int]], bound: int) -> str:
+    """Return nothing where the median is within the bound, else what to look at."""
+    seen = median(lines for _, lines in found)
+    longest = ", ".join(place for place, _ in sorted(found, key=lambda pair: -pair[1])[:5])
+    return f"the median is {seen} lines, more than {bound}; the longest: {longest}" if seen > bound else ""
+
+
+@pytest.mark.parametrize("where", ["product", "tests"])
+def test_modules_are_small(where: str, request: pytest.FixtureRequest) -> None:
+    """No module has over 400 lines, and half of them have at most 120."""
+    found = [(source.at(), source.lines) for source in request.getfixturevalue(where)]
+    assert too_long(found, MODULE_MOST) == ""
+    assert middle(found, MODULE_MEDIAN) == ""
+
+
+def test_functions_are_small(product: list[Source]) -> None:
+    """No function has over 60 lines, and half of them have at most 10."""
+    found = [
+        (f"{source.at(function.lineno)} {function.name}", length(function))
+        for source in product
+        for function in functions_of(source)
+    ]
+    assert too_long(found, FUNCTION_MOST) == ""
+    assert middle(found, FUNCTION_MEDIAN) == ""
+
+
+def test_whatever_is_public_has_a_docstring(product: list[Source]) -> None:
+    """Every module, public class, function and method of the product says what it is."""
+    missing = [source.at() for source in product if not ast.get_docstring(source.tree)]
+    missing += [
+        f"{source.at(node.lineno)} {node.name}"
+        for source in product
+        for node in public_definitions(source.tree.body)
+        if not ast.get_docstring(node)
+    ]
+    assert missing == []
+
+
+def test_every_test_opens_with_a_sentence(tests: list[Source]) -> None:
+    """Every test function has a docstring whose first line is a sentence with a full stop."""
+    missing = [
+        f"{source.at(function.lineno)} {function.name}"
+        for source in tests
+        if source.path.name.startswith("test_")
+        for function in functions_of(source)
+        if function.name.startswith("test_") and not opens_with_sentence(function)
+    ]
+    assert missing == []
+
+
+def opens_with_sentence(function: Function) -> bool:
+    first_line = (ast.get_docstring(function) or "").partition("\n")[0]
+    return first_line.endswith(".") and " " in first_line
+
+
+def test_files_are_named_for_what_they_hold(product: list[Source], tests: list[Source]) -> None:
+    """No file is called utils, common or helpers."""
+    assert [source.at() for source in product + tests if source.path.name in NAMES_THAT_SAY_NOTHING] == []

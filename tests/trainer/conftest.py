@@ -1,0 +1,78 @@
+"""Two real runs on drawn pictures, made once: from scratch, then fine-tuned from it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pictures import write_classes
+from trainer.config import TrainingConfig, read_config
+from trainer.progress import Epoch, Progress
+from trainer.train import train
+from trainer.trained_model import Run
+
+SMALLEST: dict[str, Any] = {
+    "model.alpha": 0.1,
+    "model.image_size": 32,
+    "head.units": [8],
+    "head.dropout": [0.1],
+    "data.batch_size": 8,
+    "phase_one.epochs": 2,
+    "phase_two.epochs": 1,
+    "phase_two.unfreeze_layers": 8,
+}
+
+
+class Listening(Progress):
+    """Keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.epochs: list[Epoch] = []
+
+    def on_note(self, text: str) -> None:
+        """Keep the note."""
+        self.notes.append(text)
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        """Keep the epoch."""
+        self.epochs.append(epoch)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run, what it was made of, and what was heard meanwhile."""
+
+    run: Run
+    data: Path
+    runs: Path
+    config: TrainingConfig
+    heard: Listening = field(default_factory=Listening)
+
+
+def smallest_config(**sections: Any) -> TrainingConfig:
+    """Return the settings of the smallest run; `model={"weights": "none"}` changes one."""
+    changes = {f"{section}.{key}": value for section, values in sections.items() for key, value in values.items()}
+    return read_config(None, SMALLEST | changes)
+
+
+def run_training(data: Path, name: str, config: TrainingConfig, runs: Path) -> Trained:
+    heard = Listening()
+    return Trained(train(data, name, config, runs, heard), data, runs, config, heard)
+
+
+@pytest.fixture(scope="session")
+def from_scratch(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A run without base weights on 36 pictures of three colours, one of them broken."""
+    folder = tmp_path_factory.mktemp("from-scratch")
+    data = write_classes(folder / "colours", per_class=12)
+    (data / "red" / "00.jpg").write_bytes(b"broken")
+    return run_training(data, "colours", smallest_config(model={"weights": "none"}), folder / "runs")
+
+
+@pytest.fixture(scope="session")
+def fine_tuned(from_scratch: Trained) -> Trained:
+    """A run on the same pictures, grown on the base of `from_scratch`."""
+    config = smallest_config(model={"weights": from_scratch.run.record.id})
+    return run_training(from_scratch.data, "grafted", config, from_scratch.runs)

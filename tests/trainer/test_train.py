@@ -1,0 +1,111 @@
+"""From a folder of labelled pictures to a run on disk: the whole story, with the real network."""
+
+import json
+import tomllib
+from typing import Any
+
+import keras
+import numpy as np
+
+from tests.trainer.conftest import Trained
+from trainer.architectures import BASE
+from trainer.dataset import SPLITS, find_pictures
+from trainer.trained_model import find_run, read_run
+
+
+def variables_of_base(trained: Trained) -> dict[str, Any]:
+    base = trained.run.load_model().get_layer(BASE)
+    return {f"{layer.name}/{variable.name}": variable.numpy() for layer in base.layers for variable in layer.variables}
+
+
+def test_run_folder_is_complete(from_scratch: Trained) -> None:
+    """A run has its model, record, settings, history and metrics in one folder named by its id, and nothing else."""
+    run = from_scratch.run
+    assert run.folder == from_scratch.runs / run.record.id
+    assert {path.name for path in run.folder.iterdir()} == {
+        "config.toml",
+        "history.json",
+        "metrics.json",
+        "model.keras",
+        "run.json",
+    }
+    assert [path for path in from_scratch.runs.iterdir() if path.name.startswith(".")] == []
+
+
+def test_record_says_how_the_run_came_to_be(from_scratch: Trained) -> None:
+    """The record names labels, data, base and code, and counts the pictures that were really used."""
+    record = from_scratch.run.record
+    found = find_pictures(from_scratch.data, from_scratch.config.data, from_scratch.config.seed)
+    assert record.labels == ("blue", "green", "red")
+    assert record.dataset_digest == found.digest()
+    assert record.dataset_folder == from_scratch.data.resolve()
+    assert (record.base_weights.source, record.base_weights.digest) == ("none", None)
+    assert (record.image_input.height, record.image_input.width, record.image_input.offset) == (32, 32, -1.0)
+    assert sum(record.pictures.values()) == sum(len(found.pictures[split]) for split in SPLITS) - 1
+    assert record.id.endswith("-colours")
+    assert record.code_version.startswith("0.")
+
+
+def test_record_lists_the_test_pictures_with_their_classes(from_scratch: Trained) -> None:
+    """The pictures of the test split are named with absolute paths and true labels."""
+    pictures = from_scratch.run.record.test_pictures
+    assert len(pictures) == from_scratch.run.record.pictures["test"]
+    assert all(picture.path.is_absolute() and picture.path.is_file() for picture in pictures)
+    assert all(picture.label == picture.path.parent.name for picture in pictures)
+
+
+def test_files_of_the_run_agree_with_each_other(from_scratch: Trained) -> None:
+    """Settings, history and metrics on disk are those of the run."""
+    run = from_scratch.run
+    assert run.config() == from_scratch.config
+    assert tomllib.loads((run.folder / "config.toml").read_text())["model"]["alpha"] == 0.1
+    history = json.loads((run.folder / "history.json").read_text())
+    assert [(epoch["phase"], epoch["number"]) for epoch in history] == [("from_scratch", 1), ("from_scratch", 2)]
+    assert [epoch["val_loss"] for epoch in history] == [epoch.val_loss for epoch in from_scratch.heard.epochs]
+    assert json.loads((run.folder / "metrics.json").read_text()) == run.record.metrics
+    assert read_run(run.folder) == run
+
+
+def test_metrics_are_of_the_saved_model(from_scratch: Trained) -> None:
+    """The test's metrics count its pictures, and the validation's are those of the best epoch."""
+    metrics = from_scratch.run.record.metrics
+    assert metrics["test"]["pictures"] == from_scratch.run.record.pictures["test"]
+    assert (
+        sum(of_class["pictures"] for of_class in metrics["test"]["per_class"].values()) == metrics["test"]["pictures"]
+    )
+    assert metrics["validation"]["cross_entropy"] == min(epoch.val_loss for epoch in from_scratch.heard.epochs)
+
+
+def test_a_person_is_told_what_was_found_and_left_out(from_scratch: Trained) -> None:
+    """The notes count classes and pictures, name the broken one, and say that there is one phase."""
+    found, broken, scratch = from_scratch.heard.notes
+    assert "3 classes (blue, green, red)" in found
+    assert broken == f"left out, cannot be decoded: {from_scratch.data / 'red' / '00.jpg'}"
+    assert scratch == "No base weights: training every layer from scratch, in one phase."
+
+
+def test_fine_tuned_run_names_the_run_it_was_grown_on(from_scratch: Trained, fine_tuned: Trained) -> None:
+    """A run grown on another names it, with a digest of the base, and has both phases in its history."""
+    base_weights = fine_tuned.run.record.base_weights
+    assert base_weights.source == f"run:{from_scratch.run.record.id}"
+    assert base_weights.digest is not None
+    assert base_weights.digest.startswith("sha256:")
+    assert [epoch.phase for epoch in fine_tuned.heard.epochs] == ["phase_one", "phase_one", "phase_two"]
+    assert fine_tuned.run.record.dataset_digest == from_scratch.run.record.dataset_digest
+
+
+def test_fine_tuning_moves_only_the_last_layers_of_the_real_network(from_scratch: Trained, fine_tuned: Trained) -> None:
+    """In MobileNetV2 every BatchNorm and every layer before the last N stay as they were, to the bit."""
+    before, after = variables_of_base(from_scratch), variables_of_base(fine_tuned)
+    moved = {name.split("/")[0] for name in before if not np.array_equal(before[name], after[name])}
+    layers = fine_tuned.run.load_model().get_layer(BASE).layers
+    norms = {layer.name for layer in layers if isinstance(layer, keras.layers.BatchNormalization)}
+    last = {layer.name for layer in layers[-fine_tuned.config.phase_two.unfreeze_layers :]}
+    assert len(norms) == 52
+    assert moved <= last - norms
+    assert moved or fine_tuned.run.record.kept_phase == "phase_one"
+
+
+def test_newest_run_is_the_latest(from_scratch: Trained, fine_tuned: Trained) -> None:
+    """`latest` is the run that ended last."""
+    assert find_run("latest", from_scratch.runs) == fine_tuned.run.folder
