@@ -48,10 +48,11 @@ def export(
     """
     base_path = models / run.record.name
     progress.on_work(f"exporting {run.record.id}", len(_STEPS))
+    fixtures = choose_fixtures(run.record.test_pictures)
     with staged_folder(base_path) as staged:
         written = in_fresh_process(write, run.folder, staged)
         progress.on_step()
-        reference = ask_trained_model(run, choose_fixtures(run.record.test_pictures))
+        reference = ask_trained_model(run, fixtures)
         progress.on_step()
         write_fixtures(staged / FIXTURES, reference.fixtures, reference.answers)
         write_warmup(staged / WARMUP, run.record.name, reference.fixtures[0].content)

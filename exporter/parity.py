@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from exporter.errors import ParityError
 from exporter.fixtures import Fixture
 from exporter.saved_model import Inputs, Outputs
 from exporter.serving_signature import DESCRIBE, SERVING_DEFAULT, SERVING_PIXELS
 from exporter.warmup import string_array
-from trainer.preprocessing import decode_pictures
+from trainer.preprocessing import PictureDecoder
 from trainer.trained_model import Answers, Run, answer_pictures
 
 LARGEST_DIFFERENCE = 1e-5
@@ -72,8 +71,8 @@ def ask_trained_model(run: Run, fixtures: Sequence[Fixture]) -> Reference:
         if valid != (fixture.label is not None):
             did = "answers" if valid else "refuses"
             raise ParityError(f"The trained model {did} {fixture.name}, which it must not; nothing was published.")
-    pixels = decode_pictures(tf.constant(contents), image_input).pixels.numpy()[answers.valid]
-    return Reference(fixtures, run.record.labels, answers, pixels)
+    pixels, valid = PictureDecoder(image_input).decode(contents)
+    return Reference(fixtures, run.record.labels, answers, pixels[valid])
 
 
 def compare(loaded: str, outputs: Outputs, reference: Reference, manifest: str) -> list[Comparison]:

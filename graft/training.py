@@ -7,7 +7,6 @@ from typing import Any
 from graft.errors import CommandError
 from trainer.config import parse_assignment, read_config
 from trainer.progress import TerminalProgress
-from trainer.train import train
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -25,6 +24,8 @@ def run_training(
         raise CommandError(f"--name may have letters, digits, '.', '_' and '-'; {name!r} was given.")
     overrides = dict(parse_assignment(text) for text in assignments or [])
     settings = read_config(config, {**given, **overrides})
+    from trainer.train import train  # takes seconds, which a misspelled option should not cost
+
     with TerminalProgress() as progress:
         run = train(data, name, settings, runs, progress)
         test = run.record.metrics["test"]

@@ -1,5 +1,6 @@
 """The networks that can be grown on, one row each."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,9 @@ def load_base_weights(base: Any, file: Path) -> None:
         WeightsError: it is no such file, or it belongs to another network.
     """
     try:
-        base.load_weights(file)
+        with warnings.catch_warnings():  # of layers that it skips, just before it refuses
+            warnings.simplefilter("ignore", UserWarning)
+            base.load_weights(file)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().split("\n", maxsplit=1)[0]
         raise WeightsError(

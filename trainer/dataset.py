@@ -14,7 +14,7 @@ from contract.digests import digest_of_entries, digest_of_file
 from contract.image_input import ImageInput
 from trainer.config import DataSettings
 from trainer.errors import DataSetError
-from trainer.preprocessing import decode_pictures, scale_pixels
+from trainer.preprocessing import PictureDecoder, scale_pixels
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -82,7 +82,7 @@ def find_pictures(folder: Path, settings: DataSettings, seed: int) -> PictureFol
 
 def decode_split(
     pictures: list[LabelledPicture],
-    image_input: ImageInput,
+    decoder: PictureDecoder,
     memory_budget_mb: int,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> DecodedSplit:
@@ -93,19 +93,14 @@ def decode_split(
     Raises:
         DataSetError: none of the pictures can be decoded.
     """
-    pixels = _room_for(len(pictures), image_input, memory_budget_mb)
-    decode = tf.function(
-        lambda image_bytes: decode_pictures(image_bytes, image_input),
-        input_signature=[tf.TensorSpec([None], tf.string)],
-    )
+    pixels = _room_for(len(pictures), decoder.image_input, memory_budget_mb)
     good: list[LabelledPicture] = []
     broken: list[Path] = []
     for start in range(0, len(pictures), _DECODE_BATCH):
         batch = pictures[start : start + _DECODE_BATCH]
-        decoded = decode(tf.constant([picture.path.read_bytes() for picture in batch]))
-        valid = decoded.valid.numpy()
+        decoded, valid = decoder.decode([picture.path.read_bytes() for picture in batch])
         kept = [picture for picture, is_good in zip(batch, valid, strict=True) if is_good]
-        pixels[len(good) : len(good) + len(kept)] = decoded.pixels.numpy()[valid]
+        pixels[len(good) : len(good) + len(kept)] = decoded[valid]
         good += kept
         broken += [picture.path for picture, is_good in zip(batch, valid, strict=True) if not is_good]
         on_progress(len(batch))

@@ -4,9 +4,11 @@ Training calls it and the exporter traces it into the served graph, so the two c
 TensorFlow differ on the same JPEG by 0.96 grey levels on average. What it does is declared by `ImageInput`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from contract.image_input import ImageInput
@@ -44,6 +46,22 @@ def decode_pictures(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedB
     blank = tf.zeros([count, image_input.height, image_input.width, 3], tf.uint8)
     pixels = tf.tensor_scatter_nd_update(blank, rows[:, None], pictures)
     return DecodedBatch(tf.ensure_shape(pixels, [None, image_input.height, image_input.width, 3]), valid)
+
+
+class PictureDecoder:
+    """`decode_pictures` for one `ImageInput`, traced once and then called many times."""
+
+    def __init__(self, image_input: ImageInput) -> None:
+        self.image_input = image_input
+        self._decode = tf.function(
+            lambda image_bytes: decode_pictures(image_bytes, image_input),
+            input_signature=[tf.TensorSpec([None], tf.string)],
+        )
+
+    def decode(self, contents: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        """Return pixels, uint8 [N, height, width, 3], and bool [N]: which of the pictures they are there for."""
+        decoded = self._decode(tf.constant(contents, tf.string))
+        return decoded.pixels.numpy(), decoded.valid.numpy()
 
 
 def scale_pixels(pixels: tf.Tensor, image_input: ImageInput) -> tf.Tensor:

@@ -14,6 +14,7 @@ from trainer.config import TrainingConfig
 from trainer.dataset import SPLITS, DecodedSplit, PictureFolder, Split, batches, decode_split, find_pictures
 from trainer.evaluation import evaluate
 from trainer.fine_tuning import Outcome, add_head, fine_tune, train_from_scratch
+from trainer.preprocessing import PictureDecoder
 from trainer.progress import Progress
 from trainer.trained_model import Run, RunRecord, TestPicture, save_run
 
@@ -57,7 +58,8 @@ def _decode(
 ) -> dict[Split, DecodedSplit]:
     progress.on_work("reading pictures", sum(len(pictures) for pictures in found.pictures.values()))
     budget = config.data.memory_budget_mb
-    splits = {split: decode_split(found.pictures[split], image_input, budget, progress.on_step) for split in SPLITS}
+    decoder = PictureDecoder(image_input)
+    splits = {split: decode_split(found.pictures[split], decoder, budget, progress.on_step) for split in SPLITS}
     for broken in (path for decoded in splits.values() for path in decoded.broken):
         progress.on_note(f"left out, cannot be decoded: {broken}")
     return splits

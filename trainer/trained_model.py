@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contract.image_input import ImageInput
@@ -18,7 +17,7 @@ from contract.manifest import BaseWeights
 from contract.versions import publish, staged_folder
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunNotFoundError
-from trainer.preprocessing import decode_pictures, scale_pixels
+from trainer.preprocessing import PictureDecoder, scale_pixels
 from trainer.progress import Epoch
 
 LATEST = "latest"
@@ -87,12 +86,16 @@ class Answers:
 
 
 def answer_pictures(model: Any, image_input: ImageInput, pictures: Sequence[bytes]) -> Answers:
-    """Answer encoded pictures with a loaded model, one at a time: the reference for everything that serves it."""
-    rows = [decode_pictures(tf.constant([picture]), image_input) for picture in pictures]
-    pixels = tf.concat([row.pixels for row in rows], axis=0)
-    valid = tf.concat([row.valid for row in rows], axis=0)
+    """Answer encoded pictures with a loaded model: the reference for everything that serves it.
+
+    Each picture is decoded by itself, so that nothing can depend on its neighbours.
+    """
+    decoder = PictureDecoder(image_input)
+    rows = [decoder.decode([picture]) for picture in pictures]
+    pixels = np.concatenate([row for row, _ in rows])
+    valid = np.concatenate([is_valid for _, is_valid in rows])
     probabilities = model(scale_pixels(pixels, image_input), training=False).numpy()
-    return Answers(np.where(valid.numpy()[:, None], probabilities, np.float32(0)), valid.numpy())
+    return Answers(np.where(valid[:, None], probabilities, np.float32(0)), valid)
 
 
 def save_run(runs: Path, record: RunRecord, config: TrainingConfig, epochs: Sequence[Epoch], model: Any) -> Run:

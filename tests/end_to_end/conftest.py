@@ -43,9 +43,17 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("colours")
     data = write_classes(folder / "data", per_class=20)
     trained = Trained("colours", folder / "runs", folder / "models")
-    network = ["--weights", "none", "--image-size", "32", "--set", "model.alpha=0.35"]
-    steps = ["--set", "data.batch_size=4", "--set", "phase_one.epochs=6"]  # few would leave it answering 1/3 to all
-    must("train", data, "--name", trained.name, "--runs", trained.runs, *network, *steps)
+    settings = {
+        "model.alpha": 0.35,
+        "model.image_size": 64,
+        "head.units": [16],
+        "head.dropout": [0.0],
+        "data.batch_size": 8,
+        "phase_one.epochs": 15,  # with fewer it would answer 1/3 to everything, and every comparison would hold
+        "phase_one.patience": 15,
+    }
+    assignments = [argument for key, value in settings.items() for argument in ("--set", f"{key}={value}")]
+    must("train", data, "--name", trained.name, "--runs", trained.runs, "--weights", "none", *assignments)
     must("export", "latest", "--runs", trained.runs, "--models", trained.models)
     return trained
 

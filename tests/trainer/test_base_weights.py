@@ -64,7 +64,6 @@ def test_no_weights_let_batch_norm_follow_quickly(tmp_path: Path) -> None:
     assert {layer.momentum for layer in batch_norms(base)} == {0.9}
 
 
-@pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")  # Keras says so before it refuses
 def test_file_of_another_width_is_refused(saved: tuple[Any, Path], tmp_path: Path) -> None:
     """A weights file of another alpha is refused in one line with what to check."""
     with pytest.raises(

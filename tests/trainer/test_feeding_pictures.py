@@ -9,6 +9,7 @@ from contract.image_input import ImageInput
 from tests.pictures import encoded, gradient, solid
 from trainer.dataset import DecodedSplit, LabelledPicture, batches, decode_split
 from trainer.errors import DataSetError
+from trainer.preprocessing import PictureDecoder
 
 INPUT = ImageInput(height=8, width=8, scale=1 / 127.5, offset=-1.0)
 PLENTY_MB = 100
@@ -28,7 +29,7 @@ def pictures(tmp_path: Path) -> list[LabelledPicture]:
 
 def test_broken_pictures_are_left_out_and_named(pictures: list[LabelledPicture]) -> None:
     """A broken picture is left out and named, and the others keep their own pixels and labels."""
-    split = decode_split(pictures, INPUT, PLENTY_MB)
+    split = decode_split(pictures, PictureDecoder(INPUT), PLENTY_MB)
     good = [index for index in range(40) if index not in {3, 35}]
     assert [path.name for path in split.broken] == ["03.png", "35.png"]
     assert split.pictures == [pictures[index] for index in good]
@@ -41,7 +42,7 @@ def test_above_the_memory_budget_the_answer_is_the_same(tmp_path: Path) -> None:
     larger = ImageInput(height=700, width=700)  # 1.4 MB a picture
     (tmp_path / "a.png").write_bytes(encoded(gradient(), "PNG"))
     picture = LabelledPicture(tmp_path / "a.png", 0)
-    in_memory, on_disk = (decode_split([picture], larger, budget).pixels for budget in (PLENTY_MB, 1))
+    in_memory, on_disk = (decode_split([picture], PictureDecoder(larger), budget).pixels for budget in (PLENTY_MB, 1))
     assert isinstance(on_disk, np.memmap)
     assert not isinstance(in_memory, np.memmap)
     np.testing.assert_array_equal(in_memory, on_disk)
@@ -50,14 +51,14 @@ def test_above_the_memory_budget_the_answer_is_the_same(tmp_path: Path) -> None:
 def test_progress_is_told_for_every_picture(pictures: list[LabelledPicture]) -> None:
     """The steps that are told add up to the number of pictures, broken ones included."""
     steps: list[int] = []
-    decode_split(pictures, INPUT, PLENTY_MB, steps.append)
+    decode_split(pictures, PictureDecoder(INPUT), PLENTY_MB, steps.append)
     assert sum(steps) == 40
 
 
 def test_nothing_but_broken_pictures_is_refused(pictures: list[LabelledPicture]) -> None:
     """A split in which nothing can be decoded is refused with its first file."""
     with pytest.raises(DataSetError, match=r"^None of 1 pictures can be decoded; the first is .*03\.png\.$"):
-        decode_split([pictures[3]], INPUT, PLENTY_MB)
+        decode_split([pictures[3]], PictureDecoder(INPUT), PLENTY_MB)
 
 
 def split_of(count: int) -> DecodedSplit:
