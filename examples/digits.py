@@ -32,7 +32,7 @@ RUNS, MODELS = HERE / "runs", HERE / "models"
 SHOWN = 12
 WANTED_ACCURACY = 0.90
 NETWORK = {"model.alpha": 0.35, "model.image_size": 96, "data.batch_size": 16}
-FROM_SCRATCH = {"phase_one.epochs": 8}
+FROM_SCRATCH = {"phase_one.epochs": 5}
 # Digits are far from each other's features, and this base has seen only five: more is trained, in wider steps, than
 # is right for photographs on ImageNet weights.
 FINE_TUNING = {
@@ -40,7 +40,7 @@ FINE_TUNING = {
     "head.dropout": [0.2],
     "phase_one.epochs": 4,
     "phase_one.learning_rate": 0.005,
-    "phase_two.epochs": 10,
+    "phase_two.epochs": 8,
     "phase_two.learning_rate": 0.0005,
     "phase_two.patience": 4,
     "phase_two.unfreeze_layers": 154,
