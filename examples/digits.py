@@ -172,4 +172,9 @@ def wait_for_interrupt() -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None  # whatever was running has been told too, and says so itself
+    except subprocess.CalledProcessError as failed:
+        raise SystemExit(failed.returncode) from None  # the verb has said why

@@ -118,10 +118,11 @@ def _run_phase(
             ),
         ],
     )
-    if not math.isfinite(epochs[-1].loss):
+    last = epochs[-1]
+    if not math.isfinite(last.loss + last.val_loss):
         raise DivergedError(
-            f"The loss became {epochs[-1].loss} in epoch {len(epochs)} of {name}; nothing was saved. "
-            f"Try a lower {'phase_two' if name == 'phase_two' else 'phase_one'}.learning_rate."
+            f"The loss became {last.loss} (validation {last.val_loss}) in epoch {len(epochs)} of {name}; "
+            f"nothing was saved. Try a lower {'phase_two' if name == 'phase_two' else 'phase_one'}.learning_rate."
         )
     best = min(epochs, key=lambda epoch: epoch.val_loss)
     return Outcome(name, best.val_loss, best.val_accuracy, epochs)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contract.image_input import ImageInput
 from contract.manifest import BaseWeights
-from contract.versions import publish, staged_folder
+from contract.versions import AlreadyPublishedError, publish, staged_folder
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunNotFoundError
 from trainer.preprocessing import PictureDecoder, scale_pixels
@@ -99,15 +99,30 @@ def answer_pictures(model: Any, image_input: ImageInput, pictures: Sequence[byte
 
 
 def save_run(runs: Path, record: RunRecord, config: TrainingConfig, epochs: Sequence[Epoch], model: Any) -> Run:
-    """Write a run's folder under `runs`; it appears complete or not at all."""
+    """Write a run's folder under `runs`; it appears complete or not at all.
+
+    Where another run of the same name ended in the same second, the id gets a number at its end.
+    """
     with staged_folder(runs) as folder:
         model.save(folder / _MODEL, include_optimizer=False)
-        (folder / _RECORD).write_text(record.model_dump_json(indent=2) + "\n")
         (folder / _CONFIG).write_text(config.to_toml())
         (folder / _HISTORY).write_text(json.dumps([asdict(epoch) for epoch in epochs], indent=2) + "\n")
         (folder / _METRICS).write_text(json.dumps(record.metrics, indent=2) + "\n")
-        publish(folder, runs / record.id)
-    return Run(runs / record.id, record)
+        saved = _publish_under_free_id(folder, runs, record)
+    return Run(runs / saved.id, saved)
+
+
+def _publish_under_free_id(folder: Path, runs: Path, record: RunRecord) -> RunRecord:
+    wanted, number = record.id, 1
+    while True:
+        (folder / _RECORD).write_text(record.model_dump_json(indent=2) + "\n")
+        try:
+            publish(folder, runs / record.id)
+        except AlreadyPublishedError:
+            number += 1
+            record = record.model_copy(update={"id": f"{wanted}-{number}"})
+        else:
+            return record
 
 
 def find_run(name: str, runs: Path) -> Path:

@@ -15,7 +15,7 @@ START_SECONDS = 120
 STOP_SECONDS = 60
 
 
-def graft(*arguments: str | Path, timeout: float = 540) -> "subprocess.CompletedProcess[str]":
+def graft(*arguments: str | Path, timeout: float = 1100) -> "subprocess.CompletedProcess[str]":
     """Run a verb to its end, and return what it printed and its exit code."""
     command = [sys.executable, "-m", "graft", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)

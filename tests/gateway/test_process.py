@@ -1,5 +1,6 @@
 """The gateway as a process of its own: what it loads, how it starts, how it ends."""
 
+import os
 import re
 import signal
 import socket
@@ -24,12 +25,8 @@ import sys, gateway.app
 assert "grpc" in sys.modules
 print(*[name for name in {HEAVY} if name in sys.modules])
 """
-SERVE = """
-import sys
-from gateway.app import main
-from gateway.settings import Settings
-sys.exit(main(Settings(port=int(sys.argv[1]), model_server=sys.argv[2], models="flowers", poll_interval_seconds=0.05)))
-"""
+SERVE = [sys.executable, "-m", "graft", "gateway", "--model", "flowers"]
+ENVIRONMENT = {**os.environ, "GATEWAY_POLL_INTERVAL_SECONDS": "0.05"}
 
 
 @dataclass
@@ -43,8 +40,8 @@ class Running:
 @contextmanager
 def running(model_server: FakeModelServer) -> Iterator[Running]:
     """Run a gateway process on a free port, and end it."""
-    command = [sys.executable, "-c", SERVE, "0", model_server.address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = [*SERVE, "--model-server", model_server.address, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -99,7 +96,7 @@ def test_a_taken_port_is_one_line(model_server: FakeModelServer) -> None:
     """A port that is taken ends the process with 2 and one line that names it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-c", SERVE, str(port), model_server.address]
+        command = [*SERVE, "--model-server", model_server.address, "--port", str(port)]
         result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == 2
     assert result.stderr == f"Cannot listen on 127.0.0.1:{port}: Address already in use.\n"

@@ -10,7 +10,6 @@ import pytest
 
 from contract.image_input import ImageInput
 from contract.manifest import BaseWeights
-from contract.versions import AlreadyPublishedError
 from tests.pictures import encoded, solid
 from trainer.config import TrainingConfig
 from trainer.errors import RunNotFoundError
@@ -64,12 +63,13 @@ def test_saved_run_is_read_back(tmp_path: Path, model: Any) -> None:
 
 
 def test_saved_run_is_never_replaced(tmp_path: Path, model: Any) -> None:
-    """A second run of the same id is refused, and the first stays."""
+    """Of two runs that would have the same id both are kept, the second under an id with a number."""
     saved(tmp_path, "one", model)
-    with pytest.raises(AlreadyPublishedError):
-        saved(tmp_path, "one", model, START + timedelta(days=1))
+    second = save_run(tmp_path, record("one", START + timedelta(days=1)), TrainingConfig(), [], model)
     assert read_run(tmp_path / "one").record.ended == START
-    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+    assert second.record.id == "one-2"
+    assert read_run(tmp_path / "one-2") == second
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "one-2"]
 
 
 def test_run_is_found_by_id_folder_and_as_latest(tmp_path: Path, model: Any) -> None:
