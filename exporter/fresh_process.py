@@ -2,19 +2,25 @@
 
 import multiprocessing
 import signal
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Call `function` in a new Python process and return its result, or raise what it raised."""
+@contextmanager
+def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Iterator["Future[_T]"]:
+    """Call `function` in a new Python process while the `with` goes on.
+
+    Yields a future whose `result` waits, and returns what the function returned or raises what it raised. The
+    `with` ends when the process has.
+    """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, initializer=_leave_interrupt_to_parent) as pool:
-        return pool.submit(function, *args, **kwargs).result()
+        yield pool.submit(function, *args, **kwargs)
 
 
 def _leave_interrupt_to_parent() -> None:
