@@ -17,7 +17,7 @@ setup: $(READY) ## make the virtual environment with the pinned dependencies
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Graft needs Python 3.11 or newer; $$($(PYTHON) --version) was found. Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
-	@echo "Setting up $(VENV) (once; downloads TensorFlow, about 300 MB) ..."
+	@echo "Setting up $(VENV) (once, two to five minutes; downloads TensorFlow, about 300 MB) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@# by itself: its own requirement would put a second build of TensorFlow over the first

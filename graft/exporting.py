@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from exporter.export import export
 from trainer.progress import TerminalProgress
-from trainer.trained_model import find_run, read_run
 
 
 def run_export(name: str, models: Path, runs: Path) -> None:
@@ -14,8 +12,12 @@ def run_export(name: str, models: Path, runs: Path) -> None:
         RunNotFoundError: there is no such run.
         ExportError: the model cannot be exported, or does not answer as the trained one.
     """
-    run = read_run(find_run(name, runs))
     with TerminalProgress() as progress:
+        progress.on_work("starting TensorFlow", 1)
+        from exporter.export import export  # takes seconds, during which something should be seen
+        from trainer.trained_model import find_run, read_run
+
+        run = read_run(find_run(name, runs))
         exported = export(run, models, progress)
         for comparison in exported.comparisons:
             progress.on_note(

@@ -24,9 +24,10 @@ def run_training(
         raise CommandError(f"--name may have letters, digits, '.', '_' and '-'; {name!r} was given.")
     overrides = dict(parse_assignment(text) for text in assignments or [])
     settings = read_config(config, {**given, **overrides})
-    from trainer.train import train  # takes seconds, which a misspelled option should not cost
-
     with TerminalProgress() as progress:
+        progress.on_work("starting TensorFlow", 1)
+        from trainer.train import train  # takes seconds, which a misspelled option should not cost
+
         run = train(data, name, settings, runs, progress)
         test = run.record.metrics["test"]
         progress.on_note(

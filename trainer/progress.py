@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 PhaseName = Literal["phase_one", "phase_two", "from_scratch"]
@@ -50,8 +50,10 @@ class TerminalProgress(Progress):
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bars = Bars(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
+        shown = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self._bars = Bars(
+            *shown, TimeRemainingColumn(), console=self._console, transient=True, disable=not self._console.is_terminal
+        )
         self._task: TaskID | None = None
         self._epoch_titles: list[str] = []
         self._steps_per_epoch = 0

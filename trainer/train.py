@@ -29,10 +29,12 @@ def train(data: Path, name: str, config: TrainingConfig, runs: Path, progress: P
     image_input = image_input_of(config.model)
     found = find_pictures(data, config.data, config.seed)
     progress.on_note(_found_note(data, found))
+    progress.on_work("building the network", 1)
     base, base_weights = prepare_base(config.model, runs)
     model = add_head(base, config.head, len(found.labels))
     splits = _decode(found, image_input, config, progress)
     outcome = _fit(model, splits, image_input, config, progress)
+    progress.on_work("testing", 1)
     metrics = evaluate(model, splits["test"], found.labels, image_input, config.data.batch_size)
     record = RunRecord(
         id=f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name}",
