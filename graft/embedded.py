@@ -63,11 +63,10 @@ class _ModelServer:
         self.address = ""
 
     def __enter__(self) -> "_ModelServer":
-        try:
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(self._stop)
             self.address = self._read_address()
-        except BaseException:
-            self._stop()
-            raise
+            on_failure.pop_all()
         threading.Thread(target=self._watch, daemon=True).start()
         return self
 
