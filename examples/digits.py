@@ -65,12 +65,12 @@ def main() -> int:
     step("The model is exported and proved")
     graft("export", "latest", "--runs", str(RUNS), "--models", str(MODELS))
     step("Model server and gateway answer over HTTP")
-    with service() as url:
+    with service() as (process, url):
         accuracy = ask(url)
         console.print(f"\nThe whole path took {time.monotonic() - began:.0f} s.")
         if keep:
             console.print(f"Still serving at {url}; try: graft predict {NEW}/7/*.png --url {url}\nCtrl-C stops it.")
-            wait_for_interrupt()
+            wait_until_it_ends(process)
     if accuracy < WANTED_ACCURACY:
         console.print(f"The test accuracy is below {WANTED_ACCURACY}: something is wrong.")
         return 1
@@ -110,14 +110,14 @@ def picture(image: npt.NDArray[np.float64]) -> Image.Image:
 
 
 @contextmanager
-def service() -> Iterator[str]:
-    """Run `graft up` on a free port, yield its address once it is ready, and stop it."""
+def service() -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Run `graft up` on a free port, yield it and its address once it is ready, and stop it."""
     arguments = ["up", "--models", str(MODELS), "--name", "digits", "--port", "0"]
     console.print(f"$ graft {' '.join(arguments)}", style="dim", markup=False)
     command = [sys.executable, "-m", "graft", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield wait_until_ready(process)
+            yield process, wait_until_ready(process)
         finally:
             process.terminate()
 
@@ -162,11 +162,10 @@ def shuffled(held_out: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [held_out[index] for index in np.random.default_rng(0).permutation(len(held_out))]
 
 
-def wait_for_interrupt() -> None:
-    """Wait for Ctrl-C."""
+def wait_until_it_ends(process: "subprocess.Popen[str]") -> None:
+    """Wait for Ctrl-C, or for the service to end by itself."""
     try:
-        while True:
-            time.sleep(3600)
+        process.wait()
     except KeyboardInterrupt:
         console.print("Stopping.")
 
