@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.errors import ContractError
 from contract.image_input import ImageInput
+from contract.reference import Reference
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 _KNOWN_MAJOR = SCHEMA_VERSION.split(".", maxsplit=1)[0]
 
 
@@ -61,7 +62,11 @@ class ModelManifest(BaseModel):
     code_version: str
     training_configuration: dict[str, Any]
     metrics: dict[str, Any]
-    run: str = Field(description="The id of the training run.")
+    temperature: float = Field(
+        1.0, gt=0, description="Divides the logits so that probabilities mean what they say; the graph does it already."
+    )
+    reference: Reference | None = Field(None, description="How answers and pictures looked on held-out data.")
+    run: str = Field(description="The id of the training run, which is also its name in the lineage.")
     digest: str = Field(description="Over graph, variables and assets; not over this manifest.")
 
     @classmethod

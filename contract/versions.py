@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from contract.digests import digest_of_folder
 from contract.errors import ContractError
 
 MANIFEST = "assets.extra/manifest.json"
@@ -22,6 +23,9 @@ FIXTURES = "assets.extra/fixtures"
 BLESSING = "assets.extra/blessing.json"
 LABELS = "assets/labels.txt"
 
+_NOT_IN_DIGEST = {MANIFEST, BLESSING, "fingerprint.pb"}
+"""The digest stands in the manifest, the blessing has a time, and the fingerprint a random number of TensorFlow's."""
+
 _VERSION_NAME = re.compile("[1-9][0-9]*")  # 007 would be another folder than 7
 _STAGING_PREFIX = ".unfinished-"
 _MAX_VERSION = 2**63 - 1
@@ -29,6 +33,11 @@ _MAX_VERSION = 2**63 - 1
 
 class AlreadyPublishedError(ContractError):
     """The place where a folder should appear is taken."""
+
+
+def digest_of_version(folder: Path) -> str:
+    """Return the digest of a version as its manifest states it: over graph, variables, assets, fixtures and warmup."""
+    return digest_of_folder(folder, keep=lambda name: name not in _NOT_IN_DIGEST)
 
 
 def published_versions(base_path: Path) -> list[int]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.errors import FixtureError
-from trainer.trained_model import Answers, TestPicture
+from trainer.run_record import TestPicture
+from trainer.trained_model import Answers
 
 ACCEPTED = 8
 EXPECTED = "expected.json"

@@ -6,15 +6,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contract.digests import digest_of_folder
 from contract.manifest import ModelManifest, Signature
-from contract.versions import BLESSING, MANIFEST, AlreadyPublishedError, next_version, publish
+from contract.versions import BLESSING, MANIFEST, AlreadyPublishedError, digest_of_version, next_version, publish
 from exporter.parity import LARGEST_DIFFERENCE, Comparison
 from trainer.trained_model import Run
-
-_NOT_IN_DIGEST = {MANIFEST, BLESSING, "fingerprint.pb"}
-"""The digest stands in the manifest, the blessing has a time, and the fingerprint a random number of TensorFlow's."""
-
 
 def make_manifest(run: Run, staged: Path, version: int, signatures: dict[str, Signature]) -> ModelManifest:
     """Describe the version in `staged`, whose graph, assets, fixtures and warmup file are written already."""
@@ -30,10 +25,12 @@ def make_manifest(run: Run, staged: Path, version: int, signatures: dict[str, Si
         base_weights=record.base_weights,
         dataset_digest=record.dataset_digest,
         code_version=record.code_version,
-        training_configuration=run.config().model_dump(mode="json"),
+        training_configuration=run.config().model_dump(mode="json", exclude_none=True),
         metrics=record.metrics,
+        temperature=record.temperature,
+        reference=record.reference,
         run=record.id,
-        digest=digest_of_folder(staged, keep=lambda name: name not in _NOT_IN_DIGEST),
+        digest=digest_of_version(staged),
     )
 
 

@@ -36,28 +36,71 @@ def main() -> None:
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Argument(help="CLASS/*.jpg, split for you, or train|val|test/CLASS/*.jpg.")],
-    name: Annotated[str, typer.Option(help="What the model will be called where it is served.")],
-    architecture: Annotated[str | None, typer.Option(help="The network's family.  [default: mobilenet_v2]")] = None,
+    data: Annotated[
+        Path | None, typer.Argument(help="CLASS/*.jpg, split for you, or train|val|test/CLASS/*.jpg.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What the model will be called where it is served.")] = None,
+    architecture: Annotated[
+        str | None, typer.Option(help="The network's family, or hub:PRESET.  [default: mobilenet_v2]")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="The network's width.  [default: 1.0]")] = None,
     weights: Annotated[
         str | None,
         typer.Option(help="imagenet, none (from scratch), a weights file, or a run.  [default: imagenet]"),
     ] = None,
-    image_size: Annotated[int | None, typer.Option(help="Pixels each way.  [default: 224]")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Pixels each way.  [default: the family's own]")] = None,
+    unfreeze: Annotated[
+        str | None, typer.Option(help="Last layers that phase two trains; 20,40 does it gradually.  [the family's own]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.  [default: 1]")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pictures a step.  [default: 32]")] = None,
+    baselines: Annotated[
+        str | None, typer.Option(help="Also train, to compare with: features, scratch, or features,scratch.")
+    ] = None,
+    strict: Annotated[bool | None, typer.Option("--strict", help="Refuse pictures that cannot be decoded.")] = None,
+    allow_leakage: Annotated[
+        bool | None, typer.Option("--allow-leakage", help="Allow the same picture in two splits.")
+    ] = None,
+    tensorboard: Annotated[
+        bool | None, typer.Option("--tensorboard", help="Write TensorBoard logs into the run's folder.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings in TOML, as a run's config.toml.")] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as model.alpha=0.35.")
     ] = None,
     runs: Runs = Path("runs"),
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run: its folder, its id, or latest.")
+    ] = None,
+    preview_augmentation: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Only write a picture of how training pictures are varied.")
+    ] = None,
 ) -> None:
     """Fine-tune a pretrained network on labelled pictures, in two phases."""
     _quieten_tensorflow()
-    from graft.training import run_training
+    from graft import training
 
-    given = {"model.architecture": architecture, "model.weights": weights, "model.image_size": image_size}
-    run_training(
-        data, name, config, {key: value for key, value in given.items() if value is not None}, assignments, runs
-    )
+    given = {
+        "model.architecture": architecture,
+        "model.alpha": alpha,
+        "model.weights": weights,
+        "model.image_size": image_size,
+        "phase_two.unfreeze": _numbers(unfreeze),
+        "seed": seed,
+        "data.batch_size": batch_size,
+        "baselines": baselines.split(",") if baselines else None,
+        "data.strict": strict,
+        "data.allow_leakage": allow_leakage,
+        "tensorboard": tensorboard,
+    }
+    settings = {key: value for key, value in given.items() if value is not None}
+    request = training.TrainingRequest(data, name, config, settings, assignments or [], runs)
+    if resume is not None:
+        training.resume_training(resume, request)
+    elif preview_augmentation is not None:
+        training.preview_augmentation(request, preview_augmentation)
+    else:
+        training.run_training(request)
 
 
 @app.command()
@@ -145,6 +188,11 @@ def predict(
 
     if not predict_pictures(images, url, model):
         raise SystemExit(BAD_INPUT)
+
+
+def _numbers(text: str | None) -> list[int | str] | None:
+    """Return the numbers of `20,40`; what is none stays text, for the settings to refuse by name."""
+    return None if text is None else [int(part) if part.isdecimal() else part for part in text.split(",")]
 
 
 def _quieten_tensorflow() -> None:

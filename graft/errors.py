@@ -6,13 +6,15 @@ from contextlib import contextmanager
 
 from contract.errors import ContractError
 from exporter.errors import ExportError, ParityError
+from lineage.errors import LineageError
 from modelserver.errors import ModelServerError
 from trainer.errors import TrainerError
+from trainer.interruption import TerminatedError
 
-DONE, GATE_SAID_NO, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, GATE_SAID_NO, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 _GATES = (ParityError,)
-_BAD_INPUT = (ContractError, ExportError, ModelServerError, TrainerError)
+_BAD_INPUT = (ContractError, ExportError, LineageError, ModelServerError, TrainerError)
 
 
 class CommandError(Exception):
@@ -26,12 +28,14 @@ def one_clear_line() -> Iterator[None]:
     Errors that are in no family of ours are defects, and keep their traceback.
 
     Raises:
-        SystemExit: with 1 where a gate said no, 2 for bad input, 130 after Ctrl-C.
+        SystemExit: with 1 where a gate said no, 2 for bad input, 130 after Ctrl-C, 143 after SIGTERM.
     """
     try:
         yield
     except KeyboardInterrupt:
         _leave("Stopped.", INTERRUPTED)
+    except TerminatedError:
+        _leave("Stopped.", TERMINATED)
     except _GATES as error:
         _leave(str(error), GATE_SAID_NO)
     except (CommandError, *_BAD_INPUT) as error:

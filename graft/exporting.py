@@ -1,8 +1,13 @@
 """The verb `export`."""
 
+import os
 from pathlib import Path
 
+from lineage.errors import NotRecordedError
+from lineage.location import lineage_url
+from lineage.store import open_lineage
 from trainer.progress import TerminalProgress
+from trainer.run_record import find_run
 
 
 def run_export(name: str, models: Path, runs: Path) -> None:
@@ -12,16 +17,25 @@ def run_export(name: str, models: Path, runs: Path) -> None:
         RunNotFoundError: there is no such run.
         ExportError: the model cannot be exported, or does not answer as the trained one.
     """
-    with TerminalProgress() as progress:
+    folder = find_run(name, runs)
+    with open_lineage(lineage_url(os.environ, Path.cwd())) as lineage, TerminalProgress() as progress:
         progress.on_work("starting TensorFlow", 1)
         from exporter.export import export  # takes seconds, during which something should be seen
-        from trainer.trained_model import find_run, read_run
+        from exporter.lineage_entry import record_export
+        from trainer.trained_model import read_run
 
-        run = read_run(find_run(name, runs))
+        run = read_run(folder)
         exported = export(run, models, progress)
         for comparison in exported.comparisons:
             progress.on_note(
                 f"  {comparison.signature:<16} loaded {comparison.loaded:<27} {comparison.pictures} pictures, "
                 f"largest difference {comparison.largest_difference:.1e}"
+            )
+        try:
+            record_export(lineage, exported)
+        except NotRecordedError:
+            progress.on_note(
+                f"The run is not in this lineage, so the version is not either; graft lineage record {run.record.id} "
+                "adds both."
             )
         progress.on_note(f"Published {exported.folder}\nNext: graft up --models {models} --name {run.record.name}")

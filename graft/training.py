@@ -1,36 +1,134 @@
 """The verb `train`."""
 
+import os
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graft.errors import CommandError
-from trainer.config import parse_assignment, read_config
-from trainer.progress import TerminalProgress
+from lineage.location import lineage_url
+from lineage.store import open_lineage
+from trainer.architectures import fill_in
+from trainer.config import TrainingConfig, parse_assignment, read_config
+from trainer.interruption import sigterm_as_exception
+from trainer.picture_folder import find_pictures
+from trainer.progress import Progress, TerminalProgress
+from trainer.run_record import REPORT
+
+if TYPE_CHECKING:
+    from trainer.trained_model import Run
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def run_training(
-    data: Path, name: str, config: Path | None, given: dict[str, Any], assignments: list[str] | None, runs: Path
-) -> None:
-    """Train on `data` and say how good the model is; `given` and `assignments` override the file.
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What the command line asks for; `given` and `assignments` override the settings in `config`."""
+
+    data: Path | None
+    name: str | None
+    config: Path | None
+    given: dict[str, Any]
+    assignments: Sequence[str]
+    runs: Path
+
+    def settings(self) -> TrainingConfig:
+        """Return the settings, checked.
+
+        Raises:
+            ConfigurationError: a setting is unknown or does not fit.
+        """
+        overrides = dict(parse_assignment(text) for text in self.assignments)
+        return read_config(self.config, {**self.given, **overrides})
+
+    def checked_data(self, config: TrainingConfig) -> Path:
+        """Return the folder of pictures, which is looked into now: TensorFlow's start takes seconds.
+
+        Raises:
+            CommandError: none was given.
+            DataSetError: it is no data set.
+        """
+        if self.data is None:
+            raise CommandError("Give a folder with one sub-folder of pictures per class: graft train DATA --name NAME.")
+        find_pictures(self.data, config.data, config.seed)
+        return self.data
+
+    def checked_name(self) -> str:
+        """Return the name of the model.
+
+        Raises:
+            CommandError: it is missing, or cannot be that of a folder and of a model.
+        """
+        if self.name is None:
+            raise CommandError("Say what the model will be called where it is served: --name NAME.")
+        if not _NAME.fullmatch(self.name):
+            raise CommandError(f"--name may have letters, digits, '.', '_' and '-'; {self.name!r} was given.")
+        return self.name
+
+
+def run_training(request: TrainingRequest) -> None:
+    """Train and say how good the model is.
 
     Raises:
-        CommandError: the name cannot be that of a folder and of a model.
+        CommandError: the name or the folder cannot be used.
         TrainerError: the training cannot be done.
     """
-    if not _NAME.fullmatch(name):
-        raise CommandError(f"--name may have letters, digits, '.', '_' and '-'; {name!r} was given.")
-    overrides = dict(parse_assignment(text) for text in assignments or [])
-    settings = read_config(config, {**given, **overrides})
-    with TerminalProgress() as progress:
+    name, settings = request.checked_name(), fill_in(request.settings())
+    data = request.checked_data(settings)
+    lineage_at = lineage_url(os.environ, Path.cwd())
+    with open_lineage(lineage_at) as lineage, TerminalProgress() as progress, sigterm_as_exception():
         progress.on_work("starting TensorFlow", 1)
         from trainer.train import train  # takes seconds, which a misspelled option should not cost
 
-        run = train(data, name, settings, runs, progress)
-        test = run.record.metrics["test"]
-        progress.on_note(
-            f"Test accuracy {test['accuracy']:.3f} on {test['pictures']} pictures. Saved {run.folder}\n"
-            f"Next: graft export {run.record.id}"
+        _tell_result(train(data, name, settings, request.runs, progress, lineage), progress)
+
+
+def resume_training(name: str, request: TrainingRequest) -> None:
+    """Go on with an interrupted run, and say how good the model is.
+
+    Raises:
+        CommandError: something else was asked for too, which would have made it another run.
+        TrainerError: there is no such run, or it cannot be continued.
+    """
+    if request.data or request.name or request.config or request.given or request.assignments:
+        raise CommandError(
+            "A run is resumed with the data and settings that it began with; give --resume RUN and --runs only."
         )
+    lineage_at = lineage_url(os.environ, Path.cwd())
+    with open_lineage(lineage_at) as lineage, TerminalProgress() as progress, sigterm_as_exception():
+        progress.on_work("starting TensorFlow", 1)
+        from trainer.train import resume
+
+        _tell_result(resume(name, request.runs, progress, lineage), progress)
+
+
+def preview_augmentation(request: TrainingRequest, target: Path) -> None:
+    """Write a contact sheet of some training pictures as they are varied.
+
+    Raises:
+        CommandError: the folder cannot be used, or nothing is varied.
+    """
+    settings = fill_in(request.settings())
+    data = request.checked_data(settings)
+    if not settings.augmentation.steps:
+        raise CommandError(
+            "The settings vary nothing: name steps, such as --set 'augmentation.steps=[{kind=\"flip\"}]'."
+        )
+    with TerminalProgress() as progress:
+        progress.on_work("starting TensorFlow", 1)
+        from trainer.augmentation_preview import preview
+
+        preview(target, data, settings)
+        progress.on_note(f"Wrote {target}")
+
+
+def _tell_result(run: "Run", progress: Progress) -> None:
+    test = run.record.metrics["test"]
+    low, high = test["accuracy_interval"]
+    progress.on_note(
+        f"Test accuracy {test['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f}) on {test['pictures']} pictures.\n"
+        f"Saved {run.folder}; look at {run.folder / REPORT}\n"
+        f"Next: graft export {run.record.id}"
+    )

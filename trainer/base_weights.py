@@ -5,7 +5,8 @@ from typing import Any
 
 from contract.digests import digest_of_bytes, digest_of_entries
 from contract.manifest import BaseWeights
-from trainer.architectures import (
+from trainer.architectures import HUB
+from trainer.base import (
     build_base,
     copy_base_weights,
     load_base_weights,
@@ -13,7 +14,8 @@ from trainer.architectures import (
 )
 from trainer.config import ModelSettings
 from trainer.errors import RunNotFoundError, WeightsError
-from trainer.trained_model import find_run, read_run
+from trainer.run_record import find_run
+from trainer.trained_model import read_run
 
 
 def prepare_base(settings: ModelSettings, runs: Path) -> tuple[Any, BaseWeights]:
@@ -28,13 +30,20 @@ def prepare_base(settings: ModelSettings, runs: Path) -> tuple[Any, BaseWeights]
         prepare_for_training_from_scratch(base)
         return base, BaseWeights(source="none", digest=None)
     if settings.weights == "imagenet":
-        source = "imagenet"
+        source = _name_of_pretrained(settings.architecture)
     elif Path(settings.weights).is_file():
         load_base_weights(base, Path(settings.weights))
         source = Path(settings.weights).name
     else:
         source = _copy_from_run(base, settings.weights, runs)
     return base, BaseWeights(source=source, digest=_digest(base))
+
+
+def _name_of_pretrained(architecture: str) -> str:
+    """Say whose weights they are; of a preset's folder only the name, which means something elsewhere too."""
+    if architecture.startswith(HUB):
+        return HUB + Path(architecture.removeprefix(HUB)).name
+    return "imagenet"
 
 
 def _copy_from_run(base: Any, name: str, runs: Path) -> str:

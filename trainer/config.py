@@ -2,12 +2,14 @@
 
 import difflib
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from trainer.augmentation_settings import STEPS, AugmentationSettings
 from trainer.errors import ConfigurationError
 
 
@@ -22,17 +24,28 @@ class DataSettings(_Section):
     test_share: float = Field(0.15, gt=0, lt=0.5, description="Share of each class for the test.")
     batch_size: int = Field(32, gt=0, description="Pictures per training step.")
     memory_budget_mb: int = Field(
-        2048, gt=0, description="Decoded pictures above this many megabytes are kept on disk, not in memory."
+        1024, gt=0, description="Decoded pictures above this many megabytes are kept on disk, not in memory."
+    )
+    strict: bool = Field(False, description="Whether a picture that cannot be decoded ends the run.")
+    allow_leakage: bool = Field(False, description="Whether the same picture may be in two splits.")
+    class_weights: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether rare classes count more: auto where the largest has over twice the smallest.",
     )
 
 
 class ModelSettings(_Section):
     """The network and what it starts from."""
 
-    architecture: Literal["mobilenet_v2"] = Field("mobilenet_v2", description="The network's family.")
-    alpha: float = Field(1.0, gt=0, description="Width multiplier of the network.")
-    image_size: int = Field(224, ge=32, description="Height and width of the network's input, in pixels.")
+    architecture: str = Field(
+        "mobilenet_v2", description='The network\'s family, or "hub:" and a KerasHub preset or its folder.'
+    )
+    alpha: float = Field(1.0, gt=0, description="Width multiplier of the network, where its family has one.")
+    image_size: int | None = Field(
+        None, ge=32, description="Height and width of the network's input, in pixels; the family's own if not given."
+    )
     weights: str = Field("imagenet", description='"imagenet", "none", a weights file, a run folder or the id of a run.')
+    antialias: bool = Field(True, description="Whether the resize kernel widens when a picture shrinks.")
 
 
 class HeadSettings(_Section):
@@ -40,6 +53,10 @@ class HeadSettings(_Section):
 
     units: tuple[int, ...] = Field((256, 128), description="Width of each dense layer.")
     dropout: tuple[float, ...] = Field((0.5, 0.3), description="Share dropped behind each dense layer.")
+    l2: float = Field(0.0, ge=0, description="Penalty on the squared weights of the dense layers.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of each training label that is spread over all classes."
+    )
 
     @model_validator(mode="after")
     def _one_dropout_per_layer(self) -> Self:
@@ -56,10 +73,65 @@ class PhaseSettings(_Section):
     patience: int = Field(gt=0, description="Epochs without a better validation loss before the phase ends.")
 
 
-class FineTuningSettings(PhaseSettings):
-    """The second phase."""
+class PhaseOneSettings(PhaseSettings):
+    """The first phase: the head alone; from scratch, every layer."""
 
-    unfreeze_layers: int = Field(gt=0, description="How many of the base's last layers are trained.")
+    plateau_patience: int = Field(
+        2, gt=0, description="Epochs without a better validation loss before the learning rate is lowered."
+    )
+    plateau_factor: float = Field(0.5, gt=0, lt=1, description="What the learning rate is then multiplied by.")
+    cache_features: Literal["auto", "always", "never"] = Field(
+        "auto", description="Whether what the frozen layers make of each picture is computed once, in both phases."
+    )
+
+
+class GateSettings(_Section):
+    """When the second phase may begin: the head's validation loss has stopped improving and is below a bound."""
+
+    max_val_loss: float | None = Field(
+        None, gt=0, description="The bound in nats; if not given, 0.5 or 0.35 ln(classes), whichever is larger."
+    )
+    force: bool = Field(False, description="Whether the second phase begins all the same.")
+
+
+class PhaseTwoSettings(PhaseSettings):
+    """The second phase: head and last layers of the base."""
+
+    unfreeze: tuple[Annotated[int, Field(gt=0)], ...] | None = Field(
+        None,
+        description="How many of the base's last layers are trained; several rising numbers unfreeze gradually, block "
+        "by block; the family's own number if not given.",
+    )
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="Each block further from the head learns at this share of the rate of the next."
+    )
+    schedule: Literal["cosine", "constant"] = Field("cosine", description="How the learning rate falls.")
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")
+    clip_norm: float | None = Field(1.0, gt=0, description="Largest norm of all gradients together.")
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="Momentum of a moving average of the weights, which is then what is kept."
+    )
+
+    @field_validator("unfreeze", mode="before")
+    @classmethod
+    def _one_number_is_one_stage(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int) else value
+
+    @field_validator("unfreeze")
+    @classmethod
+    def _stages_rise(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value is not None and (not value or list(value) != sorted(set(value))):
+            raise ValueError("give one number of layers, or several rising ones such as [20, 40]")
+        return value
+
+
+class HardwareSettings(_Section):
+    """What the run computes with."""
+
+    mixed_precision: Literal["auto", "on", "off"] = Field(
+        "auto", description="Half-precision arithmetic: auto where there is a GPU; slower on a CPU."
+    )
+    xla: bool = Field(False, description="Whether XLA compiles the training step; 15 to 20 times slower on a CPU.")
 
 
 class TrainingConfig(_Section):
@@ -67,16 +139,23 @@ class TrainingConfig(_Section):
 
     seed: int = Field(1, ge=0, description="Seed of the split, the initial weights and the order of pictures.")
     data: DataSettings = DataSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
     model: ModelSettings = ModelSettings()
     head: HeadSettings = HeadSettings()
-    phase_one: PhaseSettings = Field(
-        PhaseSettings(epochs=20, learning_rate=1e-3, patience=4),
+    phase_one: PhaseOneSettings = Field(
+        PhaseOneSettings(epochs=20, learning_rate=1e-3, patience=4),
         description="The head alone on a frozen base; from scratch, the only phase, with every layer.",
     )
-    phase_two: FineTuningSettings = Field(
-        FineTuningSettings(epochs=10, learning_rate=1e-4, patience=3, unfreeze_layers=30),
+    gate: GateSettings = GateSettings()
+    phase_two: PhaseTwoSettings = Field(
+        PhaseTwoSettings(epochs=10, learning_rate=1e-4, patience=3),
         description="Head and last layers of the base together, BatchNorm frozen.",
     )
+    hardware: HardwareSettings = HardwareSettings()
+    baselines: tuple[Literal["features", "scratch"], ...] = Field(
+        (), description="What to compare with: a linear probe on the frozen base, the same network from scratch."
+    )
+    tensorboard: bool = Field(False, description="Whether the run's folder gets TensorBoard logs.")
 
     @model_validator(mode="after")
     def _second_phase_is_gentle(self) -> Self:
@@ -90,7 +169,7 @@ class TrainingConfig(_Section):
 
     def to_toml(self) -> str:
         """Return the resolved settings as TOML, which `read_config` reads back to the same values."""
-        return tomli_w.dumps(self.model_dump(mode="json"))
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
 def read_config(file: Path | None, overrides: dict[str, Any]) -> TrainingConfig:
@@ -150,13 +229,42 @@ def _over_defaults(values: dict[str, Any]) -> dict[str, Any]:
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"])
+    name = _name(first["loc"])
+    subject = name.capitalize() if name.startswith("step ") else f"The setting {name or 'combination'}"
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, _setting_names(), n=1, cutoff=0.4)
-        return f"There is no setting {name}." + (f" Did you mean {near[0]}?" if near else "")
+        return f"There is no setting {name}." + _nearest_setting(first["loc"])
+    if first["type"] == "union_tag_invalid":
+        kind = first["ctx"]["tag"]
+        return f"{subject} is of unknown kind {kind}." + (
+            _did_you_mean(kind, STEPS) or f" Known are {', '.join(STEPS)}."
+        )
+    if first["type"] in {"union_tag_not_found", "model_attributes_type"}:
+        return f'{subject} needs a kind, as in {{ kind = "flip" }}. Known are {", ".join(STEPS)}.'
     message = first["msg"].removeprefix("Value error, ")
     seen = f", not {first['input']!r}" if first["loc"] and not isinstance(first["input"], dict) else ""
-    return f"The setting {name or 'combination'} does not fit: {message}{seen}."
+    return f"{subject} does not fit: {message}{seen}."
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    """Return such as `model.alpha`, or `amount in step 2 of augmentation.steps (zoom)`."""
+    match location:
+        case ("augmentation", "steps", int(index), *kind_and_key):
+            kind, key = [*kind_and_key, "", ""][:2]
+            step = f"step {index + 1} of augmentation.steps" + (f" ({kind})" if kind else "")
+            return f"{key} in {step}" if key else step
+    return ".".join(str(part) for part in location)
+
+
+def _nearest_setting(location: tuple[int | str, ...]) -> str:
+    match location:
+        case ("augmentation", "steps", int(), str(kind), str(key)):
+            return _did_you_mean(key, STEPS[kind].model_fields)
+    return _did_you_mean(_name(location), _setting_names())
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _setting_names() -> list[str]:

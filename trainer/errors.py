@@ -3,9 +3,12 @@
     TrainerError
     ├── ConfigurationError   a setting that cannot be used
     ├── DataSetError         a folder that is no data set
+    ├── LeakageError         the same picture in two splits
+    ├── StorageError         no room for what a run keeps on disk
     ├── WeightsError         base weights that cannot be had or do not fit
     ├── DivergedError        the loss became NaN or infinite
-    └── RunNotFoundError     no such training run
+    ├── RunNotFoundError     no such training run
+    └── RunFileError         a file of a run that cannot be read
 
 Every message is one sentence for the person at the command line: what was wrong, what was seen, what to do.
 """
@@ -23,6 +26,14 @@ class DataSetError(TrainerError):
     """A folder that is no data set."""
 
 
+class LeakageError(TrainerError):
+    """The same picture in two splits."""
+
+
+class StorageError(TrainerError):
+    """No room for what a run keeps on disk."""
+
+
 class WeightsError(TrainerError):
     """Base weights that cannot be had or do not fit."""
 
@@ -33,3 +44,7 @@ class DivergedError(TrainerError):
 
 class RunNotFoundError(TrainerError):
     """No such training run."""
+
+
+class RunFileError(TrainerError):
+    """A file of a run that cannot be read."""

@@ -1,146 +1,153 @@
 """Two-phase fine-tuning, and training from scratch where there is nothing to preserve.
 
-What the base knew is kept by four rules: the head learns first, on a frozen base; then only the last layers of the
-base move, 10 to 100 times more slowly; BatchNorm never moves; and a second phase that ends worse than the first is
-thrown away.
+What the base knew is kept by these rules: the head learns first, on a frozen base; the base moves only once the head
+has settled; then only its last layers move, 10 to 100 times more slowly; BatchNorm never moves; and a stage that ends
+worse than what came before it is undone.
 """
 
-import math
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import keras
-import tensorflow as tf
-
-from trainer.architectures import BASE, batch_norms
-from trainer.config import FineTuningSettings, HeadSettings, PhaseSettings, TrainingConfig
-from trainer.errors import DivergedError
+from trainer.config import TrainingConfig
+from trainer.feature_cache import compute_features, cuts_worth_caching, is_cacheable
+from trainer.feeding import TrainingData
+from trainer.gate import judge_head
+from trainer.journal import Journal
+from trainer.network import Network
+from trainer.pixel_store import MemoryBudget
+from trainer.prediction import Predictor
 from trainer.progress import Epoch, PhaseName, Progress
-
-_LOGGED = ("loss", "accuracy", "val_loss", "val_accuracy")
+from trainer.run_record import GateOutcome
+from trainer.stage_training import Classroom, train_stage
+from trainer.stages import Score, Stage, StageOutcome, plan_phase_two
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How training went: every epoch, which phase's weights were kept, and their validation score."""
+    """How training went: every stage and epoch, and whose weights the network has now."""
 
     kept: PhaseName
-    val_loss: float
-    val_accuracy: float
-    epochs: list[Epoch] = field(default_factory=list)
+    score: Score
+    stages: tuple[StageOutcome, ...]
+    epochs: tuple[Epoch, ...]
+    gate: GateOutcome | None
+    notes: tuple[str, ...]
 
 
-def add_head(base: Any, head: HeadSettings, classes: int) -> Any:
-    """Return a model of `base`, global average pooling, dense layers with dropout, and `classes` probabilities."""
-    pictures = keras.Input(base.input_shape[1:], name="pictures")
-    values = base(pictures)
-    values = keras.layers.GlobalAveragePooling2D(name="pool")(values)
-    for index, (units, dropout) in enumerate(zip(head.units, head.dropout, strict=True), start=1):
-        values = keras.layers.Dense(units, activation="relu", name=f"dense_{index}")(values)
-        values = keras.layers.Dropout(dropout, name=f"dropout_{index}")(values)
-    probabilities = keras.layers.Dense(classes, activation="softmax", name="probabilities")(values)
-    return keras.Model(pictures, probabilities)
-
-
-def fine_tune(model: Any, train: Any, val: Any, config: TrainingConfig, progress: Progress) -> Outcome:
-    """Train the head, then head and last layers of the base; keep the better of the two.
-
-    `train` and `val` are datasets of (pictures float32 [B, H, W, 3], labels int32 [B]). The model is changed in
-    place and ends with the best weights of the phase that was kept.
-    """
-    freeze_base(model)
-    one = _run_phase("phase_one", model, train, val, config.phase_one, progress)
-    weights_of_phase_one = model.get_weights()
-    unfreeze_last_layers(model, config.phase_two)
-    two = _run_phase("phase_two", model, train, val, config.phase_two, progress)
-    epochs = one.epochs + two.epochs
-    if _score(two) >= _score(one):
-        return Outcome("phase_two", two.val_loss, two.val_accuracy, epochs)
-    model.set_weights(weights_of_phase_one)
-    return Outcome("phase_one", one.val_loss, one.val_accuracy, epochs)
-
-
-def train_from_scratch(model: Any, train: Any, val: Any, config: TrainingConfig, progress: Progress) -> Outcome:
-    """Train every layer in one phase, with the settings of phase one; see `fine_tune`."""
-    return _run_phase("from_scratch", model, train, val, config.phase_one, progress)
-
-
-def freeze_base(model: Any) -> None:
-    """Freeze every layer of the base, BatchNorm's moving averages included."""
-    model.get_layer(BASE).trainable = False
-
-
-def unfreeze_last_layers(model: Any, settings: FineTuningSettings) -> None:
-    """Let the last layers of the base learn, but no BatchNorm.
-
-    `base(x, training=False)` does not hold BatchNorm still in Keras 3: `fit` passes training=True through the graph
-    over it. Only `trainable = False` on each BatchNorm does. Flags are set one by one, since setting the base's
-    flag to a value that it already has leaves the layers' flags as they are.
-    """
-    base = model.get_layer(BASE)
-    base.trainable = True
-    first = max(0, len(base.layers) - settings.unfreeze_layers)
-    for index, layer in enumerate(base.layers):
-        layer.trainable = index >= first
-    for layer in batch_norms(base):
-        layer.trainable = False
-
-
-def _run_phase(
-    name: PhaseName, model: Any, train: Any, val: Any, settings: PhaseSettings, progress: Progress
+def fine_tune(
+    network: Network,
+    predictor: Predictor,
+    pixels: TrainingData,
+    config: TrainingConfig,
+    progress: Progress,
+    journal: Journal,
+    budget: MemoryBudget,
 ) -> Outcome:
-    # compiled anew, with an optimizer of its own: Keras goes on training the old set of variables otherwise
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(),
-        metrics=["accuracy"],
-        jit_compile=False,  # XLA was measured 15 to 20 times slower on a CPU
-    )
-    _create_training_state(model)
-    progress.on_phase(name, settings.epochs, int(train.cardinality()))
-    epochs: list[Epoch] = []
+    """Train the head, then head and last layers of the base; a stage that ends worse is undone.
 
-    def on_epoch_end(index: int, logs: dict[str, float]) -> None:
-        epochs.append(Epoch(name, index + 1, settings.epochs, **{key: float(logs[key]) for key in _LOGGED}))
-        progress.on_epoch(epochs[-1])
+    `pixels` are the training and validation pictures, `predictor` answers with the whole network, which is changed in
+    place.
 
-    model.fit(
-        train,
-        validation_data=val,
-        epochs=settings.epochs,
-        shuffle=False,  # the dataset shuffles itself
-        verbose=0,
-        callbacks=[
-            keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True),
-            keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.LambdaCallback(
-                on_epoch_end=on_epoch_end, on_train_batch_end=lambda batch, logs: progress.on_step()
-            ),
-        ],
-    )
-    last = epochs[-1]
-    if not math.isfinite(last.loss + last.val_loss):
-        raise DivergedError(
-            f"The loss became {last.loss} (validation {last.val_loss}) in epoch {len(epochs)} of {name}; "
-            f"nothing was saved. Try a lower {'phase_two' if name == 'phase_two' else 'phase_one'}.learning_rate."
-        )
-    best = min(epochs, key=lambda epoch: epoch.val_loss)
-    return Outcome(name, best.val_loss, best.val_accuracy, epochs)
-
-
-def _create_training_state(model: Any) -> None:
-    """Create the variables of optimizer, loss and metrics before the first step.
-
-    Left to `fit` they are created inside the first step's graph, which TensorFlow then has to trace a second time:
-    42 s instead of 20 s for MobileNetV2 on a slow machine.
+    Raises:
+        DivergedError: the loss of phase one became NaN or infinite; the journal holds the epochs before.
     """
-    model.optimizer.build(model.trainable_variables)
-    labels = tf.zeros([1], tf.int32)
-    probabilities = tf.fill([1, model.output_shape[-1]], 1.0 / model.output_shape[-1])
-    model.compute_loss(x=None, y=labels, y_pred=probabilities)
-    model.compute_metrics(None, labels, probabilities)
-    model.reset_metrics()
+    head = Stage(phase="phase_one", unfrozen=0)
+    stages = plan_phase_two(network, config)
+    features = _features(network, [head, *stages], pixels, config, budget, progress)
+    lessons = _Lessons(network, predictor, pixels, features, config, progress, journal)
+    lessons.put_back_weights()
+    learned = lessons.teach(head)
+    gate = journal.gate or judge_head(learned, journal.epochs, config.phase_one.patience, network.classes, config.gate)
+    journal.pass_gate(gate)
+    if not gate.opened or gate.forced:
+        progress.on_note(gate.reason)
+    for stage in stages if gate.opened else ():
+        lessons.teach(stage)
+    return _outcome(journal)
 
 
-def _score(outcome: Outcome) -> tuple[float, float]:
-    return outcome.val_accuracy, -outcome.val_loss
+def train_from_scratch(
+    network: Network,
+    predictor: Predictor,
+    pixels: TrainingData,
+    config: TrainingConfig,
+    progress: Progress,
+    journal: Journal,
+) -> Outcome:
+    """Train every layer in one phase, with the settings of phase one; see `fine_tune`."""
+    lessons = _Lessons(network, predictor, pixels, {}, config, progress, journal)
+    lessons.put_back_weights()
+    lessons.teach(Stage(phase="from_scratch", unfrozen=len(network.base.layers)))
+    return _outcome(journal)
+
+
+def _features(
+    network: Network,
+    stages: list[Stage],
+    pixels: TrainingData,
+    config: TrainingConfig,
+    budget: MemoryBudget,
+    progress: Progress,
+) -> dict[int, TrainingData]:
+    if not is_cacheable(config):
+        return {}
+    rows = sum(feed.variants * feed.pictures for feed in (pixels.train, pixels.val))
+    cuts = cuts_worth_caching(network, [stage.unfrozen for stage in stages], rows)
+    return compute_features(network, cuts, pixels, config, budget, progress)
+
+
+@dataclass(frozen=True)
+class _Lessons:
+    """Stages in turn, each on cached features where there are some, else on pictures."""
+
+    network: Network
+    predictor: Predictor
+    pixels: TrainingData
+    features: Mapping[int, TrainingData]
+    config: TrainingConfig
+    progress: Progress
+    journal: Journal
+
+    def put_back_weights(self) -> None:
+        """Give the network the weights that a resumed run had."""
+        if stage := self.journal.stands_in:
+            self._set_what_learns(stage)
+            variables = self.network.changing_variables(stage.phase)
+            for variable, value in zip(variables, self.journal.weights, strict=True):
+                variable.assign(value)
+
+    def teach(self, stage: Stage) -> StageOutcome:
+        """Train the stage, unless a resumed run has ended it already, and say if it was undone."""
+        if ended := self.journal.outcome_of(stage):
+            return ended
+        self._set_what_learns(stage)
+        cut = None if stage.phase == "from_scratch" else self.network.cut_for(stage.unfrozen)
+        model, predictor, data = self.network.model, self.predictor, self.pixels
+        if cut is not None and cut in self.features:
+            model, data = self.network.tail(cut), self.features[cut]
+            predictor = Predictor(model)
+        with self.network.still_front(stage.unfrozen):
+            room = Classroom(self.network, model, predictor, data, self.config, self.journal, self.progress)
+            outcome = train_stage(stage, room)
+        if not outcome.kept:
+            self.progress.on_note(_undone(outcome))
+        return outcome
+
+    def _set_what_learns(self, stage: Stage) -> None:
+        if stage.phase == "from_scratch":
+            self.network.unfreeze_everything()
+        else:
+            self.network.unfreeze(stage.unfrozen)
+
+
+def _undone(outcome: StageOutcome) -> str:
+    why = outcome.remark or "It found nothing that was better on the validation pictures in both loss and accuracy."
+    return f"Phase two, last {outcome.stage.unfrozen} layers: undone, the weights from before are kept. {why}"
+
+
+def _outcome(journal: Journal) -> Outcome:
+    kept = [outcome for outcome in journal.outcomes if outcome.kept]
+    notes = [_undone(outcome) for outcome in journal.outcomes if not outcome.kept]
+    if journal.gate and (journal.gate.forced or not journal.gate.opened):
+        notes.insert(0, journal.gate.reason)
+    return Outcome(kept[-1].stage.phase, kept[-1].score, journal.outcomes, journal.epochs, journal.gate, tuple(notes))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from contract.image_input import ImageInput
+from trainer.augmentation_settings import ResizeKernel
 from trainer.image_headers import JPEG, NOT_A_PICTURE, WEBP_WITH_ALPHA, read_exif_orientation, read_headers
 
 _PARALLEL_DECODES = 2
@@ -24,44 +25,76 @@ class DecodedBatch(NamedTuple):
     valid: tf.Tensor
 
 
+class VariantsBatch(NamedTuple):
+    """Pictures for training: zeros where `valid`, bool [N], is false.
+
+    `pixels` uint8 [N, height, width, 3] RGB as they are served, `variants` uint8 [N, K, height, width, 3] by each
+    resize kernel, `sizes` int32 [N, 2] height and width as stored in the file, before it is turned upright.
+    """
+
+    pixels: tf.Tensor
+    variants: tf.Tensor
+    sizes: tf.Tensor
+    valid: tf.Tensor
+
+
 def decode_pictures(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedBatch:
     """Decode, turn upright and resize a batch of encoded pictures, string [N], row by row.
 
     A row that is no picture, declares too many pixels or is broken becomes zeros and not valid; its neighbours
     come out as if it were not there. Never raises for any content, and decodes nothing that is too large.
     """
-    count = tf.shape(image_bytes)[0]
-    headers = read_headers(image_bytes)
-    orientation = tf.where(headers.kind == JPEG, read_exif_orientation(image_bytes), 1)
-    decodable = (headers.kind != NOT_A_PICTURE) & (headers.pixels <= image_input.max_pixels)
 
-    def decode_row(row: tf.Tensor) -> tf.Tensor:
-        picture = _decode(image_bytes[row], headers.kind[row], image_input.max_pixels)
-        upright = _turn_upright(picture, orientation[row]) if image_input.exif_orientation else picture
-        return _resize(upright, image_input)
+    def resize(_picture: tf.Tensor, upright: tf.Tensor) -> list[tf.Tensor]:
+        return [_resize(upright, image_input)]
 
-    rows = tf.cast(tf.where(decodable)[:, 0], tf.int32)
-    rows, pictures = _map_tolerantly(decode_row, rows, image_input)
-    valid = tf.scatter_nd(rows[:, None], tf.ones_like(rows), [count]) > 0
-    blank = tf.zeros([count, image_input.height, image_input.width, 3], tf.uint8)
-    pixels = tf.tensor_scatter_nd_update(blank, rows[:, None], pictures)
-    return DecodedBatch(tf.ensure_shape(pixels, [None, image_input.height, image_input.width, 3]), valid)
+    (pixels,), valid = _decode_each(image_bytes, image_input, resize, [_blank(image_input)])
+    return DecodedBatch(pixels, valid)
+
+
+def decode_variants(image_bytes: tf.Tensor, image_input: ImageInput, kernels: Sequence[ResizeKernel]) -> VariantsBatch:
+    """Decode training pictures, string [N], each once, and resize each by every one of K `kernels`.
+
+    Also tells their sizes. Otherwise as `decode_pictures`, whose pixels are among the answer.
+    """
+    own = _own_kernel(image_input)
+
+    def resize(picture: tf.Tensor, upright: tf.Tensor) -> list[tf.Tensor]:
+        resized = {kernel: _resize(upright, image_input, kernel) for kernel in dict.fromkeys((*kernels, own))}
+        return [resized[own], tf.stack([resized[kernel] for kernel in kernels]), tf.shape(picture)[:2]]
+
+    blank = _blank(image_input)
+    blanks = [blank, tf.stack([blank] * len(kernels)), tf.zeros([2], tf.int32)]
+    (pixels, variants, sizes), valid = _decode_each(image_bytes, image_input, resize, blanks)
+    return VariantsBatch(pixels, variants, sizes, valid)
 
 
 class PictureDecoder:
-    """`decode_pictures` for one `ImageInput`, traced once and then called many times."""
+    """Decodes for one `ImageInput`: traced once and then called many times.
 
-    def __init__(self, image_input: ImageInput) -> None:
+    With `kernels` a picture comes out of `decode_variants` once for each of them, else only as it is served.
+    """
+
+    def __init__(self, image_input: ImageInput, kernels: Sequence[ResizeKernel] = ()) -> None:
         self.image_input = image_input
+        self.kernels = tuple(kernels) or (_own_kernel(image_input),)
+        contents = [tf.TensorSpec([None], tf.string)]
         self._decode = tf.function(
-            lambda image_bytes: decode_pictures(image_bytes, image_input),
-            input_signature=[tf.TensorSpec([None], tf.string)],
+            lambda image_bytes: decode_pictures(image_bytes, image_input), input_signature=contents
+        )
+        self._decode_variants = tf.function(
+            lambda image_bytes: decode_variants(image_bytes, image_input, self.kernels), input_signature=contents
         )
 
     def decode(self, contents: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
         """Return pixels, uint8 [N, height, width, 3], and bool [N]: which of the pictures they are there for."""
         decoded = self._decode(tf.constant(contents, tf.string))
         return decoded.pixels.numpy(), decoded.valid.numpy()
+
+    def decode_variants(self, contents: Sequence[bytes]) -> VariantsBatch:
+        """Return what `decode_variants` makes of encoded pictures, as arrays."""
+        decoded = self._decode_variants(tf.constant(contents, tf.string))
+        return VariantsBatch(*(tensor.numpy() for tensor in decoded))
 
 
 def scale_pixels(pixels: tf.Tensor, image_input: ImageInput) -> tf.Tensor:
@@ -71,6 +104,39 @@ def scale_pixels(pixels: tf.Tensor, image_input: ImageInput) -> tf.Tensor:
         values = values[..., ::-1]
     values = values * image_input.scale + image_input.offset
     return values - tf.constant(image_input.mean, tf.float32) if any(image_input.mean) else values
+
+
+def _decode_each(
+    image_bytes: tf.Tensor,
+    image_input: ImageInput,
+    resize: Callable[[tf.Tensor, tf.Tensor], list[tf.Tensor]],
+    blanks: list[tf.Tensor],
+) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Apply `resize` to each picture as decoded and as turned upright; `blanks` stand in for rows that fail."""
+    count = tf.shape(image_bytes)[0]
+    headers = read_headers(image_bytes)
+    orientation = tf.where(headers.kind == JPEG, read_exif_orientation(image_bytes), 1)
+    decodable = (headers.kind != NOT_A_PICTURE) & (headers.pixels <= image_input.max_pixels)
+
+    def decode_row(row: tf.Tensor) -> list[tf.Tensor]:
+        picture = _decode(image_bytes[row], headers.kind[row], image_input.max_pixels)
+        upright = _turn_upright(picture, orientation[row]) if image_input.exif_orientation else picture
+        return resize(picture, upright)
+
+    rows = tf.cast(tf.where(decodable)[:, 0], tf.int32)
+    rows, decoded = _map_tolerantly(decode_row, rows, blanks)
+    valid = tf.scatter_nd(rows[:, None], tf.ones_like(rows), [count]) > 0
+    return [_scatter(values, rows, count) for values in decoded], valid
+
+
+def _scatter(values: tf.Tensor, rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Put the values of some `rows` at their places among `count` rows of zeros."""
+    blank = tf.zeros([count, *values.shape[1:]], values.dtype)
+    return tf.ensure_shape(tf.tensor_scatter_nd_update(blank, rows[:, None], values), [None, *values.shape[1:]])
+
+
+def _blank(image_input: ImageInput) -> tf.Tensor:
+    return tf.zeros([image_input.height, image_input.width, 3], tf.uint8)
 
 
 def _decode(content: tf.Tensor, kind: tf.Tensor, max_pixels: int) -> tf.Tensor:
@@ -114,24 +180,31 @@ def _turn_upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(turned, [None, None, 3])
 
 
-def _resize(picture: tf.Tensor, image_input: ImageInput) -> tf.Tensor:
+def _own_kernel(image_input: ImageInput) -> ResizeKernel:
+    return "bilinear_antialias" if image_input.antialias else "bilinear"
+
+
+def _resize(picture: tf.Tensor, image_input: ImageInput, kernel: ResizeKernel | None = None) -> tf.Tensor:
+    """Resize as pictures are served, or by another `kernel`."""
+    kernel = kernel or _own_kernel(image_input)
     size = [image_input.height, image_input.width]
-    resized = tf.image.resize(picture, size, method=image_input.resize, antialias=image_input.antialias)
+    method = "area" if kernel == "area" else image_input.resize
+    resized = tf.image.resize(picture, size, method=method, antialias=kernel == "bilinear_antialias")
     return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
 
 
 def _map_tolerantly(
-    decode_row: Callable[[tf.Tensor], tf.Tensor], rows: tf.Tensor, image_input: ImageInput
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Apply `decode_row` to each of `rows`, int32 [K]; return the rows that went well and their pictures.
+    decode_row: Callable[[tf.Tensor], list[tf.Tensor]], rows: tf.Tensor, blanks: list[tf.Tensor]
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Apply `decode_row` to each of `rows`, int32 [K]; return the rows that went well and what came of them.
 
     `map_fn` would fail for the whole batch; a tf.data pipeline can leave out a failing element, and runs inside a
     served graph too. Row -1 is a blank that keeps the result from being empty, which `get_single_element` refuses.
     """
-    blank = tf.zeros([image_input.height, image_input.width, 3], tf.uint8)
 
-    def decode_or_blank(row: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return row, tf.cond(row < 0, lambda: blank, lambda: decode_row(tf.maximum(row, 0)))
+    def decode_or_blank(row: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        decoded = tf.cond(row < 0, lambda: blanks, lambda: decode_row(tf.maximum(row, 0)))
+        return row, *decoded
 
     options = tf.data.Options()  # tuning and rewriting the pipeline at each call costs more than the decoding
     options.autotune.enabled = False
@@ -144,5 +217,5 @@ def _map_tolerantly(
         .batch(tf.cast(tf.shape(rows)[0] + 1, tf.int64))
         .with_options(options)
     )
-    good_rows, pictures = decoded.get_single_element()
-    return good_rows[1:], pictures[1:]
+    good_rows, *values = decoded.get_single_element()
+    return good_rows[1:], [its_values[1:] for its_values in values]

@@ -15,7 +15,10 @@ _TITLES = {"phase_one": "phase one", "phase_two": "phase two", "from_scratch": "
 
 @dataclass(frozen=True)
 class Epoch:
-    """One finished pass over the training pictures; losses are cross-entropies in nats."""
+    """One finished pass over the training pictures; losses are cross-entropies in nats.
+
+    `unfrozen_layers` of the base were trained, `pictures` were seen in `seconds`, validation not counted.
+    """
 
     phase: PhaseName
     number: int
@@ -24,6 +27,10 @@ class Epoch:
     accuracy: float
     val_loss: float
     val_accuracy: float
+    learning_rate: float = 0.0
+    unfrozen_layers: int = 0
+    pictures: int = 0
+    seconds: float = 0.0
 
 
 class Progress:
@@ -35,8 +42,8 @@ class Progress:
     def on_work(self, title: str, steps: int) -> None:
         """Hear that a piece of work of so many steps begins; it ends the one before."""
 
-    def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int) -> None:
-        """Hear that a phase of at most so many epochs begins."""
+    def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int, done: int = 0) -> None:
+        """Hear that a phase of at most so many epochs begins, of which a resumed run has `done` already."""
 
     def on_step(self, steps: int = 1) -> None:
         """Hear that steps were done."""
@@ -77,9 +84,9 @@ class TerminalProgress(Progress):
             self._bars.remove_task(self._task)
         self._task = self._bars.add_task(title, total=steps)
 
-    def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int) -> None:
+    def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int, done: int = 0) -> None:
         """Show a bar for each epoch to come."""
-        self._epoch_titles = [f"{_TITLES[phase]}, epoch {n} of at most {epochs}" for n in range(1, epochs + 1)]
+        self._epoch_titles = [f"{_TITLES[phase]}, epoch {n} of at most {epochs}" for n in range(done + 1, epochs + 1)]
         self._steps_per_epoch = steps_per_epoch
         self._next_epoch()
 

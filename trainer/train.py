@@ -1,102 +1,122 @@
 """From a folder of labelled pictures to a trained model: the story."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import keras
+import tensorflow as tf
 
-from contract.image_input import ImageInput
-from trainer.architectures import image_input_of
-from trainer.base_weights import prepare_base
-from trainer.code_version import code_version
+from lineage.store import Lineage
+from trainer.architectures import fill_in, image_input_of
 from trainer.config import TrainingConfig
-from trainer.dataset import SPLITS, DecodedSplit, PictureFolder, Split, batches, decode_split, find_pictures
-from trainer.evaluation import evaluate
-from trainer.fine_tuning import Outcome, add_head, fine_tune, train_from_scratch
-from trainer.preprocessing import PictureDecoder
+from trainer.finishing import Student, finish
+from trainer.fine_tuning import Outcome, fine_tune, train_from_scratch
+from trainer.interruption import TerminatedError
+from trainer.journal import Journal
+from trainer.network import Network
+from trainer.network_building import begin_network, continue_network
+from trainer.picture_folder import find_pictures
+from trainer.pixel_store import MemoryBudget
+from trainer.prediction import Predictor
 from trainer.progress import Progress
-from trainer.trained_model import Run, RunRecord, TestPicture, save_run
+from trainer.reading import Pictures, check_same_pictures, read_pictures
+from trainer.run_folder import RunFolder, Start, begun_run, now, reopened_run
+from trainer.run_record import read_settings
+from trainer.tensorboard_logs import TensorBoardLogs
+from trainer.trained_model import Run
+from trainer.training_data import make_test_feed, make_training_data
 
 
-def train(data: Path, name: str, config: TrainingConfig, runs: Path, progress: Progress) -> Run:
-    """Train a classifier on the pictures in `data` and save the run under `runs`.
+def train(
+    data: Path, name: str, config: TrainingConfig, runs: Path, progress: Progress, lineage: Lineage | None = None
+) -> Run:
+    """Train a classifier on the pictures in `data`, save the run under `runs` and record it in `lineage`.
+
+    Makes TensorFlow deterministic for the whole process.
 
     Raises:
         TrainerError: the data, the settings or the base weights cannot be used, or training diverged.
     """
-    keras.utils.set_random_seed(config.seed)
-    image_input = image_input_of(config.model)
+    started, config = now(), fill_in(config)
+    _make_repeatable(config.seed)
     found = find_pictures(data, config.data, config.seed)
-    progress.on_note(_found_note(data, found))
     progress.on_work("building the network", 1)
-    base, base_weights = prepare_base(config.model, runs)
-    model = add_head(base, config.head, len(found.labels))
-    splits = _decode(found, image_input, config, progress)
-    outcome = _fit(model, splits, image_input, config, progress)
-    progress.on_work("testing", 1)
-    metrics = evaluate(model, splits["test"], found.labels, image_input, config.data.batch_size)
-    record = RunRecord(
-        id=f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{name}",
-        name=name,
-        ended=datetime.now(UTC),
-        labels=found.labels,
-        image_input=image_input,
-        architecture=config.model.architecture,
-        base_weights=base_weights,
-        dataset_folder=data.resolve(),
-        dataset_digest=found.digest(),
-        pictures={split: len(splits[split].labels) for split in SPLITS},
-        test_pictures=_test_pictures(splits["test"], found.labels),
-        kept_phase=outcome.kept,
-        code_version=code_version(),
-        metrics={"validation": _validation(outcome), "test": metrics},
+    network, base_weights = begin_network(config, len(found.labels), runs)
+    pictures = read_pictures(found, image_input_of(config.model), config, progress)
+    start = Start(
+        name=name, started=started, data=data.resolve(), dataset_digest=found.digest(), base_weights=base_weights
     )
-    return save_run(runs, record, config, outcome.epochs, model)
+    with pictures, begun_run(runs, start, config, network.model.get_weights()) as folder:
+        return _learn(folder, network, pictures, config, progress, lineage)
 
 
-def _decode(
-    found: PictureFolder, image_input: ImageInput, config: TrainingConfig, progress: Progress
-) -> dict[Split, DecodedSplit]:
-    progress.on_work("reading pictures", sum(len(pictures) for pictures in found.pictures.values()))
-    budget = config.data.memory_budget_mb
-    decoder = PictureDecoder(image_input)
-    splits = {split: decode_split(found.pictures[split], decoder, budget, progress.on_step) for split in SPLITS}
-    for broken in (path for decoded in splits.values() for path in decoded.broken):
-        progress.on_note(f"left out, cannot be decoded: {broken}")
-    return splits
+def resume(run: str, runs: Path, progress: Progress, lineage: Lineage | None = None) -> Run:
+    """Go on with a run that was interrupted, from its last whole epoch, to the very weights it would have had.
+
+    Raises:
+        TrainerError: there is no such run, or its pictures are not what they were.
+    """
+    with reopened_run(run, runs) as folder:
+        config = read_settings(folder.path)
+        _make_repeatable(config.seed)
+        found = find_pictures(folder.start.data, config.data, config.seed)
+        check_same_pictures(found, folder.start.dataset_digest)
+        progress.on_work("building the network", 1)
+        network = continue_network(config, len(found.labels), folder.first_weights())
+        with read_pictures(found, image_input_of(config.model), config, progress) as pictures:
+            return _learn(folder, network, pictures, config, progress, lineage)
+
+
+def _learn(
+    folder: RunFolder,
+    network: Network,
+    pictures: Pictures,
+    config: TrainingConfig,
+    progress: Progress,
+    lineage: Lineage | None,
+) -> Run:
+    splits = pictures.splits
+    data = make_training_data(splits["train"], splits["val"], network.classes, pictures.image_input, config)
+    test = make_test_feed(splits["test"], network.classes, pictures.image_input)
+    student = Student(network, Predictor(network.model), data, test)
+    journal = Journal(folder.checkpoint)
+    with _resumable(folder, progress), _logged(folder, config, progress, journal) as heard_by:
+        outcome = _fit(student, pictures.budget, config, heard_by, journal)
+    return finish(folder, student, outcome, pictures, config, progress, lineage)
 
 
 def _fit(
-    model: Any,
-    splits: dict[Split, DecodedSplit],
-    image_input: ImageInput,
-    config: TrainingConfig,
-    progress: Progress,
+    student: Student, budget: MemoryBudget, config: TrainingConfig, progress: Progress, journal: Journal
 ) -> Outcome:
-    size = config.data.batch_size
-    train_batches = batches(splits["train"], image_input, size, shuffle_seed=config.seed)
-    val_batches = batches(splits["val"], image_input, size)
     if config.model.weights == "none":
         progress.on_note("No base weights: training every layer from scratch, in one phase.")
-        return train_from_scratch(model, train_batches, val_batches, config, progress)
-    outcome = fine_tune(model, train_batches, val_batches, config, progress)
-    if outcome.kept == "phase_one":
+        return train_from_scratch(student.network, student.predictor, student.data, config, progress, journal)
+    return fine_tune(student.network, student.predictor, student.data, config, progress, journal, budget)
+
+
+@contextmanager
+def _resumable(folder: RunFolder, progress: Progress) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, TerminatedError):
         progress.on_note(
-            "Phase two ended worse than phase one on the validation pictures; phase one's weights are kept."
+            f"Stopped; every finished epoch is kept. Go on with: graft train --resume {folder.path.name}"
         )
-    return outcome
+        raise
 
 
-def _found_note(data: Path, found: PictureFolder) -> str:
-    counts = ", ".join(f"{len(found.pictures[split])} {split}" for split in SPLITS)
-    over = f"; {found.passed_over} other files passed over" if found.passed_over else ""
-    return f"{data}: {len(found.labels)} classes ({', '.join(found.labels)}); pictures: {counts}{over}"
+@contextmanager
+def _logged(
+    folder: RunFolder, config: TrainingConfig, progress: Progress, journal: Journal
+) -> Iterator[Progress]:
+    if not config.tensorboard:
+        yield progress
+        return
+    with TensorBoardLogs(folder.path / "tensorboard", progress, len(journal.epochs)) as logs:
+        yield logs
 
 
-def _test_pictures(split: DecodedSplit, labels: tuple[str, ...]) -> tuple[TestPicture, ...]:
-    return tuple(TestPicture(path=picture.path.resolve(), label=labels[picture.label]) for picture in split.pictures)
-
-
-def _validation(outcome: Outcome) -> dict[str, float]:
-    return {"accuracy": outcome.val_accuracy, "cross_entropy": outcome.val_loss}
+def _make_repeatable(seed: int) -> None:
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from contract.versions import AlreadyPublishedError, next_version, publish, published_versions, staged_folder
+from contract.versions import (
+    AlreadyPublishedError,
+    digest_of_version,
+    next_version,
+    publish,
+    published_versions,
+    staged_folder,
+)
 
 
 def names_in(folder: Path) -> set[str]:
@@ -106,3 +113,15 @@ def test_two_folders_can_be_staged_at_once(tmp_path: Path) -> None:
         publish(two, tmp_path / "1")
         publish(one, tmp_path / "2")
     assert published_versions(tmp_path) == [1, 2]
+
+
+def test_digest_of_a_version_leaves_out_what_changes_by_itself(tmp_path: Path) -> None:
+    """Manifest, blessing and TensorFlow's fingerprint do not count; everything else does, by name and content."""
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / "saved_model.pb").write_text("graph")
+    digest = digest_of_version(tmp_path)
+    for name in ("assets.extra/manifest.json", "assets.extra/blessing.json", "fingerprint.pb"):
+        (tmp_path / name).write_text("changes")
+    assert digest_of_version(tmp_path) == digest
+    (tmp_path / "assets.extra" / "fingerprint.pb").write_text("of that name elsewhere")
+    assert digest_of_version(tmp_path) != digest

@@ -1,49 +1,104 @@
 """How good a model is on pictures that it has not seen."""
 
-from typing import Any
+import json
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from contract.image_input import ImageInput
-from trainer.dataset import DecodedSplit
-from trainer.evaluation import evaluate
-
-INPUT = ImageInput(height=2, width=2)
+from trainer.evaluation import Predictions, accuracy_interval, evaluate
 
 
-class Knowing:
-    """A model that gives the answers it was told, in the order of the pictures."""
-
-    def __init__(self, answers: list[list[float]]) -> None:
-        self.answers = np.array(answers, np.float32)
-
-    def predict(self, data: Any, verbose: int) -> npt.NDArray[np.float32]:
-        """Answer each picture by its number, which is its brightness."""
-        order: npt.NDArray[np.int64] = np.concatenate([values.numpy()[:, 0, 0, 0] for values, _ in data]).astype(int)
-        return np.asarray(self.answers[order], np.float32)
+def predictions(answers: list[list[float]], labels: list[int]) -> Predictions:
+    return Predictions(np.array(answers, np.float32), np.array(labels, np.int32))
 
 
-def split(labels: list[int]) -> DecodedSplit:
-    pixels = np.arange(len(labels), dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    return DecodedSplit(pixels, np.array(labels, np.int32), [], [])
+FOUR = predictions([[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.2, 0.8, 0.0], [0.5, 0.25, 0.25]], [0, 0, 1, 0])
 
 
 def test_metrics_are_counted_against_the_truth() -> None:
-    """Accuracy, cross-entropy in nats and the recall of each class are those of the answers."""
-    model = Knowing([[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.2, 0.8, 0.0], [0.5, 0.25, 0.25]])
-    metrics = evaluate(model, split([0, 0, 1, 0]), ("a", "b", "c"), INPUT, batch_size=3)
+    """Accuracy, cross-entropy in nats, and precision, recall and F1 of each class are those of the answers."""
+    metrics = evaluate(FOUR, ("a", "b", "c"))
     assert (metrics["pictures"], metrics["accuracy"]) == (4, 0.75)
     assert metrics["cross_entropy"] == pytest.approx(-np.log([0.9, 0.4, 0.8, 0.5]).mean(), rel=1e-5)
     assert metrics["per_class"] == {
-        "a": {"pictures": 3, "recall": pytest.approx(2 / 3)},
-        "b": {"pictures": 1, "recall": 1.0},
-        "c": {"pictures": 0, "recall": None},
+        "a": {"pictures": 3, "recall": pytest.approx(2 / 3), "precision": 1.0, "f1": pytest.approx(0.8)},
+        "b": {"pictures": 1, "recall": 1.0, "precision": 0.5, "f1": pytest.approx(2 / 3)},
+        "c": {"pictures": 0, "recall": None, "precision": None, "f1": None},
     }
+
+
+def test_macro_f1_is_over_classes_with_pictures() -> None:
+    """Rare classes count as much as common ones, and classes without test pictures not at all."""
+    assert evaluate(FOUR, ("a", "b", "c"))["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+
+
+def test_rows_of_the_confusion_matrix_are_the_truth() -> None:
+    """Of three pictures of a, one was taken for b."""
+    assert evaluate(FOUR, ("a", "b", "c"))["confusion"] == [[2, 1, 0], [0, 1, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize(("classes", "expected"), [(2, set()), (3, {"2"}), (5, {"2", "3"}), (6, {"2", "3", "5"})])
+def test_top_k_is_for_k_below_the_classes(classes: int, expected: set[str]) -> None:
+    """The truth is always among as many answers as there are classes, which says nothing."""
+    answers = np.full((3, classes), 1 / classes, np.float32)
+    metrics = evaluate(Predictions(answers, np.zeros(3, np.int32)), [str(index) for index in range(classes)])
+    assert set(metrics["top_k"]) == expected
+
+
+def test_top_k_by_hand() -> None:
+    """The truth of two pictures is second, that of the third is third."""
+    answers = [[0.5, 0.3, 0.2, 0.0]] * 3
+    top = evaluate(predictions(answers, [1, 1, 2]), ("a", "b", "c", "d"))["top_k"]
+    assert top == {"2": pytest.approx(2 / 3), "3": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("right", "pictures", "low", "high"),
+    [
+        (81, 100, 0.7222, 0.8749),  # Brown, Cai, DasGupta's formula, computed by hand with z = 1.959964
+        (10, 10, 0.7225, 1.0),
+        (0, 10, 0.0, 0.2775),
+        (1, 1, 0.2065, 1.0),
+    ],
+)
+def test_interval_is_wilsons(right: int, pictures: int, low: float, high: float) -> None:
+    """The interval is Wilson's score interval at 95 %, and stays within 0 to 1."""
+    assert accuracy_interval(right, pictures) == [pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5)]
+
+
+def test_interval_belongs_to_the_accuracy() -> None:
+    """The metrics' interval is that of its own right answers."""
+    assert evaluate(FOUR, ("a", "b", "c"))["accuracy_interval"] == accuracy_interval(3, 4)
 
 
 def test_certain_error_has_a_finite_cross_entropy() -> None:
     """A truth that was given no probability at all counts much, and not infinitely."""
-    metrics = evaluate(Knowing([[0.0, 1.0]]), split([0]), ("a", "b"), INPUT, batch_size=1)
+    metrics = evaluate(predictions([[0.0, 1.0]], [0]), ("a", "b"))
     assert metrics["cross_entropy"] == pytest.approx(-np.log(1e-7), rel=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 40])
+def test_metrics_are_strict_json(classes: int) -> None:
+    """Metrics have no NaN, even where most classes have no picture and are never predicted."""
+    answers = np.full((1, classes), 1 / classes, np.float32)
+    names = [f"class {index}" for index in range(classes)]
+    metrics = evaluate(Predictions(answers, np.ones(1, np.int32)), names)
+    assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
+
+
+@pytest.mark.parametrize(
+    ("answers", "labels", "reason"),
+    [
+        (np.zeros((0, 2), np.float32), np.zeros(0, np.int32), "0 answers"),
+        (np.zeros((2, 2), np.float32), np.zeros(3, np.int32), "2 answers do not fit 3 labels"),
+        (np.full((1, 2), np.nan, np.float32), np.zeros(1, np.int32), "NaN"),
+    ],
+)
+def test_answers_that_cannot_be_judged_are_refused(
+    answers: np.ndarray[tuple[int, int], np.dtype[np.float32]],
+    labels: np.ndarray[tuple[int], np.dtype[np.int32]],
+    reason: str,
+) -> None:
+    """No answers, another number of labels and NaN are no predictions."""
+    with pytest.raises(ValueError, match=reason):
+        Predictions(answers, labels)

@@ -1,0 +1,211 @@
+"""The verb `runs`: what has been trained, how good it is, and what differs between two runs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trainer.errors import RunNotFoundError
+from trainer.phase_timing import PHASE_TITLES
+from trainer.run_record import (
+    PREDICTIONS,
+    REPORT,
+    RunRecord,
+    find_run,
+    read_record,
+    read_settings,
+    unfinished_runs,
+)
+from trainer.run_record import list_runs as finished_runs
+
+_WIDE = 160  # columns where the output is a file or a pipe, which would otherwise count as 80
+_NOT_KNOWN = "-"
+
+
+def list_runs(runs: Path, console: Console | None = None) -> None:
+    """Print a table of the runs under `runs`, by id; those that are not finished or cannot be read say so."""
+    console = console or _console()
+    finished, unfinished = finished_runs(runs), unfinished_runs(runs)
+    if not finished and not unfinished:
+        console.print(f"There are no runs under {runs}; graft train makes one.", markup=False)
+        return
+    table = _table("id", "name", "ended", "architecture", "test accuracy", "95 % interval", "kept")
+    for folder in sorted([*finished, *unfinished]):
+        _add_row(table, _row(folder) if folder in finished else (folder.name, *_resumable(folder)))
+    console.print(table)
+
+
+def show_run(runs: Path, name: str, console: Console | None = None) -> None:
+    """Print what is known about one run.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+    """
+    console = console or _console()
+    folder = find_run(name, runs)
+    record = read_record(folder)
+    table = _table("", "")
+    table.show_header = False
+    for title, value in _facts(folder, record).items():
+        _add_row(table, (title, value))
+    console.print(table)
+    _print_classes(record.metrics["test"]["per_class"], console)
+
+
+def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> None:
+    """Print what differs between two runs, and whether the difference in accuracy is more than chance.
+
+    Raises:
+        RunNotFoundError: there is no such run.
+        RunFileError: the predictions of one cannot be read.
+    """
+    # SciPy takes seconds, which listing runs should not cost
+    from trainer.predictions_file import read_predictions
+    from trainer.run_comparison import compare_answers, configuration_differences, shared_test_pictures
+
+    console = console or _console()
+    one, other = find_run(a, runs), find_run(b, runs)
+    records = read_record(one), read_record(other)
+    console.print(f"A: {records[0].id}\nB: {records[1].id}\n", markup=False)
+    settings = configuration_differences(read_settings(one), read_settings(other))
+    _print_differences("setting", {each.name: (each.a, each.b) for each in settings}, console)
+    _print_differences("data", _differing(*(_data_facts(record) for record in records)), console)
+    _print_results(records[0].metrics, records[1].metrics, console)
+    shared = shared_test_pictures(read_predictions(one / PREDICTIONS), read_predictions(other / PREDICTIONS))
+    _print_verdict(compare_answers(shared.a_right, shared.b_right), shared.relabelled, console)
+
+
+def _console() -> Console:
+    console = Console(highlight=False, soft_wrap=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _add_row(table: Table, cells: tuple[str, ...]) -> None:
+    table.add_row(*(Text(cell) for cell in cells))  # not as markup: names may have brackets
+
+
+def _row(folder: Path) -> tuple[str, ...]:
+    try:
+        record = read_record(folder)
+    except RunNotFoundError:
+        return folder.name, "cannot be read"
+    test = record.metrics["test"]
+    return (
+        record.id,
+        record.name,
+        f"{record.ended:%Y-%m-%d %H:%M}",
+        record.architecture,
+        _share(test["accuracy"]),
+        _interval(test),
+        PHASE_TITLES[record.kept_phase],
+    )
+
+
+def _resumable(folder: Path) -> tuple[str, ...]:
+    return "", "not finished", f"graft train --resume {folder.name}"
+
+
+def _facts(folder: Path, record: RunRecord) -> dict[str, str]:
+    test = record.metrics["test"]
+    report = folder / REPORT
+    return {
+        "run": record.id,
+        "name": record.name,
+        "ended": f"{record.ended:%Y-%m-%d %H:%M:%S %Z}",
+        "architecture": record.architecture,
+        "base weights": record.base_weights.source,
+        "kept": PHASE_TITLES[record.kept_phase],
+        **({"gate": record.gate.reason} if record.gate else {}),
+        "test accuracy": f"{_share(test['accuracy'])} of {test['pictures']} pictures; 95 % interval {_interval(test)}",
+        "temperature": f"{record.temperature:.3f}",
+        "data": f"{record.dataset_folder} ({_counts(record)})",
+        "code": record.code_version,
+        **({"report": str(report)} if report.is_file() else {}),
+        **{f"note {number}": note for number, note in enumerate(record.notes, start=1)},
+    }
+
+
+def _print_classes(per_class: Mapping[str, Any], console: Console) -> None:
+    table = _table("class", "pictures", "precision", "recall", "F1")
+    for name, each in per_class.items():
+        shares = (_share(each.get(key)) for key in ("precision", "recall", "f1"))
+        _add_row(table, (name, str(each["pictures"]), *shares))
+    console.print()
+    console.print(table)
+
+
+def _data_facts(record: RunRecord) -> dict[str, Any]:
+    counts = {f"{split} pictures": count for split, count in record.pictures.items()}
+    return {"digest": record.dataset_digest, "folder": str(record.dataset_folder), **counts, "classes": record.labels}
+
+
+def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    return {name: (a.get(name), b.get(name)) for name in dict.fromkeys([*a, *b]) if a.get(name) != b.get(name)}
+
+
+def _print_differences(what: str, differing: Mapping[str, tuple[Any, Any]], console: Console) -> None:
+    if not differing:
+        console.print(f"No {what} differs.\n", markup=False)
+        return
+    table = _table(what, "A", "B")
+    for name, (a, b) in differing.items():
+        _add_row(table, (name, _value(a), _value(b)))
+    console.print(table)
+    console.print()
+
+
+def _print_results(a: Mapping[str, Any], b: Mapping[str, Any], console: Console) -> None:
+    table = _table("result on test", "A", "B")
+    for title, key in (("accuracy", "accuracy"), ("macro F1", "macro_f1"), ("cross-entropy, nats", "cross_entropy")):
+        _add_row(table, (title, *(_measure(metrics["test"].get(key)) for metrics in (a, b))))
+    _add_row(table, ("95 % interval of accuracy", _interval(a["test"]), _interval(b["test"])))
+    _add_row(table, ("test pictures", str(a["test"]["pictures"]), str(b["test"]["pictures"])))
+    console.print(table)
+    console.print()
+
+
+def _print_verdict(paired: Any, relabelled: int, console: Console) -> None:
+    from trainer.run_comparison import verdict_in_words
+
+    if relabelled:
+        console.print(f"{relabelled} shared test pictures have another class in B, and are left out.", markup=False)
+    if paired.pictures:
+        console.print(
+            f"Shared test pictures: {paired.pictures}; right: A {paired.a_right}, B {paired.b_right}; "
+            f"only A {paired.only_a_right}, only B {paired.only_b_right}; McNemar's exact p = {paired.p_value:.3g}",
+            markup=False,
+        )
+    console.print(verdict_in_words(paired, "A", "B"), markup=False)
+
+
+def _counts(record: RunRecord) -> str:
+    return ", ".join(f"{count} {split}" for split, count in record.pictures.items())
+
+
+def _share(value: float | None) -> str:
+    return _NOT_KNOWN if value is None else f"{100 * value:.1f} %"
+
+
+def _measure(value: float | None) -> str:
+    return _NOT_KNOWN if value is None else f"{value:.4f}"
+
+
+def _interval(metrics: Mapping[str, Any]) -> str:
+    low, high = metrics.get("accuracy_interval") or (None, None)
+    return f"{_share(low)} to {_share(high)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(each) for each in value) or "none"
+    return "not set" if value is None else str(value)

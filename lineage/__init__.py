@@ -1,0 +1,1 @@
+"""Which data, code and base made which model, and where it went."""

@@ -1,0 +1,57 @@
+"""Which files the records speak of, one folder at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from lineage import tables
+from lineage.answers import RecordedFolder
+from lineage.path_names import as_path
+from lineage.reading import export_of
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How to read the folders of one table, row by row; a table may hold a million pictures."""
+
+    table: type[tables.DataSetFolder | tables.Model | tables.Export | tables.LiteFile]
+    folder: Callable[[Session, int], RecordedFolder]
+
+    def keys(self, session: Session) -> Sequence[int]:
+        """Return the ids of the table's rows, the oldest first."""
+        return session.scalars(select(self.table.id).order_by(self.table.id)).all()
+
+
+def _data_set(session: Session, key: int) -> RecordedFolder:
+    row = session.get_one(tables.DataSetFolder, key)
+    pictures = select(tables.DataSetPicture.path, tables.DataSetPicture.digest).filter_by(folder_id=key)
+    files = {as_path(path).as_posix(): digest for path, digest in session.execute(pictures)}
+    return RecordedFolder("data set", row.data_set.digest, as_path(row.folder), files)
+
+
+def _model(session: Session, key: int) -> RecordedFolder:
+    row = session.get_one(tables.Model, key)
+    return RecordedFolder("run", row.run.run_id, as_path(row.run.folder), {row.file: row.digest})
+
+
+def _export(session: Session, key: int) -> RecordedFolder:
+    row = session.get_one(tables.Export, key)
+    stored = export_of(row)
+    name = f"{row.name}/{row.version}"
+    return RecordedFolder("version", name, as_path(row.folder), row.files, closed=True, may_be_gone=stored.withdrawn)
+
+
+def _lite_file(session: Session, key: int) -> RecordedFolder:
+    row = session.get_one(tables.LiteFile, key)
+    file = as_path(row.file)
+    return RecordedFolder("TFLite file", row.variant, file.parent, {file.name: row.digest})
+
+
+READERS = (
+    Reader(tables.DataSetFolder, _data_set),
+    Reader(tables.Model, _model),
+    Reader(tables.Export, _export),
+    Reader(tables.LiteFile, _lite_file),
+)

@@ -1,0 +1,161 @@
+"""From rows to answers: up to what a version came from, and down to what was made."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from lineage import tables
+from lineage.answers import Ancestry, Descendants, StoredExport, StoredPublication, StoredRun
+from lineage.errors import AmbiguousError, NotRecordedError
+from lineage.path_names import as_path
+from lineage.records import (
+    BaseRecord,
+    DataSetRecord,
+    ExportRecord,
+    LiteFileRecord,
+    PublicationRecord,
+    RunRecord,
+    WithdrawalRecord,
+)
+
+_DIGEST = re.compile("(?:sha256:)?([0-9a-f]{1,64})")
+
+
+def find_export(session: Session, name: str, version: int, digest: str | None) -> tables.Export:
+    """Return the newest record of a version; `digest` says which, where the number was given more than once.
+
+    Raises:
+        NotRecordedError: there is none.
+        AmbiguousError: there are several with different digests.
+    """
+    wanted = select(tables.Export).filter_by(name=name, version=version).order_by(tables.Export.id.desc())
+    found = session.scalars(wanted).all()
+    if digest is not None and found:
+        found = [export for export in found if export.digest == digest]
+        if not found:
+            raise NotRecordedError(f"Version {version} of {name} is recorded, but with another digest than {digest}.")
+    if not found:
+        raise NotRecordedError(f"No version {version} of {name} is recorded.")
+    digests = list(dict.fromkeys(export.digest for export in found))
+    if len(digests) > 1:
+        raise AmbiguousError(
+            f"Version {version} of {name} is recorded {len(digests)} times with different contents; "
+            f"say which digest is meant: {', '.join(digests)}."
+        )
+    return found[0]
+
+
+def ancestry_of(session: Session, export: tables.Export) -> Ancestry:
+    """Follow a version back to the run that made it, and on to the runs it was grown on."""
+    runs = [export.model.run]
+    parent = runs[0].parent_run
+    while parent is not None and parent not in {run.run_id for run in runs}:
+        row = session.scalar(select(tables.Run).filter_by(run_id=parent))
+        if row is None:
+            break
+        runs.append(row)
+        parent = row.parent_run
+    unknown = parent if parent not in {run.run_id for run in runs} else None
+    return Ancestry(export_of(export), tuple(run_of(run) for run in runs), unknown)
+
+
+def descendants_with(session: Session, **digests_or_names: str | None) -> list[Descendants]:
+    """Return what was made of the runs that fit all that is given, the oldest first.
+
+    A run that was grown on another one of them is only found there.
+    """
+    wanted = select(tables.Run).join(tables.Run.model).join(tables.Run.base)
+    wanted = wanted.join(tables.Run.data_set_folder).join(tables.DataSetFolder.data_set).order_by(tables.Run.id)
+    for key, given in digests_or_names.items():
+        if given is not None:
+            column = _COLUMNS[key]
+            value = _whole_digest(session, column, given) if key.endswith("digest") else given
+            wanted = wanted.where(column == value)
+    trees = [_descendants(session, run, frozenset()) for run in session.scalars(wanted)]
+    inside = {lower.run.lineage_id for tree in trees for lower in _below(tree)}
+    return [tree for tree in trees if tree.run.lineage_id not in inside]
+
+
+def run_of(row: tables.Run) -> StoredRun:
+    """Return the run as it was recorded, without its pictures."""
+    data_set = DataSetRecord(
+        digest=row.data_set_folder.data_set.digest,
+        folder=as_path(row.data_set_folder.folder),
+        counts=row.data_set_folder.data_set.counts,
+    )
+    record = RunRecord(
+        id=row.run_id,
+        data_set=data_set,
+        base=BaseRecord(architecture=row.base.architecture, source=row.base.source, digest=row.base.digest),
+        model_digest=row.model.digest,
+        weights_digest=row.model.weights_digest,
+        model_file=row.model.file,
+        **_same_fields(row, RunRecord),
+    )
+    return StoredRun(row.id, row.recorded, record)
+
+
+def export_of(row: tables.Export) -> StoredExport:
+    """Return the version as it was recorded, with what came of it."""
+    record = ExportRecord(run_id=row.model.run.run_id, **_same_fields(row, ExportRecord))
+    lite_files = tuple(LiteFileRecord(**_same_fields(file, LiteFileRecord)) for file in row.lite_files)
+    publications = tuple(_publication_of(publication) for publication in row.publications)
+    return StoredExport(row.id, row.recorded, record, lite_files, publications)
+
+
+def _publication_of(row: tables.Publication) -> StoredPublication:
+    back = row.withdrawal
+    return StoredPublication(
+        row.id,
+        PublicationRecord(who=row.who, when=row.at, why=row.why),
+        WithdrawalRecord(who=back.who, when=back.at, why=back.why) if back else None,
+    )
+
+
+_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
+    "weights_digest": tables.Model.weights_digest,
+    "dataset_digest": tables.DataSet.digest,
+    "base_digest": tables.Base.digest,
+    "code_version": tables.Run.code_version,
+    "run": tables.Run.run_id,
+}
+
+
+def _whole_digest(session: Session, column: InstrumentedAttribute[Any], given: str) -> str:
+    """Return the one recorded digest that begins as given."""
+    digits = _DIGEST.fullmatch(given.lower())
+    if digits is None:
+        raise NotRecordedError(f"{given!r} is no digest; give its first hex digits, with or without sha256: before.")
+    wanted = select(column).where(column.startswith(f"sha256:{digits[1]}")).distinct().order_by(column).limit(5)
+    found: list[str] = list(session.scalars(wanted))
+    if not found:
+        raise NotRecordedError(f"No such digest that begins with {digits[1]} is recorded.")
+    if len(found) > 1:
+        raise AmbiguousError(f"Several digests begin with {digits[1]}; give more of it: {', '.join(found)}.")
+    return found[0]
+
+
+def _descendants(session: Session, run: tables.Run, above: frozenset[int]) -> Descendants:
+    grown = session.scalars(select(tables.Run).filter_by(parent_run=run.run_id).order_by(tables.Run.id))
+    above |= {run.id}  # parents are names that nobody checks, so they could go round in a circle
+    return Descendants(
+        run_of(run),
+        tuple(export_of(export) for export in run.model.exports),
+        tuple(_descendants(session, child, above) for child in grown if child.id not in above),
+    )
+
+
+def _below(tree: Descendants) -> Iterator[Descendants]:
+    for child in tree.grown:
+        yield child
+        yield from _below(child)
+
+
+def _same_fields(row: tables.Table, record: type[RunRecord | ExportRecord | LiteFileRecord]) -> dict[str, Any]:
+    """Return the columns that have the name of one of the record's fields."""
+    names = (set(record.model_fields) & set(row.__mapper__.columns.keys())) - {"id", "run_id"}
+    values = {name: getattr(row, name) for name in names}
+    return {name: as_path(value) if name in {"file", "folder"} else value for name, value in values.items()}

@@ -1,0 +1,105 @@
+"""What differs between two runs, and whether the difference in accuracy is more than chance."""
+
+from pathlib import Path
+
+import pytest
+
+from trainer.config import TrainingConfig, read_config
+from trainer.predictions_file import AnsweredPicture
+from trainer.run_comparison import (
+    Difference,
+    compare_answers,
+    configuration_differences,
+    shared_test_pictures,
+    verdict_in_words,
+)
+
+
+def answered(digest: str, *, right: bool = True, truth: str = "a", split: str = "test") -> AnsweredPicture:
+    return AnsweredPicture(split, Path("x.jpg"), digest, truth, truth if right else "other", 0.9)
+
+
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "p_value"),
+    [
+        (0, 0, 1.0),
+        (1, 0, 1.0),
+        (5, 0, 2 / 2**5),
+        (0, 6, 2 / 2**6),
+        (8, 2, 2 * (1 + 10 + 45) / 2**10),
+        (3, 3, 1.0),
+    ],
+)
+def test_p_value_by_hand(only_a: int, only_b: int, p_value: float) -> None:
+    """The p-value is the share of coin throws that are at least as uneven, whatever both models have in common."""
+    a = [True] * only_a + [False] * only_b + [True, True, False]
+    b = [False] * only_a + [True] * only_b + [True, True, False]
+    paired = compare_answers(a, b)
+    assert paired.p_value == pytest.approx(p_value)
+    assert (paired.pictures, paired.only_a_right, paired.only_b_right) == (only_a + only_b + 3, only_a, only_b)
+    assert (paired.a_right, paired.b_right) == (only_a + 2, only_b + 2)
+
+
+def test_answers_to_other_pictures_cannot_be_compared() -> None:
+    """Answers that are not one to one are refused."""
+    with pytest.raises(ValueError, match="shorter"):
+        compare_answers([True, False], [True])
+
+
+def test_shared_pictures_are_found_by_content() -> None:
+    """Test pictures are the same where their bytes are; validation pictures and other files do not count."""
+    a = [answered("1"), answered("2", right=False), answered("3"), answered("4", split="val")]
+    b = [answered("2"), answered("1", right=False), answered("4"), answered("5")]
+    shared = shared_test_pictures(a, b)
+    assert (shared.a_right, shared.b_right, shared.relabelled) == ([True, False], [False, True], 0)
+
+
+def test_a_copy_counts_once() -> None:
+    """The same file twice in one test set is one picture, since its answers are not independent."""
+    shared = shared_test_pictures([answered("1"), answered("1")], [answered("1")])
+    assert (shared.a_right, shared.b_right) == ([True], [True])
+
+
+def test_a_relabelled_picture_is_left_out() -> None:
+    """A picture whose true class differs between the runs does not say which is better."""
+    shared = shared_test_pictures([answered("1"), answered("2")], [answered("1", truth="b"), answered("2")])
+    assert (shared.a_right, shared.b_right, shared.relabelled) == ([True], [True], 1)
+
+
+def test_a_clear_difference_is_said_plainly() -> None:
+    """Where one is right on 40 pictures that the other gets wrong, it is ahead by more than chance."""
+    sentence = verdict_in_words(compare_answers([True] * 100, [True] * 60 + [False] * 40), "A", "B")
+    assert "A is ahead of B by 40.0 points" in sentence
+    assert "is more than chance at the 5 % level" in sentence
+    assert "100 shared test pictures." in sentence
+
+
+def test_a_small_difference_is_not_made_much_of() -> None:
+    """Three pictures more out of a hundred may be chance; the better one is named all the same."""
+    sentence = verdict_in_words(compare_answers([False] * 3 + [True] * 97, [True] * 100), "A", "B")
+    assert "B is ahead of A by 3.0 points; the difference is not more than chance" in sentence
+
+
+def test_few_shared_pictures_are_called_few() -> None:
+    """A test on ten pictures says that only a large difference could show."""
+    assert "too few" in verdict_in_words(compare_answers([True] * 10, [False] + [True] * 9), "A", "B")
+
+
+def test_no_shared_pictures_say_nothing() -> None:
+    """Without shared pictures no significance is claimed."""
+    assert verdict_in_words(compare_answers([], []), "A", "B").startswith("They share no test pictures")
+
+
+def test_equal_answers_are_called_equal() -> None:
+    """Where both are right and wrong on the same pictures there is no difference to explain."""
+    assert "same pictures" in verdict_in_words(compare_answers([True, False], [True, False]), "A", "B")
+
+
+def test_settings_that_differ_have_dotted_names() -> None:
+    """Only the settings that differ are listed, whole lists as one value."""
+    other = read_config(None, {"model.alpha": 0.35, "phase_two.unfreeze": [20, 40]})
+    assert configuration_differences(TrainingConfig(), other) == [
+        Difference("model.alpha", 1.0, 0.35),
+        Difference("phase_two.unfreeze", None, [20, 40]),
+    ]
+    assert configuration_differences(other, other) == []

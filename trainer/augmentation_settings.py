@@ -1,0 +1,130 @@
+"""The ways to vary training pictures, as data: each is one entry of `[[augmentation.steps]]`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+ResizeKernel = Literal["bilinear_antialias", "bilinear", "area"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Flip(_Settings):
+    """Mirror half of the pictures, drawn for each direction by itself."""
+
+    kind: Literal["flip"] = "flip"
+    horizontal: bool = Field(True, description="Left and right change places in half of the pictures.")
+    vertical: bool = Field(False, description="Top and bottom change places in half of the pictures.")
+
+    @model_validator(mode="after")
+    def _flips_something(self) -> Self:
+        if not (self.horizontal or self.vertical):
+            raise ValueError("a flip is horizontal, vertical or both; leave the step out to flip nothing")
+        return self
+
+
+class Brightness(_Settings):
+    """Make pictures lighter or darker; what leaves 0 to 255 is cut off."""
+
+    kind: Literal["brightness"] = "brightness"
+    amount: float = Field(0.2, gt=0, le=1, description="Added at most, up or down, as a share of the full range.")
+
+
+class Contrast(_Settings):
+    """Spread or narrow the values of each colour around its mean in the picture; what leaves 0 to 255 is cut off."""
+
+    kind: Literal["contrast"] = "contrast"
+    amount: float = Field(0.2, gt=0, lt=1, description="The factor is drawn between 1 - amount and 1 + amount.")
+
+
+class Rotation(_Settings):
+    """Turn pictures by a few degrees around the middle; the corners that come into view are mirrored content."""
+
+    kind: Literal["rotation"] = "rotation"
+    degrees: float = Field(10.0, gt=0, le=180, description="Turned at most, either way.")
+
+
+class QuarterTurns(_Settings):
+    """Turn pictures by 0, 90, 180 or 270 degrees, each as likely; pictures must be square."""
+
+    kind: Literal["quarter_turns"] = "quarter_turns"
+
+
+class Zoom(_Settings):
+    """Enlarge or shrink the content around the middle; where it shrinks, its mirror image surrounds it."""
+
+    kind: Literal["zoom"] = "zoom"
+    amount: float = Field(
+        0.2, gt=0, lt=1, description="The factor is drawn between 1 - amount and 1 + amount; above 1 enlarges."
+    )
+
+
+class Crop(_Settings):
+    """Cut out a part, its width 3/4 to 4/3 of its height relative to the picture, and stretch it to the whole."""
+
+    kind: Literal["crop"] = "crop"
+    smallest: float = Field(
+        0.6, gt=0, lt=1, description="The share of the area that is kept is drawn between this and 1."
+    )
+
+
+class MixUp(_Settings):
+    """Blend pairs of pictures and of labels (Zhang et al. 2018, arXiv:1710.09412).
+
+    Each picture meets another of its batch. Of several mixing steps each batch uses one, drawn at random.
+    """
+
+    kind: Literal["mixup"] = "mixup"
+    alpha: float = Field(0.2, gt=0, description="The share is drawn from Beta(alpha, alpha).")
+
+
+class CutMix(_Settings):
+    """Paste a rectangle of another picture, and mix the labels by area (Yun et al. 2019, arXiv:1905.04899).
+
+    Each picture meets another of its batch. Of several mixing steps each batch uses one, drawn at random.
+    """
+
+    kind: Literal["cutmix"] = "cutmix"
+    alpha: float = Field(1.0, gt=0, description="The share is drawn from Beta(alpha, alpha).")
+
+
+Step = Annotated[
+    Flip | Brightness | Contrast | Rotation | QuarterTurns | Zoom | Crop | MixUp | CutMix, Field(discriminator="kind")
+]
+
+STEPS: Mapping[str, type[BaseModel]] = {step.model_fields["kind"].default: step for step in get_args(get_args(Step)[0])}
+"""The step of each kind."""
+
+
+class AugmentationSettings(_Settings):
+    """How training pictures are varied; validation and test pictures never are."""
+
+    steps: tuple[Step, ...] = Field((), description="Applied in this order to each training picture.")
+    views: int = Field(
+        0,
+        ge=0,
+        description="0 draws anew in each epoch; K makes K fixed variants of each picture, used in turn, which lets "
+        "the frozen part of the network be computed once.",
+    )
+    resize_kernels: tuple[ResizeKernel, ...] = Field(
+        (),
+        description="Kernels to draw from when training pictures are resized, so that a phone's resizing does not "
+        "hurt; empty uses the served one alone.",
+    )
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _steps_are_a_list(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            raise ValueError("steps are a list; begin each with [[augmentation.steps]], in double brackets")
+        return value
+
+    @field_validator("resize_kernels")
+    @classmethod
+    def _kernels_differ(cls, value: tuple[ResizeKernel, ...]) -> tuple[ResizeKernel, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("name each kernel once: each is as likely as the others")
+        return value

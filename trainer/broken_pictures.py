@@ -1,0 +1,64 @@
+"""Why a file is not a picture that can be decoded, in words."""
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import BmpImagePlugin, Image, UnidentifiedImageError
+
+from contract.image_input import ImageInput
+
+_READ = {"JPEG", "MPO", "PNG", "BMP", "DIB", "WEBP"}  # MPO: a JPEG with more pictures behind the first
+_ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
+_END_IS_WITHIN = 1024  # some programs write a few bytes behind the end
+
+
+@dataclass(frozen=True)
+class BrokenPicture:
+    """A file that was left out since it cannot be decoded, and why."""
+
+    path: Path
+    reason: str
+
+
+def why_broken(content: bytes, image_input: ImageInput) -> str:
+    """Say why `content`, which was not decoded, is no picture for `image_input`. Looks at headers only."""
+    if not content:
+        return "the file is empty"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(content)) as picture:
+                return _why_refused(picture, content, image_input)
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+            return _too_many_pixels(image_input)
+        except UnidentifiedImageError:
+            return "not a picture"
+        except (OSError, SyntaxError, ValueError):  # what Pillow's readers raise for headers that make no sense
+            return "damaged"
+
+
+def _why_refused(picture: Image.Image, content: bytes, image_input: ImageInput) -> str:
+    kind = picture.format or "picture of an unknown kind"
+    if kind not in _READ:
+        return f"a {kind}, which is not read whatever its name; save it as JPEG, PNG, BMP or WebP"
+    if picture.width * picture.height > image_input.max_pixels:
+        return _too_many_pixels(image_input, f"{picture.width} x {picture.height}")
+    if kind == "WEBP" and getattr(picture, "is_animated", False):
+        return "an animated WebP; save one frame of it"
+    if isinstance(picture, BmpImagePlugin.BmpImageFile) and picture.mode not in {"RGB", "RGBA"}:
+        return "a BMP with a palette; save it with 24 bits or as PNG"
+    return "cut short" if _is_cut_short(kind, content) else "damaged"
+
+
+def _too_many_pixels(image_input: ImageInput, seen: str = "far more") -> str:
+    return f"too many pixels: at most {image_input.max_pixels:,} are decoded, it declares {seen}"
+
+
+def _is_cut_short(kind: str, content: bytes) -> bool:
+    if kind == "WEBP":
+        return len(content) < 8 + int.from_bytes(content[4:8], "little")
+    if kind in {"BMP", "DIB"}:
+        return len(content) < int.from_bytes(content[2:6], "little")
+    return _ENDS[kind] not in content[-_END_IS_WITHIN:]

@@ -1,0 +1,95 @@
+"""Probabilities that mean what they say: one temperature for all answers (Guo et al. 2017, arXiv:1706.04599)."""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+
+Probabilities = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int32]
+
+SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
+"""Floor under a probability before its logarithm is taken; not denormal, since TensorFlow flushes those to zero."""
+
+BOUNDS = (0.05, 20.0)
+"""Temperatures that are considered: at 0.05 an answer is all but certain, at 20 all but uniform."""
+
+FEWEST_PICTURES = 60
+"""Below, a fitted temperature does harm on average: answers made 1.5 times too sure and 87 % right, fitted on draws of
+30 pictures, got a cross-entropy of 0.36 to 0.37 on other pictures; on draws of 60, 0.34, and on 200, 0.33."""
+
+_BINS = 15  # as in Guo et al.
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The answers whose confidence is above `low` and at most `high`: how sure they were, and how often right."""
+
+    low: float
+    high: float
+    pictures: int
+    confidence: float
+    accuracy: float
+
+
+def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
+    """Return the T within `BOUNDS` for which softmax(log p / T) has the least cross-entropy.
+
+    It is 1, which changes nothing, where the pictures cannot tell: fewer than `FEWEST_PICTURES` of them, or every
+    answer right, for then the cross-entropy falls without end as T goes to 0, however unsure the answers were.
+    `probabilities` are float32 [N, C] of pictures that no weight was trained on, `labels` int32 [N].
+    """
+    if len(labels) < FEWEST_PICTURES or (probabilities.argmax(axis=1) == labels).all():
+        return 1.0
+    logits = _logits(probabilities)
+
+    def cross_entropy(log_temperature: float) -> float:
+        log_p = _log_softmax(logits / math.exp(log_temperature))
+        return float(-log_p[np.arange(len(labels)), labels].mean())
+
+    # on the scale of log T, where half and twice are equally far; the curve has one minimum, since it is convex in 1/T
+    found = minimize_scalar(cross_entropy, bounds=[math.log(bound) for bound in BOUNDS], method="bounded")
+    return float(math.exp(found.x)) if found.fun < cross_entropy(0.0) else 1.0
+
+
+def with_temperature(probabilities: Probabilities, temperature: float) -> Probabilities:
+    """Return softmax(log p / T), float32 [N, C]; which class is the most probable does not change."""
+    if temperature == 1.0:
+        return probabilities
+    return np.exp(_log_softmax(_logits(probabilities) / temperature)).astype(np.float32)
+
+
+def expected_calibration_error(probabilities: Probabilities, labels: Labels, bins: int = _BINS) -> float:
+    """Return how far confidence and accuracy are apart, on average over pictures: 0 is perfect, 1 the worst.
+
+    Answers are sorted by confidence into bins of equal width (Guo et al. 2017, equation 3).
+    """
+    found = reliability(probabilities, labels, bins)
+    return sum(each.pictures * abs(each.accuracy - each.confidence) for each in found) / max(len(labels), 1)
+
+
+def reliability(probabilities: Probabilities, labels: Labels, bins: int = _BINS) -> list[ReliabilityBin]:
+    """Return the bins of a reliability diagram that hold any answer, by rising confidence."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    index = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, bins - 1)
+    return [
+        ReliabilityBin(
+            float(low), float(high), int(here.sum()), float(confidence[here].mean()), float(right[here].mean())
+        )
+        for number, (low, high) in enumerate(pairwise(edges))
+        if (here := index == number).any()
+    ]
+
+
+def _logits(probabilities: Probabilities) -> npt.NDArray[np.float64]:
+    return np.log(np.maximum(probabilities, SMALLEST_PROBABILITY), dtype=np.float64)
+
+
+def _log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

@@ -1,0 +1,58 @@
+"""The optimizer of a stage."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from trainer.config import PhaseTwoSettings
+
+
+class LayerwiseAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
+    """Adam in which each variable has its own share of the learning rate.
+
+    Keras's own `MultiOptimizer` clips each group of variables by itself and ignores a changed learning rate; one
+    optimizer with a factor per variable clips all gradients together. With `use_ema`, the variables stay what Adam
+    made them, and `averages` holds their moving averages.
+    """
+
+    def __init__(self, learning_rate: Any, factors: Sequence[float], **options: Any) -> None:
+        super().__init__(learning_rate, **options)
+        self._factors = tuple(factors)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable, as Keras asks for it."""
+        factor = self._factors[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * factor)
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Leave the variables alone: Keras calls this after each `fit`, and a stage has one `fit` an epoch."""
+
+    @property
+    def averages(self) -> list[Any]:
+        """The moving average of each variable, in their order; empty without `use_ema`."""
+        return list(self._model_variables_moving_average) if self.use_ema else []
+
+
+def make_steady_adam(learning_rate: float, variables: int) -> LayerwiseAdam:
+    """Return Adam for phase one, whose rate is changed between epochs."""
+    return LayerwiseAdam(learning_rate, [1.0] * variables)
+
+
+def make_gentle_adam(settings: PhaseTwoSettings, factors: Sequence[float], steps: int) -> LayerwiseAdam:
+    """Return Adam for a stage of phase two with so many steps: warm-up, cosine, clipping and averages as set."""
+    average = {"use_ema": True, "ema_momentum": settings.ema} if settings.ema else {}
+    return LayerwiseAdam(_rate(settings, steps), factors, global_clipnorm=settings.clip_norm, **average)
+
+
+def _rate(settings: PhaseTwoSettings, steps: int) -> Any:
+    warmup = round(settings.warmup * steps)
+    if settings.schedule == "constant" and not warmup:
+        return settings.learning_rate
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=settings.learning_rate / 10 if warmup else settings.learning_rate,
+        warmup_target=settings.learning_rate if warmup else None,
+        warmup_steps=warmup,
+        decay_steps=max(1, steps - warmup),
+        alpha=1.0 if settings.schedule == "constant" else 0.0,
+    )

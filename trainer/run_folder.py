@@ -1,0 +1,141 @@
+"""The folder of a run while it is trained: begun, locked, taken up again, and complete in one step."""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from contract.manifest import BaseWeights
+from trainer.checkpoint import Checkpoint
+from trainer.config import TrainingConfig
+from trainer.errors import RunNotFoundError
+from trainer.run_record import CHECKPOINT, CONFIG, LATEST, RECORD, RunRecord, unfinished_runs
+
+_START, _WEIGHTS = "start.json", "start.npz"
+
+
+class Start(BaseModel):
+    """What a run began with, besides its settings and weights."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    started: datetime
+    data: Path
+    dataset_digest: str
+    base_weights: BaseWeights
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run that this process trains, and no other."""
+
+    path: Path
+    start: Start
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Where its position is kept."""
+        return Checkpoint(self.path / CHECKPOINT)
+
+    def first_weights(self) -> list[npt.NDArray[Any]]:
+        """Read the weights that the whole model began with."""
+        with np.load(self.path / CHECKPOINT / _WEIGHTS) as content:
+            return [content[name] for name in sorted(content.files)]
+
+    def complete(self, record: RunRecord, texts: Mapping[str, str]) -> None:
+        """Write the last files, the record after all others: a folder with a record is complete."""
+        for name, text in texts.items():
+            (self.path / name).write_text(text)
+        unfinished = self.path / f".{RECORD}"
+        unfinished.write_text(record.model_dump_json(indent=2) + "\n")
+        _force_to_disk(self.path)
+        unfinished.rename(self.path / RECORD)
+        _force_to_disk(self.path)
+        shutil.rmtree(self.path / CHECKPOINT)
+
+
+@contextmanager
+def begun_run(runs: Path, start: Start, config: TrainingConfig, weights: list[npt.NDArray[Any]]) -> Iterator[RunFolder]:
+    """Make the folder of a new run, with all that is needed to take it up again; locked while the `with` lasts."""
+    identity = f"{start.started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}-{start.name}"
+    path = runs / identity
+    (path / CHECKPOINT).mkdir(parents=True)
+    with _locked(path):
+        (path / CONFIG).write_text(config.to_toml())
+        named = {f"{index:05d}": value for index, value in enumerate(weights)}
+        np.savez(path / CHECKPOINT / _WEIGHTS, **named)
+        (path / CHECKPOINT / _START).write_text(start.model_dump_json(indent=2) + "\n")
+        yield RunFolder(path, start)
+
+
+@contextmanager
+def reopened_run(name: str, runs: Path) -> Iterator[RunFolder]:
+    """Open the folder of a run that was interrupted, by its folder, its id, or as `latest`.
+
+    Raises:
+        RunNotFoundError: there is none, it is finished, or another process is training it.
+    """
+    path = _find_unfinished(name, runs)
+    with _locked(path):
+        try:
+            start = Start.model_validate_json((path / CHECKPOINT / _START).read_bytes())
+        except OSError as error:
+            raise RunNotFoundError(
+                f"The run {path} was interrupted before it had begun to learn; start it anew with graft train."
+            ) from error
+        yield RunFolder(path, start)
+
+
+def now() -> datetime:
+    """Return the time, UTC, in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def to_json(values: Any) -> str:
+    """Return indented JSON; a NaN in it is a defect."""
+    return json.dumps(values, indent=2, allow_nan=False) + "\n"
+
+
+def _find_unfinished(name: str, runs: Path) -> Path:
+    known = unfinished_runs(runs)
+    if name == LATEST and known:
+        return max(known, key=lambda path: (path / CHECKPOINT).stat().st_mtime)
+    for path in (Path(name), runs / name):
+        if (path / RECORD).is_file():
+            raise RunNotFoundError(f"The run {path} is finished; there is nothing to resume.")
+        if (path / CHECKPOINT).is_dir():
+            return path
+    there = f"those that can be are {', '.join(path.name for path in known[-5:])}" if known else "there are none"
+    raise RunNotFoundError(f"There is no interrupted run {name!r} under {runs} to resume; {there}.")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go when the process ends
+        yield
+    except BlockingIOError as error:
+        raise RunNotFoundError(f"The run {path} is being trained by another process.") from error
+    finally:
+        os.close(descriptor)
+
+
+def _force_to_disk(folder: Path) -> None:
+    for path in (*folder.iterdir(), folder):
+        if path.is_file() or path == folder:
+            descriptor = os.open(path, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
