@@ -29,6 +29,7 @@ from sklearn.datasets import load_digits
 HERE = Path("demo")
 OLD, NEW = HERE / "digits-0-to-4", HERE / "digits-5-to-9"
 RUNS, MODELS = HERE / "runs", HERE / "models"
+LINEAGE = {"GRAFT_LINEAGE_URL": f"sqlite:///{HERE.absolute()}/lineage.db"}
 SHOWN = 12
 WANTED_ACCURACY = 0.90
 NETWORK = {"model.alpha": 0.35, "model.image_size": 96, "data.batch_size": 16}
@@ -38,12 +39,13 @@ FROM_SCRATCH = {"phase_one.epochs": 5}
 FINE_TUNING = {
     "head.units": [64],
     "head.dropout": [0.2],
-    "phase_one.epochs": 4,
+    "phase_one.epochs": 6,
     "phase_one.learning_rate": 0.005,
+    "gate.force": True,  # the head alone cannot become good on such a base
     "phase_two.epochs": 8,
     "phase_two.learning_rate": 0.0005,
     "phase_two.patience": 4,
-    "phase_two.unfreeze_layers": 154,
+    "phase_two.unfreeze": 154,
 }
 
 console = Console(highlight=False, soft_wrap=True)
@@ -64,6 +66,8 @@ def main() -> int:
     train(NEW, "digits", "latest", NETWORK | FINE_TUNING)
     step("The model is exported and proved")
     graft("export", "latest", "--runs", str(RUNS), "--models", str(MODELS))
+    step("Where it came from")
+    graft("lineage", "show", str(MODELS / "digits" / "1"))
     step("Model server and gateway answer over HTTP")
     with service() as (process, url):
         accuracy = ask(url)
@@ -85,12 +89,12 @@ def step(title: str) -> None:
 def graft(*arguments: str) -> None:
     """Run a verb of the command, showing the command line."""
     console.print(f"$ graft {' '.join(arguments)}", style="dim", markup=False)
-    subprocess.run([sys.executable, "-m", "graft", *arguments], check=True)
+    subprocess.run([sys.executable, "-m", "graft", *arguments], check=True, env=os.environ | LINEAGE)
 
 
 def train(data: Path, name: str, weights: str, settings: dict[str, Any]) -> None:
     """Train on `data`, with settings by their dotted names."""
-    assignments = [argument for key, value in settings.items() for argument in ("--set", f"{key}={value}")]
+    assignments = [argument for key, value in settings.items() for argument in ("--set", f"{key}={json.dumps(value)}")]
     graft("train", str(data), "--name", name, "--weights", weights, "--runs", str(RUNS), *assignments)
 
 

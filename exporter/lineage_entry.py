@@ -1,15 +1,12 @@
-"""A published version as lineage records it."""
+"""A published version in the lineage."""
 
-import getpass
-import os
-from dataclasses import asdict
 from datetime import UTC, datetime
 
-from contract.digests import digest_of_file
-from contract.versions import MANIFEST
 from exporter.export import Exported
-from lineage.records import ExportRecord, PublicationRecord
+from lineage.people import current_user
+from lineage.records import PublicationRecord
 from lineage.store import Lineage
+from lineage.version_folder import describe_version
 
 
 def record_export(lineage: Lineage, exported: Exported) -> None:
@@ -18,23 +15,5 @@ def record_export(lineage: Lineage, exported: Exported) -> None:
     Raises:
         NotRecordedError: the version's run is not in this lineage.
     """
-    folder, manifest = exported.folder, exported.manifest
-    files = (path for path in folder.rglob("*") if path.is_file())
-    record = ExportRecord(
-        name=manifest.name,
-        version=manifest.version,
-        folder=folder.resolve(),
-        digest=manifest.digest,
-        manifest_digest=digest_of_file(folder / MANIFEST),
-        files={path.relative_to(folder).as_posix(): digest_of_file(path) for path in files},
-        parity=[asdict(comparison) for comparison in exported.comparisons],
-        run_id=manifest.run,
-    )
-    lineage.record_export(record, PublicationRecord(who=_who(), when=datetime.now(UTC)))
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"user {os.getuid()}"
+    publication = PublicationRecord(who=current_user(), when=datetime.now(UTC))
+    lineage.record_export(describe_version(exported.folder), publication)

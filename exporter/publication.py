@@ -1,15 +1,17 @@
 """What lies beside the graph in a published version, and how the version appears."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from contract.manifest import ModelManifest, Signature
 from contract.versions import BLESSING, MANIFEST, AlreadyPublishedError, digest_of_version, next_version, publish
 from exporter.parity import LARGEST_DIFFERENCE, Comparison
 from trainer.trained_model import Run
+
 
 def make_manifest(run: Run, staged: Path, version: int, signatures: dict[str, Signature]) -> ModelManifest:
     """Describe the version in `staged`, whose graph, assets, fixtures and warmup file are written already."""
@@ -26,7 +28,7 @@ def make_manifest(run: Run, staged: Path, version: int, signatures: dict[str, Si
         dataset_digest=record.dataset_digest,
         code_version=record.code_version,
         training_configuration=run.config().model_dump(mode="json", exclude_none=True),
-        metrics=record.metrics,
+        metrics=_without_confusions(record.metrics),
         temperature=record.temperature,
         reference=record.reference,
         run=record.id,
@@ -61,3 +63,12 @@ def publish_version(base_path: Path, staged: Path, manifest: ModelManifest) -> M
             write_manifest(staged, manifest)
         else:
             return manifest
+
+
+def _without_confusions(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the confusion matrices: they grow with the square of the classes, and the run has them."""
+    return {
+        name: _without_confusions(value) if isinstance(value, Mapping) else value
+        for name, value in metrics.items()
+        if name != "confusion"
+    }

@@ -1,6 +1,5 @@
 """The command `graft VERB`. A package is imported only when its verb is used, so that `--help` is quick."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +7,10 @@ import typer
 from typer.core import TyperGroup
 
 from graft.errors import BAD_INPUT, one_clear_line
+from graft.lineage_verbs import lineage_app
+from graft.quiet import quieten_tensorflow
+from graft.runs_verbs import runs_app
+from graft.train_verb import train
 
 
 class _Verbs(TyperGroup):
@@ -25,6 +28,10 @@ app = typer.Typer(
     help="From a folder of labelled pictures to a served image classifier.",
 )
 
+app.command()(train)
+app.add_typer(runs_app, name="runs")
+app.add_typer(lineage_app, name="lineage")
+
 Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
 Models = Annotated[Path, typer.Option(help="The folder of published models, one sub-folder a name.")]
 
@@ -35,82 +42,13 @@ def main() -> None:
 
 
 @app.command()
-def train(
-    data: Annotated[
-        Path | None, typer.Argument(help="CLASS/*.jpg, split for you, or train|val|test/CLASS/*.jpg.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="What the model will be called where it is served.")] = None,
-    architecture: Annotated[
-        str | None, typer.Option(help="The network's family, or hub:PRESET.  [default: mobilenet_v2]")
-    ] = None,
-    alpha: Annotated[float | None, typer.Option(help="The network's width.  [default: 1.0]")] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="imagenet, none (from scratch), a weights file, or a run.  [default: imagenet]"),
-    ] = None,
-    image_size: Annotated[int | None, typer.Option(help="Pixels each way.  [default: the family's own]")] = None,
-    unfreeze: Annotated[
-        str | None, typer.Option(help="Last layers that phase two trains; 20,40 does it gradually.  [the family's own]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.  [default: 1]")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pictures a step.  [default: 32]")] = None,
-    baselines: Annotated[
-        str | None, typer.Option(help="Also train, to compare with: features, scratch, or features,scratch.")
-    ] = None,
-    strict: Annotated[bool | None, typer.Option("--strict", help="Refuse pictures that cannot be decoded.")] = None,
-    allow_leakage: Annotated[
-        bool | None, typer.Option("--allow-leakage", help="Allow the same picture in two splits.")
-    ] = None,
-    tensorboard: Annotated[
-        bool | None, typer.Option("--tensorboard", help="Write TensorBoard logs into the run's folder.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="Settings in TOML, as a run's config.toml.")] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as model.alpha=0.35.")
-    ] = None,
-    runs: Runs = Path("runs"),
-    resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run: its folder, its id, or latest.")
-    ] = None,
-    preview_augmentation: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="Only write a picture of how training pictures are varied.")
-    ] = None,
-) -> None:
-    """Fine-tune a pretrained network on labelled pictures, in two phases."""
-    _quieten_tensorflow()
-    from graft import training
-
-    given = {
-        "model.architecture": architecture,
-        "model.alpha": alpha,
-        "model.weights": weights,
-        "model.image_size": image_size,
-        "phase_two.unfreeze": _numbers(unfreeze),
-        "seed": seed,
-        "data.batch_size": batch_size,
-        "baselines": baselines.split(",") if baselines else None,
-        "data.strict": strict,
-        "data.allow_leakage": allow_leakage,
-        "tensorboard": tensorboard,
-    }
-    settings = {key: value for key, value in given.items() if value is not None}
-    request = training.TrainingRequest(data, name, config, settings, assignments or [], runs)
-    if resume is not None:
-        training.resume_training(resume, request)
-    elif preview_augmentation is not None:
-        training.preview_augmentation(request, preview_augmentation)
-    else:
-        training.run_training(request)
-
-
-@app.command()
 def export(
     run: Annotated[str, typer.Argument(help="A run folder, the id of a run, or latest.")],
     models: Models = Path("models"),
     runs: Runs = Path("runs"),
 ) -> None:
     """Publish a run as the next version of its model, after proving that it answers the same."""
-    _quieten_tensorflow()
+    quieten_tensorflow()
     from graft.exporting import run_export
 
     run_export(run, models, runs)
@@ -127,7 +65,7 @@ def modelserver(
     ] = 1.0,
 ) -> None:
     """Serve a model over gRPC as TensorFlow Serving does, where that cannot run."""
-    _quieten_tensorflow()
+    quieten_tensorflow()
     from graft.settings import make_settings
     from modelserver.server import main as serve
     from modelserver.settings import ModelServerSettings
@@ -188,13 +126,3 @@ def predict(
 
     if not predict_pictures(images, url, model):
         raise SystemExit(BAD_INPUT)
-
-
-def _numbers(text: str | None) -> list[int | str] | None:
-    """Return the numbers of `20,40`; what is none stays text, for the settings to refuse by name."""
-    return None if text is None else [int(part) if part.isdecimal() else part for part in text.split(",")]
-
-
-def _quieten_tensorflow() -> None:
-    # set before TensorFlow is imported; what it reports of graphs and devices is not for users of a command
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

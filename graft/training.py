@@ -20,6 +20,7 @@ from trainer.run_record import REPORT
 if TYPE_CHECKING:
     from trainer.trained_model import Run
 
+_PREVIEW = Path("augmentation-preview.png")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -104,7 +105,7 @@ def resume_training(name: str, request: TrainingRequest) -> None:
         _tell_result(resume(name, request.runs, progress, lineage), progress)
 
 
-def preview_augmentation(request: TrainingRequest, target: Path) -> None:
+def preview(request: TrainingRequest) -> None:
     """Write a contact sheet of some training pictures as they are varied.
 
     Raises:
@@ -118,17 +119,18 @@ def preview_augmentation(request: TrainingRequest, target: Path) -> None:
         )
     with TerminalProgress() as progress:
         progress.on_work("starting TensorFlow", 1)
-        from trainer.augmentation_preview import preview
+        from trainer.previewing import preview_training_pictures
 
-        preview(target, data, settings)
-        progress.on_note(f"Wrote {target}")
+        preview_training_pictures(_PREVIEW, data, settings)
+        progress.on_note(f"Wrote {_PREVIEW}")
 
 
 def _tell_result(run: "Run", progress: Progress) -> None:
     test = run.record.metrics["test"]
     low, high = test["accuracy_interval"]
+    accuracy = f"{test['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f})"
     progress.on_note(
-        f"Test accuracy {test['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f}) on {test['pictures']} pictures.\n"
+        f"Test accuracy {accuracy} on {test['pictures']} pictures.\n"
         f"Saved {run.folder}; look at {run.folder / REPORT}\n"
         f"Next: graft export {run.record.id}"
     )

@@ -74,9 +74,14 @@ def descendants_with(session: Session, **digests_or_names: str | None) -> list[D
             column = _COLUMNS[key]
             value = _whole_digest(session, column, given) if key.endswith("digest") else given
             wanted = wanted.where(column == value)
-    trees = [_descendants(session, run, frozenset()) for run in session.scalars(wanted)]
-    inside = {lower.run.lineage_id for tree in trees for lower in _below(tree)}
-    return [tree for tree in trees if tree.run.lineage_id not in inside]
+    trees = {run.id: _descendants(session, run, frozenset()) for run in session.scalars(wanted)}
+    below = {key: set(_below(tree)) for key, tree in trees.items()}
+    # of two runs that are each other's parents both stay
+    return [
+        tree
+        for key, tree in trees.items()
+        if not any(key in lower and other not in below[key] for other, lower in below.items())
+    ]
 
 
 def run_of(row: tables.Run) -> StoredRun:
@@ -148,9 +153,9 @@ def _descendants(session: Session, run: tables.Run, above: frozenset[int]) -> De
     )
 
 
-def _below(tree: Descendants) -> Iterator[Descendants]:
+def _below(tree: Descendants) -> Iterator[int]:
     for child in tree.grown:
-        yield child
+        yield child.run.lineage_id
         yield from _below(child)
 
 

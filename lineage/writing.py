@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from lineage.records import (
     WithdrawalRecord,
 )
 
+_LOCK = 0x657870  # "exp": with an export's id, any pair of numbers that no other application would lock
 _Row = TypeVar("_Row", bound=tables.Table)
 
 
@@ -159,8 +160,10 @@ def _find_or_add(session: Session, made: _Row, **key: object) -> tuple[_Row, boo
 
 
 def _lock_export(session: Session, export_id: int) -> tables.Export:
-    """Return the row, which PostgreSQL lends to one transaction at a time; in SQLite only one writes anyway."""
-    export = session.scalar(select(tables.Export).filter_by(id=export_id).with_for_update())
+    """Return the row; what hangs on it is changed by one transaction at a time, as everything is in SQLite."""
+    if session.get_bind().dialect.name == "postgresql":  # FOR UPDATE would need the right to update
+        session.execute(select(func.pg_advisory_xact_lock(_LOCK, export_id)))
+    export = session.get(tables.Export, export_id)
     if export is None:
         raise NotRecordedError(f"No version with the lineage id {export_id} is recorded.")
     return export

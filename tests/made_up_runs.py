@@ -55,9 +55,13 @@ def make_report(
     epochs: Sequence[Epoch] = tuple(TWO_PHASES),
     kept: PhaseName = "phase_two",
     baselines: dict[str, float] | None = None,
+    figures: bool = False,
     **data: Any,
 ) -> Report:
-    """Make a report; `baselines` are strengths by name, `data` fields of `DataNotes`."""
+    """Make a report; `baselines` are strengths by name, `data` fields of `DataNotes`.
+
+    Without `figures` there are the learning curves alone, which is much quicker.
+    """
     raw, validation = answers(len(class_names), strength), answers(len(class_names), strength, seed=1)
     temperature = fit_temperature(validation.probabilities, validation.labels)
     test = Predictions(with_temperature(raw.probabilities, temperature), raw.labels)
@@ -74,7 +78,8 @@ def make_report(
     }
     pixels = _pixels(test.labels)
     sizes = np.full((len(pixels), 2), 300, np.int32)
-    reference = make_reference(test.probabilities, class_names, sizes, brightness_of(pixels))
+    reference = make_reference(test.probabilities, class_names, sizes, brightness_of(pixels)) if figures else None
+    before, after = (reliability(each.probabilities, each.labels) for each in (raw, test))
     paths = [Path(f"{class_names[label]}/{index:03d}.jpg") for index, label in enumerate(test.labels)]
     counts = {"train": dict.fromkeys(class_names, 100), "test": dict.fromkeys(class_names, PER_CLASS)}
     return Report(
@@ -82,7 +87,7 @@ def make_report(
         TrainingConfig(),
         epochs,
         DataNotes(**({"pictures": counts} | data)),
-        Reliability(reliability(raw.probabilities, raw.labels), reliability(test.probabilities, test.labels)),
+        Reliability(before, after) if figures else None,
         worst_mistakes(test, pixels, paths, class_names),
     )
 

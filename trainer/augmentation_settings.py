@@ -118,7 +118,7 @@ class AugmentationSettings(_Settings):
     @field_validator("steps", mode="before")
     @classmethod
     def _steps_are_a_list(cls, value: Any) -> Any:
-        if isinstance(value, dict):
+        if not isinstance(value, list | tuple):
             raise ValueError("steps are a list; begin each with [[augmentation.steps]], in double brackets")
         return value
 

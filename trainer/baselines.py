@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from trainer.config import TrainingConfig
+from trainer.feature_cache import compiled_front
 from trainer.feeding import Feed, TrainingData, ordered_batches
 from trainer.fine_tuning import train_from_scratch
 from trainer.journal import Journal
@@ -51,13 +51,12 @@ def train_baseline(
 def _probe(
     network: Network, data: TrainingData, test: Feed, config: TrainingConfig, progress: Progress
 ) -> Probabilities:
-    front = network.front([POOLED])
-    compute = tf.function(lambda pictures: front(pictures, training=False)[0], reduce_retracing=True)
+    compute = compiled_front(network, [POOLED])
 
     def features(feed: Feed) -> npt.NDArray[np.float32]:
         batches = []
         for inputs, _, _ in ordered_batches(feed, config.data.batch_size):
-            batches.append(compute(inputs).numpy())
+            batches.append(compute(inputs)[0].numpy())
             progress.on_step(len(inputs))
         return np.concatenate(batches)
 

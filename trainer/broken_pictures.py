@@ -5,12 +5,11 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import BmpImagePlugin, Image, UnidentifiedImageError
+from PIL import BmpImagePlugin, Image
 
 from contract.image_input import ImageInput
 
 _READ = {"JPEG", "MPO", "PNG", "BMP", "DIB", "WEBP"}  # MPO: a JPEG with more pictures behind the first
-_ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 _END_IS_WITHIN = 1024  # some programs write a few bytes behind the end
 
 
@@ -30,16 +29,14 @@ def why_broken(content: bytes, image_input: ImageInput) -> str:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(io.BytesIO(content)) as picture:
-                return _why_refused(picture, content, image_input)
+                return _why_refused(picture, image_input) or _how_damaged(content)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             return _too_many_pixels(image_input)
-        except UnidentifiedImageError:
-            return "not a picture"
         except (OSError, SyntaxError, ValueError):  # what Pillow's readers raise for headers that make no sense
-            return "damaged"
+            return _how_damaged(content)
 
 
-def _why_refused(picture: Image.Image, content: bytes, image_input: ImageInput) -> str:
+def _why_refused(picture: Image.Image, image_input: ImageInput) -> str:
     kind = picture.format or "picture of an unknown kind"
     if kind not in _READ:
         return f"a {kind}, which is not read whatever its name; save it as JPEG, PNG, BMP or WebP"
@@ -49,16 +46,23 @@ def _why_refused(picture: Image.Image, content: bytes, image_input: ImageInput) 
         return "an animated WebP; save one frame of it"
     if isinstance(picture, BmpImagePlugin.BmpImageFile) and picture.mode not in {"RGB", "RGBA"}:
         return "a BMP with a palette; save it with 24 bits or as PNG"
-    return "cut short" if _is_cut_short(kind, content) else "damaged"
+    return ""
 
 
 def _too_many_pixels(image_input: ImageInput, seen: str = "far more") -> str:
     return f"too many pixels: at most {image_input.max_pixels:,} are decoded, it declares {seen}"
 
 
-def _is_cut_short(kind: str, content: bytes) -> bool:
-    if kind == "WEBP":
-        return len(content) < 8 + int.from_bytes(content[4:8], "little")
-    if kind in {"BMP", "DIB"}:
-        return len(content) < int.from_bytes(content[2:6], "little")
-    return _ENDS[kind] not in content[-_END_IS_WITHIN:]
+def _how_damaged(content: bytes) -> str:
+    tail = content[-_END_IS_WITHIN:]
+    if content.startswith(b"\xff\xd8\xff"):
+        is_whole = b"\xff\xd9" in tail
+    elif content.startswith(b"\x89PNG"):
+        is_whole = b"IEND" in tail
+    elif content.startswith(b"RIFF"):
+        is_whole = len(content) >= 8 + int.from_bytes(content[4:8], "little")
+    elif content.startswith(b"BM"):
+        is_whole = len(content) >= int.from_bytes(content[2:6], "little")
+    else:
+        return "not a picture"
+    return "damaged" if is_whole else "cut short"

@@ -56,11 +56,13 @@ class Checkpoint:
 
     def save(self, position: Position, arrays: Mapping[str, list[npt.NDArray[Any]]]) -> None:
         """Write the position and its arrays in place of the last ones."""
-        named = {f"{name}/{index:05d}": value for name, values in arrays.items() for index, value in enumerate(values)}
+        named: dict[str, Any] = {
+            f"{name}/{index:05d}": value for name, values in arrays.items() for index, value in enumerate(values)
+        }
         text = np.frombuffer(position.model_dump_json().encode(), np.uint8)
         unfinished = self.folder / f".{_FILE}"
         with unfinished.open("wb") as file:
-            np.savez(file, **{_POSITION: text}, **named)
+            np.savez(file, allow_pickle=False, **{_POSITION: text}, **named)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(self.folder / _FILE)

@@ -3,13 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
-from contract.image_input import ImageInput
 from trainer.broken_pictures import BrokenPicture, why_broken
 from trainer.errors import DataSetError
 from trainer.fingerprints import Fingerprints, fingerprints_of
@@ -17,7 +15,7 @@ from trainer.folder_walk import plain_name
 from trainer.picture_files import PictureFile, read_ahead
 from trainer.picture_folder import LabelledPicture, Split
 from trainer.pixel_store import MemoryBudget, PixelStore
-from trainer.preprocessing import PictureDecoder, VariantsBatch, scale_pixels
+from trainer.preprocessing import PictureDecoder, VariantsBatch
 from trainer.reference_histograms import brightness_of
 
 _NAMED = 3  # broken pictures in an error
@@ -82,27 +80,6 @@ def check_broken(splits: Mapping[Split, DecodedSplit], labels: Sequence[str], st
             f"No picture of {', '.join(labels[label] for label in missing)} is left to train on: {_named(broken)} "
             "cannot be decoded; add pictures that can."
         )
-
-
-def batches(split: DecodedSplit, image_input: ImageInput, batch_size: int, shuffle_seed: int | None = None) -> Any:
-    """Return a tf.data.Dataset of (float32 [B, H, W, 3] as the network wants it, int32 [B]).
-
-    With a seed the order is another one in each epoch, and the same in each run.
-    """
-
-    def take(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-        return split.pixels.take(index), split.labels[index]
-
-    def read(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels, labels = tf.numpy_function(take, [index], [tf.uint8, tf.int32])
-        pixels = tf.ensure_shape(pixels, [None, image_input.height, image_input.width, 3])
-        return scale_pixels(pixels, image_input), tf.ensure_shape(labels, [None])
-
-    count = len(split.labels)
-    order = tf.data.Dataset.range(count)
-    if shuffle_seed is not None:
-        order = order.shuffle(count, seed=shuffle_seed)
-    return order.batch(batch_size).map(read, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
 class _Measured(NamedTuple):

@@ -42,7 +42,7 @@ class Predictions:
     @property
     def right(self) -> npt.NDArray[np.bool_]:
         """Whether the most probable class is the true one, bool [N]."""
-        return self.predicted == self.labels
+        return np.asarray(self.predicted == self.labels)
 
 
 def evaluate(predictions: Predictions, class_names: Sequence[str]) -> dict[str, Any]:

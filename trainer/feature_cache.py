@@ -2,11 +2,11 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from trainer.config import TrainingConfig
@@ -56,8 +56,7 @@ def compute_features(
     progress: Progress,
 ) -> dict[int, TrainingData]:
     """Run every variant of every training and validation picture through the front once; what crosses each cut."""
-    front = network.front(cuts)
-    compute = tf.function(lambda pictures: front(pictures, training=False), reduce_retracing=True)
+    compute = compiled_front(network, cuts)
     rows = sum(feed.variants * feed.pictures for feed in (pixels.train, pixels.val))
     progress.on_work("computing what the frozen layers see", rows)
     caches = [_Cache(feed, cuts, network, budget) for feed in (pixels.train, pixels.val)]
@@ -65,6 +64,16 @@ def compute_features(
         cache.fill(compute, config, progress)
     train, val = (cache.feeds() for cache in caches)
     return {cut: TrainingData(train[cut], val[cut]) for cut in cuts}
+
+
+def compiled_front(network: Network, cuts: Sequence[int]) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+    """Return a function from pictures to what crosses each cut, traced once."""
+    front = network.front(cuts)
+    compute: Callable[[tf.Tensor], list[tf.Tensor]] = tf.function(
+        lambda pictures: tf.nest.flatten(front(pictures, training=False)),  # Keras unwraps a list of one
+        input_signature=[tf.TensorSpec(front.input_shape, tf.float32)],
+    )
+    return compute
 
 
 class _Cache:
@@ -75,10 +84,11 @@ class _Cache:
         self._shapes = {cut: network.shape_at(cut) for cut in cuts}
         rows = feed.variants * feed.pictures
         self._stores = {cut: PixelStore(rows, shape, np.float32, budget) for cut, shape in self._shapes.items()}
-        self._targets = np.empty(feed.targets.shape, np.float32)
+        self._targets: npt.NDArray[np.float32] = np.empty(feed.targets.shape, np.float32)
 
-    def fill(self, compute: Any, config: TrainingConfig, progress: Progress) -> None:
-        flat_targets = self._targets.reshape(-1, self._targets.shape[2])
+    def fill(self, compute: Callable[[tf.Tensor], list[tf.Tensor]], config: TrainingConfig, progress: Progress) -> None:
+        classes = self._targets.shape[-1]
+        flat_targets = self._targets.reshape(-1, classes)
         start = 0
         for variant in range(self._pixels.variants):
             draw = (config.seed, variant)

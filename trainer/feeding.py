@@ -44,12 +44,12 @@ class Feed:
     @property
     def pictures(self) -> int:
         """How many pictures there are."""
-        return self.targets.shape[1]
+        return int(self.targets.shape[1])
 
     @property
     def variants(self) -> int:
         """How many rows there are for each picture."""
-        return self.targets.shape[0]
+        return int(self.targets.shape[0])
 
 
 @dataclass(frozen=True)

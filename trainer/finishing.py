@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lineage.errors import LineageError
 from lineage.store import Lineage
 from trainer.architectures import image_input_of
 from trainer.baselines import train_baseline
@@ -31,6 +32,7 @@ from trainer.reading import Pictures
 from trainer.reference_histograms import make_reference
 from trainer.report import write_report
 from trainer.report_content import DataNotes, Reliability, Report
+from trainer.run_comparison import compare_answers
 from trainer.run_folder import RunFolder, now, to_json
 from trainer.run_record import HISTORY, METRICS, MODEL, PREDICTIONS, REPORT, RunRecord, TestPicture
 from trainer.trained_model import Run, digest_of_tensors
@@ -84,14 +86,22 @@ def finish(
     history = [asdict(epoch) for epoch in outcome.epochs]
     folder.complete(record, {HISTORY: to_json(history), METRICS: to_json(metrics)})
     if lineage is not None:
-        lineage.record_run(describe_run(folder.path, record, pictures.found))
+        _record_in(lineage, folder, record, pictures)
     return Run(folder.path, record)
+
+
+def _record_in(lineage: Lineage, folder: RunFolder, record: RunRecord, pictures: Pictures) -> None:
+    try:
+        lineage.record_run(describe_run(folder.path, record, pictures.found))
+    except LineageError as error:
+        raise type(error)(f"{error} The run is saved: graft lineage record {record.id} records it later.") from error
 
 
 def _examine(student: Student, pictures: Pictures, config: TrainingConfig, progress: Progress) -> _Exam:
     progress.on_work("testing", 2)
     raw: dict[Split, Probabilities] = {}
-    for split, feed in (("val", student.data.val), ("test", student.test)):
+    feeds: dict[Split, Feed] = {"val": student.data.val, "test": student.test}
+    for split, feed in feeds.items():
         raw[split] = student.predictor.answer(feed, config.data.batch_size)
         progress.on_step()
     labels = {split: pictures.splits[split].labels for split in raw}
@@ -120,10 +130,12 @@ def _baselines(
     config: TrainingConfig,
     progress: Progress,
 ) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for name in config.baselines:
         answers = train_baseline(name, student.data, student.test, config, folder.first_weights(), progress)
-        found[name] = evaluate(Predictions(answers, exam.labels["test"]), labels)
+        answered = Predictions(answers, exam.labels["test"])
+        paired = compare_answers(exam.calibrated("test").right, answered.right)
+        found[name] = evaluate(answered, labels) | {"versus_model": paired.to_json()}
     return found
 
 
@@ -202,7 +214,7 @@ def _write_report(
         config=config,
         epochs=outcome.epochs,
         data=DataNotes(
-            pictures=pictures.found.counts(),
+            pictures={str(split): count for split, count in pictures.found.counts().items()},
             left_out=[f"{broken.path}: {broken.reason}" for broken in _broken(pictures.splits)],
             passed_over=[f"{passed.path}: {passed.reason}" for passed in pictures.found.passed_over],
             leaks=[describe(leak) for leak in pictures.leaks],

@@ -57,7 +57,7 @@ def _walk(folder: Path, found: Found, seen: set[tuple[int, int]]) -> None:
         seen.add((status.st_dev, status.st_ino))
         children = sorted(folder.iterdir())
     except OSError as error:
-        found.passed_over.append(PassedOver(folder, f"cannot be read: {error.strerror}"))
+        found.passed_over.append(PassedOver(folder, f"cannot be read: {str(error.strerror).lower()}"))
         return
     for path in children:
         reason = _why_not(path)

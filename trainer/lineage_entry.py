@@ -25,7 +25,7 @@ def describe_run(folder: Path, record: RunRecord, found: PictureFolder) -> Linea
         environment=record.environment,
         metrics=record.metrics,
         gates={
-            "phases": record.gate.model_dump() if record.gate else None,
+            "phase two": record.gate.model_dump() if record.gate else None,
             "forgetting": {"kept": record.kept_phase, "notes": list(record.notes)},
         },
         model_digest=digest_of_file(folder / MODEL),
@@ -37,7 +37,7 @@ def describe_run(folder: Path, record: RunRecord, found: PictureFolder) -> Linea
                 PictureRecord(
                     split=entry.split,
                     label=entry.label,
-                    path=entry.path.resolve().relative_to(record.dataset_folder).as_posix(),
+                    path=entry.path.relative_to(record.dataset_folder),  # links stay links
                     digest=entry.digest,
                 )
                 for entry in found.entries()

@@ -17,6 +17,9 @@ MOST_BITS = 10  # of 64; copies cut by 1 % on each side have at most 8, differen
 
 _LEAST_CORRELATION = 0.9
 _COPY_CORRELATION = 0.998  # re-encoded or resized; of different digits, which are very alike, none is above 0.9914
+_MOST_COLOUR = (
+    20.0  # levels between mean colours; correlation does not see them, and smooth backgrounds have all the same
+)
 _MOST_OF_USUAL = 0.15  # of what separates either from others; for digits at least 0.20, for cropped photos at most 0.11
 _COPIES = 4  # of one picture, at most: the first that is not among the nearest so many is taken for another picture
 _PLAIN = 2.0  # grey levels; a picture that deviates less from its mean is one colour and noise, like any other such
@@ -37,6 +40,7 @@ class NearDuplicates:
     def __init__(self, fingerprints: Fingerprints) -> None:
         self._hashes = fingerprints.perceptual
         self._vectors = _standardised(fingerprints.thumbnails)
+        self._colours = fingerprints.thumbnails.mean(axis=(1, 2), dtype=np.float32)
 
     def between(self, first: range, second: range) -> list[NearDuplicate]:
         """Return for each picture of `second` its nearest copy in `first`, if it has one; both are runs of numbers."""
@@ -54,7 +58,8 @@ class NearDuplicates:
         some = (bits <= MOST_BITS).any(axis=1)
         rows, bits = rows[some], bits[some]
         correlation = self._vectors[rows] @ self._vectors[first.start : first.stop].T
-        correlation[bits > MOST_BITS] = -1
+        colours = np.abs(self._colours[rows, None] - self._colours[first.start : first.stop]).max(axis=2, initial=0)
+        correlation[(bits > MOST_BITS) | (colours > _MOST_COLOUR)] = -1
         best = correlation.argmax(axis=1)
         each = np.arange(len(rows))
         pairs = np.stack([best + first.start, rows, bits[each, best]], axis=1).astype(np.int64)
@@ -71,10 +76,14 @@ class NearDuplicates:
 
 def _standardised(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return rows whose products are correlations, float32 [N, V]: zeros for a picture of one colour."""
-    channels = thumbnails.reshape(len(thumbnails), -1, 3).astype(np.float32)
-    vectors = (channels - channels.mean(axis=1, keepdims=True)).reshape(len(thumbnails), -1)
-    deviation = np.sqrt(np.square(vectors).mean(axis=1, keepdims=True))
-    return np.where(deviation < _PLAIN, 0, vectors / np.maximum(deviation, _PLAIN) / np.sqrt(vectors.shape[1]))
+    vectors = np.empty((len(thumbnails), thumbnails[0].size if len(thumbnails) else 0), np.float32)
+    for rows in _chunks(np.arange(len(thumbnails))):  # the whole at once would take several times the memory
+        channels = thumbnails[rows].reshape(len(rows), -1, 3).astype(np.float32)
+        centred = (channels - channels.mean(axis=1, keepdims=True)).reshape(len(rows), -1)
+        deviation = np.sqrt(np.square(centred).mean(axis=1, keepdims=True))
+        scale = np.where(deviation < _PLAIN, 0, 1 / np.maximum(deviation, _PLAIN))
+        vectors[rows] = centred * scale / np.sqrt(vectors.shape[1])
+    return vectors
 
 
 def _chunks(rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:

@@ -111,5 +111,5 @@ class Network:
         return pool(self.base.output) if cut == POOLED else tensor_before_last(self.base, cut)
 
     def _head(self) -> list[Any]:
-        layers = self.model.layers
+        layers: list[Any] = self.model.layers
         return layers[layers.index(self.base) + 1 :]

@@ -55,4 +55,4 @@ def _read(picture: LabelledPicture, largest: int) -> PictureFile:
             return PictureFile(picture, reason=f"a file of {size / 2**20:,.0f} MB, too large for a picture")
         return PictureFile(picture, picture.path.read_bytes())
     except OSError as error:
-        return PictureFile(picture, reason=f"cannot be read: {error.strerror}")
+        return PictureFile(picture, reason=f"cannot be read: {str(error.strerror).lower()}")

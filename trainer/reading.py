@@ -16,6 +16,7 @@ from trainer.pixel_store import MemoryBudget
 from trainer.preprocessing import PictureDecoder
 from trainer.progress import Progress
 
+
 @dataclass(frozen=True)
 class Pictures:
     """The decoded pictures of a run, and what was found in them. Use it in a `with`: it holds memory and disk."""

@@ -19,7 +19,7 @@ def make_reference(
 ) -> Reference:
     """Count N answers and pictures into the buckets that live traffic will be compared with.
 
-    `probabilities` are float32 [N, C], calibrated as they are served; `sizes` int32 [N, 2] are width and height of
+    `probabilities` are float32 [N, C], calibrated as they are served; `sizes` int32 [N, 2] are height and width of
     the picture files in pixels; `brightness` float32 [N] is what `brightness_of` returns.
     """
     predicted = np.bincount(probabilities.argmax(axis=1), minlength=len(class_names))
@@ -28,7 +28,7 @@ def make_reference(
         predicted={name: int(count) for name, count in zip(class_names, predicted, strict=True)},
         confidence=_histogram(probabilities.max(axis=1), _TWENTIETHS),
         entropy=_histogram((normalised_entropy(row.tolist()) for row in probabilities), _TWENTIETHS),
-        size=_histogram(sizes.astype(np.float64).prod(axis=1), _PIXELS),
+        size=_histogram(sizes.prod(axis=1, dtype=np.int64), _PIXELS),
         brightness=_histogram(brightness, _TWENTIETHS),
     )
 

@@ -74,8 +74,8 @@ def begun_run(runs: Path, start: Start, config: TrainingConfig, weights: list[np
     (path / CHECKPOINT).mkdir(parents=True)
     with _locked(path):
         (path / CONFIG).write_text(config.to_toml())
-        named = {f"{index:05d}": value for index, value in enumerate(weights)}
-        np.savez(path / CHECKPOINT / _WEIGHTS, **named)
+        named: dict[str, Any] = {f"{index:05d}": value for index, value in enumerate(weights)}
+        np.savez(path / CHECKPOINT / _WEIGHTS, allow_pickle=False, **named)
         (path / CHECKPOINT / _START).write_text(start.model_dump_json(indent=2) + "\n")
         yield RunFolder(path, start)
 

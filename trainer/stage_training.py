@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from lineage.store import Lineage
 from trainer.architectures import fill_in, image_input_of
 from trainer.config import TrainingConfig
-from trainer.finishing import Student, finish
 from trainer.fine_tuning import Outcome, fine_tune, train_from_scratch
+from trainer.finishing import Student, finish
 from trainer.interruption import TerminatedError
 from trainer.journal import Journal
 from trainer.network import Network
@@ -38,15 +38,13 @@ def train(
     Raises:
         TrainerError: the data, the settings or the base weights cannot be used, or training diverged.
     """
-    started, config = now(), fill_in(config)
+    started, config, data = now(), fill_in(config), data.resolve()
     _make_repeatable(config.seed)
     found = find_pictures(data, config.data, config.seed)
     progress.on_work("building the network", 1)
     network, base_weights = begin_network(config, len(found.labels), runs)
     pictures = read_pictures(found, image_input_of(config.model), config, progress)
-    start = Start(
-        name=name, started=started, data=data.resolve(), dataset_digest=found.digest(), base_weights=base_weights
-    )
+    start = Start(name=name, started=started, data=data, dataset_digest=found.digest(), base_weights=base_weights)
     with pictures, begun_run(runs, start, config, network.model.get_weights()) as folder:
         return _learn(folder, network, pictures, config, progress, lineage)
 
@@ -100,16 +98,12 @@ def _resumable(folder: RunFolder, progress: Progress) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, TerminatedError):
-        progress.on_note(
-            f"Stopped; every finished epoch is kept. Go on with: graft train --resume {folder.path.name}"
-        )
+        progress.on_note(f"Stopped; every finished epoch is kept. Go on with: graft train --resume {folder.path.name}")
         raise
 
 
 @contextmanager
-def _logged(
-    folder: RunFolder, config: TrainingConfig, progress: Progress, journal: Journal
-) -> Iterator[Progress]:
+def _logged(folder: RunFolder, config: TrainingConfig, progress: Progress, journal: Journal) -> Iterator[Progress]:
     if not config.tensorboard:
         yield progress
         return

@@ -47,7 +47,7 @@ def make_test_feed(split: DecodedSplit, classes: int, image_input: ImageInput) -
 
 @dataclass(frozen=True)
 class _Variants:
-    """Pictures that were resized by several kernels: variant v of a picture was resized by kernel v, and so on round."""
+    """Pictures that were resized by several kernels: variant v was resized by kernel v, and so on round."""
 
     pixels: PixelStore[np.uint8]
     pictures: int

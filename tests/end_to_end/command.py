@@ -1,8 +1,11 @@
 """Running the command as a person does: as a process, reading what it prints."""
 
+import atexit
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +14,22 @@ from pathlib import Path
 
 import httpx
 
+_LINEAGE = tempfile.TemporaryDirectory(prefix="graft-lineage-")
+atexit.register(_LINEAGE.cleanup)
+
 START_SECONDS = 120
 STOP_SECONDS = 60
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment, with a lineage that is removed at the end, not in this folder."""
+    return os.environ | {"GRAFT_LINEAGE_URL": f"sqlite:///{_LINEAGE.name}/lineage.db"}
 
 
 def graft(*arguments: str | Path, timeout: float = 1100) -> "subprocess.CompletedProcess[str]":
     """Run a verb to its end, and return what it printed and its exit code."""
     command = [sys.executable, "-m", "graft", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=environment())
 
 
 def must(*arguments: str | Path) -> str:
@@ -45,7 +56,9 @@ class Service:
 def started(*arguments: str | Path, announces: str) -> Iterator[Service]:
     """Run a verb that serves, until the `with` ends; `announces` is a pattern whose first group is the address."""
     command = [sys.executable, "-m", "graft", *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment()
+    ) as process:
         service = Service(process)
         announced = threading.Event()
 

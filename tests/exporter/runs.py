@@ -14,13 +14,19 @@ import numpy as np
 
 from contract.manifest import BaseWeights
 from tests.pictures import COLOURS, speckled, write_classes
-from trainer.architectures import BASE, batch_norms, image_input_of
+from trainer.architectures import BASE, image_input_of
+from trainer.base import batch_norms
 from trainer.config import TrainingConfig, read_config
-from trainer.fine_tuning import add_head
-from trainer.trained_model import Run, RunRecord, TestPicture, save_run
+from trainer.head import add_head
+from trainer.run_folder import Start, begun_run
+from trainer.run_record import MODEL, RunRecord, TestPicture
+from trainer.trained_model import Run, digest_of_tensors
 
 CLASSES = ("blue", "green", "red")
+_STARTED = datetime(2026, 11, 21, 4, 50, tzinfo=UTC)
 _ENDED = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
+_DIGEST = "sha256:" + 64 * "0"
+_NO_WEIGHTS = BaseWeights(source="none", digest=None)
 _CONFIG = {
     "model.alpha": 0.1,
     "model.image_size": 32,
@@ -49,7 +55,12 @@ def small_run(folder: Path) -> Run:
     model = add_head(base, config.head, len(CLASSES))
     _follow_pictures(base)
     data = write_classes(folder / "pictures", per_class=3)
-    return save_run(folder / "runs", _record(data, config), config, [], model)
+    start = Start(name="colours", started=_STARTED, data=data, dataset_digest=_DIGEST, base_weights=_NO_WEIGHTS)
+    with begun_run(folder / "runs", start, config, model.get_weights()) as run:
+        model.save(run.path / MODEL, include_optimizer=False)
+        record = _record(run.path.name, start, config, digest_of_tensors(model.get_weights()))
+        run.complete(record, {})
+    return Run(run.path, record)
 
 
 def _follow_pictures(base: Any) -> None:
@@ -60,20 +71,25 @@ def _follow_pictures(base: Any) -> None:
         base(pictures.astype(np.float32) / 127.5 - 1, training=True)
 
 
-def _record(data: Path, config: TrainingConfig) -> RunRecord:
+def _record(name: str, start: Start, config: TrainingConfig, weights_digest: str) -> RunRecord:
     return RunRecord(
-        id="20261121-050000-colours",
-        name="colours",
+        id=name,
+        name=start.name,
+        started=start.started,
         ended=_ENDED,
         labels=CLASSES,
         image_input=image_input_of(config.model),
         architecture=config.model.architecture,
-        base_weights=BaseWeights(source="none", digest=None),
-        dataset_folder=data,
-        dataset_digest="sha256:" + 64 * "0",
+        base_weights=start.base_weights,
+        dataset_folder=start.data,
+        dataset_digest=start.dataset_digest,
         pictures={"train": 1, "val": 1, "test": 9},
-        test_pictures=tuple(TestPicture(path=path, label=path.parent.name) for path in sorted(data.rglob("*.jpg"))),
+        test_pictures=tuple(
+            TestPicture(path=path, label=path.parent.name) for path in sorted(start.data.rglob("*.jpg"))
+        ),
         kept_phase="from_scratch",
+        temperature=1.25,
+        weights_digest=weights_digest,
         code_version="0.1.0+g1a2b3c4",
         metrics={"test": {"accuracy": 0.5}},
     )

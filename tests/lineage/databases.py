@@ -22,22 +22,23 @@ _USER = "graft"
 
 @dataclass
 class PostgresqlServer:
-    """A running server, reached through a socket in `folder` alone; it makes databases as they are asked for."""
+    """A running server, reached through a socket in `folder` alone; it makes databases as they are asked for.
+
+    They are schemas of one database: a database of its own is three hundred files each.
+    """
 
     folder: Path
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def new_database(self) -> str:
-        """Make an empty database and return its address."""
-        name = f"lineage_{next(self._numbers)}"
-        engine = create_engine(self._address("postgres"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+        """Return the address of a place in which nothing is yet."""
+        schema = f"lineage_{next(self._numbers)}"
+        address = URL.create("postgresql+psycopg", _USER, database="postgres", query={"host": str(self.folder)})
+        engine = create_engine(address)
+        with engine.begin() as connection:
+            connection.execute(text(f"CREATE SCHEMA {schema}"))
         engine.dispose()
-        return self._address(name).render_as_string()
-
-    def _address(self, database: str) -> URL:
-        return URL.create("postgresql+psycopg", _USER, database=database, query={"host": str(self.folder)})
+        return address.update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string()
 
 
 def new_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
@@ -89,6 +90,7 @@ def _unprivileged_user() -> str | None:
 
 def _make_cluster(initdb: Path, folder: Path, user: str | None) -> None:
     options = ["--auth=trust", f"--username={_USER}", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+    options += ["--wal-segsize=1"]  # megabytes
     done = subprocess.run(
         [initdb, "-D", folder / "data", *options], capture_output=True, text=True, user=user, cwd=folder, check=False
     )

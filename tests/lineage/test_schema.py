@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, insert, inspect, text
+from sqlalchemy.exc import IntegrityError
 
+from lineage.database import make_engine, transaction
 from lineage.errors import LineageNewerError, LineageUnreadableError
 from lineage.location import read_address
 from lineage.migration import revisions
 from lineage.schema import HEAD, VERSION_TABLE
 from lineage.store import open_lineage
-from lineage.tables import Table
+from lineage.tables import Model, Table
 from tests.lineage import made_up
 
 VERSIONS = Path(__file__).parents[2] / "lineage" / "migrations" / "versions"
@@ -85,4 +87,14 @@ def test_a_lineage_of_an_unfinished_migration_does_not_exist(url: str) -> None:
         open_lineage(url)
     engine = create_engine(read_address(url))
     assert inspect(engine).get_table_names() == []
+    engine.dispose()
+
+
+def test_a_row_that_refers_to_nothing_is_refused(url: str) -> None:
+    """Rows are tied together by the database, in SQLite too."""
+    open_lineage(url).close()
+    engine = make_engine(read_address(url))
+    row = insert(Model).values(run_id=7, file="x", digest="x", weights_digest="x")
+    with pytest.raises(IntegrityError), transaction(engine, writes=True) as connection:
+        connection.execute(row)
     engine.dispose()

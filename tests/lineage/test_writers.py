@@ -12,8 +12,8 @@ from tests.lineage.databases import new_database
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
-RUNS = 20
-DATABASES = 5
+RUNS = 12
+DATABASES = 4
 
 WRITE = f"""
 import sys

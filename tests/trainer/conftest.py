@@ -20,7 +20,8 @@ SMALLEST: dict[str, Any] = {
     "data.batch_size": 8,
     "phase_one.epochs": 2,
     "phase_two.epochs": 1,
-    "phase_two.unfreeze_layers": 8,
+    "phase_two.unfreeze": [8],
+    "gate.force": True,
 }
 
 

@@ -30,6 +30,8 @@ def test_metrics_are_counted_against_the_truth() -> None:
 def test_macro_f1_is_over_classes_with_pictures() -> None:
     """Rare classes count as much as common ones, and classes without test pictures not at all."""
     assert evaluate(FOUR, ("a", "b", "c"))["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+    taken_for_c = predictions([[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]], [0, 1, 0])
+    assert evaluate(taken_for_c, ("a", "b", "c"))["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
 
 
 def test_rows_of_the_confusion_matrix_are_the_truth() -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from contract.digests import digest_of_entries, digest_of_file
 from tests.pictures import write_classes
 from trainer.config import DataSettings
-from trainer.dataset import SPLITS, PictureFolder, find_pictures
 from trainer.errors import DataSetError
+from trainer.picture_folder import SPLITS, PictureFolder, find_pictures
 
 
 def classes_of(folder: Path, counts: dict[str, int]) -> Path:
@@ -80,28 +81,42 @@ def test_given_splits_are_kept(tmp_path: Path) -> None:
     assert names(found) == names(found_in(tmp_path, seed=2))
 
 
-def test_other_files_are_passed_over_and_counted(tmp_path: Path) -> None:
-    """Files of other kinds, hidden files and files in hidden folders are no pictures, and are counted."""
+def test_other_files_are_passed_over_with_the_reason(tmp_path: Path) -> None:
+    """Whatever is no picture is named with the reason: hidden, a GIF, of another kind, or in no class's folder."""
     classes_of(tmp_path, {"a": 4, "b": 4})
-    (tmp_path / "a" / "notes.txt").write_text("x")
-    (tmp_path / "a" / ".hidden.jpg").write_bytes(b"x")
-    (tmp_path / "b" / "clip.gif").write_bytes(b"x")
-    (tmp_path / "b" / ".thumbnails").mkdir()
-    (tmp_path / "b" / ".thumbnails" / "000.jpg").write_bytes(b"x")
+    for name in ("a/notes.txt", "a/.hidden.jpg", "b/clip.GIF", "b/scan.tiff", "b/deep/.thumbnails/0.jpg", "README.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
     (tmp_path / ".cache").mkdir()
-    (tmp_path / "README.md").write_text("x")
     found = found_in(tmp_path)
     assert found.labels == ("a", "b")
-    assert (sum(len(found.pictures[split]) for split in SPLITS), found.passed_over) == (8, 4)
+    assert sum(len(found.pictures[split]) for split in SPLITS) == 8
+    assert {passed.path.relative_to(tmp_path).as_posix(): passed.reason for passed in found.passed_over} == {
+        "README.md": "in no class's folder",
+        ".cache": "in no class's folder",
+        "a/.hidden.jpg": "hidden",
+        "a/notes.txt": "not a picture by its name",
+        "b/clip.GIF": "a GIF, which may hold several frames",
+        "b/deep/.thumbnails": "a hidden folder",
+        "b/scan.tiff": "a kind of picture that is not read; save it as JPEG, PNG, BMP or WebP",
+    }
+
+
+def test_folders_beside_given_splits_are_named(tmp_path: Path) -> None:
+    """What lies beside train, val and test is passed over by name, so that nobody believes it is used."""
+    for split in (*SPLITS, "extra"):
+        classes_of(tmp_path / split, {"a": 2, "b": 2})
+    (passed,) = found_in(tmp_path).passed_over
+    assert (passed.path.name, passed.reason) == ("extra", "beside train, val and test")
 
 
 def test_nested_folders_and_any_case_of_suffix_count(tmp_path: Path) -> None:
     """Pictures in folders of a class, and with suffixes in capitals, belong to the class."""
     classes_of(tmp_path, {"a": 3, "b": 3})
     (tmp_path / "a" / "2026").mkdir()
-    for name in ("x.JPG", "x.jpeg", "x.png", "x.bmp", "x.WebP"):
+    for name in ("x.JPG", "x.jpeg", "x.jfif", "x.png", "x.bmp", "x.WebP"):
         (tmp_path / "a" / "2026" / name).write_bytes(name.encode())
-    assert sum(picture.label == 0 for split in SPLITS for picture in found_in(tmp_path).pictures[split]) == 8
+    assert sum(picture.label == 0 for split in SPLITS for picture in found_in(tmp_path).pictures[split]) == 9
 
 
 def test_digest_is_of_content_and_not_of_place(tmp_path: Path) -> None:
@@ -115,6 +130,84 @@ def test_digest_is_of_content_and_not_of_place(tmp_path: Path) -> None:
     assert found_in(two).digest() != before
     (one / "b").rename(one / "c")
     assert found_in(one).digest() != before
+
+
+def test_counts_are_of_each_class_in_each_split(tmp_path: Path) -> None:
+    """Each split says how many pictures it has of each class."""
+    found = found_in(classes_of(tmp_path, {"a": 10, "b": 50}))
+    assert found.counts() == {"train": {"a": 7, "b": 35}, "val": {"a": 2, "b": 10}, "test": {"a": 1, "b": 5}}
+
+
+def test_entries_are_what_the_digest_is_over(tmp_path: Path) -> None:
+    """There is an entry for each picture with the digest of its file, and together they make the folder's digest."""
+    for split in SPLITS:
+        classes_of(tmp_path / split, {"a": 4, "b": 4})
+    found = found_in(tmp_path)
+    steps: list[int] = []
+    entries = found.entries(steps.append)
+    assert [entry.path for entry in entries] == [picture.path for split in SPLITS for picture in found.pictures[split]]
+    assert all(entry.digest == digest_of_file(entry.path) for entry in entries)
+    assert all(entry.label == entry.path.parent.name for entry in entries)
+    named = ((f"{entry.split}/{entry.label}/{entry.path.name}", entry.digest) for entry in entries)
+    assert found.digest() == digest_of_entries(named)
+    assert sum(steps) == len(entries) == 24
+
+
+def test_each_file_is_read_once(tmp_path: Path) -> None:
+    """The digest of a folder that was found does not change, or fail, when files do so later."""
+    found = found_in(classes_of(tmp_path, {"a": 4, "b": 4}))
+    before = found.digest()
+    shutil.rmtree(tmp_path / "a")
+    assert found.digest() == before
+
+
+def test_a_picture_that_is_gone_is_named(tmp_path: Path) -> None:
+    """A digest over a file that has gone since fails with its name."""
+    classes_of(tmp_path, {"a": 4, "b": 4})
+    (tmp_path / "a" / "larger.jpg").write_bytes(b"of a size that no other file has")
+    found = found_in(tmp_path)
+    (tmp_path / "a" / "larger.jpg").unlink()
+    with pytest.raises(DataSetError, match=r"larger\.jpg cannot be read: No such file or directory; mend it or remove"):
+        found.digest()
+
+
+def test_files_of_the_same_bytes_stay_together(tmp_path: Path) -> None:
+    """Copies of a picture are never divided between splits that are made here, whatever the seed."""
+    classes_of(tmp_path, {"a": 20, "b": 20})
+    for copy in range(5):
+        shutil.copy(tmp_path / "a" / "000.jpg", tmp_path / "a" / f"copy-{copy}.jpg")
+    for seed in range(10):
+        found = found_in(tmp_path, seed)
+        holders = {
+            entry.split for entry in found.entries() if entry.digest == digest_of_file(tmp_path / "a" / "000.jpg")
+        }
+        assert len(holders) == 1
+        assert found.counts()["train"]["a"] + found.counts()["val"]["a"] + found.counts()["test"]["a"] == 25
+
+
+def test_copies_do_not_move_other_pictures(tmp_path: Path) -> None:
+    """Pictures of another class are split as if the copies were not there."""
+    classes_of(tmp_path, {"a": 20, "b": 20})
+    before = names(found_in(tmp_path))
+    shutil.copy(tmp_path / "a" / "000.jpg", tmp_path / "a" / "copy.jpg")
+    after = names(found_in(tmp_path))
+    for split in SPLITS:
+        assert sorted(set(after[split]) - {"copy.jpg"}) == sorted(set(before[split]))
+
+
+def test_copies_of_one_picture_are_no_class(tmp_path: Path) -> None:
+    """A class whose files are all copies of two pictures cannot be split, and is told so."""
+    classes_of(tmp_path, {"a": 5, "b": 2})
+    shutil.copy(tmp_path / "b" / "000.jpg", tmp_path / "b" / "copy.jpg")
+    with pytest.raises(DataSetError, match="b has 2 different pictures; each class needs at least 3"):
+        found_in(tmp_path)
+
+
+def test_training_pictures_are_left_whatever_the_shares(tmp_path: Path) -> None:
+    """Very large shares for validation and test still leave something to train on."""
+    classes_of(tmp_path, dict.fromkeys("ab", 10))
+    found = find_pictures(tmp_path, DataSettings(validation_share=0.49, test_share=0.49), 1)
+    assert found.counts()["train"] == {"a": 1, "b": 1}
 
 
 def test_missing_folder_is_refused(tmp_path: Path) -> None:
@@ -160,8 +253,32 @@ def test_splits_of_other_classes_are_refused(tmp_path: Path) -> None:
         found_in(tmp_path)
 
 
+def test_splits_by_other_names_are_refused(tmp_path: Path) -> None:
+    """Folders Train and Validation are not taken for two classes."""
+    for split in ("Train", "Validation", "Test"):
+        classes_of(tmp_path / split, {"a": 3, "b": 3})
+    with pytest.raises(DataSetError, match="look like splits, not classes; name them train, val and test"):
+        found_in(tmp_path)
+
+
+def test_class_without_pictures_says_what_it_has(tmp_path: Path) -> None:
+    """A class whose files are all of other kinds is refused with the first of them and its reason."""
+    classes_of(tmp_path, {"a": 5, "b": 0})
+    (tmp_path / "b" / "clip.gif").write_bytes(b"x")
+    with pytest.raises(DataSetError, match=r"remove it; passed over: clip\.gif, a GIF, which may hold several frames"):
+        found_in(tmp_path)
+
+
+def test_class_of_a_split_without_pictures_is_refused(tmp_path: Path) -> None:
+    """A class that has no picture in val is refused by that folder."""
+    for split in SPLITS:
+        classes_of(tmp_path / split, {"a": 2, "b": 0 if split == "val" else 2})
+    with pytest.raises(DataSetError, match=r"val/b has no pictures"):
+        found_in(tmp_path)
+
+
 def test_real_pictures_are_found(tmp_path: Path) -> None:
     """Drawn JPEG files are found as pictures."""
     found = found_in(write_classes(tmp_path, per_class=3))
     assert found.labels == ("blue", "green", "red")
-    assert found.passed_over == 0
+    assert found.passed_over == []

@@ -1,5 +1,7 @@
 """The reference that travels with a model."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,7 @@ def test_entropy_is_normalised() -> None:
 def test_size_is_counted_in_pixels_on_a_log_scale() -> None:
     """Sizes are width times height in buckets of powers of two; smaller and larger ones are in the end buckets."""
     edges = REFERENCE.size.edges
-    assert all(high == 2 * low for low, high in zip(edges, edges[1:], strict=False))
+    assert all(high == 2 * low for low, high in pairwise(edges))
     assert REFERENCE.size.counts[REFERENCE.size.index_of(640 * 480)] == 1
     assert REFERENCE.size.counts[0] == 1  # 16 x 16 is below 1024
     assert REFERENCE.size.counts[-1] == 1

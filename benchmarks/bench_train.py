@@ -1,0 +1,234 @@
+"""Training pictures per second of both phases, beside a plain `model.fit` of the same model: `make bench-train`.
+
+Both halves train the same network on the same pictures in this process. A phase's time is wall-clock time from its
+beginning to the end of its last epoch: validation after each epoch counts and, in Graft, computing features; decoding
+the pictures, once before, counts in neither. Each half runs twice, first for one epoch on about one batch: that is
+nearly all tracing, and is taken off what is compared. The table has the rates with tracing, too.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+Phase = Literal["phase_one", "phase_two"]
+
+WANTED: dict[Phase, float] = {"phase_one": 7.0, "phase_two": 1.0}
+EPOCHS: dict[Phase, int] = {"phase_one": 10, "phase_two": 3}
+RATES: dict[Phase, float] = {"phase_one": 1e-3, "phase_two": 1e-4}
+BATCH = 32
+DRAWN_PER_CLASS = {"train": 80, "val": 16, "test": 16}
+DRAWN_COLOURS = {"blue": (40, 60, 220), "green": (50, 200, 60), "red": (220, 50, 40), "sand": (210, 190, 120)}
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What both halves do.
+
+    `folder` has `train|val|test/CLASS/*`; `weights` is a file for the base, or None for random ones, which are as fast;
+    `unfreeze` is how many of the base's last layers phase two trains.
+    """
+
+    folder: Path
+    alpha: float
+    px: int
+    weights: Path | None
+    unfreeze: int
+    epochs: Mapping[Phase, int]
+
+
+class Timing(NamedTuple):
+    """Training pictures of all epochs of a phase together, and the seconds they took."""
+
+    pictures: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Pictures per second."""
+        return self.pictures / self.seconds
+
+    def without(self, tracing: "Timing") -> "Timing":
+        """Take off what the short run took."""
+        return Timing(self.pictures - tracing.pictures, self.seconds - tracing.seconds)
+
+
+Timings = dict[Phase, Timing]
+
+
+class Half(NamedTuple):
+    """What was measured of one half: on about one batch, and on all pictures."""
+
+    one_batch: Timings
+    all_pictures: Timings
+
+
+def main() -> None:
+    """Run both halves and print the table."""
+    options = read_options()
+    with tempfile.TemporaryDirectory(prefix="graft-bench-") as temporary:
+        task = Task(
+            folder=find_or_draw(options.data, Path(temporary) / "drawn"),
+            alpha=options.alpha,
+            px=options.px,
+            weights=options.weights,
+            unfreeze=options.unfreeze,
+            epochs=EPOCHS,
+        )
+        console.print(f"MobileNetV2, alpha {task.alpha}, {task.px} px, {BATCH} pictures a batch, from {task.folder}")
+        one_batch = replace(task, folder=a_few(task.folder, Path(temporary) / "few"), epochs=dict.fromkeys(EPOCHS, 1))
+        halves = [Half(run(one_batch), run(task)) for run in (plain_phases, graft_phases)]
+    console.print(table(*halves))
+    console.print("Training pictures per second, without tracing; * with tracing.")
+
+
+def read_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--alpha", type=float, default=1.0, help="width of the network (default 1.0)")
+    parser.add_argument("--px", type=int, default=160, help="height and width of its input (default 160)")
+    parser.add_argument("--weights", type=Path, help="weights of the base, without top; random ones are as fast")
+    parser.add_argument("--unfreeze", type=int, default=30, help="last layers of the base in phase two (default 30)")
+    default = Path(os.environ.get("GRAFT_DATA", "../shared/data")) / "flowers"
+    parser.add_argument("--data", type=Path, default=default, help="train|val|test/CLASS/*; drawn if it is not there")
+    return parser.parse_args()
+
+
+def plain_phases(task: Task) -> Timings:
+    """Fine-tune as tutorials do: a frozen base inside a model of its own, then its last layers, by `model.fit`."""
+    keras.utils.set_random_seed(1)
+    train, val = (read_split(task.folder / split, task.px) for split in ("train", "val"))
+    model, base = build(task, classes=int(train[1].max()) + 1)
+    timings: Timings = {"phase_one": fit(model, "phase_one", task, train, val)}
+    base.trainable = True
+    for index, layer in enumerate(base.layers):
+        is_norm = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = index >= len(base.layers) - task.unfreeze and not is_norm
+    timings["phase_two"] = fit(model, "phase_two", task, train, val)
+    return timings
+
+
+def graft_phases(task: Task) -> Timings:
+    """Fine-tune with Graft: the same folder, epochs, rates and layers, no early stop, no gate.
+
+    The seconds of a phase must hold the features that are computed for it, and must not hold decoding.
+    """
+    del task
+    return {}  # to be wired to trainer.fine_tuning
+
+
+def build(task: Task, classes: int) -> tuple[Any, Any]:
+    """Return the model and the base in it, which is frozen."""
+    shape = (task.px, task.px, 3)
+    weights = str(task.weights) if task.weights else None
+    base = keras.applications.MobileNetV2(shape, task.alpha, include_top=False, weights=weights)
+    base.trainable = False
+    pictures = keras.Input(shape)
+    values = keras.layers.GlobalAveragePooling2D()(base(pictures, training=False))
+    for units, dropped in ((256, 0.5), (128, 0.3)):
+        values = keras.layers.Dropout(dropped)(keras.layers.Dense(units, activation="relu")(values))
+    return keras.Model(pictures, keras.layers.Dense(classes, activation="softmax")(values)), base
+
+
+Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]
+
+
+def read_split(folder: Path, px: int) -> Split:
+    """Decode the pictures of `CLASS/*` into uint8 [N, px, px, 3] and int32 [N]."""
+    found = keras.utils.image_dataset_from_directory(
+        folder, image_size=(px, px), batch_size=None, shuffle=False, verbose=False
+    )
+    pixels, labels = zip(*found.as_numpy_iterator(), strict=True)
+    return np.stack(pixels).round().astype(np.uint8), np.array(labels, np.int32)
+
+
+def fit(model: Any, phase: Phase, task: Task, train: Split, val: Split) -> Timing:
+    """Compile anew, since what can be trained has changed, and fit."""
+    epochs = task.epochs[phase]
+    feed = tf.data.Dataset.from_tensor_slices(train).shuffle(len(train[1]), seed=1)
+    with console.status(f"plain model.fit, {phase.replace('_', ' ')}, {epochs} epochs of {len(train[1])} pictures"):
+        began = time.perf_counter()
+        model.compile(keras.optimizers.Adam(RATES[phase]), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        judged_by = batched(tf.data.Dataset.from_tensor_slices(val))
+        model.fit(batched(feed), validation_data=judged_by, epochs=epochs, shuffle=False, verbose=0)
+        return Timing(epochs * len(train[1]), time.perf_counter() - began)
+
+
+def batched(pictures: Any) -> Any:
+    """Scale pictures as MobileNetV2 wants them, in batches."""
+
+    def scale(pixels: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return keras.applications.mobilenet_v2.preprocess_input(tf.cast(pixels, tf.float32)), label
+
+    return pictures.map(scale, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH).prefetch(tf.data.AUTOTUNE)
+
+
+def find_or_draw(data: Path, folder: Path) -> Path:
+    """Return `data` if it is there, else `folder` with drawn pictures of about 500 x 375."""
+    if (data / "train").is_dir():
+        return data
+    with console.status("drawing pictures"):
+        for split, count in DRAWN_PER_CLASS.items():
+            for number, (name, colour) in enumerate(DRAWN_COLOURS.items()):
+                (folder / split / name).mkdir(parents=True)
+                for index in range(count):
+                    random = np.random.default_rng([list(DRAWN_PER_CLASS).index(split), number, index])
+                    draw(colour, random).save(folder / split / name / f"{index:03d}.jpg")
+    return folder
+
+
+def a_few(data: Path, folder: Path) -> Path:
+    """Link to about one batch of each split of `data` from `folder`, and return it."""
+    for split in DRAWN_PER_CLASS:
+        classes = sorted((data / split).iterdir())
+        for class_folder in classes:
+            (folder / split / class_folder.name).mkdir(parents=True)
+            for picture in sorted(class_folder.iterdir())[: BATCH // len(classes)]:
+                (folder / split / class_folder.name / picture.name).symlink_to(picture.resolve())
+    return folder
+
+
+def draw(colour: tuple[int, int, int], random: np.random.Generator) -> Image.Image:
+    """Draw patches of about one colour, another picture each time."""
+    patches = random.normal(0, 40, (10, 13, 3)) + np.array(colour)
+    small = Image.fromarray(np.clip(patches, 0, 255).astype(np.uint8))
+    return small.resize((500, 375), Image.Resampling.BICUBIC)
+
+
+def table(plain: Half, graft: Half) -> Table:
+    """Set the rates side by side."""
+    numbers = ("plain fit", "Graft", "ratio")
+    shown = Table("phase", "epochs", *numbers, "wanted", *(f"{name}*" for name in numbers))
+    for phase in plain.all_pictures:
+        whole = [half.all_pictures[phase] for half in (plain, graft) if half.all_pictures]
+        net = [half.all_pictures[phase].without(half.one_batch[phase]) for half in (plain, graft) if half.one_batch]
+        wanted = f">= {WANTED[phase]:.1f}"
+        shown.add_row(phase.replace("_", " "), str(EPOCHS[phase]), *side_by_side(net), wanted, *side_by_side(whole))
+    return shown
+
+
+def side_by_side(timings: list[Timing]) -> list[str]:
+    """Return both rates and their ratio; the second and the ratio are empty where nothing was measured."""
+    rates = [timing.rate for timing in timings]
+    ratio = [f"{rates[1] / rates[0]:.2f}"] if len(rates) > 1 else ["", ""]
+    return [f"{rate:.0f}" for rate in rates] + ratio
+
+
+if __name__ == "__main__":
+    main()

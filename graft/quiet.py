@@ -1,0 +1,8 @@
+"""What is not for users of a command."""
+
+import os
+
+
+def quieten_tensorflow() -> None:
+    """Keep TensorFlow from reporting on graphs and devices; call it before TensorFlow is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
