@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 KEEP ?=
+ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format messages clean
+.PHONY: help setup demo test test-slow bench-train check format messages clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 setup: $(READY) ## make the virtual environment with the pinned dependencies
 
@@ -29,6 +30,12 @@ demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 lea
 
 test: $(READY) ## run the tests
 	@$(BIN)/pytest
+
+test-slow: $(READY) ## run the tests that take minutes each
+	@$(BIN)/pytest -m slow -n0
+
+bench-train: $(READY) ## training speed of each phase beside a plain model.fit; ARGS="--px 224"
+	@$(BIN)/python -m benchmarks.bench_train $(ARGS)
 
 check: $(READY) ## formatting, lint, types and import directions
 	@$(BIN)/ruff format --check

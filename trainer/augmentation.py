@@ -7,8 +7,6 @@ generator whose state depends on what was drawn before.
 
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from trainer.augmentation_settings import Brightness, Contrast, Flip, QuarterTurns, Step
@@ -75,11 +73,6 @@ class Augmentation:
             is_its_turn, lambda: mix(step, pixels, labels, step_seed), lambda: (pixels, labels)
         )
         return mixed
-
-
-def choose_kernels(count: int, kernels: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Draw which of `kernels` resize kernels each of `count` pictures of an epoch uses, int64 [count]."""
-    return rng.integers(kernels, size=count)
 
 
 def _change(step: Flip | Brightness | Contrast | QuarterTurns, pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -55,7 +55,7 @@ class HeadSettings(_Section):
     dropout: tuple[float, ...] = Field((0.5, 0.3), description="Share dropped behind each dense layer.")
     l2: float = Field(0.0, ge=0, description="Penalty on the squared weights of the dense layers.")
     label_smoothing: float = Field(
-        0.0, ge=0, lt=1, description="Share of each training label that is spread over all classes."
+        0.1, ge=0, lt=1, description="Share of each training label that is spread over all classes."
     )
 
     @model_validator(mode="after")

@@ -116,7 +116,6 @@ class _Decoding:
     def finish(self) -> DecodedSplit:
         self._collect()
         if not self._good:
-            self._pixels.close()
             raise DataSetError(f"No picture of a split can be decoded: {_named(self._broken)}; add some that can.")
         self._pixels.keep_first(len(self._good))
         return DecodedSplit(

@@ -44,11 +44,11 @@ def find_leaks(splits: Mapping[Split, DecodedSplit]) -> list[Leak]:
     leaks: list[Leak] = []
     for (one, first), (other, second) in combinations(_numbers(present, splits).items(), 2):
         same = _same_content(fingerprints.content, first, second)
-        copies = {pair.second: pair for pair in (*near.between(first, second), *same)}
         exact = {pair.second for pair in same}
+        nearly = near.between(first, [number for number in second if number not in exact])
         leaks += [
             Leak(pictures[pair.first], one, pictures[pair.second], other, pair.second in exact, pair.bits)
-            for pair in copies.values()
+            for pair in (*same, *nearly)
         ]
     return sorted(leaks, key=lambda leak: (not leak.same_content, leak.distance))
 

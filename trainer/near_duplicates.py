@@ -5,7 +5,7 @@ where different pictures look alike, such as handwritten digits: there a pair mu
 is with other pictures. docs/data.md says how the bounds were measured.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +17,11 @@ MOST_BITS = 10  # of 64; copies cut by 1 % on each side have at most 8, differen
 
 _LEAST_CORRELATION = 0.9
 _COPY_CORRELATION = 0.998  # re-encoded or resized; of different digits, which are very alike, none is above 0.9914
-_MOST_COLOUR = (
-    20.0  # levels between mean colours; correlation does not see them, and smooth backgrounds have all the same
-)
+_MOST_COLOUR = 20.0  # levels between mean colours, which correlation does not see: smooth backgrounds are all alike
 _MOST_OF_USUAL = 0.15  # of what separates either from others; for digits at least 0.20, for cropped photos at most 0.11
-_COPIES = 4  # of one picture, at most: the first that is not among the nearest so many is taken for another picture
+_COPIES = 4  # a picture and its copies together, at most; the next in likeness is taken for another picture
 _PLAIN = 2.0  # grey levels; a picture that deviates less from its mean is one colour and noise, like any other such
-_ROWS = 256
+_ROWS = 128
 
 
 class NearDuplicate(NamedTuple):
@@ -42,9 +40,9 @@ class NearDuplicates:
         self._vectors = _standardised(fingerprints.thumbnails)
         self._colours = fingerprints.thumbnails.mean(axis=(1, 2), dtype=np.float32)
 
-    def between(self, first: range, second: range) -> list[NearDuplicate]:
-        """Return for each picture of `second` its nearest copy in `first`, if it has one; both are runs of numbers."""
-        found = np.concatenate([self._nearest(first, rows) for rows in _chunks(np.arange(second.start, second.stop))])
+    def between(self, first: range, second: Sequence[int]) -> list[NearDuplicate]:
+        """Return for each picture of `second` its nearest copy in `first`, if it has one; both are numbers."""
+        found = np.concatenate([self._nearest(first, rows) for rows in _chunks(np.array(second, np.int64))])
         if not len(found):
             return []
         correlation = np.einsum("pv,pv->p", self._vectors[found[:, 0]], self._vectors[found[:, 1]])
@@ -55,15 +53,21 @@ class NearDuplicates:
     def _nearest(self, first: range, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return int64 [P, 3], like NearDuplicate: the most alike pair of each row that has any with a like hash."""
         bits = np.bitwise_count(self._hashes[rows, None] ^ self._hashes[first.start : first.stop])
-        some = (bits <= MOST_BITS).any(axis=1)
-        rows, bits = rows[some], bits[some]
-        correlation = self._vectors[rows] @ self._vectors[first.start : first.stop].T
-        colours = np.abs(self._colours[rows, None] - self._colours[first.start : first.stop]).max(axis=2, initial=0)
-        correlation[(bits > MOST_BITS) | (colours > _MOST_COLOUR)] = -1
+        alike = bits <= MOST_BITS
+        alike[alike] = self._are_of_one_colour(rows, first, *np.nonzero(alike))
+        some = alike.any(axis=1)
+        rows, bits, alike = rows[some], bits[some], alike[some]
+        correlation = np.where(alike, self._vectors[rows] @ self._vectors[first.start : first.stop].T, -1)
         best = correlation.argmax(axis=1)
         each = np.arange(len(rows))
         pairs = np.stack([best + first.start, rows, bits[each, best]], axis=1).astype(np.int64)
         return np.asarray(pairs[correlation[each, best] >= _LEAST_CORRELATION])
+
+    def _are_of_one_colour(
+        self, rows: npt.NDArray[np.int64], first: range, row: npt.NDArray[np.int64], column: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        apart = np.abs(self._colours[rows[row]] - self._colours[first.start + column])
+        return np.asarray(apart.max(axis=1, initial=0) <= _MOST_COLOUR)
 
     def _usual_correlation(self, pictures: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return how alike each of the pictures is with the most alike other that is not one of its copies."""

@@ -12,6 +12,7 @@ from trainer.architectures import fill_in, image_input_of
 from trainer.config import TrainingConfig
 from trainer.fine_tuning import Outcome, fine_tune, train_from_scratch
 from trainer.finishing import Student, finish
+from trainer.hardware import gpus, strategy_for
 from trainer.interruption import TerminatedError
 from trainer.journal import Journal
 from trainer.network import Network
@@ -45,7 +46,8 @@ def train(
     network, base_weights = begin_network(config, len(found.labels), runs)
     pictures = read_pictures(found, image_input_of(config.model), config, progress)
     start = Start(name=name, started=started, data=data, dataset_digest=found.digest(), base_weights=base_weights)
-    with pictures, begun_run(runs, start, config, network.model.get_weights()) as folder:
+    weights = network.model.get_weights()
+    with pictures, begun_run(runs, start, config, weights) as folder, strategy_for(gpus()).scope():
         return _learn(folder, network, pictures, config, progress, lineage)
 
 
@@ -62,7 +64,8 @@ def resume(run: str, runs: Path, progress: Progress, lineage: Lineage | None = N
         check_same_pictures(found, folder.start.dataset_digest)
         progress.on_work("building the network", 1)
         network = continue_network(config, len(found.labels), folder.first_weights())
-        with read_pictures(found, image_input_of(config.model), config, progress) as pictures:
+        pictures = read_pictures(found, image_input_of(config.model), config, progress)
+        with pictures, strategy_for(gpus()).scope():
             return _learn(folder, network, pictures, config, progress, lineage)
 
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.augmenting import CLASSES, EACH, Pixels, augment, gradients, one_hot, speckles
-from trainer.augmentation import Augmentation, choose_kernels
+from trainer.augmentation import Augmentation
 from trainer.augmentation_settings import Brightness, Contrast, CutMix, Flip, MixUp, QuarterTurns, Step
 from trainer.errors import ConfigurationError
 
@@ -170,12 +170,3 @@ def test_contrast_spreads_each_colour_around_its_mean() -> None:
     assert 0.8 <= factors.min() < 0.82
     assert 1.18 < factors.max() <= 1.2
     assert abs(factors.mean() - 1) < 0.03
-
-
-def test_kernels_are_drawn_evenly_and_repeatably() -> None:
-    """Each kernel gets its share of the pictures, and the same generator draws the same again."""
-    first, again = (choose_kernels(3000, 3, np.random.default_rng([4, 2])) for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    assert first.dtype == np.int64
-    assert (abs(np.bincount(first, minlength=3) - 1000) < 100).all()
-    assert choose_kernels(5, 1, np.random.default_rng(1)).tolist() == [0] * 5

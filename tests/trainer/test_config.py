@@ -13,7 +13,7 @@ def test_defaults() -> None:
     """Without a file or overrides every setting has its default."""
     config = read_config(None, {})
     assert config == TrainingConfig()
-    assert (config.model.weights, config.phase_two.unfreeze_layers) == ("imagenet", 30)
+    assert (config.model.weights, config.phase_two.unfreeze) == ("imagenet", None)
 
 
 def test_overrides_lie_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_resolved_settings_round_trip_through_toml(tmp_path: Path) -> None:
     [
         ("model.alfa", "There is no setting model.alfa. Did you mean model.alpha?"),
         ("phase_on.epochs", "There is no setting phase_on. Did you mean phase_one?"),
-        ("phase_two.unfreeze", "There is no setting phase_two.unfreeze. Did you mean phase_two.unfreeze_layers?"),
+        ("phase_two.unfreez", "There is no setting phase_two.unfreez. Did you mean phase_two.unfreeze?"),
         ("zzzzzz", "There is no setting zzzzzz."),
     ],
 )
@@ -120,3 +120,22 @@ def test_settings_are_frozen() -> None:
     """Settings cannot be changed."""
     with pytest.raises(ValueError, match="frozen"):
         TrainingConfig().model.alpha = 2.0  # type: ignore[misc]
+
+
+def test_one_number_of_layers_is_one_stage() -> None:
+    """`phase_two.unfreeze` is a number of layers, or several rising ones; anything else is refused."""
+    assert read_config(None, {"phase_two.unfreeze": 20}).phase_two.unfreeze == (20,)
+    assert read_config(None, {"phase_two.unfreeze": [20, 40]}).phase_two.unfreeze == (20, 40)
+    for odd in ([40, 20], [20, 20], [], [0], "many"):
+        with pytest.raises(ConfigurationError, match=r"phase_two\.unfreeze"):
+            read_config(None, {"phase_two.unfreeze": odd})
+
+
+def test_steps_of_augmentation_are_read_from_a_file(tmp_path: Path) -> None:
+    """`[[augmentation.steps]]` makes typed steps in their order, and they are written back the same."""
+    file = tmp_path / "run.toml"
+    file.write_text('[[augmentation.steps]]\nkind = "flip"\n[[augmentation.steps]]\nkind = "zoom"\namount = 0.5\n')
+    config = read_config(file, {})
+    assert [step.kind for step in config.augmentation.steps] == ["flip", "zoom"]
+    file.write_text(config.to_toml())
+    assert read_config(file, {}) == config

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from contract.image_input import ImageInput
 from examples.digits import picture as digit
-from tests.pictures import COLOURS, encoded, solid, speckled
+from tests.pictures import COLOURS, encoded, speckled
 from trainer.config import DataSettings
 from trainer.dataset import DecodedSplit, decode_split
 from trainer.errors import LeakageError
