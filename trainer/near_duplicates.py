@@ -16,7 +16,7 @@ from trainer.fingerprints import Fingerprints
 MOST_BITS = 10  # of 64; copies cut by 1 % on each side have at most 8, different photos of flowers at least 12
 
 _LEAST_CORRELATION = 0.9
-_COPY_CORRELATION = 0.998  # re-encoded or resized; of different digits, which are very alike, none is above 0.9914
+_COPY_CORRELATION = 0.998  # re-encoded or resized; of different digits with like hashes none is above 0.9914
 _MOST_COLOUR = 20.0  # levels between mean colours, which correlation does not see: smooth backgrounds are all alike
 _MOST_OF_USUAL = 0.15  # of what separates either from others; for digits at least 0.20, for cropped photos at most 0.11
 _COPIES = 4  # a picture and its copies together, at most; the next in likeness is taken for another picture
@@ -54,20 +54,15 @@ class NearDuplicates:
         """Return int64 [P, 3], like NearDuplicate: the most alike pair of each row that has any with a like hash."""
         bits = np.bitwise_count(self._hashes[rows, None] ^ self._hashes[first.start : first.stop])
         alike = bits <= MOST_BITS
-        alike[alike] = self._are_of_one_colour(rows, first, *np.nonzero(alike))
         some = alike.any(axis=1)
         rows, bits, alike = rows[some], bits[some], alike[some]
+        for means in self._colours.T:
+            alike &= np.abs(means[rows, None] - means[first.start : first.stop]) <= _MOST_COLOUR
         correlation = np.where(alike, self._vectors[rows] @ self._vectors[first.start : first.stop].T, -1)
         best = correlation.argmax(axis=1)
         each = np.arange(len(rows))
         pairs = np.stack([best + first.start, rows, bits[each, best]], axis=1).astype(np.int64)
         return np.asarray(pairs[correlation[each, best] >= _LEAST_CORRELATION])
-
-    def _are_of_one_colour(
-        self, rows: npt.NDArray[np.int64], first: range, row: npt.NDArray[np.int64], column: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.bool_]:
-        apart = np.abs(self._colours[rows[row]] - self._colours[first.start + column])
-        return np.asarray(apart.max(axis=1, initial=0) <= _MOST_COLOUR)
 
     def _usual_correlation(self, pictures: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return how alike each of the pictures is with the most alike other that is not one of its copies."""
