@@ -1,10 +1,12 @@
 """The base of a model: built from its architecture, filled with weights, cut between its blocks.
 
-Everywhere here a base is a flat functional Keras model named `BASE`, float32 [N, H, W, 3] to [N, h, w, C].
+Everywhere here a base is a flat functional Keras model named `BASE`, float32 [N, H, W, 3] to [N, h, w, C]. Some are
+made of the layers of another model, so that `layer.output` may be a tensor of that one: `tensor_before_last` never is.
 """
 
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -62,14 +64,25 @@ def copy_base_weights(base: Any, donor: Any) -> None:
         WeightsError: the model was grown on another base.
     """
     try:
-        base.set_weights(donor.get_layer(BASE).get_weights())
+        put_weights(base, donor.get_layer(BASE).get_weights())
     except ValueError as error:
         raise WeightsError(
             "The run's base does not fit; use the run's own architecture, model.alpha and image size."
         ) from error
-    for layer in _nested_layers(base):
+
+
+def put_weights(network: Any, weights: Sequence[Any]) -> None:
+    """Give a base, or a model that contains one, weights as `get_weights` returned them.
+
+    `set_weights` alone leaves EfficientNet's normalisation with the mean and variance that it was built with.
+
+    Raises:
+        ValueError: they are another network's.
+    """
+    network.set_weights(weights)
+    for layer in _nested_layers(network):
         if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # it goes on using the mean and variance that it had, otherwise
+            layer.finalize_state()
 
 
 def prepare_for_training_from_scratch(base: Any) -> None:

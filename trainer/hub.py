@@ -93,8 +93,8 @@ def _import_keras_hub() -> Any:
 def _read_backbone(preset: str, load_weights: bool) -> Any:
     models = _import_keras_hub().models
     try:
-        # float32 whatever the preset says: what is exported is computed in it
-        return models.Backbone.from_preset(preset, load_weights=load_weights, dtype="float32")
+        precision = keras.config.dtype_policy().name  # of the run, whatever the preset was saved in
+        return models.Backbone.from_preset(preset, load_weights=load_weights, dtype=precision)
     except _UNREADABLE as error:
         near = difflib.get_close_matches(preset, models.Backbone.presets, n=1)
         hint = f"; did you mean {near[0]}?" if near and near[0] != preset else f": {_first_line(error)}"

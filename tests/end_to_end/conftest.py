@@ -14,6 +14,8 @@ from tests.end_to_end.command import Service, must, started
 from tests.pictures import write_classes
 
 DATA = Path(os.environ.get("GRAFT_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")).resolve()
+WEIGHTS = DATA / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
+FLOWERS: tuple[str | Path, ...] = ("--weights", WEIGHTS, "--alpha", "0.35")
 SERVED = r"is served at (http://\S+)"
 
 
@@ -68,13 +70,11 @@ def colours_service(colours: Trained) -> Iterator[Service]:
 @pytest.fixture(scope="session")
 def flowers(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Fine-tune MobileNetV2 0.35 at 224 px on real photographs from ImageNet weights, and export it."""
-    weights = DATA / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
-    if not weights.is_file():
+    if not WEIGHTS.is_file():
         pytest.skip(f"no photographs and ImageNet weights at {DATA} (set GRAFT_DATA)")
     folder = tmp_path_factory.mktemp("flowers")
     trained = Trained("flowers", folder / "runs", folder / "models")
-    arguments: list[str | Path] = ["--weights", weights, "--set", "model.alpha=0.35", "--runs", trained.runs]
-    must("train", DATA / "flowers", "--name", trained.name, *arguments)
+    must("train", DATA / "flowers", "--name", trained.name, *FLOWERS, "--runs", trained.runs)
     must("export", "latest", "--runs", trained.runs, "--models", trained.models)
     return trained
 

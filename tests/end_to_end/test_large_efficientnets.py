@@ -23,6 +23,7 @@ def test_halves_answer_as_the_whole(grown: Grown) -> None:
     assert_splits(grown)
 
 
+@pytest.mark.slow  # four minutes for the five; the smaller ones take the same way in every run
 def test_round_trip_keeps_the_answers(grown: Grown, tmp_path: Path) -> None:
     """After a step of fine-tuning, the saved, reloaded and exported model answers the same."""
     assert_round_trip(grown, tmp_path)

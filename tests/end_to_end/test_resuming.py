@@ -57,7 +57,10 @@ def record_of(runs: Path) -> dict[str, Any]:
 
 @pytest.mark.timeout(1100)
 def test_killed_run_is_resumed_to_the_same_weights(colours: Trained, tmp_path: Path) -> None:
-    """Killed in phase one, terminated and killed in phase two, and resumed each time, a run has the same weights."""
+    """Killed in phase one, terminated and killed in phase two, and resumed each time, a run has the same weights.
+
+    So has a run that repeats it with the settings in its folder.
+    """
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     must("train", *arguments(colours), "--runs", whole)
     resume = ("train", "--resume", "latest", "--runs", broken)
@@ -67,6 +70,9 @@ def test_killed_run_is_resumed_to_the_same_weights(colours: Trained, tmp_path: P
     assert stop_when("phase two  2/3", signal.SIGKILL, *resume) == -signal.SIGKILL
     assert "phase two  3/3" in must(*resume)
     assert record_of(broken)["weights_digest"] == record_of(whole)["weights_digest"]
+    config = next(whole.glob("*/config.toml"))
+    must("train", arguments(colours)[0], "--name", "again", "--config", config, "--runs", tmp_path / "repeated")
+    assert record_of(tmp_path / "repeated")["weights_digest"] == record_of(whole)["weights_digest"]
     again = graft(*resume)
     assert again.returncode == 2
     assert "There is no interrupted run 'latest'" in again.stderr

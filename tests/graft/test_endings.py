@@ -10,6 +10,7 @@ from exporter.errors import ExportError, FixtureError, ParityError
 from graft.errors import CommandError, one_clear_line
 from modelserver.errors import ModelServerError
 from trainer.errors import TrainerError, WeightsError
+from trainer.interruption import TerminatedError
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,7 @@ from trainer.errors import TrainerError, WeightsError
         (ModelServerError("no"), 2),
         (CommandError("no"), 2),
         (KeyboardInterrupt(), 130),
+        (TerminatedError(), 143),
     ],
 )
 def test_each_kind_of_error_has_its_exit_code(

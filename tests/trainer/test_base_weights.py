@@ -1,15 +1,20 @@
 """Where the weights of a base come from, and what is said when they do not fit."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
 from contract.manifest import BaseWeights
 from tests.trainer.conftest import Trained, smallest_config
-from trainer.architectures import BASE, batch_norms, build_base
+from trainer.architectures import BASE
+from trainer.base import batch_norms, build_base, copy_base_weights, tensor_before_last
 from trainer.base_weights import prepare_base
 from trainer.config import ModelSettings
 from trainer.errors import ConfigurationError, WeightsError
@@ -109,3 +114,54 @@ def test_published_weights_file_fits(tmp_path: Path) -> None:
     assert weights.source == PUBLISHED.name
     means = [layer.get_weights()[2] for layer in batch_norms(base)]
     assert all(np.abs(mean).max() > 1e-3 for mean in means)  # trained statistics, not zeros
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with what Keras itself builds of EfficientNetB0 for "imagenet", and what our error said there."""
+    folder = tmp_path_factory.mktemp("offline")
+    nowhere = {"https_proxy": "http://127.0.0.1:9", "KERAS_HOME": str(folder), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.trainer.imagenet_graph", str(folder)],
+        env=os.environ | nowhere,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout.splitlines()[-1]
+
+
+def test_efficientnet_from_a_file_is_the_network_from_imagenet(offline: tuple[Path, str], tmp_path: Path) -> None:
+    """A published file of EfficientNet fills the network that Keras builds for "imagenet", input scale included."""
+    folder, _ = offline
+    expected = json.loads((folder / "graph.json").read_text())
+    file = str(folder / "published_notop.h5")
+    model = ModelSettings(architecture="efficientnet_b0", weights=file, image_size=32)
+    base, _ = prepare_base(model, tmp_path)
+    assert [type(layer).__name__ for layer in base.layers] == expected["layers"]
+    assert [list(weight.shape) for weight in base.weights] == expected["weights"]
+    answers = np.load(folder / "answers.npz")
+    behind_scaling = len(base.layers) - [layer.name for layer in base.layers].index("stem_conv_pad")
+    scaled = keras.Model(base.input, tensor_before_last(base, behind_scaling))(answers["pixels"])
+    np.testing.assert_allclose(scaled, answers["scaled"], rtol=0, atol=1e-6)
+    assert float(np.ptp(answers["features"], axis=0).max()) > 1e-2
+    np.testing.assert_allclose(base(answers["pixels"], training=False), answers["features"], rtol=0, atol=1e-4)
+
+
+def test_weights_that_cannot_be_downloaded_are_named(offline: tuple[Path, str]) -> None:
+    """Without a network, ImageNet weights are refused in one line that says what to give instead."""
+    assert offline[1].startswith("WeightsError: The ImageNet weights cannot be downloaded here; give a weights file")
+
+
+def test_weights_from_a_run_include_the_normalisation_of_pixels() -> None:
+    """EfficientNet's base copied out of a run scales pixels as the run's does."""
+    model = ModelSettings(architecture="efficientnet_b0", weights="none", image_size=32)
+    donor_base, base = build_base(model), build_base(model)
+    normalisation = next(layer for layer in donor_base.layers if isinstance(layer, keras.layers.Normalization))
+    normalisation.set_weights([np.array([0.5, 0.4, 0.3]), np.array([0.1, 0.2, 0.3]), np.array(1)])
+    normalisation.finalize_state()
+    pictures = keras.Input((32, 32, 3))
+    copy_base_weights(base, keras.Model(pictures, donor_base(pictures)))
+    pixels = np.random.default_rng(1).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_array_equal(base(pixels, training=False), donor_base(pixels, training=False))

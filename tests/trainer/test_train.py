@@ -6,12 +6,16 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from contract.digests import digest_of_file
 from tests.trainer.conftest import Trained
 from trainer.architectures import BASE, fill_in
+from trainer.lineage_entry import describe_run
 from trainer.picture_folder import SPLITS, find_pictures
 from trainer.run_record import find_run
-from trainer.trained_model import read_run
+from trainer.trained_model import answer_pictures, digest_of_tensors, read_run
 
 
 def variables_of_base(trained: Trained) -> dict[str, Any]:
@@ -113,3 +117,51 @@ def test_fine_tuning_moves_only_the_last_layers_of_the_real_network(from_scratch
 def test_newest_run_is_the_latest(from_scratch: Trained, fine_tuned: Trained) -> None:
     """`latest` is the run that ended last."""
     assert find_run("latest", from_scratch.runs) == fine_tuned.run.folder
+
+
+def test_baselines_are_measured_on_the_same_pictures(fine_tuned: Trained) -> None:
+    """A linear probe and the network from scratch are tested with the model's pictures, and compared with it."""
+    metrics = fine_tuned.run.record.metrics
+    assert set(metrics["baselines"]) == {"features", "scratch"}
+    for baseline in metrics["baselines"].values():
+        assert baseline["pictures"] == metrics["test"]["pictures"]
+        low, high = baseline["accuracy_interval"]
+        assert low <= baseline["accuracy"] <= high
+        assert 0 <= baseline["versus_model"]["p_value"] <= 1
+    page = (fine_tuned.run.folder / "report.html").read_text()
+    assert "linear probe" in page
+    assert "from scratch" in page
+
+
+def test_tensorboard_can_read_the_curves(fine_tuned: Trained) -> None:
+    """The logs hold loss and accuracy of every epoch of both phases, numbered through."""
+    for name in ("train", "validation"):
+        events = EventAccumulator(str(fine_tuned.run.folder / "tensorboard" / name)).Reload()
+        for tag in ("loss", "accuracy"):
+            steps = [scalar.step for scalar in events.Tensors(tag)]
+            assert steps == [1, 2, 3]
+
+
+def test_run_is_recorded_with_its_origin(from_scratch: Trained) -> None:
+    """What lineage records of a run names its data set with every picture, its base, weights and settings."""
+    run = from_scratch.run
+    found = find_pictures(from_scratch.data, from_scratch.config.data, from_scratch.config.seed)
+    entry = describe_run(run.folder, run.record, found)
+    assert (entry.id, entry.weights_digest) == (run.record.id, run.record.weights_digest)
+    assert entry.data_set.digest == run.record.dataset_digest
+    assert len(entry.data_set.pictures) == 36  # the broken one too: it is part of the data set
+    assert entry.base.source == "none"
+    assert entry.configuration["model"]["alpha"] == 0.1
+    assert entry.model_digest == digest_of_file(run.folder / "model.keras")
+
+
+def test_saved_model_is_calibrated(from_scratch: Trained) -> None:
+    """The saved model answers the test pictures with the probabilities that its metrics were measured on."""
+    run = from_scratch.run
+    answers = answer_pictures(
+        run.load_model(), run.record.image_input, [picture.path.read_bytes() for picture in run.record.test_pictures]
+    )
+    labels = [run.record.labels.index(picture.label) for picture in run.record.test_pictures]
+    of_truth = answers.probabilities[np.arange(len(labels)), labels]
+    assert float(-np.log(of_truth).mean()) == pytest.approx(run.record.metrics["test"]["cross_entropy"], rel=1e-4)
+    assert run.record.weights_digest == digest_of_tensors(run.load_model().get_weights())
