@@ -44,16 +44,14 @@ class TrainingRequest:
         overrides = dict(parse_assignment(text) for text in self.assignments)
         return read_config(self.config, {**self.given, **overrides})
 
-    def checked_data(self, config: TrainingConfig) -> Path:
-        """Return the folder of pictures, which is looked into now: TensorFlow's start takes seconds.
+    def given_data(self) -> Path:
+        """Return the folder of pictures.
 
         Raises:
             CommandError: none was given.
-            DataSetError: it is no data set.
         """
         if self.data is None:
             raise CommandError("Give a folder with one sub-folder of pictures per class: graft train DATA --name NAME.")
-        find_pictures(self.data, config.data, config.seed)
         return self.data
 
     def checked_name(self) -> str:
@@ -76,8 +74,9 @@ def run_training(request: TrainingRequest) -> None:
         CommandError: the name or the folder cannot be used.
         TrainerError: the training cannot be done.
     """
-    name, settings = request.checked_name(), fill_in(request.settings())
-    data = request.checked_data(settings)
+    settings = fill_in(request.settings())
+    data, name = request.given_data(), request.checked_name()
+    find_pictures(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
     lineage_at = lineage_url(os.environ, Path.cwd())
     with open_lineage(lineage_at) as lineage, TerminalProgress() as progress, sigterm_as_exception():
         progress.on_work("starting TensorFlow", 1)
@@ -112,7 +111,8 @@ def preview(request: TrainingRequest) -> None:
         CommandError: the folder cannot be used, or nothing is varied.
     """
     settings = fill_in(request.settings())
-    data = request.checked_data(settings)
+    data = request.given_data()
+    find_pictures(data, settings.data, settings.seed)
     if not settings.augmentation.steps:
         raise CommandError(
             "The settings vary nothing: name steps, such as --set 'augmentation.steps=[{kind=\"flip\"}]'."

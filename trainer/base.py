@@ -100,15 +100,17 @@ def batch_norms(base: Any) -> list[Any]:
     return [layer for layer in _nested_layers(base) if isinstance(layer, keras.layers.BatchNormalization)]
 
 
-def dropouts(base: Any) -> list[Any]:
-    """Return the layers of `base` that drop values at random, each at its `rate`, those inside other layers too.
+def dropouts(base: Any, before_last: int = 0) -> list[Any]:
+    """Return the layers that drop values at random, each at its `rate`, those inside other layers too.
 
-    KerasHub's DropPath is one, a class of its own in each family.
+    Only those in front of the base's last `before_last` layers are looked at. KerasHub's DropPath is one, a class of
+    its own in each family.
     """
     own = (keras.layers.Dropout, keras.layers.GaussianDropout, keras.layers.AlphaDropout)
+    front = chain(*(layer._flatten_layers() for layer in base.layers[: len(base.layers) - before_last]))
     return [
         layer
-        for layer in _nested_layers(base)
+        for layer in front
         if isinstance(layer, own) or ("DropPath" in type(layer).__name__ and hasattr(layer, "rate"))
     ]
 

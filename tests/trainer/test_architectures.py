@@ -137,12 +137,13 @@ def test_halves_share_layers_with_the_whole() -> None:
 
 
 def test_inner_layers_are_found() -> None:
-    """BatchNorm and dropout inside another layer are found as well as those of the base itself."""
+    """BatchNorm and dropout inside another layer are found; dropout also in front of a cut alone."""
     base = residual_base()
     assert [type(layer).__name__ for layer in (*batch_norms(base), *dropouts(base))] == [
         "BatchNormalization",
         "Dropout",
     ]
+    assert (len(dropouts(base, before_last=3)), dropouts(base, before_last=4)) == (1, [])
 
 
 def test_cuts_of_a_network_with_operations_between_its_layers() -> None:

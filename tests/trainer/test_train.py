@@ -98,7 +98,8 @@ def test_fine_tuned_run_names_the_run_it_was_grown_on(from_scratch: Trained, fin
     assert base_weights.source == f"run:{from_scratch.run.record.id}"
     assert base_weights.digest is not None
     assert base_weights.digest.startswith("sha256:")
-    assert [epoch.phase for epoch in fine_tuned.heard.epochs] == ["phase_one", "phase_one", "phase_two"]
+    phases = [epoch.phase for epoch in fine_tuned.heard.epochs]
+    assert phases[:3] == ["phase_one", "phase_one", "phase_two"]  # then those of a baseline
     assert fine_tuned.run.record.dataset_digest == from_scratch.run.record.dataset_digest
 
 
