@@ -21,8 +21,8 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once, two to five minutes; downloads TensorFlow, about 300 MB) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@# by itself: its own requirement would put a second build of TensorFlow over the first
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps tensorflow-serving-api
+	@# by themselves: what they require would put a second build of TensorFlow over the first
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps tensorflow-serving-api keras-hub tokenizers
 	@touch $@
 
 demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 leaves the service up
