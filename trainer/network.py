@@ -88,8 +88,7 @@ class Network:
     @contextmanager
     def still_front(self, unfrozen: int) -> Iterator[None]:
         """Switch off dropout in the frozen layers while a stage is trained: what is frozen answers the same always."""
-        frozen = set(map(id, self.base.layers[: len(self.base.layers) - unfrozen]))
-        quiet = [layer for layer in dropouts(self.base) if id(layer) in frozen]
+        quiet = dropouts(self.base, before_last=unfrozen)
         rates = [layer.rate for layer in quiet]
         for layer in quiet:
             layer.rate = 0.0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from contract.manifest import BaseWeights
-from trainer.base import build_base, prepare_for_training_from_scratch
+from trainer.base import build_base, prepare_for_training_from_scratch, put_weights
 from trainer.base_weights import prepare_base
 from trainer.config import TrainingConfig
 from trainer.hardware import gpus, precision, precision_of, strategy_for
@@ -62,7 +62,7 @@ def _rebuild(config: TrainingConfig, classes: int, weights: Weights) -> Network:
     if config.model.weights == "none":
         prepare_for_training_from_scratch(base)
     network = Network(add_head(base, config.head, classes))
-    network.model.set_weights(weights)
+    put_weights(network.model, weights)
     return network
 
 

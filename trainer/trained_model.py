@@ -12,6 +12,7 @@ import numpy.typing as npt
 from contract.digests import digest_of_bytes, digest_of_entries
 from contract.image_input import ImageInput
 from trainer.config import TrainingConfig
+from trainer.hub import prepare_to_load
 from trainer.preprocessing import PictureDecoder, scale_pixels
 from trainer.run_record import MODEL, RunRecord, read_record, read_settings
 
@@ -25,6 +26,7 @@ class Run:
 
     def load_model(self) -> Any:
         """Load the Keras model: float32 [N, H, W, 3] as `scale_pixels` makes it, to probabilities [N, C]."""
+        prepare_to_load(self.folder / MODEL)
         return keras.saving.load_model(self.folder / MODEL, compile=False)
 
     def config(self) -> TrainingConfig:
