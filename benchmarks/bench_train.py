@@ -7,6 +7,7 @@ nearly all tracing, and is taken off what is compared. The table has the rates w
 """
 
 import argparse
+import logging
 import os
 import tempfile
 import time
@@ -24,7 +25,7 @@ import tensorflow as tf
 from PIL import Image
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from trainer.architectures import fill_in, image_input_of
 from trainer.base import build_base, load_base_weights
@@ -48,6 +49,7 @@ BATCH = 32
 DRAWN_PER_CLASS = {"train": 80, "val": 16, "test": 16}
 DRAWN_COLOURS = {"blue": (40, 60, 220), "green": (50, 200, 60), "red": (220, 50, 40), "sand": (210, 190, 120)}
 
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # each half traces anew, of which TensorFlow warns
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -271,7 +273,9 @@ def draw(colour: tuple[int, int, int], random: np.random.Generator) -> Image.Ima
 def table(plain: Half, graft: Half) -> Table:
     """Set the rates side by side."""
     numbers = ("plain", "Graft", "ratio")
-    shown = Table("phase", "epochs", *numbers, "wanted", *(f"{name}*" for name in numbers), box=box.SIMPLE)
+    shown = Table(
+        Column("phase", no_wrap=True), "epochs", *numbers, "wanted", *(f"{name}*" for name in numbers), box=box.SIMPLE
+    )
     for phase in plain.all_pictures:
         whole = [half.all_pictures[phase] for half in (plain, graft) if half.all_pictures]
         net = [half.all_pictures[phase].without(half.one_batch[phase]) for half in (plain, graft) if half.one_batch]

@@ -129,8 +129,8 @@ class _Lessons:
         with self.network.still_front(stage.unfrozen):
             room = Classroom(self.network, model, predictor, data, self.config, self.journal, self.progress)
             outcome = train_stage(stage, room)
-        if not outcome.kept:
-            self.progress.on_note(_undone(outcome))
+        if outcome.remark or not outcome.kept:
+            self.progress.on_note(_remark(outcome))
         return outcome
 
     def _set_what_learns(self, stage: Stage) -> None:
@@ -140,14 +140,16 @@ class _Lessons:
             self.network.unfreeze(stage.unfrozen)
 
 
-def _undone(outcome: StageOutcome) -> str:
+def _remark(outcome: StageOutcome) -> str:
+    if outcome.kept:
+        return f"Phase two, last {outcome.stage.unfrozen} layers: its best epoch is kept. {outcome.remark}"
     why = outcome.remark or "It found nothing that was better on the validation pictures in both loss and accuracy."
     return f"Phase two, last {outcome.stage.unfrozen} layers: undone, the weights from before are kept. {why}"
 
 
 def _outcome(journal: Journal) -> Outcome:
     kept = [outcome for outcome in journal.outcomes if outcome.kept]
-    notes = [_undone(outcome) for outcome in journal.outcomes if not outcome.kept]
+    notes = [_remark(outcome) for outcome in journal.outcomes if outcome.remark or not outcome.kept]
     if journal.gate and (journal.gate.forced or not journal.gate.opened):
         notes.insert(0, journal.gate.reason)
     return Outcome(kept[-1].stage.phase, kept[-1].score, journal.outcomes, journal.epochs, journal.gate, tuple(notes))

@@ -82,9 +82,10 @@ def _learn(
     test = make_test_feed(splits["test"], network.classes, pictures.image_input)
     student = Student(network, Predictor(network.model), data, test)
     journal = Journal(folder.checkpoint)
-    with _resumable(folder, progress), _logged(folder, config, progress, journal) as heard_by:
-        outcome = _fit(student, pictures.budget, config, heard_by, journal)
-    return finish(folder, student, outcome, pictures, config, progress, lineage)
+    with _resumable(folder, progress):
+        with _logged(folder, config, progress, journal) as heard_by:
+            outcome = _fit(student, pictures.budget, config, heard_by, journal)
+        return finish(folder, student, outcome, pictures, config, progress, lineage)
 
 
 def _fit(
