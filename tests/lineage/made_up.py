@@ -44,7 +44,7 @@ def run(name: str = "20261121-123015-flowers", **other: Any) -> RunRecord:
         "name": "flowers",
         "started": MORNING,
         "ended": NOON,
-        "folder": Path("/work/runs") / name,
+        "folder": Path("/data/runs") / name,
         "configuration": {"seed": 1, "model": {"alpha": 0.35}, "head": {"units": [256, 128]}},
         "code_version": "0.2.0+g1a2b3c4",
         "environment": {"python": "3.11.7", "tensorflow-cpu": "2.21.0"},
@@ -62,7 +62,7 @@ def export(run_id: str = "20261121-123015-flowers", version: int = 1, **other: A
     values: dict[str, Any] = {
         "name": "flowers",
         "version": version,
-        "folder": Path("/work/models/flowers") / str(version),
+        "folder": Path("/data/models/flowers") / str(version),
         "digest": digest(f"version {version} of {run_id}"),
         "manifest_digest": digest(f"manifest {version} of {run_id}"),
         "files": {"saved_model.pb": digest("graph"), "variables/variables.index": digest("index")},
@@ -73,7 +73,7 @@ def export(run_id: str = "20261121-123015-flowers", version: int = 1, **other: A
 
 
 def lite_file(variant: str = "float16") -> LiteFileRecord:
-    file = Path(f"/work/mobile/flowers-{variant}.tflite")
+    file = Path(f"/data/mobile/flowers-{variant}.tflite")
     return LiteFileRecord(file=file, variant=variant, digest=digest(variant), parity=[{"agreement": 0.99}])
 
 

@@ -103,7 +103,7 @@ def test_a_run_without_its_pictures_is_the_same_run(lineage: Lineage) -> None:
 def test_another_run_of_the_same_id_is_refused(lineage: Lineage) -> None:
     """A run id stands for one run; another content is refused, and the first stays."""
     lineage.record_run(made_up.run())
-    with pytest.raises(ConflictError, match=r"^Another run .* is recorded already, of /work/runs/.*\.$"):
+    with pytest.raises(ConflictError, match=r"^Another run .* is recorded already, of /data/runs/.*\.$"):
         lineage.record_run(made_up.run(metrics={"test": {"accuracy": 1.0}}))
     (found,) = lineage.runs_with()
     assert found.run.record.metrics == made_up.run().metrics
