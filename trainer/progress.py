@@ -6,8 +6,18 @@ from types import TracebackType
 from typing import Literal, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 PhaseName = Literal["phase_one", "phase_two", "from_scratch"]
 _TITLES = {"phase_one": "phase one", "phase_two": "phase two", "from_scratch": "from scratch"}
@@ -52,12 +62,22 @@ class Progress:
         """Hear that an epoch has ended."""
 
 
+class RateColumn(ProgressColumn):
+    """How many steps are done in a second; empty until that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Write the rate of a bar."""
+        if not task.speed:
+            return Text("")
+        return Text(f"{task.speed:.0f}/s" if task.speed >= 10 else f"{task.speed:.1f}/s")
+
+
 class TerminalProgress(Progress):
     """Writes a line per epoch and, on a terminal, a bar for what is going on now. Use it in a `with`."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        shown = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        shown = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn())
         self._bars = Bars(
             *shown, TimeRemainingColumn(), console=self._console, transient=True, disable=not self._console.is_terminal
         )

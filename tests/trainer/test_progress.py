@@ -1,10 +1,13 @@
 """What a person sees of a training."""
 
 import io
+import itertools
 
+import pytest
 from rich.console import Console
+from rich.progress import Progress as Bars
 
-from trainer.progress import Epoch, TerminalProgress
+from trainer.progress import Epoch, RateColumn, TerminalProgress
 
 
 def shown(*, terminal: bool) -> str:
@@ -35,3 +38,21 @@ def test_a_terminal_has_a_bar_for_each_piece_of_work() -> None:
     output = shown(terminal=True)
     assert "exporting" in output
     assert "validation loss 0.250" in output
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(1.0, "20/s"), (8.0, "2.5/s")])
+def test_a_bar_says_how_fast_it_goes(seconds: float, rate: str) -> None:
+    """Beside the bar stands the rate: a whole number where it is quick, a decimal where it is slow."""
+    ticks = itertools.count()
+    bars = Bars(RateColumn(), get_time=lambda: seconds * next(ticks))
+    task = bars.add_task("work", total=100)
+    for _ in range(3):  # twenty steps each time that the clock is looked at
+        bars.advance(task, 20)
+    assert str(RateColumn().render(bars.tasks[0])) == rate
+
+
+def test_a_bar_that_has_not_moved_has_no_rate() -> None:
+    """Before the first step nothing is claimed."""
+    bars = Bars(RateColumn())
+    bars.add_task("work", total=100)
+    assert str(RateColumn().render(bars.tasks[0])) == ""
