@@ -50,7 +50,7 @@ def test_manifest_says_what_the_run_was(first: Publication) -> None:
     assert (manifest.architecture, manifest.base_weights) == (record.architecture, record.base_weights)
     assert (manifest.dataset_digest, manifest.code_version) == (record.dataset_digest, record.code_version)
     assert (manifest.created, manifest.metrics) == (record.ended, record.metrics)
-    assert manifest.training_configuration == first.run.config().model_dump(mode="json")
+    assert manifest.training_configuration == first.run.config().model_dump(mode="json", exclude_none=True)
 
 
 def test_manifest_describes_the_three_signatures(first: Publication) -> None:
