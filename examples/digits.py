@@ -33,7 +33,7 @@ LINEAGE = {"GRAFT_LINEAGE_URL": f"sqlite:///{HERE.absolute()}/lineage.db"}
 SHOWN = 12
 WANTED_ACCURACY = 0.90
 NETWORK = {"model.alpha": 0.35, "model.image_size": 96, "data.batch_size": 16}
-FROM_SCRATCH = {"phase_one.epochs": 5}
+FROM_SCRATCH = {"phase_one.epochs": 4}
 # Digits are far from each other's features, and this base has seen only five: more is trained, in wider steps, than
 # is right for photographs on ImageNet weights.
 FINE_TUNING = {
@@ -42,7 +42,7 @@ FINE_TUNING = {
     "phase_one.epochs": 6,
     "phase_one.learning_rate": 0.005,
     "gate.force": True,  # the head alone cannot become good on such a base
-    "phase_two.epochs": 8,
+    "phase_two.epochs": 6,
     "phase_two.learning_rate": 0.0005,
     "phase_two.patience": 4,
     "phase_two.unfreeze": 154,
