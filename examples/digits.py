@@ -42,7 +42,7 @@ FINE_TUNING = {
     "phase_one.epochs": 6,
     "phase_one.learning_rate": 0.005,
     "gate.force": True,  # the head alone cannot become good on such a base
-    "phase_two.epochs": 6,
+    "phase_two.epochs": 8,
     "phase_two.learning_rate": 0.0005,
     "phase_two.patience": 4,
     "phase_two.unfreeze": 154,
