@@ -10,7 +10,7 @@ from contract.errors import ContractError
 from contract.image_input import ImageInput
 from contract.reference import Reference
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 _KNOWN_MAJOR = SCHEMA_VERSION.split(".", maxsplit=1)[0]
 
 
@@ -41,6 +41,25 @@ class BaseWeights(BaseModel):
     digest: str | None = Field(description="sha256 of the base's tensors; None where there were none.")
 
 
+class ServedGraph(BaseModel):
+    """What was done to the trained network to make it quick; its answers are the same within 1e-5."""
+
+    model_config = ConfigDict(frozen=True)
+
+    batch_norms_folded: int = Field(ge=0, description="BatchNorm layers that became part of a convolution.")
+    batch_norms_kept: int = Field(ge=0, description="Those that no convolution precedes, or that were left on purpose.")
+    paddings_merged: int = Field(ge=0, description="Zero paddings that became part of a convolution.")
+    frozen: bool = Field(description="Whether the variables are constants of the graph.")
+
+    def in_words(self) -> str:
+        """Return the facts in a line."""
+        norms = self.batch_norms_folded + self.batch_norms_kept
+        return (
+            f"{self.batch_norms_folded} of {norms} BatchNorm layers and {self.paddings_merged} paddings folded into "
+            f"convolutions, variables {'frozen into constants' if self.frozen else 'kept'}"
+        )
+
+
 class ModelManifest(BaseModel):
     """The identity, the contract and the origin of one published version.
 
@@ -66,6 +85,7 @@ class ModelManifest(BaseModel):
         1.0, gt=0, description="Divides the logits so that probabilities mean what they say; the graph does it already."
     )
     reference: Reference | None = Field(None, description="How answers and pictures looked on held-out data.")
+    served_graph: ServedGraph | None = Field(None, description="None in versions made before it was recorded.")
     run: str = Field(description="The id of the training run, which is also its name in the lineage.")
     digest: str = Field(description="Over graph, variables and assets; not over this manifest.")
 

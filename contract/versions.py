@@ -1,7 +1,9 @@
 """The layout of a model base path, and publication that is whole or not there at all.
 
 A base path holds one folder per version, named by a positive integer, as TensorFlow Serving expects. A folder is
-written under a hidden name beside its place, forced to disk and then renamed; a reader sees all of it or nothing.
+written under a hidden name beside its place, forced to disk and then renamed; a reader sees all of it or nothing. A
+version is taken back by the opposite rename: its folder gets a hidden name, which servers pass over, and its number is
+never given again.
 """
 
 import contextlib
@@ -28,11 +30,16 @@ _NOT_IN_DIGEST = {MANIFEST, BLESSING, "fingerprint.pb"}
 
 _VERSION_NAME = re.compile("[1-9][0-9]*")  # 007 would be another folder than 7
 _STAGING_PREFIX = ".unfinished-"
+_WITHDRAWN_PREFIX = ".withdrawn-"
 _MAX_VERSION = 2**63 - 1
 
 
 class AlreadyPublishedError(ContractError):
     """The place where a folder should appear is taken."""
+
+
+class LastVersionError(ContractError):
+    """Without this version nothing would be left to serve."""
 
 
 def digest_of_version(folder: Path) -> str:
@@ -42,16 +49,49 @@ def digest_of_version(folder: Path) -> str:
 
 def published_versions(base_path: Path) -> list[int]:
     """Return the version numbers under `base_path`, ascending; empty where there is no such folder."""
-    if not base_path.is_dir():
-        return []
-    names = (path.name for path in base_path.iterdir() if path.is_dir())
-    numbers = (int(name) for name in names if _VERSION_NAME.fullmatch(name))
-    return sorted(number for number in numbers if number <= _MAX_VERSION)
+    return _versions(base_path, prefix="")
+
+
+def withdrawn_versions(base_path: Path) -> list[int]:
+    """Return the numbers of the versions under `base_path` that were taken back, ascending."""
+    return _versions(base_path, prefix=_WITHDRAWN_PREFIX)
 
 
 def next_version(base_path: Path) -> int:
-    """Return the version number that comes after all published ones, from 1."""
-    return max(published_versions(base_path), default=0) + 1
+    """Return the version number that comes after all published and all withdrawn ones, from 1."""
+    return max([*published_versions(base_path), *withdrawn_versions(base_path)], default=0) + 1
+
+
+def withdrawn_place(folder: Path) -> Path:
+    """Return where the published version `folder` lies after it is withdrawn."""
+    return folder.with_name(f"{_WITHDRAWN_PREFIX}{folder.name}")
+
+
+def published_place(folder: Path) -> Path:
+    """Return where the version in `folder` was published, whether or not it was withdrawn since."""
+    return folder.with_name(folder.name.removeprefix(_WITHDRAWN_PREFIX))
+
+
+def withdraw(folder: Path, *, even_the_last: bool = False) -> Path:
+    """Take the published version `folder` out of the servers' sight in one rename; return where it lies now.
+
+    Raises:
+        ContractError: there is no such version, or its hidden place is taken; nothing was changed.
+        LastVersionError: it is the only one, and not `even_the_last` may be withdrawn; nothing was changed.
+    """
+    base_path, target = folder.parent, withdrawn_place(folder)
+    if not _is_version(folder, prefix=""):
+        raise ContractError(f"There is no published version at {folder}.")
+    with _locked(base_path):  # or two at once could each leave the last one to the other
+        if published_versions(base_path) == [int(folder.name)] and not even_the_last:
+            raise LastVersionError(
+                f"{folder} is the only version left of {base_path.name}; nothing else can be served."
+            )
+        if target.exists():
+            raise ContractError(f"{target} exists already: version {folder.name} was withdrawn once; move one away.")
+        folder.rename(target)
+        _force_to_disk(base_path)
+    return target
 
 
 @contextlib.contextmanager
@@ -84,15 +124,31 @@ def publish(staged: Path, target: Path) -> None:
     for path in staged.rglob("*"):
         _force_to_disk(path)
     _force_to_disk(staged)
-    if target.exists():  # an empty folder would be replaced in silence by the rename
-        raise AlreadyPublishedError(f"{target} exists already; what is published never changes.")
-    try:
-        staged.rename(target)
-    except OSError as error:
-        if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
-            raise AlreadyPublishedError(f"{target} exists already; what is published never changes.") from error
-        raise
-    _force_to_disk(target.parent)
+    with _locked(target.parent):  # or it could be published and withdrawn between the looks and the rename
+        if target.exists():  # an empty folder would be replaced in silence by the rename
+            raise AlreadyPublishedError(f"{target} exists already; what is published never changes.")
+        if withdrawn_place(target).exists():
+            raise AlreadyPublishedError(f"{target} was withdrawn; its number is not given again.")
+        try:
+            staged.rename(target)
+        except OSError as error:
+            if error.errno in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
+                raise AlreadyPublishedError(f"{target} exists already; what is published never changes.") from error
+            raise
+        _force_to_disk(target.parent)
+
+
+def _versions(base_path: Path, *, prefix: str) -> list[int]:
+    if not base_path.is_dir():
+        return []
+    folders = (path for path in base_path.iterdir() if _is_version(path, prefix=prefix))
+    return sorted(int(folder.name.removeprefix(prefix)) for folder in folders)
+
+
+def _is_version(folder: Path, *, prefix: str) -> bool:
+    number = folder.name.removeprefix(prefix)
+    named = folder.name.startswith(prefix) and _VERSION_NAME.fullmatch(number)
+    return bool(named) and int(number) <= _MAX_VERSION and folder.is_dir()
 
 
 def _force_to_disk(path: Path) -> None:

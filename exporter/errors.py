@@ -1,8 +1,14 @@
 """What can go wrong between a trained model and published files.
 
     ExportError
+    ├── CheckError     one of those that a check compares cannot be asked
+    ├── ConversionError  the published graph cannot become a TFLite file
+    ├── ExpectationError  a picture is not answered as its users expect; a gate said no
     ├── FixtureError   the pictures that should prove the export cannot be had
-    └── ParityError    the exported model does not answer as the trained one; a gate said no
+    ├── LiteGateError  no TFLite file answers well enough; a gate said no
+    ├── OperationError  the oldest TensorFlow Serving cannot run the graph; a gate said no
+    ├── ParityError    the exported model does not answer as the trained one; a gate said no
+    └── RegressionError  the version is worse than the one it must be better than; a gate said no
 
 Every message is one sentence for the person at the command line: what was wrong, what was seen, what to do.
 """
@@ -12,9 +18,33 @@ class ExportError(Exception):
     """The family's root."""
 
 
+class CheckError(ExportError):
+    """One of those that a check compares cannot be asked, or is another model."""
+
+
 class FixtureError(ExportError):
     """The pictures that should prove the export cannot be had."""
 
 
 class ParityError(ExportError):
     """The exported model does not answer as the trained one."""
+
+
+class ConversionError(ExportError):
+    """The published graph cannot become a TFLite file."""
+
+
+class LiteGateError(ExportError):
+    """No TFLite file answers well enough."""
+
+
+class ExpectationError(ExportError):
+    """A picture is not answered as its users expect."""
+
+
+class OperationError(ExportError):
+    """The oldest TensorFlow Serving that is supported cannot run the graph."""
+
+
+class RegressionError(ExportError):
+    """The version is significantly worse than the one it must be better than."""

@@ -1,18 +1,26 @@
 """From a trained run to a published version: the story."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from contract.blessing import Blessing
+from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
+from contract.publication import publish_version
 from contract.versions import FIXTURES, WARMUP, next_version, staged_folder
+from exporter.expectations import GIVEN, check_expectations, expectations_of, write_expectations
 from exporter.fixtures import choose_fixtures, write_fixtures
 from exporter.fresh_process import in_fresh_process
-from exporter.parity import Comparison, ask_trained_model, compare
-from exporter.publication import make_manifest, publish_version, write_blessing, write_manifest
-from exporter.saved_model import Written, ask_as_python_loads, ask_as_serving_loads, write_saved_model
+from exporter.parity import Comparison, Reference, ask_trained_model, compare
+from exporter.publication import make_blessing, make_manifest, write_blessing, write_manifest
+from exporter.saved_model import LoadedVersion, Written, ask_as_serving_loads, write_saved_model
+from exporter.serving_operations import check_operations
+from exporter.succession import compare_with_predecessor, find_predecessor
 from exporter.warmup import write_warmup
 from trainer.progress import Progress
+from trainer.run_record import RunRecord
 from trainer.trained_model import Run
 
 _STEPS = (
@@ -24,47 +32,94 @@ _STEPS = (
 
 
 @dataclass(frozen=True)
+class ExportOptions:
+    """What the person who exports decides.
+
+    `max_pixels` of a picture are decoded, or as many as the run says. `fold` BatchNorm into convolutions, or leave the
+    network as it was trained. `given_fixtures` is a folder with `expected.csv`; `accept_change` is the reason why one
+    that does not hold is given up. `better_than` is the version (a number, or `latest`) that must not be better.
+    """
+
+    max_pixels: int | None = None
+    fold: bool = True
+    given_fixtures: Path | None = None
+    accept_change: str | None = None
+    better_than: str | None = None
+
+    def image_input(self, record: RunRecord) -> ImageInput:
+        """Return what the version expects of a picture."""
+        limit = {"max_pixels": self.max_pixels} if self.max_pixels else {}
+        return record.image_input.model_copy(update=limit)
+
+
+DEFAULTS = ExportOptions()
+
+
+@dataclass(frozen=True)
 class Exported:
-    """A published version, and the comparisons that it passed."""
+    """A published version, and what it passed."""
 
     folder: Path
     manifest: ModelManifest
-    comparisons: list[Comparison]
+    comparisons: Sequence[Comparison]
+    blessing: Blessing = field(repr=False)
 
 
 def export(
     run: Run,
     models: Path,
     progress: Progress,
-    write: Callable[[Path, Path], Written] = write_saved_model,
+    options: ExportOptions = DEFAULTS,
+    write: Callable[..., Written] = write_saved_model,
 ) -> Exported:
     """Write, prove and publish the run's model as the next version under `models / name`.
 
-    `write` makes the SavedModel of a run's folder, in a fresh process.
+    `write` makes the SavedModel of a run's folder, in a fresh process: see `write_saved_model`.
 
     Raises:
-        FixtureError: the test pictures cannot be had.
-        ParityError: the written model does not answer as the trained one; nothing becomes visible.
+        ContractError: there is no such version as it must be better than.
+        FixtureError: the test pictures, or the given ones, cannot be had.
+        OperationError: TensorFlow Serving could not run it; nothing becomes visible.
+        ParityError: the written model does not answer as the trained one.
+        ExpectationError: a picture is not answered as its users expect.
+        RegressionError: it is worse than the version that it must be better than.
     """
-    base_path = models / run.record.name
+    base_path, image_input = models / run.record.name, options.image_input(run.record)
+    predecessor = find_predecessor(base_path, options.better_than) if options.better_than else None
     progress.on_work(f"exporting {run.record.id}", len(_STEPS))
     fixtures = choose_fixtures(run.record.test_pictures)
+    expectations = expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None)
     with staged_folder(base_path) as staged:
-        with in_fresh_process(write, run.folder, staged) as writing:
-            reference = ask_trained_model(run, fixtures)
+        with in_fresh_process(write, run.folder, staged, image_input, fold=options.fold) as writing:
+            reference = ask_trained_model(run, image_input, fixtures)
             progress.on_step()
             written = writing.result()
             progress.on_step()
+        check_operations(staged)
         write_fixtures(staged / FIXTURES, reference.fixtures, reference.answers)
         write_warmup(staged / WARMUP, run.record.name, reference.fixtures[0].content)
-        manifest = make_manifest(run, staged, next_version(base_path), written.signatures)
-        text = write_manifest(staged, manifest)
-        with in_fresh_process(ask_as_serving_loads, staged, reference.questions()) as asking:
-            by_python = ask_as_python_loads(staged, reference.questions())
-            comparisons = compare("by Python", by_python, reference, text)
-            progress.on_step()
-            comparisons += compare("as TensorFlow Serving does", asking.result(), reference, text)
-            progress.on_step()
-        write_blessing(staged, comparisons)
+        version = LoadedVersion(staged)
+        held, changes = check_expectations(expectations, run.record.labels, version.answer, options.accept_change)
+        write_expectations(staged / GIVEN, held)
+        manifest = make_manifest(run, staged, next_version(base_path), image_input, written)
+        comparisons = _compare_both_ways(staged, version, reference, write_manifest(staged, manifest), progress)
+        facts: dict[str, Any] = {"expectations_held": len(held), "accepted_changes": tuple(changes)}
+        if predecessor:
+            paired = compare_with_predecessor(predecessor, version, run.record.test_pictures, progress)
+            facts["better_than"] = {"version": int(predecessor.name), **paired.to_json()}
+        blessing = make_blessing(comparisons, **facts)
+        write_blessing(staged, blessing)
         manifest = publish_version(base_path, staged, manifest)
-    return Exported(base_path / str(manifest.version), manifest, comparisons)
+    return Exported(base_path / str(manifest.version), manifest, comparisons, blessing)
+
+
+def _compare_both_ways(
+    staged: Path, version: LoadedVersion, reference: Reference, manifest: str, progress: Progress
+) -> list[Comparison]:
+    with in_fresh_process(ask_as_serving_loads, staged, reference.questions()) as asking:
+        by_python = version.ask(reference.questions())
+        comparisons = compare("by Python", by_python, reference, manifest)
+        progress.on_step()
+        comparisons += compare("as TensorFlow Serving does", asking.result(), reference, manifest)
+        progress.on_step()
+    return comparisons

@@ -31,7 +31,9 @@ def choose_fixtures(test_pictures: Sequence[TestPicture]) -> list[Fixture]:
         FixtureError: a picture is no longer where it was in training.
     """
     accepted = [
-        Fixture(f"{index:02d}-{picture.label}{picture.path.suffix.lower()}", _read(picture.path), picture.label)
+        Fixture(
+            f"{index:02d}-{picture.label}{picture.path.suffix.lower()}", read_test_picture(picture.path), picture.label
+        )
         for index, picture in enumerate(_round_the_classes(test_pictures)[:ACCEPTED])
     ]
     whole = accepted[0]
@@ -55,15 +57,12 @@ def write_fixtures(folder: Path, fixtures: Sequence[Fixture], answers: Answers) 
     (folder / EXPECTED).write_text(json.dumps(expected, indent=2) + "\n")
 
 
-def _round_the_classes(pictures: Sequence[TestPicture]) -> list[TestPicture]:
-    by_class: dict[str, list[TestPicture]] = defaultdict(list)
-    for picture in sorted(pictures, key=lambda picture: (picture.label, picture.path)):
-        by_class[picture.label].append(picture)
-    deepest = max((len(of_class) for of_class in by_class.values()), default=0)
-    return [of_class[turn] for turn in range(deepest) for of_class in by_class.values() if turn < len(of_class)]
+def read_test_picture(path: Path) -> bytes:
+    """Read a picture of a run's test split.
 
-
-def _read(path: Path) -> bytes:
+    Raises:
+        FixtureError: it is no longer where it was in training.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
@@ -71,3 +70,11 @@ def _read(path: Path) -> bytes:
             f"The test picture {path} cannot be read ({error.strerror}); put the data set back where it was in "
             "training, or train again."
         ) from error
+
+
+def _round_the_classes(pictures: Sequence[TestPicture]) -> list[TestPicture]:
+    by_class: dict[str, list[TestPicture]] = defaultdict(list)
+    for picture in sorted(pictures, key=lambda picture: (picture.label, picture.path)):
+        by_class[picture.label].append(picture)
+    deepest = max((len(of_class) for of_class in by_class.values()), default=0)
+    return [of_class[turn] for turn in range(deepest) for of_class in by_class.values() if turn < len(of_class)]

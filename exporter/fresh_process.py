@@ -7,22 +7,25 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
+from trainer.tensorflow_start import start_tensorflow
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 @contextmanager
 def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Iterator["Future[_T]"]:
-    """Call `function` in a new Python process while the `with` goes on.
+    """Call `function` in a new Python process, which has TensorFlow, while the `with` goes on.
 
     Yields a future whose `result` waits, and returns what the function returned or raises what it raised. The
     `with` ends when the process has.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_leave_interrupt_to_parent) as pool:
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin) as pool:
         yield pool.submit(function, *args, **kwargs)
 
 
-def _leave_interrupt_to_parent() -> None:
+def _begin() -> None:
     # Ctrl-C reaches every process of the terminal; one traceback a process would bury the parent's one line
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start_tensorflow()

@@ -15,5 +15,5 @@ def record_export(lineage: Lineage, exported: Exported) -> None:
     Raises:
         NotRecordedError: the version's run is not in this lineage.
     """
-    publication = PublicationRecord(who=current_user(), when=datetime.now(UTC))
+    publication = PublicationRecord(who=current_user(), when=datetime.now(UTC), why=exported.blessing.why)
     lineage.record_export(describe_version(exported.folder), publication)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from contract.image_input import ImageInput
 from exporter.errors import ParityError
 from exporter.fixtures import Fixture
 from exporter.saved_model import Inputs, Outputs
 from exporter.serving_signature import DESCRIBE, SERVING_DEFAULT, SERVING_PIXELS
 from exporter.warmup import string_array
-from trainer.preprocessing import PictureDecoder
-from trainer.trained_model import Answers, Run, answer_pictures
+from trainer.trained_model import Answers, Run, answer_decoded, decode_each
 
 LARGEST_DIFFERENCE = 1e-5
 """How far a probability may be from the trained model's: float32 sums in another order differ by about 1e-6."""
@@ -58,21 +58,19 @@ class Comparison:
     worst_picture: str
 
 
-def ask_trained_model(run: Run, fixtures: Sequence[Fixture]) -> Reference:
-    """Ask the run's own model about the fixtures.
+def ask_trained_model(run: Run, image_input: ImageInput, fixtures: Sequence[Fixture]) -> Reference:
+    """Ask the run's own model about the fixtures, read as `image_input` says.
 
     Raises:
         ParityError: it answers one that must be refused, or refuses one that it was tested on.
     """
-    image_input = run.record.image_input
-    contents = [fixture.content for fixture in fixtures]
-    answers = answer_pictures(run.load_model(), image_input, contents)
+    pictures = decode_each(image_input, [fixture.content for fixture in fixtures])
+    answers = answer_decoded(run.load_model(), image_input, pictures)
     for fixture, valid in zip(fixtures, answers.valid, strict=True):
         if valid != (fixture.label is not None):
             did = "answers" if valid else "refuses"
             raise ParityError(f"The trained model {did} {fixture.name}, which it must not; nothing was published.")
-    pixels, valid = PictureDecoder(image_input).decode(contents)
-    return Reference(fixtures, run.record.labels, answers, pixels[valid])
+    return Reference(fixtures, run.record.labels, answers, pictures.pixels[pictures.valid])
 
 
 def compare(loaded: str, outputs: Outputs, reference: Reference, manifest: str) -> list[Comparison]:

@@ -1,19 +1,21 @@
 """What lies beside the graph in a published version, and how the version appears."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from contract.manifest import ModelManifest, Signature
-from contract.versions import BLESSING, MANIFEST, AlreadyPublishedError, digest_of_version, next_version, publish
+from contract.blessing import Blessing
+from contract.image_input import ImageInput
+from contract.manifest import ModelManifest
+from contract.versions import BLESSING, MANIFEST, digest_of_version
 from exporter.parity import LARGEST_DIFFERENCE, Comparison
+from exporter.saved_model import Written
 from trainer.trained_model import Run
 
 
-def make_manifest(run: Run, staged: Path, version: int, signatures: dict[str, Signature]) -> ModelManifest:
+def make_manifest(run: Run, staged: Path, version: int, image_input: ImageInput, written: Written) -> ModelManifest:
     """Describe the version in `staged`, whose graph, assets, fixtures and warmup file are written already."""
     record = run.record
     return ModelManifest(
@@ -21,8 +23,8 @@ def make_manifest(run: Run, staged: Path, version: int, signatures: dict[str, Si
         version=version,
         created=record.ended,
         labels=record.labels,
-        image_input=record.image_input,
-        signatures=signatures,
+        image_input=image_input,
+        signatures=written.signatures,
         architecture=record.architecture,
         base_weights=record.base_weights,
         dataset_digest=record.dataset_digest,
@@ -31,6 +33,7 @@ def make_manifest(run: Run, staged: Path, version: int, signatures: dict[str, Si
         metrics=_without_confusions(record.metrics),
         temperature=record.temperature,
         reference=record.reference,
+        served_graph=written.served_graph,
         run=record.id,
         digest=digest_of_version(staged),
     )
@@ -43,26 +46,19 @@ def write_manifest(staged: Path, manifest: ModelManifest) -> str:
     return text
 
 
-def write_blessing(staged: Path, comparisons: Sequence[Comparison]) -> None:
+def write_blessing(staged: Path, blessing: Blessing) -> None:
     """Write what was checked, when, and with what result."""
-    blessing = {
-        "checked": datetime.now(UTC).isoformat(timespec="seconds"),
-        "bound": LARGEST_DIFFERENCE,
-        "comparisons": [asdict(comparison) for comparison in comparisons],
-    }
-    (staged / BLESSING).write_text(json.dumps(blessing, indent=2) + "\n")
+    (staged / BLESSING).write_text(blessing.to_json())
 
 
-def publish_version(base_path: Path, staged: Path, manifest: ModelManifest) -> ModelManifest:
-    """Make the version appear; under the next free number if another export took its number meanwhile."""
-    while True:
-        try:
-            publish(staged, base_path / str(manifest.version))
-        except AlreadyPublishedError:
-            manifest = manifest.model_copy(update={"version": next_version(base_path)})
-            write_manifest(staged, manifest)
-        else:
-            return manifest
+def make_blessing(comparisons: Sequence[Comparison], **more: Any) -> Blessing:
+    """Return the blessing of a version that passed these comparisons now; `more` are other fields of it."""
+    return Blessing(
+        checked=datetime.now(UTC).replace(microsecond=0),
+        bound=LARGEST_DIFFERENCE,
+        comparisons=[asdict(comparison) for comparison in comparisons],
+        **more,
+    )
 
 
 def _without_confusions(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,19 @@
 """The three signatures of a served model, as functions that TensorFlow can save."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from contract.image_input import ImageInput
 from contract.versions import LABELS, MANIFEST
-from trainer.preprocessing import decode_pictures, scale_pixels
+from trainer.preprocessing import decode_pictures
 
 SERVING_DEFAULT, SERVING_PIXELS, DESCRIBE = "serving_default", "serving_pixels", "describe"
 
 
 class ServingSignatures:
-    """Builds the signatures of one model.
+    """Builds the signatures of one model, whose `network` maps pixels to probabilities.
 
     `serving_default`: `image_bytes` string [N] to `probabilities` float32 [N, C], `label` string [N] and `valid`
     bool [N]; a row that is no picture has zeros, an empty label and false, and its neighbours have their answers.
@@ -21,8 +22,14 @@ class ServingSignatures:
     Every output has the batch dimension, or a server that batches would refuse it.
     """
 
-    def __init__(self, model: Any, labels: tuple[str, ...], image_input: ImageInput, labels_asset: Any) -> None:
-        self._model = model
+    def __init__(
+        self,
+        network: Callable[[tf.Tensor], tf.Tensor],
+        labels: tuple[str, ...],
+        image_input: ImageInput,
+        labels_asset: Any,
+    ) -> None:
+        self._network = network
         self._labels = labels
         self._input = image_input
         self._labels_asset = labels_asset
@@ -39,7 +46,7 @@ class ServingSignatures:
 
     def _answer_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         decoded = decode_pictures(image_bytes, self._input)
-        answered = self._answer_pixels(decoded.pixels)["probabilities"]
+        answered = self._network(decoded.pixels)
         probabilities = tf.where(decoded.valid[:, None], answered, 0.0)
         best = tf.gather(tf.constant(self._labels), tf.argmax(answered, axis=1))
         return {
@@ -49,7 +56,7 @@ class ServingSignatures:
         }
 
     def _answer_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": self._model(scale_pixels(pixels, self._input), training=False)}
+        return {"probabilities": self._network(pixels)}
 
     def _describe(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
         # The manifest names a digest over the graph, so the graph cannot contain it: it reads the file that lies

@@ -5,7 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from contract.errors import ContractError
-from exporter.errors import ExportError, ParityError
+from exporter.errors import (
+    ExpectationError,
+    ExportError,
+    LiteGateError,
+    OperationError,
+    ParityError,
+    RegressionError,
+)
 from lineage.errors import LineageError
 from modelserver.errors import ModelServerError
 from trainer.errors import TrainerError
@@ -13,7 +20,7 @@ from trainer.interruption import TerminatedError
 
 DONE, GATE_SAID_NO, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
-_GATES = (ParityError,)
+_GATES = (ExpectationError, LiteGateError, OperationError, ParityError, RegressionError)
 _BAD_INPUT = (ContractError, ExportError, LineageError, ModelServerError, TrainerError)
 
 

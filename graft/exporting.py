@@ -2,40 +2,65 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from graft.errors import CommandError
 from lineage.errors import LineageError, NotRecordedError
 from lineage.location import lineage_url
 from lineage.store import Lineage, open_lineage
 from trainer.progress import Progress, TerminalProgress
 from trainer.run_record import find_run
+from trainer.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
     from exporter.export import Exported
 
 
-def run_export(name: str, models: Path, runs: Path) -> None:
-    """Export a run and say what was proved.
+def run_export(name: str, models: Path, runs: Path, **options: Any) -> None:
+    """Export a run and say what was proved; `options` are those of `exporter.export.ExportOptions`.
 
     Raises:
+        CommandError: a change is accepted without a reason.
         RunNotFoundError: there is no such run.
         ExportError: the model cannot be exported, or does not answer as the trained one.
     """
     folder = find_run(name, runs)
+    if options["accept_change"] is not None and not options["accept_change"].strip():
+        raise CommandError("--accept-change needs the reason, for those who ask later.")
     with open_lineage(lineage_url(os.environ, Path.cwd())) as lineage, TerminalProgress() as progress:
         progress.on_work("starting TensorFlow", 1)
-        from exporter.export import export  # takes seconds, during which something should be seen
+        start_tensorflow()
+        from exporter.export import ExportOptions, export  # takes seconds, during which something should be seen
         from trainer.trained_model import read_run
 
-        run = read_run(folder)
-        exported = export(run, models, progress)
-        for comparison in exported.comparisons:
-            progress.on_note(
-                f"  {comparison.signature:<16} loaded {comparison.loaded:<27} {comparison.pictures} pictures, "
-                f"largest difference {comparison.largest_difference:.1e}"
-            )
-        progress.on_note(f"Published {exported.folder}\nNext: graft up --models {models} --name {run.record.name}")
+        exported = export(read_run(folder), models, progress, ExportOptions(**options))
+        _report(exported, models, progress)
         _record(exported, lineage, progress)
+
+
+def _report(exported: "Exported", models: Path, progress: Progress) -> None:
+    manifest, blessing = exported.manifest, exported.blessing
+    for comparison in exported.comparisons:
+        progress.on_note(
+            f"  {comparison.signature:<16} loaded {comparison.loaded:<27} {comparison.pictures} pictures, "
+            f"largest difference {comparison.largest_difference:.1e}"
+        )
+    if manifest.served_graph:
+        progress.on_note(f"  {manifest.served_graph.in_words()}")
+    if blessing.expectations_held:
+        progress.on_note(f"  {blessing.expectations_held} given pictures are answered as expected")
+    for change in blessing.accepted_changes:
+        progress.on_note(f"  given up: {change.file} had to be {change.label}, and is {change.seen_label or 'refused'}")
+    if blessing.better_than:
+        progress.on_note(f"  {_comparison_in_words(blessing.better_than)}")
+    progress.on_note(f"Published {exported.folder}\nNext: graft up --models {models} --name {manifest.name}")
+
+
+def _comparison_in_words(paired: dict[str, Any]) -> str:
+    return (
+        f"right on {paired['b_right']} of {paired['pictures']} test pictures, version {paired['version']} on "
+        f"{paired['a_right']} (McNemar, p = {paired['p_value']:.2g})"
+    )
 
 
 def _record(exported: "Exported", lineage: Lineage, progress: Progress) -> None:

@@ -1,10 +1,5 @@
 """What is not for users of a command."""
 
-import logging
-import os
+from trainer.tensorflow_start import prepare_tensorflow as quieten_tensorflow
 
-
-def quieten_tensorflow() -> None:
-    """Keep TensorFlow from reporting on graphs, devices and tracing; call it before TensorFlow is imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+__all__ = ["quieten_tensorflow"]

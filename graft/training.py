@@ -2,20 +2,22 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft.errors import CommandError
 from lineage.location import lineage_url
-from lineage.store import open_lineage
+from lineage.store import Lineage, open_lineage
 from trainer.architectures import fill_in
 from trainer.config import TrainingConfig, parse_assignment, read_config
 from trainer.interruption import sigterm_as_exception
 from trainer.picture_folder import find_pictures
 from trainer.progress import Progress, TerminalProgress
 from trainer.run_record import REPORT
+from trainer.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
     from trainer.trained_model import Run
@@ -77,9 +79,7 @@ def run_training(request: TrainingRequest) -> None:
     settings = fill_in(request.settings())
     data, name = request.given_data(), request.checked_name()
     find_pictures(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
-    lineage_at = lineage_url(os.environ, Path.cwd())
-    with open_lineage(lineage_at) as lineage, TerminalProgress() as progress, sigterm_as_exception():
-        progress.on_work("starting TensorFlow", 1)
+    with _started() as (lineage, progress):
         from trainer.train import train  # takes seconds, which a misspelled option should not cost
 
         _tell_result(train(data, name, settings, request.runs, progress, lineage), progress)
@@ -96,9 +96,7 @@ def resume_training(name: str, request: TrainingRequest) -> None:
         raise CommandError(
             "A run is resumed with the data and settings that it began with; give --resume RUN and --runs only."
         )
-    lineage_at = lineage_url(os.environ, Path.cwd())
-    with open_lineage(lineage_at) as lineage, TerminalProgress() as progress, sigterm_as_exception():
-        progress.on_work("starting TensorFlow", 1)
+    with _started() as (lineage, progress):
         from trainer.train import resume
 
         _tell_result(resume(name, request.runs, progress, lineage), progress)
@@ -119,10 +117,21 @@ def preview(request: TrainingRequest) -> None:
         )
     with TerminalProgress() as progress:
         progress.on_work("starting TensorFlow", 1)
+        start_tensorflow()
         from trainer.previewing import preview_training_pictures
 
         preview_training_pictures(_PREVIEW, data, settings)
         progress.on_note(f"Wrote {_PREVIEW}")
+
+
+@contextmanager
+def _started() -> Iterator[tuple[Lineage, Progress]]:
+    """Open the lineage, show progress, hear SIGTERM, and start TensorFlow."""
+    lineage_at = lineage_url(os.environ, Path.cwd())
+    with open_lineage(lineage_at) as lineage, TerminalProgress() as progress, sigterm_as_exception():
+        progress.on_work("starting TensorFlow", 1)
+        start_tensorflow()
+        yield lineage, progress
 
 
 def _tell_result(run: "Run", progress: Progress) -> None:

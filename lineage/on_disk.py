@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.versions import withdrawn_place
 from lineage import tables
 from lineage.answers import RecordedFolder
 from lineage.path_names import as_path
@@ -40,7 +42,14 @@ def _export(session: Session, key: int) -> RecordedFolder:
     row = session.get_one(tables.Export, key)
     stored = export_of(row)
     name = f"{row.name}/{row.version}"
-    return RecordedFolder("version", name, as_path(row.folder), row.files, closed=True, may_be_gone=stored.withdrawn)
+    folder = _where_it_lies(as_path(row.folder))
+    return RecordedFolder("version", name, folder, row.files, closed=True, may_be_gone=stored.withdrawn)
+
+
+def _where_it_lies(folder: Path) -> Path:
+    """Return the place of a version, which a withdrawal changes before it is recorded."""
+    hidden = withdrawn_place(folder)
+    return hidden if hidden.is_dir() and not folder.exists() else folder
 
 
 def _lite_file(session: Session, key: int) -> RecordedFolder:

@@ -186,11 +186,12 @@ def image_input_of(model: ModelSettings) -> ImageInput:
     if size is None:
         raise ValueError("fill_in the settings first: the picture size of a preset is in the preset")
     if row is None:
-        return ImageInput(height=size, width=size, antialias=model.antialias)
+        return ImageInput(height=size, width=size, antialias=model.antialias, max_pixels=model.max_pixels)
     return ImageInput(
         height=size,
         width=size,
         antialias=model.antialias,
+        max_pixels=model.max_pixels,
         channel_order=row.channel_order,
         scale=row.scale,
         offset=row.offset,

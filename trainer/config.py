@@ -46,6 +46,9 @@ class ModelSettings(_Section):
     )
     weights: str = Field("imagenet", description='"imagenet", "none", a weights file, a run folder or the id of a run.')
     antialias: bool = Field(True, description="Whether the resize kernel widens when a picture shrinks.")
+    max_pixels: int = Field(
+        50_000_000, gt=0, description="Pictures that declare more pixels are refused before they are decoded."
+    )
 
 
 class HeadSettings(_Section):

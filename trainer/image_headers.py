@@ -7,6 +7,8 @@ specifications: PNG (ISO/IEC 15948), WebP (RFC 9649), BMP (BITMAPINFOHEADER), Ex
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 NOT_A_PICTURE, JPEG, PNG, BMP, WEBP, WEBP_WITH_ALPHA = range(6)
@@ -16,7 +18,6 @@ _EXIF_SCAN_BYTES = 4096  # cameras write the EXIF segment first, behind at most 
 _EXIF_MAX_ENTRIES = 40
 _EXIF_ENTRY_BYTES = 12
 _ORIENTATION_TAG = 0x0112
-_BMP_USUAL_FIELDS = bytes.fromhex("0000ff00 00ff0000 ff000000")  # red, green, blue; others are decoded as if these
 _WEBP_ANIMATION_FLAG, _WEBP_ALPHA_FLAG = 0x02, 0x10
 
 
@@ -37,15 +38,15 @@ def read_headers(image_bytes: tf.Tensor) -> Headers:
     Not among the kinds are GIF (its header lies about its frames), animated WebP (can abort the process) and BMP
     with a palette, compression or unusual bit fields (decoded wrongly in silence).
     """
-    header = _Rows(image_bytes, _HEADER_BYTES)
-    none = tf.zeros_like(header.byte(0))
+    header = _Header(image_bytes)
+    none = tf.zeros([tf.shape(image_bytes)[0]], tf.int32)
     kind, width, height = none + NOT_A_PICTURE, none, none
     for read in (_read_png, _read_bmp, _read_webp_extended, _read_webp_lossless, _read_webp_lossy):
         found, its_kind, its_width, its_height = read(header)
         found &= (its_width > 0) & (its_height > 0)
         kind = tf.where(found, its_kind, kind)
         width, height = tf.where(found, its_width, width), tf.where(found, its_height, height)
-    kind = tf.where(header.has(b"\xff\xd8\xff", at=0), JPEG, kind)
+    kind = tf.where(header.has(_JPEG), JPEG, kind)
     return Headers(kind, tf.cast(width, tf.int64) * tf.cast(height, tf.int64))
 
 
@@ -54,7 +55,7 @@ def read_exif_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
 
     1, which means upright, where a row has none in its first 4 KiB. Never raises.
     """
-    rows = _Rows(image_bytes, _EXIF_SCAN_BYTES + 2 * _EXIF_MAX_ENTRIES * _EXIF_ENTRY_BYTES)
+    rows = _ExifRows(image_bytes, _EXIF_SCAN_BYTES + 2 * _EXIF_MAX_ENTRIES * _EXIF_ENTRY_BYTES)
     tiff, found = rows.find(b"Exif\0\0", within=_EXIF_SCAN_BYTES)
     little = rows.gather(tiff) == ord("I")
 
@@ -72,83 +73,134 @@ def read_exif_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
     return tf.where(found & (value >= 1) & (value <= 8), value, 1)
 
 
-class _Rows:
-    """The first bytes of each row, zero-padded, as int32 [N, length]."""
+class _ExifRows:
+    """The first bytes of each row, uint8 [N, length], zero-padded; what is read from them is int32."""
 
     def __init__(self, image_bytes: tf.Tensor, length: int) -> None:
-        # with a fixed length this op pads and cuts, and so reads any bytes without raising
-        raw = tf.io.decode_raw(image_bytes, tf.uint8, fixed_length=length)
-        self._bytes = tf.ensure_shape(tf.cast(raw, tf.int32), [None, length])
+        self._bytes = _read_first(image_bytes, length)
         self._length = length
-
-    def byte(self, at: int) -> tf.Tensor:
-        return self._bytes[:, at]
-
-    def has(self, text: bytes, at: int) -> tf.Tensor:
-        return tf.reduce_all(self._bytes[:, at : at + len(text)] == tf.constant([list(text)]), axis=1)
-
-    def number(self, at: int, size: int, *, big_endian: bool = False) -> tf.Tensor:
-        """Return the unsigned number of `size` bytes; with 4 bytes one from 2**31 comes out negative."""
-        places = range(size - 1, -1, -1) if big_endian else range(size)
-        total = tf.zeros_like(self.byte(at))
-        for index, place in enumerate(places):
-            total += self.byte(at + index) * (1 << (8 * place))
-        return total
 
     def find(self, text: bytes, within: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the position behind the first `text` of each row, int32 [N], and whether there is one."""
-        hit = tf.ones_like(self._bytes[:, :within], tf.bool)
-        for index, value in enumerate(text):
+        hit = self._bytes[:, :within] == text[0]
+        for index, value in enumerate(text[1:], start=1):
             hit &= self._bytes[:, index : index + within] == value
-        first = tf.argmax(tf.cast(hit, tf.int32), axis=1, output_type=tf.int32)
+        first = tf.argmax(hit, axis=1, output_type=tf.int32)
         return first + len(text), tf.reduce_any(hit, axis=1)
 
     def gather(self, position: tf.Tensor) -> tf.Tensor:
         """Return the bytes at `position`, int32 [N] or [N, K]; a position outside reads the nearest byte."""
         inside = tf.clip_by_value(position, 0, self._length - 1)
-        return tf.gather(self._bytes, inside, batch_dims=1)
+        return tf.cast(tf.gather(self._bytes, inside, batch_dims=1), tf.int32)
 
 
 _Found = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 """Whether the rows are of a format, and if so their kind, width and height."""
 
+_Mark = tuple[tuple[int, bytes], ...]
+_PNG: _Mark = ((0, b"\x89PNG\r\n\x1a\n"), (12, b"IHDR"))
+_BMP: _Mark = ((0, b"BM"),)
+_BMP_USUAL_FIELDS: _Mark = (
+    (54, bytes.fromhex("0000ff00 00ff0000 ff000000")),
+)  # red, green, blue: others decode as these
+_JPEG: _Mark = ((0, b"\xff\xd8\xff"),)
+_WEBP_EXTENDED, _WEBP_LOSSLESS, _WEBP_LOSSY = (
+    ((0, b"RIFF"), (8, b"WEBP"), (12, chunk)) for chunk in (b"VP8X", b"VP8L", b"VP8 ")
+)
+_MARKS: tuple[_Mark, ...] = (_PNG, _BMP, _BMP_USUAL_FIELDS, _JPEG, _WEBP_EXTENDED, _WEBP_LOSSLESS, _WEBP_LOSSY)
+"""What stands where in a header: places and bytes."""
 
-def _read_png(header: _Rows) -> _Found:
-    found = header.has(b"\x89PNG\r\n\x1a\n", at=0) & header.has(b"IHDR", at=12)
-    width, height = header.number(16, 4, big_endian=True), header.number(20, 4, big_endian=True)
-    return found, tf.fill(tf.shape(width), PNG), width, height
+_Number = tuple[int, int, bool]
+_PNG_WIDTH, _PNG_HEIGHT = (16, 4, True), (20, 4, True)
+_BMP_WIDTH, _BMP_HEIGHT, _BMP_DEPTH, _BMP_COMPRESSION = (18, 4, False), (22, 4, False), (28, 2, False), (30, 4, False)
+_WEBP_FLAGS, _WEBP_WIDTH, _WEBP_HEIGHT = (20, 1, False), (24, 3, False), (27, 3, False)
+_LOSSLESS_BITS = (21, 4, False)
+_LOSSY_WIDTH, _LOSSY_HEIGHT = (26, 2, False), (28, 2, False)
+_NUMBERS: tuple[_Number, ...] = (
+    *(_PNG_WIDTH, _PNG_HEIGHT, _BMP_WIDTH, _BMP_HEIGHT, _BMP_DEPTH, _BMP_COMPRESSION),
+    *(_WEBP_FLAGS, _WEBP_WIDTH, _WEBP_HEIGHT, _LOSSLESS_BITS, _LOSSY_WIDTH, _LOSSY_HEIGHT),
+)
+"""Where a number stands: its place, how many bytes it has, and whether the first is the highest."""
 
 
-def _read_bmp(header: _Rows) -> _Found:
-    depth, compression = header.number(28, 2), header.number(30, 4)
-    usual_fields = (compression == 3) & header.has(_BMP_USUAL_FIELDS, at=54)
+class _Header:
+    """All marks and numbers of each row, read at once: for a few pictures the number of operations is what costs."""
+
+    def __init__(self, image_bytes: tf.Tensor) -> None:
+        header = _read_first(image_bytes, _HEADER_BYTES)
+        fits = tf.reduce_all((header[:, None] == _mark_bytes()) | ~_mark_places(), axis=2)
+        self._marks = dict(zip(_MARKS, tf.unstack(fits, axis=1), strict=True))
+        numbers = tf.matmul(tf.cast(header, tf.int32), _digit_factors())
+        self._numbers = dict(zip(_NUMBERS, tf.unstack(numbers, axis=1), strict=True))
+
+    def has(self, mark: _Mark) -> tf.Tensor:
+        """Return which rows have a mark, bool [N]."""
+        return self._marks[mark]
+
+    def number(self, number: _Number) -> tf.Tensor:
+        """Return an unsigned number of each row, int32 [N]; with 4 bytes one from 2**31 comes out negative."""
+        return self._numbers[number]
+
+
+def _mark_bytes() -> npt.NDArray[np.uint8]:
+    table = np.zeros((len(_MARKS), _HEADER_BYTES), np.uint8)
+    for row, mark in zip(table, _MARKS, strict=True):
+        for at, text in mark:
+            row[at : at + len(text)] = list(text)
+    return table
+
+
+def _mark_places() -> npt.NDArray[np.bool_]:
+    table = np.zeros((len(_MARKS), _HEADER_BYTES), np.bool_)
+    for row, mark in zip(table, _MARKS, strict=True):
+        for at, text in mark:
+            row[at : at + len(text)] = True
+    return table
+
+
+def _digit_factors() -> npt.NDArray[np.int32]:
+    table = np.zeros((_HEADER_BYTES, len(_NUMBERS)), np.int32)
+    for column, (at, size, big_endian) in enumerate(_NUMBERS):
+        places = range(size - 1, -1, -1) if big_endian else range(size)
+        table[at : at + size, column] = [1 << (8 * place) for place in places]
+    return table
+
+
+def _read_first(image_bytes: tf.Tensor, length: int) -> tf.Tensor:
+    # with a fixed length this op pads and cuts, and so reads any bytes without raising
+    return tf.ensure_shape(tf.io.decode_raw(image_bytes, tf.uint8, fixed_length=length), [None, length])
+
+
+def _read_png(header: _Header) -> _Found:
+    width, height = header.number(_PNG_WIDTH), header.number(_PNG_HEIGHT)
+    return header.has(_PNG), tf.fill(tf.shape(width), PNG), width, height
+
+
+def _read_bmp(header: _Header) -> _Found:
+    depth, compression = header.number(_BMP_DEPTH), header.number(_BMP_COMPRESSION)
+    usual_fields = (compression == 3) & header.has(_BMP_USUAL_FIELDS)
     plain = ((depth == 24) & (compression == 0)) | ((depth == 32) & ((compression == 0) | usual_fields))
-    found = header.has(b"BM", at=0) & plain
-    width, height = header.number(18, 4), tf.abs(header.number(22, 4))  # negative: rows from top to bottom
-    return found, tf.fill(tf.shape(width), BMP), width, height
+    width, height = header.number(_BMP_WIDTH), tf.abs(header.number(_BMP_HEIGHT))  # negative: from top to bottom
+    return header.has(_BMP) & plain, tf.fill(tf.shape(width), BMP), width, height
 
 
-def _read_webp_extended(header: _Rows) -> _Found:
-    flags = header.byte(20)
+def _read_webp_extended(header: _Header) -> _Found:
+    flags = header.number(_WEBP_FLAGS)
     still = tf.bitwise.bitwise_and(flags, _WEBP_ANIMATION_FLAG) == 0
     alpha = tf.bitwise.bitwise_and(flags, _WEBP_ALPHA_FLAG) > 0
-    width, height = header.number(24, 3) + 1, header.number(27, 3) + 1
-    return _is_webp(header, b"VP8X") & still, tf.where(alpha, WEBP_WITH_ALPHA, WEBP), width, height
+    width, height = header.number(_WEBP_WIDTH) + 1, header.number(_WEBP_HEIGHT) + 1
+    return header.has(_WEBP_EXTENDED) & still, tf.where(alpha, WEBP_WITH_ALPHA, WEBP), width, height
 
 
-def _read_webp_lossless(header: _Rows) -> _Found:
-    bits = header.number(21, 4)  # 14 bits of width - 1, 14 of height - 1, one that says alpha
+def _read_webp_lossless(header: _Header) -> _Found:
+    bits = header.number(_LOSSLESS_BITS)  # 14 bits of width - 1, 14 of height - 1, one that says alpha
     alpha = tf.bitwise.bitwise_and(bits, 1 << 28) != 0
     width = tf.bitwise.bitwise_and(bits, 0x3FFF) + 1
     height = tf.bitwise.bitwise_and(tf.bitwise.right_shift(bits, 14), 0x3FFF) + 1
-    return _is_webp(header, b"VP8L"), tf.where(alpha, WEBP_WITH_ALPHA, WEBP), width, height
+    return header.has(_WEBP_LOSSLESS), tf.where(alpha, WEBP_WITH_ALPHA, WEBP), width, height
 
 
-def _read_webp_lossy(header: _Rows) -> _Found:
-    width = tf.bitwise.bitwise_and(header.number(26, 2), 0x3FFF)
-    height = tf.bitwise.bitwise_and(header.number(28, 2), 0x3FFF)
-    return _is_webp(header, b"VP8 "), tf.fill(tf.shape(width), WEBP), width, height
-
-
-def _is_webp(header: _Rows, chunk: bytes) -> tf.Tensor:
-    return header.has(b"RIFF", at=0) & header.has(b"WEBP", at=8) & header.has(chunk, at=12)
+def _read_webp_lossy(header: _Header) -> _Found:
+    width = tf.bitwise.bitwise_and(header.number(_LOSSY_WIDTH), 0x3FFF)
+    height = tf.bitwise.bitwise_and(header.number(_LOSSY_HEIGHT), 0x3FFF)
+    return header.has(_WEBP_LOSSY), tf.fill(tf.shape(width), WEBP), width, height

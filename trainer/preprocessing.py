@@ -17,6 +17,12 @@ from trainer.image_headers import JPEG, NOT_A_PICTURE, WEBP_WITH_ALPHA, read_exi
 
 _PARALLEL_DECODES = 2
 
+_READ_BACKWARDS = [
+    [orientation in {3, 4, 7, 8}, orientation in {2, 3, 6, 7}, False]  # rows, columns, channels
+    for orientation in range(9)
+]
+"""By EXIF orientation, once the axes are swapped."""
+
 
 class DecodedBatch(NamedTuple):
     """`pixels` uint8 [N, height, width, 3] RGB, zeros where `valid`, bool [N], is false."""
@@ -113,7 +119,6 @@ def _decode_each(
     blanks: list[tf.Tensor],
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Apply `resize` to each picture as decoded and as turned upright; `blanks` stand in for rows that fail."""
-    count = tf.shape(image_bytes)[0]
     headers = read_headers(image_bytes)
     orientation = tf.where(headers.kind == JPEG, read_exif_orientation(image_bytes), 1)
     decodable = (headers.kind != NOT_A_PICTURE) & (headers.pixels <= image_input.max_pixels)
@@ -124,15 +129,12 @@ def _decode_each(
         return resize(picture, upright)
 
     rows = tf.cast(tf.where(decodable)[:, 0], tf.int32)
-    rows, decoded = _map_tolerantly(decode_row, rows, blanks)
-    valid = tf.scatter_nd(rows[:, None], tf.ones_like(rows), [count]) > 0
-    return [_scatter(values, rows, count) for values in decoded], valid
-
-
-def _scatter(values: tf.Tensor, rows: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """Put the values of some `rows` at their places among `count` rows of zeros."""
-    blank = tf.zeros([count, *values.shape[1:]], values.dtype)
-    return tf.ensure_shape(tf.tensor_scatter_nd_update(blank, rows[:, None], values), [None, *values.shape[1:]])
+    good_rows, decoded = _map_tolerantly(decode_row, rows, blanks)
+    count = tf.shape(good_rows)[0]
+    place = tf.fill([tf.shape(image_bytes)[0]], count)  # of each row's values in `decoded`; the blank is the last
+    place = tf.tensor_scatter_nd_update(place, good_rows[:, None], tf.range(count))
+    # gathered, for to scatter the pixels themselves takes five times as long
+    return [tf.ensure_shape(tf.gather(values, place), [None, *values.shape[1:]]) for values in decoded], place < count
 
 
 def _blank(image_input: ImageInput) -> tf.Tensor:
@@ -142,7 +144,8 @@ def _blank(image_input: ImageInput) -> tf.Tensor:
 def _decode(content: tf.Tensor, kind: tf.Tensor, max_pixels: int) -> tf.Tensor:
     def decode_jpeg() -> tf.Tensor:
         size = tf.cast(tf.io.extract_jpeg_shape(content)[:2], tf.int64)
-        small_enough = tf.debugging.Assert(tf.reduce_prod(size) <= max_pixels, ["too many pixels"])
+        # not tf.debugging.Assert, which wraps this one operation in two branches
+        small_enough = tf.raw_ops.Assert(condition=tf.reduce_prod(size) <= max_pixels, data=["too many pixels"])
         with tf.control_dependencies([small_enough]):
             # the default, INTEGER_FAST, is up to 6 grey levels off; this one is bit-identical to Pillow's
             return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
@@ -159,23 +162,13 @@ def _decode(content: tf.Tensor, kind: tf.Tensor, max_pixels: int) -> tf.Tensor:
 
 
 def _turn_upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Undo an EXIF orientation of 1 to 8."""
-
-    def transposed() -> tf.Tensor:
-        return tf.transpose(picture, [1, 0, 2])
-
-    turned = tf.switch_case(
-        orientation - 1,
-        [
-            lambda: picture,
-            lambda: picture[:, ::-1],
-            lambda: picture[::-1, ::-1],
-            lambda: picture[::-1],
-            transposed,
-            lambda: transposed()[:, ::-1],
-            lambda: transposed()[::-1, ::-1],
-            lambda: transposed()[::-1],
-        ],
+    """Undo an EXIF orientation of 1 to 8: swap the axes from 5 on, then mirror each axis that is read backwards."""
+    # no branches: neither operation copies anything where there is nothing to do, and an untaken branch costs time
+    axes = tf.where(orientation >= 5, [1, 0, 2], [0, 1, 2])
+    backwards = tf.gather(tf.constant(_READ_BACKWARDS), orientation)
+    strides = tf.where(backwards, -1, 1)
+    turned = tf.strided_slice(
+        tf.transpose(picture, axes), [0, 0, 0], [0, 0, 0], strides, begin_mask=0b111, end_mask=0b111
     )
     return tf.ensure_shape(turned, [None, None, 3])
 
@@ -196,26 +189,25 @@ def _resize(picture: tf.Tensor, image_input: ImageInput, kernel: ResizeKernel | 
 def _map_tolerantly(
     decode_row: Callable[[tf.Tensor], list[tf.Tensor]], rows: tf.Tensor, blanks: list[tf.Tensor]
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Apply `decode_row` to each of `rows`, int32 [K]; return the rows that went well and what came of them.
+    """Apply `decode_row` to each of `rows`, int32 [K]; return the rows that went well, and what came of them.
+
+    The last of what came is one more: `blanks`.
 
     `map_fn` would fail for the whole batch; a tf.data pipeline can leave out a failing element, and runs inside a
-    served graph too. Row -1 is a blank that keeps the result from being empty, which `get_single_element` refuses.
+    served graph too. A blank row at the end keeps the result from being empty, which `get_single_element` refuses.
     """
-
-    def decode_or_blank(row: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        decoded = tf.cond(row < 0, lambda: blanks, lambda: decode_row(tf.maximum(row, 0)))
-        return row, *decoded
-
     options = tf.data.Options()  # tuning and rewriting the pipeline at each call costs more than the decoding
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
     options.experimental_warm_start = False
+    blank = tf.data.Dataset.from_tensors((-1, *blanks))
     decoded = (
-        tf.data.Dataset.from_tensor_slices(tf.concat([[-1], rows], axis=0))
-        .map(decode_or_blank, num_parallel_calls=_PARALLEL_DECODES, deterministic=True)
+        tf.data.Dataset.from_tensor_slices(rows)
+        .map(lambda row: (row, *decode_row(row)), num_parallel_calls=_PARALLEL_DECODES, deterministic=True)
         .ignore_errors(log_warning=False)
+        .concatenate(blank)
         .batch(tf.cast(tf.shape(rows)[0] + 1, tf.int64))
         .with_options(options)
     )
     good_rows, *values = decoded.get_single_element()
-    return good_rows[1:], [its_values[1:] for its_values in values]
+    return good_rows[:-1], values

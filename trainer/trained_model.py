@@ -51,17 +51,30 @@ def read_run(folder: Path) -> Run:
     return Run(folder, read_record(folder))
 
 
-def answer_pictures(model: Any, image_input: ImageInput, pictures: Sequence[bytes]) -> Answers:
-    """Answer encoded pictures with a loaded model: the reference for everything that serves it.
+@dataclass(frozen=True)
+class DecodedPictures:
+    """`pixels` uint8 [N, H, W, 3], zeros where `valid`, bool [N], is false."""
 
-    Each picture is decoded by itself, so that nothing can depend on its neighbours.
-    """
+    pixels: npt.NDArray[np.uint8]
+    valid: npt.NDArray[np.bool_]
+
+
+def decode_each(image_input: ImageInput, pictures: Sequence[bytes]) -> DecodedPictures:
+    """Decode each encoded picture by itself, so that nothing can depend on its neighbours."""
     decoder = PictureDecoder(image_input)
     rows = [decoder.decode([picture]) for picture in pictures]
-    pixels = np.concatenate([row for row, _ in rows])
-    valid = np.concatenate([is_valid for _, is_valid in rows])
-    probabilities = model(scale_pixels(pixels, image_input), training=False).numpy()
-    return Answers(np.where(valid[:, None], probabilities, np.float32(0)), valid)
+    return DecodedPictures(np.concatenate([row for row, _ in rows]), np.concatenate([valid for _, valid in rows]))
+
+
+def answer_pictures(model: Any, image_input: ImageInput, pictures: Sequence[bytes]) -> Answers:
+    """Answer encoded pictures with a loaded model: the reference for everything that serves it."""
+    return answer_decoded(model, image_input, decode_each(image_input, pictures))
+
+
+def answer_decoded(model: Any, image_input: ImageInput, pictures: DecodedPictures) -> Answers:
+    """Answer decoded pictures with a loaded model, in one batch."""
+    probabilities = model(scale_pixels(pictures.pixels, image_input), training=False).numpy()
+    return Answers(np.where(pictures.valid[:, None], probabilities, np.float32(0)), pictures.valid)
 
 
 def digest_of_tensors(tensors: Sequence[npt.NDArray[Any]]) -> str:

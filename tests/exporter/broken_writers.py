@@ -6,41 +6,61 @@ from typing import Any
 
 import tensorflow as tf
 
-from exporter.saved_model import Written
+from contract.image_input import ImageInput
+from contract.manifest import ServedGraph
+from exporter.saved_model import Written, save
+from exporter.served_network import make_served_network
 from exporter.serving_signature import ServingSignatures
+from trainer.preprocessing import scale_pixels
 from trainer.trained_model import read_run
 
 
-def write_with_other_weights(run_folder: Path, target: Path) -> Written:
+def write_with_other_weights(run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool) -> Written:
     """Write the run's model with the bias of one class a thousandth higher."""
-    return _write(run_folder, target, change=_raise_a_bias)
-
-
-def write_what_only_python_loads(run_folder: Path, target: Path) -> Written:
-    """Write a module that holds the Keras model: Python loads it, and TensorFlow Serving does not."""
-    return _write(run_folder, target, hold_model=True)
-
-
-def _raise_a_bias(model: Any) -> None:
+    model, labels = _read(run_folder)
     kernel, bias = model.layers[-1].get_weights()
     bias[0] += 1e-3
     model.layers[-1].set_weights([kernel, bias])
+    network = make_served_network(model, image_input, fold=fold)
+    return Written(save(network, labels, image_input, target), network.description)
 
 
-def _write(
-    run_folder: Path, target: Path, change: Callable[[Any], None] = lambda model: None, *, hold_model: bool = False
-) -> Written:
-    run = read_run(run_folder)
-    model = run.load_model()
-    change(model)
-    labels_file = target / "labels.txt"
-    labels_file.write_text("".join(f"{label}\n" for label in run.record.labels))
+def write_what_only_python_loads(run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool) -> Written:
+    """Write a module that holds the Keras model: Python loads it, and TensorFlow Serving does not."""
+    model, labels = _read(run_folder)
     root = tf.Module()
+    root.model = model
+    return _save_module(root, lambda pixels: model(scale_pixels(pixels, image_input)), labels, image_input, target)
+
+
+def write_with_a_newer_operation(run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool) -> Written:
+    """Write a graph that uses an operation which came to TensorFlow after 2.18."""
+    model, labels = _read(run_folder)
+
+    def answer(pixels: tf.Tensor) -> tf.Tensor:
+        with tf.control_dependencies([tf.raw_ops.DecodeWebP(contents="", channels=3)]):
+            return model(scale_pixels(pixels, image_input))
+
+    root = tf.Module()
+    root.variables_of_model = [weight.value for weight in model.weights]
+    return _save_module(root, answer, labels, image_input, target)
+
+
+def _read(run_folder: Path) -> tuple[Any, tuple[str, ...]]:
+    run = read_run(run_folder)
+    return run.load_model(), run.record.labels
+
+
+def _save_module(
+    root: tf.Module,
+    answer: Callable[[tf.Tensor], tf.Tensor],
+    labels: tuple[str, ...],
+    image_input: ImageInput,
+    target: Path,
+) -> Written:
+    labels_file = target / "labels.txt"
+    labels_file.write_text("".join(f"{label}\n" for label in labels))
     root.labels = tf.saved_model.Asset(str(labels_file))
-    if hold_model:
-        root.model = model
-    else:
-        root.model_variables = [weight.value for weight in model.weights]
-    signatures = ServingSignatures(model, run.record.labels, run.record.image_input, root.labels).concrete()
+    signatures = ServingSignatures(answer, labels, image_input, root.labels).concrete()
     tf.saved_model.save(root, str(target), signatures=signatures)
-    return Written({})
+    return Written({}, ServedGraph(batch_norms_folded=0, batch_norms_kept=0, paddings_merged=0, frozen=False))

@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
-from exporter.errors import ParityError
+from exporter.errors import OperationError, ParityError
 from exporter.export import export
-from tests.exporter.broken_writers import write_what_only_python_loads, write_with_other_weights
+from tests.exporter.broken_writers import (
+    write_what_only_python_loads,
+    write_with_a_newer_operation,
+    write_with_other_weights,
+)
 from tests.exporter.failing_writer import write_and_fail
 from tests.exporter.runs import small_run
 from trainer.progress import Progress
@@ -37,13 +41,20 @@ def test_model_that_answers_otherwise_is_not_published(
 ) -> None:
     """Other weights, or a model that only Python loads, are refused in one line, and leave nothing."""
     with pytest.raises(ParityError, match=message) as caught:
-        export(run, tmp_path, Progress(), write)
+        export(run, tmp_path, Progress(), write=write)
     assert "\n" not in str(caught.value)
+    assert_nothing_visible(tmp_path)
+
+
+def test_graph_that_serving_cannot_run_is_not_published(run: Run, tmp_path: Path) -> None:
+    """An operation that TensorFlow 2.18 does not have is refused with its name, and nothing is left."""
+    with pytest.raises(OperationError, match=r"^TensorFlow Serving 2\.18 cannot run .* DecodeWebP; nothing was"):
+        export(run, tmp_path, Progress(), write=write_with_a_newer_operation)
     assert_nothing_visible(tmp_path)
 
 
 def test_writer_that_fails_leaves_nothing(run: Run, tmp_path: Path) -> None:
     """An error of the writing process comes through as it was, and what it had written is removed."""
     with pytest.raises(OSError, match="the disk is full"):
-        export(run, tmp_path, Progress(), write_and_fail)
+        export(run, tmp_path, Progress(), write=write_and_fail)
     assert_nothing_visible(tmp_path)

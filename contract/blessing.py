@@ -1,0 +1,86 @@
+"""What was proved of a version before it was published, as its blessing says."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from contract.errors import ContractError
+
+
+class Rollback(BaseModel):
+    """Why a version is the content of an older one under a new number."""
+
+    model_config = ConfigDict(frozen=True)
+
+    to_version: int = Field(description="Whose content it is.")
+    from_version: int = Field(description="What was served until then.")
+    who: str
+    when: AwareDatetime
+    why: str
+
+
+class AcceptedChange(BaseModel):
+    """An expectation of a user's that this version does not fulfil, and why that was accepted."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    label: str = Field(description="What the picture had to be called.")
+    minimal_probability: float
+    seen_label: str = Field(description="What it is called now; empty where it is refused.")
+    seen_probability: float
+    why: str
+
+
+class Blessing(BaseModel):
+    """When a version was checked, and with what result; what else it says is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    checked: AwareDatetime
+    bound: float | None = Field(None, description="Largest difference of a probability that was let through.")
+    comparisons: list[dict[str, Any]] = Field(description="With the trained model, each with largest_difference.")
+    expectations_held: int = Field(0, description="How many of the users' own pictures were answered as they expect.")
+    accepted_changes: tuple[AcceptedChange, ...] = Field((), description="Those that were not, with the reason.")
+    better_than: dict[str, Any] | None = Field(
+        None, description="The comparison with an older version, if one was made."
+    )
+    rollback: Rollback | None = Field(None, description="Only where the version is an older one's content.")
+
+    @property
+    def published(self) -> datetime:
+        """When the version was published: after its checks, or at the rollback."""
+        return self.rollback.when if self.rollback else self.checked
+
+    @property
+    def largest_difference(self) -> float | None:
+        """The largest difference of any comparison; None where none says."""
+        found = [comparison.get("largest_difference") for comparison in self.comparisons]
+        return max((value for value in found if isinstance(value, float)), default=None)
+
+    @property
+    def why(self) -> str:
+        """Why the version was published in spite of something; empty where there was nothing."""
+        reasons = {change.why: [] for change in self.accepted_changes}  # type: dict[str, list[str]]
+        for change in self.accepted_changes:
+            reasons[change.why].append(f"{change.file} is no longer {change.label}")
+        accepted = "; ".join(f"accepted that {', '.join(files)}: {why}" for why, files in reasons.items())
+        return self.rollback.why if self.rollback else accepted
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the file at `path`.
+
+        Raises:
+            ContractError: there is none, or it does not say what was checked, and when.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise ContractError(f"{path} does not say what was checked, and when; export again.") from error
+
+    def to_json(self) -> str:
+        """Return the blessing as indented JSON."""
+        return self.model_dump_json(indent=2, exclude_none=True) + "\n"

@@ -1,0 +1,49 @@
+"""A version as a whole: read with its manifest proved, and published under the next number that is free."""
+
+from pathlib import Path
+
+from contract.errors import ContractError
+from contract.manifest import ModelManifest
+from contract.versions import (
+    MANIFEST,
+    AlreadyPublishedError,
+    digest_of_version,
+    next_version,
+    publish,
+    published_versions,
+)
+
+
+def read_version(folder: Path) -> ModelManifest:
+    """Return the manifest of the version in `folder`, whose files are hashed again.
+
+    Raises:
+        ContractError: there is no version, or its files are not those that its manifest speaks of.
+    """
+    if not folder.is_dir():
+        there = ", ".join(map(str, published_versions(folder.parent))) or "none"
+        raise ContractError(f"There is no version at {folder}; published under {folder.parent}: {there}.")
+    manifest = ModelManifest.read(folder / MANIFEST)
+    if digest_of_version(folder) != manifest.digest:
+        raise ContractError(f"The files of {folder} are not those that its manifest speaks of; export the run again.")
+    return manifest
+
+
+def publish_version(base_path: Path, staged: Path, manifest: ModelManifest) -> ModelManifest:
+    """Make the folder `staged` appear as the next version under `base_path`, and return its manifest.
+
+    The manifest is written with the version's number, which is another one if somebody publishes meanwhile.
+
+    Raises:
+        AlreadyPublishedError: something that is no version lies where it should appear.
+    """
+    while True:
+        numbered = manifest.model_copy(update={"version": next_version(base_path)})
+        (staged / MANIFEST).write_text(numbered.to_json())
+        try:
+            publish(staged, base_path / str(numbered.version))
+        except AlreadyPublishedError:
+            if next_version(base_path) == numbered.version:  # a file has the number for its name, and would for ever
+                raise
+            continue
+        return numbered
