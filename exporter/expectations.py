@@ -151,7 +151,7 @@ def _standing(base_path: Path) -> list[Expectation]:
 
 
 def _with_pictures(folder: Path, rows: Sequence[_Row]) -> list[Expectation]:
-    found = []
+    found: list[Expectation] = []
     for row in rows:
         if PurePath(row.file).name != row.file or row.file == EXPECTED:
             raise FixtureError(f"{folder / EXPECTED} names {row.file!r}; the pictures must lie beside it.")

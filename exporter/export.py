@@ -17,7 +17,7 @@ from exporter.parity import Comparison, Reference, ask_trained_model, compare
 from exporter.publication import make_blessing, make_manifest, write_blessing, write_manifest
 from exporter.saved_model import LoadedVersion, Written, ask_as_serving_loads, write_saved_model
 from exporter.serving_operations import check_operations
-from exporter.succession import compare_with_predecessor, find_predecessor
+from exporter.succession import compare_with_predecessor, find_predecessor, note_on_fairness
 from exporter.warmup import write_warmup
 from trainer.progress import Progress
 from trainer.run_record import RunRecord
@@ -105,6 +105,8 @@ def export(
         comparisons = _compare_both_ways(staged, version, reference, write_manifest(staged, manifest), progress)
         facts: dict[str, Any] = {"expectations_held": len(held), "accepted_changes": tuple(changes)}
         if predecessor:
+            if note := note_on_fairness(predecessor, run.record.dataset_digest):
+                progress.on_note(note)
             paired = compare_with_predecessor(predecessor, version, run.record.test_pictures, progress)
             facts["better_than"] = {"version": int(predecessor.name), **paired.to_json()}
         blessing = make_blessing(comparisons, **facts)

@@ -53,12 +53,16 @@ def fold_layers(model: Any) -> FoldedModel:
     norms = {id(change.norm): change.norm for change in changes.values() if change.norm is not None}
     paddings = {id(change.padding): change.padding for change in changes.values() if change.padding is not None}
 
+    rebuilt: dict[int, Any] = {}  # by the identity of a model inside the model, which may be used twice
+
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if id(layer) in norms or id(layer) in paddings:
             return args[0]  # the convolution answers for it
         if id(layer) in changes:
             return _call_changed(changes[id(layer)], args[0])
-        return (_rebuild(layer, call) if _is_functional(layer) else layer)(*args, **kwargs)
+        if _is_functional(layer) and id(layer) not in rebuilt:
+            rebuilt[id(layer)] = _rebuild(layer, call)
+        return rebuilt.get(id(layer), layer)(*args, **kwargs)
 
     return FoldedModel(
         model=_rebuild(model, call),

@@ -121,6 +121,7 @@ def ask_as_serving_loads(folder: Path, inputs: Inputs) -> Outputs:
         try:
             definitions = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder)).signature_def
             for name, key, value in read_warmup(folder / WARMUP):
+                _check_fits(definitions, name, key)
                 _ask(session, definitions[name], key, value)
             return {name: _ask(session, definitions[name], key, value) for name, (key, value) in inputs.items()}
         except tf.errors.OpError as error:
@@ -128,6 +129,11 @@ def ask_as_serving_loads(folder: Path, inputs: Inputs) -> Outputs:
             raise ParityError(
                 f"Loaded as TensorFlow Serving does, the model fails ({reason}); nothing was published."
             ) from None  # TensorFlow's own error does not survive the way back from another process
+
+
+def _check_fits(definitions: Any, name: str, key: str) -> None:
+    if name not in definitions or key not in definitions[name].inputs:
+        raise ParityError(f"A warmup record asks {name} about {key}, which the model lacks; nothing was published.")
 
 
 def _ask(session: Any, definition: Any, key: str, value: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:

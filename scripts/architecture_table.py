@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from exporter.layer_folding import fold_layers
 from trainer.architectures import ARCHITECTURES, Architecture
 from trainer.base import block_cut_points, build_base
 from trainer.config import ModelSettings
 
 HEADER = """\
-| name | size | pixels | widths | layers unfrozen | which come behind | parameters | cut in front of the last … layers |
-|---|---|---|---|---|---|---|---|"""
+| name | size | pixels | widths | layers unfrozen | which come behind | parameters | BatchNorm folded | cut in front of the last … layers |
+|---|---|---|---|---|---|---|---|---|"""
 
 _CUTS_SHOWN = 8
 
@@ -23,6 +24,7 @@ def table_row(name: str, row: Architecture, base: Any) -> str:
         str(row.unfreeze),
         f"`{_block_behind(row, base)}`",
         f"{base.count_params() / 1e6:.1f} M",
+        _folded(base),
         _cuts(block_cut_points(base, row)),
     )
     return f"| {' | '.join(cells)} |"
@@ -30,6 +32,11 @@ def table_row(name: str, row: Architecture, base: Any) -> str:
 
 def _block_behind(row: Architecture, base: Any) -> str:
     return str(base.layers[-row.unfreeze - 1].name)
+
+
+def _folded(base: Any) -> str:
+    found = fold_layers(base)
+    return f"{len(found.folded)} of {len(found.folded) + len(found.kept)}"
 
 
 def _pixels(row: Architecture) -> str:
