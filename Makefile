@@ -8,7 +8,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench-train check format messages clean
+.PHONY: help setup demo test test-slow bench-train bench-export check format messages clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ test-slow: $(READY) ## run the tests that take minutes each
 
 bench-train: $(READY) ## training speed of each phase beside a plain model.fit; ARGS="--px 224"
 	@$(BIN)/python -m benchmarks.bench_train $(ARGS)
+
+bench-export: $(READY) ## speed of the served graph, and the cost of its guards; ARGS="--weights FILE.h5"
+	@$(BIN)/python -m benchmarks.bench_export $(ARGS)
 
 check: $(READY) ## formatting, lint, types and import directions
 	@$(BIN)/ruff format --check

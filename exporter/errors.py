@@ -1,13 +1,13 @@
 """What can go wrong between a trained model and published files.
 
     ExportError
-    ├── CheckError     one of those that a check compares cannot be asked
+    ├── CheckError       one of those that a check compares cannot be asked
     ├── ConversionError  the published graph cannot become a TFLite file
-    ├── ExpectationError  a picture is not answered as its users expect; a gate said no
-    ├── FixtureError   the pictures that should prove the export cannot be had
-    ├── LiteGateError  no TFLite file answers well enough; a gate said no
-    ├── OperationError  the oldest TensorFlow Serving cannot run the graph; a gate said no
-    ├── ParityError    the exported model does not answer as the trained one; a gate said no
+    ├── ExpectationError a picture is not answered as its users expect; a gate said no
+    ├── FixtureError     the pictures that should prove the export cannot be had
+    ├── LiteGateError    no TFLite file answers well enough; a gate said no
+    ├── OperationError   the oldest TensorFlow Serving cannot run the graph; a gate said no
+    ├── ParityError      the exported model does not answer as the trained one; a gate said no
     └── RegressionError  the version is worse than the one it must be better than; a gate said no
 
 Every message is one sentence for the person at the command line: what was wrong, what was seen, what to do.
