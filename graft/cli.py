@@ -6,11 +6,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from graft.check_verb import check
 from graft.errors import BAD_INPUT, one_clear_line
+from graft.export_verb import export
 from graft.lineage_verbs import lineage_app
-from graft.quiet import quieten_tensorflow
 from graft.runs_verbs import runs_app
+from graft.tflite_verb import tflite
 from graft.train_verb import train
+from graft.versions_verbs import rollback, versions, withdraw
+from trainer.tensorflow_start import start_tensorflow
 
 
 class _Verbs(TyperGroup):
@@ -29,29 +33,21 @@ app = typer.Typer(
 )
 
 app.command()(train)
+app.command()(export)
+app.command()(tflite)
+app.command()(check)
+app.command()(versions)
+app.command()(withdraw)
+app.command()(rollback)
 app.add_typer(runs_app, name="runs")
 app.add_typer(lineage_app, name="lineage")
 
-Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
 Models = Annotated[Path, typer.Option(help="The folder of published models, one sub-folder a name.")]
 
 
 def main() -> None:
     """Run the command line."""
     app()
-
-
-@app.command()
-def export(
-    run: Annotated[str, typer.Argument(help="A run folder, the id of a run, or latest.")],
-    models: Models = Path("models"),
-    runs: Runs = Path("runs"),
-) -> None:
-    """Publish a run as the next version of its model, after proving that it answers the same."""
-    quieten_tensorflow()
-    from graft.exporting import run_export
-
-    run_export(run, models, runs)
 
 
 @app.command()
@@ -65,9 +61,7 @@ def modelserver(
     ] = 1.0,
 ) -> None:
     """Serve a model over gRPC as TensorFlow Serving does, where that cannot run."""
-    quieten_tensorflow()
     from graft.settings import make_settings
-    from modelserver.server import main as serve
     from modelserver.settings import ModelServerSettings
 
     settings = make_settings(
@@ -78,6 +72,9 @@ def modelserver(
         host=host,
         file_system_poll_wait_seconds=file_system_poll_wait_seconds,
     )
+    start_tensorflow()
+    from modelserver.server import main as serve
+
     raise SystemExit(serve(settings))
 
 

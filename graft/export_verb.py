@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from graft.quiet import quieten_tensorflow
+from trainer.tensorflow_start import prepare_tensorflow
 
 
 def export(
@@ -42,7 +42,7 @@ def export(
     ] = True,
 ) -> None:
     """Publish a run as the next version of its model, after proving that it answers the same."""
-    quieten_tensorflow()
+    prepare_tensorflow()
     from graft.exporting import run_export
 
     run_export(

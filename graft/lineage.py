@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from contract.manifest import ModelManifest
-from contract.versions import MANIFEST, published_versions
+from contract.versions import MANIFEST, published_versions, withdrawn_place, withdrawn_versions
 from graft.errors import CommandError
 from graft.lineage_tree import ancestry_tree, checked_lines, descendants_tree
 from lineage.answers import Ancestry, Descendants
@@ -86,7 +86,7 @@ def verify() -> bool:
 
 
 def withdraw(target: str, why: str, who: str | None = None) -> None:
-    """Record that the version `target` was taken back.
+    """Record that the version `target` was taken back, and leave its folder where it is.
 
     Raises:
         CommandError: the target names no version, or there is no reason.
@@ -100,7 +100,7 @@ def withdraw(target: str, why: str, who: str | None = None) -> None:
         lineage.record_withdrawal(export.lineage_id, record)
     _console().print(
         f"Recorded that {record.who} withdrew {export.record.name}/{export.record.version}. It is served as long as "
-        f"it lies at {export.record.folder}; removing it is up to you.",
+        f"it lies at {export.record.folder}; `graft withdraw` takes it away from there.",
         markup=False,
     )
 
@@ -157,6 +157,7 @@ def _record_version(lineage: Lineage, folder: Path) -> None:
 
 def _versions_of(base_path: Path, run_id: str) -> list[Path]:
     folders = [base_path / str(version) for version in published_versions(base_path)]
+    folders += [withdrawn_place(base_path / str(version)) for version in withdrawn_versions(base_path)]
     return [
         folder for folder in folders if _manifest_of(folder) and ModelManifest.read(folder / MANIFEST).run == run_id
     ]

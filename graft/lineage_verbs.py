@@ -64,7 +64,10 @@ def withdraw(
     why: Annotated[str, typer.Option(help="The reason, for those who ask later.")],
     who: Annotated[str | None, typer.Option(help="Whose decision it is.  [default: you]")] = None,
 ) -> None:
-    """Record that a version was taken back."""
+    """Only record that a version was taken back, such as one whose folder is elsewhere or gone.
+
+    `graft withdraw` records it too, and takes the folder out of the servers' sight.
+    """
     from graft import lineage
 
     lineage.withdraw(version, why, who)

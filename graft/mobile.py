@@ -17,6 +17,7 @@ from lineage.location import lineage_url
 from lineage.records import LiteFileRecord
 from lineage.store import Lineage, open_lineage
 from trainer.progress import Progress, TerminalProgress
+from trainer.tensorflow_start import start_tensorflow
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def run_tflite(request: MobileRequest) -> None:
     with TerminalProgress() as progress:
         found = find_split_pictures(manifest, source, progress)
         progress.on_work("starting TensorFlow", 1)
+        start_tensorflow()
         from exporter.mobile_bundle import BundleRequest, make_bundle  # takes seconds
 
         lineage_id = ancestry.export.lineage_id if ancestry else None

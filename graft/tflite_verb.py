@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from graft.quiet import quieten_tensorflow
+from trainer.tensorflow_start import prepare_tensorflow
 
 Version = Annotated[Path, typer.Argument(metavar="models/NAME/VERSION", help="A published version.")]
 Out = Annotated[Path, typer.Option(help="The folder that becomes the bundle; it must not exist.")]
@@ -31,7 +31,7 @@ def tflite(
     runs: Runs = Path("runs"),
 ) -> None:
     """Make the mobile bundle of a version: TFLite files that were measured, and how an app uses them."""
-    quieten_tensorflow()
+    prepare_tensorflow()
     from graft.mobile import MobileRequest, run_tflite
 
     run_tflite(MobileRequest(version, out, variants, max_accuracy_drop, data, replace, runs))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from graft.quiet import quieten_tensorflow
+from trainer.tensorflow_start import prepare_tensorflow
 
 Data = Annotated[Path | None, typer.Argument(help="CLASS/*.jpg, split for you, or train|val|test/CLASS/*.jpg.")]
 Name = Annotated[str | None, typer.Option(help="What the model will be called where it is served.")]
@@ -63,7 +63,7 @@ def train(
     preview_augmentation: Preview = False,
 ) -> None:
     """Fine-tune a pretrained network on labelled pictures, in two phases."""
-    quieten_tensorflow()
+    prepare_tensorflow()
     from graft.training import TrainingRequest, preview, resume_training, run_training
 
     given = {

@@ -7,9 +7,10 @@ from trainer.architectures import ARCHITECTURES, Architecture
 from trainer.base import block_cut_points, build_base
 from trainer.config import ModelSettings
 
-HEADER = """\
-| name | size | pixels | widths | layers unfrozen | which come behind | parameters | BatchNorm folded | cut in front of the last … layers |
-|---|---|---|---|---|---|---|---|---|"""
+_COLUMNS = (
+    *("name", "size", "pixels", "widths", "layers unfrozen", "which come behind", "parameters", "BatchNorm folded"),
+    "cut in front of the last … layers",
+)
 
 _CUTS_SHOWN = 8
 
@@ -52,7 +53,8 @@ def _cuts(cuts: list[int]) -> str:
 
 def main() -> None:
     """Print the table."""
-    print(HEADER)
+    print(f"| {' | '.join(_COLUMNS)} |")
+    print("|---" * len(_COLUMNS) + "|")
     for name, row in ARCHITECTURES.items():
         base = build_base(ModelSettings(architecture=name, weights="none", image_size=row.smallest_image))
         print(table_row(name, row, base))

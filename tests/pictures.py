@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 COLOURS: Mapping[str, tuple[int, int, int]] = {"blue": (40, 60, 220), "green": (50, 200, 60), "red": (220, 50, 40)}
 """Classes that even a tiny network can tell apart."""
@@ -49,6 +49,19 @@ def exif(orientation: int, byte_order: str) -> bytes:
     mark = b"II" if byte_order == "<" else b"MM"
     directory = struct.pack(f"{byte_order}HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 0)
     return b"Exif\0\0" + mark + struct.pack(f"{byte_order}HI", 42, 8) + directory
+
+
+def upright(content: bytes, orientation: int) -> Image.Image:
+    """Turn what Pillow decodes by Pillow's own reading of the EXIF orientation."""
+    picture = Image.fromarray(pixels_of(content))
+    picture.getexif()[0x0112] = orientation
+    return ImageOps.exif_transpose(picture)
+
+
+def animated(kind: str, width: int = 40, height: int = 30) -> bytes:
+    """Return three gray frames in one file of the kind that Pillow calls GIF, PNG or WEBP."""
+    frames = [solid((value, value, value), width, height) for value in (0, 120, 240)]
+    return encoded(frames[0], kind, save_all=True, append_images=frames[1:])
 
 
 def write_classes(folder: Path, per_class: int, classes: Sequence[str] = tuple(COLOURS), seed: int = 0) -> Path:

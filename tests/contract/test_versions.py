@@ -4,13 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from contract.errors import ContractError
 from contract.versions import (
     AlreadyPublishedError,
+    LastVersionError,
     digest_of_version,
     next_version,
     publish,
+    published_place,
     published_versions,
     staged_folder,
+    withdraw,
+    withdrawn_place,
+    withdrawn_versions,
 )
 
 
@@ -125,3 +131,62 @@ def test_digest_of_a_version_leaves_out_what_changes_by_itself(tmp_path: Path) -
     assert digest_of_version(tmp_path) == digest
     (tmp_path / "assets.extra" / "fingerprint.pb").write_text("of that name elsewhere")
     assert digest_of_version(tmp_path) != digest
+
+
+def publish_numbers(base_path: Path, *numbers: int) -> None:
+    for number in numbers:
+        (base_path / str(number)).mkdir(parents=True)
+        (base_path / str(number) / "graph.pb").write_text(f"graph {number}")
+
+
+def test_withdrawn_version_is_hidden_with_all_its_files(tmp_path: Path) -> None:
+    """A withdrawn version is no published one, and lies whole beside the others."""
+    publish_numbers(tmp_path, 1, 2)
+    place = withdraw(tmp_path / "2")
+    assert (published_versions(tmp_path), withdrawn_versions(tmp_path)) == ([1], [2])
+    assert place == tmp_path / ".withdrawn-2" == withdrawn_place(tmp_path / "2")
+    assert (place / "graph.pb").read_text() == "graph 2"
+    assert published_place(place) == published_place(tmp_path / "2") == tmp_path / "2"
+
+
+def test_withdrawn_number_is_never_given_again(tmp_path: Path) -> None:
+    """The next version comes after the withdrawn ones too, and nothing can be published in the place of one."""
+    publish_numbers(tmp_path, 1, 9)
+    withdraw(tmp_path / "9")
+    assert next_version(tmp_path) == 10
+    with staged_folder(tmp_path) as staged, pytest.raises(AlreadyPublishedError, match="9 was withdrawn; its number"):
+        publish(staged, tmp_path / "9")
+    assert published_versions(tmp_path) == [1]
+
+
+def test_last_version_is_only_withdrawn_when_that_is_said(tmp_path: Path) -> None:
+    """The only version left stays, unless even the last one should go."""
+    publish_numbers(tmp_path, 3, 4)
+    withdraw(tmp_path / "4")
+    with pytest.raises(LastVersionError, match=r"3 is the only version left of .*; nothing else can be served\.$"):
+        withdraw(tmp_path / "3")
+    assert published_versions(tmp_path) == [3]
+    withdraw(tmp_path / "3", even_the_last=True)
+    assert (published_versions(tmp_path), withdrawn_versions(tmp_path), next_version(tmp_path)) == ([], [3, 4], 5)
+
+
+def test_what_is_no_version_cannot_be_withdrawn(tmp_path: Path) -> None:
+    """Another folder, a missing one and a hidden one are refused; nothing moves."""
+    publish_numbers(tmp_path, 1, 2)
+    (tmp_path / "notes").mkdir()
+    withdraw(tmp_path / "2")
+    before = names_in(tmp_path)
+    for name in ("notes", "2", "7", ".withdrawn-2"):
+        with pytest.raises(ContractError, match="There is no published version at"):
+            withdraw(tmp_path / name)
+    assert names_in(tmp_path) == before
+
+
+def test_second_folder_of_a_withdrawn_number_stays_where_it_is(tmp_path: Path) -> None:
+    """A folder that somebody put back by hand does not overwrite the one that was withdrawn."""
+    publish_numbers(tmp_path, 1, 2)
+    withdraw(tmp_path / "2")
+    publish_numbers(tmp_path, 2)
+    with pytest.raises(ContractError, match="version 2 was withdrawn once; move one away"):
+        withdraw(tmp_path / "2")
+    assert published_versions(tmp_path) == [1, 2]

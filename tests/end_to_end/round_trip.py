@@ -104,7 +104,7 @@ def _ask(session: Any, signature: Any, question: Array) -> dict[str, Array]:
 
 
 def assert_exported(model: Any, grown: Grown, folder: Path) -> None:
-    """Write the model as it is served; its three signatures answer as the model, in any TensorFlow Serving from 2.18."""
+    """Write the model as it is served: its three signatures answer as the model, and 2.18 knows every operation."""
     labels = tuple(COLOURS)
     network = make_served_network(model, grown.image_input)
     save(network, labels, grown.image_input, folder)

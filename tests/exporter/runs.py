@@ -5,6 +5,7 @@ networks succeeds; here the statistics are those of pictures.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,10 @@ def small_base() -> Any:
     return keras.Model(pictures, values, name=BASE)
 
 
-def small_run(folder: Path, seed: int = 4) -> Run:
+def small_run(folder: Path, seed: int = 4, settings: Mapping[str, Any] | None = None) -> Run:
     """Save a run of the small base, with three classes, under `folder`; another seed, another model."""
     keras.utils.set_random_seed(seed)
-    config = read_config(None, _CONFIG)
+    config = read_config(None, {**_CONFIG, **(settings or {})})
     base = small_base()
     model = add_head(base, config.head, len(CLASSES))
     _follow_pictures(base)

@@ -1,13 +1,12 @@
 """A data set of picture files as real users send them: everything is decoded, or named with the reason."""
 
-import csv
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from contract.image_input import ImageInput
+from tests.awkward import AWKWARD, Row, awkward_rows
 from tests.pictures import write_classes
 from trainer.config import DataSettings
 from trainer.dataset import DecodedSplit, check_broken, decode_split
@@ -17,18 +16,13 @@ from trainer.picture_folder import SPLITS, PictureFolder, Split, find_pictures
 from trainer.pixel_store import MemoryBudget
 from trainer.preprocessing import PictureDecoder
 
-ROOT = Path(__file__).parents[2]
-AWKWARD = ROOT / os.environ.get("GRAFT_DATA", "../shared/data") / "awkward"
 DECODER = PictureDecoder(ImageInput(height=32, width=32))
 
 
 @pytest.fixture(scope="module")
-def index() -> list[dict[str, str]]:
+def index() -> list[Row]:
     """What the collection says of its files."""
-    if not (AWKWARD / "INDEX.csv").is_file():
-        pytest.skip(f"there is no collection of awkward pictures at {AWKWARD}; GRAFT_DATA says where its parent is")
-    with (AWKWARD / "INDEX.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return awkward_rows()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from contract.image_input import ImageInput
-from tests.pictures import encoded, gradient, pixels_of, solid
+from tests.pictures import animated, encoded, gradient, pixels_of, solid
 from tests.trainer.tracing import decoded
 from trainer.image_headers import NOT_A_PICTURE, read_headers
 from trainer.preprocessing import scale_pixels
@@ -126,11 +126,6 @@ def test_bmp_with_the_usual_bit_fields_is_decoded() -> None:
 def test_bmp_with_other_bit_fields_is_never_decoded_wrongly() -> None:
     """A 32-bit BMP with its channels in other places is refused, since the decoder would swap its colours."""
     assert pixels_or_none(bmp_with_fields((0x000000FF, 0x0000FF00, 0x00FF0000))) is None
-
-
-def animated(kind: str) -> bytes:
-    frames = [solid((value, value, value)) for value in (0, 120, 240)]
-    return encoded(frames[0], kind, save_all=True, append_images=frames[1:])
 
 
 def half(content: bytes) -> bytes:

@@ -6,22 +6,15 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 
 from contract.image_input import ImageInput
-from tests.pictures import encoded, exif, gradient, pixels_of
+from tests.pictures import encoded, exif, gradient, pixels_of, upright
 from tests.trainer.tracing import decoded
 
 WIDTH, HEIGHT = 40, 30
 LYING = ImageInput(height=HEIGHT, width=WIDTH)
 STANDING = ImageInput(height=WIDTH, width=HEIGHT)
-
-
-def upright(content: bytes, orientation: int) -> Image.Image:
-    """Turn what Pillow decodes by Pillow's own reading of the orientation."""
-    picture = Image.fromarray(pixels_of(content))
-    picture.getexif()[0x0112] = orientation
-    return ImageOps.exif_transpose(picture)
 
 
 @pytest.mark.parametrize("byte_order", ["<", ">"], ids=["little endian", "big endian"])

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.end_to_end.round_trip import ask_as_serving_loads, export, grow
+from tests.end_to_end.round_trip import assert_exported, grow
 from trainer.architectures import BASE, fill_in, image_input_of
 from trainer.base import batch_norms, block_cut_points, build_base, dropouts
 from trainer.base_weights import prepare_base
@@ -122,8 +122,7 @@ def test_trained_model_needs_no_keras_hub(resnet: Path, tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True)
     np.testing.assert_allclose(np.load(tmp_path / "answers.npy"), answers, rtol=0, atol=1e-6)
-    export(grown.model, grown.image_input, tmp_path / "exported")
-    np.testing.assert_allclose(ask_as_serving_loads(tmp_path / "exported", grown.pixels), answers, rtol=0, atol=1e-5)
+    assert_exported(grown.model, grown, tmp_path / "exported")
 
 
 def test_transformer_is_kept_in_one_piece(vit: Path, tmp_path: Path) -> None:

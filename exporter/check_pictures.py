@@ -1,0 +1,96 @@
+"""The pictures on which a version is checked: its own fixtures, or those of any folder."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from exporter.errors import CheckError
+from trainer.folder_walk import PassedOver, plain_name, walk
+from trainer.picture_files import PictureFile, read_ahead
+from trainer.picture_folder import LabelledPicture
+
+if TYPE_CHECKING:  # a folder without pictures is refused before TensorFlow has to start
+    from trainer.preprocessing import PictureDecoder
+
+_MOST = 8
+_MOST_BYTES = 3 * 2**20  # many servers of this API receive 4 MB at most, which is gRPC's default
+
+
+@dataclass(frozen=True)
+class PictureBatch:
+    """N pictures: their names and files, and what our preprocessing makes of them.
+
+    `pixels` uint8 [N, H, W, 3] RGB are zeros where `valid`, bool [N], is false.
+    """
+
+    names: tuple[str, ...]
+    contents: tuple[bytes, ...]
+    pixels: npt.NDArray[np.uint8]
+    valid: npt.NDArray[np.bool_]
+
+    def single(self, row: int) -> "PictureBatch":
+        """Return the batch of one picture."""
+        rows = slice(row, row + 1)
+        return PictureBatch(self.names[rows], self.contents[rows], self.pixels[rows], self.valid[rows])
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Picture files, and the folder that their names start from."""
+
+    root: Path
+    files: tuple[Path, ...]
+    passed_over: tuple[PassedOver, ...] = ()
+
+    def batches(self, decoder: "PictureDecoder", on_unreadable: Callable[[str], None]) -> Iterator[PictureBatch]:
+        """Yield the pictures in order, at most eight and, but for a single large one, 3 MB at a time.
+
+        `on_unreadable` hears a line about each file that cannot be read, which is left out.
+        """
+        pictures = [LabelledPicture(file, 0) for file in self.files]
+        with ThreadPoolExecutor(1) as threads:
+            for read in read_ahead(pictures, decoder.image_input, threads):
+                for file in read:
+                    if file.reason:
+                        on_unreadable(f"{self._name(file)} is left out: {file.reason}")
+                for batch in _in_batches([file for file in read if not file.reason]):
+                    yield self._decoded(batch, decoder)
+
+    def _decoded(self, files: Sequence[PictureFile], decoder: "PictureDecoder") -> PictureBatch:
+        contents = tuple(file.content for file in files)
+        pixels, valid = decoder.decode(contents)
+        return PictureBatch(tuple(self._name(file) for file in files), contents, pixels, valid)
+
+    def _name(self, file: PictureFile) -> str:
+        return plain_name(file.picture.path.relative_to(self.root))
+
+
+def pictures_in(folder: Path) -> PictureSet:
+    """Find the picture files in `folder` and below it, however they are sorted into folders.
+
+    Raises:
+        CheckError: there is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise CheckError(f"There is no folder {plain_name(folder)}; give --data a folder of pictures.")
+    found = walk(folder)
+    if not found.pictures:
+        raise CheckError(f"{plain_name(folder)} has no pictures (JPEG, PNG, BMP or WebP); give another --data.")
+    return PictureSet(folder, tuple(found.pictures), tuple(found.passed_over))
+
+
+def _in_batches(files: Sequence[PictureFile]) -> Iterator[list[PictureFile]]:
+    batch: list[PictureFile] = []
+    for file in files:
+        size = sum(len(other.content) for other in batch) + len(file.content)
+        if batch and (len(batch) == _MOST or size > _MOST_BYTES):
+            yield batch
+            batch = []
+        batch.append(file)
+    if batch:
+        yield batch

@@ -1,0 +1,121 @@
+"""`graft check`, `rollback` and `withdraw` as a person runs them, against services that run."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.command import Service, graft, must, started
+from tests.end_to_end.conftest import DATA, SERVED, Trained
+from tests.pictures import COLOURS, encoded, solid, write_classes
+
+_REFUSED_WITHOUT_TENSORFLOW = """
+import sys
+from graft.cli import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code, "tensorflow" in sys.modules)
+"""
+
+
+def test_gateway_server_and_model_agree_on_a_folder(colours: Trained, colours_service: Service, tmp_path: Path) -> None:
+    """The gateway of `graft up` answers a folder, broken pictures included, as the trained model does."""
+    data = write_classes(tmp_path / "data", per_class=4, seed=3)
+    (data / "red" / "empty.jpg").write_bytes(b"")
+    (data / "red" / "text.jpg").write_text("no picture")
+    (data / "red" / "half.jpg").write_bytes((data / "red" / "00.jpg").read_bytes()[:500])
+    version = colours.models / "colours" / "1"
+    options = ("--runs", colours.runs, "--data", data, "--gateway", colours_service.url, "--json")
+    report = json.loads(must("check", version, *options))
+    assert [row["who"] for row in report["rows"]] == ["trained model", "SavedModel", "server, our own", "gateway"]
+    for row in report["rows"][1:]:
+        assert (row["verdict"], row["pictures"], row["answered"], row["broken"]) == ("agrees", 25, 20, 0)
+
+
+def test_awkward_files_are_answered_alike(colours: Trained, colours_service: Service) -> None:
+    """Every odd picture is answered, or refused, by server and gateway as by the SavedModel."""
+    awkward = DATA / "awkward"
+    if not awkward.is_dir():
+        pytest.skip(f"no awkward pictures at {DATA} (set GRAFT_DATA)")
+    options = ("--runs", colours.runs, "--data", awkward, "--gateway", colours_service.url)
+    shown = must("check", colours.models / "colours" / "1", *options)
+    assert shown.splitlines()[-1] == "All answer the same, within their bounds."
+
+
+def test_tflite_files_of_a_version_are_compared(colours: Trained, tmp_path: Path) -> None:
+    """The files of a bundle are compared, given or recorded in the lineage; of integers there is no bound."""
+    version = colours.models / "colours" / "1"
+    must("tflite", version, "--out", tmp_path / "mobile", "--runs", colours.runs, "--max-accuracy-drop", "1")
+    recorded = json.loads(must("check", version, "--runs", colours.runs, "--json"))["rows"]
+    given = json.loads(must("check", version, "--runs", colours.runs, "--bundle", tmp_path / "mobile", "--json"))[
+        "rows"
+    ]
+    assert [row["who"] for row in given] == [row["who"] for row in recorded]
+    lite = {row["who"]: row for row in given if row["who"].startswith("TFLite")}
+    assert {who: row["bounds"] for who, row in lite.items() if row["bounds"]} == {
+        "TFLite float32": [2e-3],
+        "TFLite float16": [1e-2],
+    }
+    assert "TFLite dynamic" in lite
+    assert all(row["broken"] == 0 and row["pictures"] == 10 and row["answered"] == 8 for row in lite.values())
+
+
+def test_services_follow_a_rollback_and_a_withdrawal(colours: Trained, tmp_path: Path) -> None:
+    """A running service goes to the rolled back version, which passes its check, and from a withdrawn one back."""
+    models = shutil.copytree(colours.models, tmp_path / "models")
+    must("export", "latest", "--runs", colours.runs, "--models", models)
+    base_path = models / "colours"
+    with started("up", "--models", models, "--port", "0", announces=SERVED) as service, service.client() as client:
+        await_version(client, "2")
+        must("rollback", base_path, "--why", "2 is worse")
+        await_version(client, "3")
+        shown = must("check", base_path / "3", "--runs", colours.runs, "--gateway", service.url)
+        assert shown.splitlines()[-1] == "All answer the same, within their bounds."
+        refused = graft("check", base_path / "1", "--runs", colours.runs, "--gateway", service.url)
+        assert refused.returncode == 2
+        assert "does not serve version 1 of colours; it serves version 3." in refused.stderr
+        must("withdraw", base_path / "3", "--why", "it was 2 after all")
+        await_version(client, "2")
+    must("rollback", base_path, "--why", "once more")
+    assert sorted(path.name for path in base_path.iterdir()) == [".withdrawn-3", "1", "2", "4"]
+    assert "content of 1" in must("versions", base_path).splitlines()[3]
+
+
+def await_version(client: httpx.Client, version: str) -> None:
+    """Ask until `version` answers; no request may fail meanwhile."""
+    picture = encoded(solid(COLOURS["green"]), "JPEG")
+
+    def answering() -> str:
+        response = client.post("/v1/predict", content=picture, headers={"content-type": "image/jpeg"})
+        return str(response.raise_for_status().json()["version"])
+
+    assert any(answering() == version for _ in range(10_000))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        lambda version: ["check", version.with_name("9")],
+        lambda version: ["check", version, "--server", "127.0.0.1:9"],
+        lambda version: ["check", version, "--gateway", "http://127.0.0.1:9"],
+        lambda version: ["check", version, "--data", "nowhere"],
+        lambda version: ["versions", version.parent.with_name("nobody")],
+        lambda version: ["rollback", version.parent, "--why", "there is nothing before it"],
+    ],
+    ids=["version", "server", "gateway", "data", "versions", "rollback"],
+)
+def test_bad_input_is_refused_before_tensorflow_starts(
+    colours: Trained, arguments: Callable[[Path], list[str | Path]]
+) -> None:
+    """What a glance can refuse does not cost the seconds that TensorFlow needs to start."""
+    given = map(str, arguments(colours.models / "colours" / "1"))
+    command = [sys.executable, "-c", _REFUSED_WITHOUT_TENSORFLOW, *given]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=os.environ)
+    assert done.stdout.split() == ["2", "False"], done.stderr

@@ -1,0 +1,45 @@
+"""What it costs a version to answer, measured where nothing else has happened."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.saved_model import LoadedVersion
+from tests.exporter.rows import Rows, ask_rows
+from tests.peak_memory import peak_mb_above_now
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An answer, by how many megabytes resident memory rose for it, and the least seconds of several attempts."""
+
+    rows: Rows
+    megabytes: float
+    seconds: float
+
+
+def measure_answers(folder: Path, batches: Mapping[str, list[bytes]], warm_up: list[bytes]) -> dict[str, Measured]:
+    """Load the version in `folder`, warm it up with a batch, and ask it about each of `batches`.
+
+    Call it in a fresh process: the memory of one that has grown before shows less.
+    """
+    version = LoadedVersion(folder)
+    for _ in range(_ATTEMPTS):
+        ask_rows(version, warm_up)
+    return {name: _measure(version, contents) for name, contents in batches.items()}
+
+
+def _measure(version: LoadedVersion, contents: list[bytes]) -> Measured:
+    answers: list[Rows] = []
+    seconds: list[float] = []
+
+    def ask() -> None:
+        start = time.perf_counter()
+        answers.append(ask_rows(version, contents))
+        seconds.append(time.perf_counter() - start)
+
+    megabytes = max(peak_mb_above_now(ask) for _ in range(_ATTEMPTS))
+    return Measured(answers[-1], megabytes, min(seconds))
