@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from contract.blessing import AcceptedChange, Blessing
+from contract.errors import ContractError
 from contract.versions import BLESSING, FIXTURES, published_versions, withdrawn_place, withdrawn_versions
 from exporter.errors import ExpectationError, FixtureError
 from exporter.saved_model import Answered
@@ -145,9 +146,19 @@ def _standing(base_path: Path) -> list[Expectation]:
     published = {number: base_path / str(number) for number in published_versions(base_path)}
     withdrawn = {number: withdrawn_place(base_path / str(number)) for number in withdrawn_versions(base_path)}
     for _, folder in sorted((published | withdrawn).items(), reverse=True):
-        if not Blessing.read(folder / BLESSING).rollback:
+        if not _is_rollback(folder):
             return read_expectations(folder / GIVEN) if (folder / GIVEN).is_dir() else []
     return []
+
+
+def _is_rollback(folder: Path) -> bool:
+    try:
+        return Blessing.read(folder / BLESSING).rollback is not None
+    except ContractError as error:
+        raise FixtureError(
+            f"{folder} is damaged, so that nobody knows which pictures its successors must answer; restore it, or "
+            "remove the folder."
+        ) from error
 
 
 def _with_pictures(folder: Path, rows: Sequence[_Row]) -> list[Expectation]:

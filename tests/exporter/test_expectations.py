@@ -1,12 +1,13 @@
 """Pictures of the users' own: what a version must make of them, and every version after it."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from contract.blessing import Blessing
+from contract.blessing import Blessing, Rollback
 from contract.versions import BLESSING, published_versions
 from exporter.errors import ExpectationError, FixtureError
 from exporter.expectations import (
@@ -14,6 +15,7 @@ from exporter.expectations import (
     GIVEN,
     Expectation,
     check_expectations,
+    expectations_of,
     read_expectations,
     write_expectations,
 )
@@ -25,6 +27,16 @@ from trainer.progress import Progress
 from trainer.trained_model import Run, answer_pictures
 
 HEADER = "file,label,minimal_probability\n"
+
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def write_version(folder: Path, expectations: Sequence[Expectation], rollback: Rollback | None = None) -> None:
+    """Write what a version keeps of its expectations."""
+    (folder / BLESSING).parent.mkdir(parents=True)
+    (folder / BLESSING).write_text(Blessing(checked=NOW, comparisons=[], rollback=rollback).to_json())
+    write_expectations(folder / GIVEN, expectations)
 
 
 def given(folder: Path, table: str, *pictures: str) -> Path:
@@ -167,3 +179,32 @@ def test_later_versions_must_fulfil_what_the_first_one_did(runs: tuple[Run, Run]
     assert written.why.startswith("accepted that disputed.png is no longer")
     assert written.why.endswith("another camera")
     assert [kept.file for kept in read_expectations(third.folder / GIVEN)] == ["same.png"]
+
+
+def test_damaged_version_does_not_lose_its_expectations_in_silence(tmp_path: Path) -> None:
+    """Where the last version cannot be read, the export stops, rather than ask less of its successor."""
+    (tmp_path / "colours" / "1").mkdir(parents=True)
+    with pytest.raises(FixtureError, match=r"colours/1 is damaged, .*; restore it, or remove the folder"):
+        expectations_of(tmp_path / "colours", None, may_replace=False)
+
+
+def test_rollback_takes_no_expectation_back(tmp_path: Path) -> None:
+    """After a rollback to a version without them, what the rolled-back version had to fulfil still stands."""
+    write_version(tmp_path / "colours" / "1", [])
+    write_version(tmp_path / "colours" / ".withdrawn-2", [A])
+    rollback = Rollback(to_version=1, from_version=2, who="me", when=NOW, why="it was wrong")
+    write_version(tmp_path / "colours" / "3", [], rollback)
+    assert expectations_of(tmp_path / "colours", None, may_replace=False) == [A]
+
+
+def test_given_expectation_joins_or_replaces(tmp_path: Path) -> None:
+    """New pictures join those that stand; one for the same file needs a reason, and then takes its place."""
+    write_version(tmp_path / "colours" / "1", [A, B])
+    write_expectations(tmp_path / "more", [Expectation("c.png", b"c", "green", 0.1), B])
+    joined = expectations_of(tmp_path / "colours", tmp_path / "more", may_replace=False)
+    assert [expectation.file for expectation in joined] == ["a.png", "b.png", "c.png"]
+    other = Expectation("a.png", b"a", "red", 0.1)
+    write_expectations(tmp_path / "other", [other])
+    with pytest.raises(FixtureError, match=r"expects something else of a\.png than the last version did"):
+        expectations_of(tmp_path / "colours", tmp_path / "other", may_replace=False)
+    assert expectations_of(tmp_path / "colours", tmp_path / "other", may_replace=True) == [other, B]

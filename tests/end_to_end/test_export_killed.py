@@ -1,0 +1,130 @@
+"""An export that is killed leaves no half version, no process, and nothing that the next export stumbles over."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from contract.publication import read_version
+from contract.versions import FIXTURES, published_versions
+from exporter.fixtures import ACCEPTED
+from tests.end_to_end.command import environment
+from tests.exporter.runs import expected_of, small_run
+
+DEADLINE_SECONDS = 300
+ORPHAN_SECONDS = 30
+
+
+class Exports:
+    """Exports of one small run, into one folder, each in a session of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runs = small_run(folder).folder.parent
+        self.models = folder / "models"
+        self.base_path = self.models / "colours"
+
+    def start(self) -> "subprocess.Popen[str]":
+        """Start `graft export`; what it prints can be read when it has ended."""
+        command = [sys.executable, "-m", "graft", "export", "latest"]
+        folders = ["--runs", str(self.runs), "--models", str(self.models)]
+        return subprocess.Popen(
+            [*command, *folders],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment(),
+            start_new_session=True,
+        )
+
+    def finish(self) -> float:
+        """Export to the end, and return how many seconds that took."""
+        start = time.monotonic()
+        with self.start() as process:
+            printed, _ = process.communicate(timeout=DEADLINE_SECONDS)
+        assert process.returncode == 0, printed
+        return time.monotonic() - start
+
+    def kill_after(self, seconds: float) -> bool:
+        """Kill an export with all its processes, unless it ends before; return whether it was killed."""
+        with self.start() as process:
+            try:
+                process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate(timeout=DEADLINE_SECONDS)
+        wait_until(lambda: not living(process.pid), ORPHAN_SECONDS, lambda: f"still running: {living(process.pid)}")
+        return process.returncode == -signal.SIGKILL
+
+    def assert_all_versions_are_whole(self) -> None:
+        """Read every version that a server could see, and compare its files with its manifest."""
+        for number in published_versions(self.base_path):
+            folder = self.base_path / str(number)
+            assert read_version(folder).version == number
+            assert len(expected_of(folder)) == len(list((folder / FIXTURES).iterdir())) - 1 > ACCEPTED
+        visible = {path.name for path in self.base_path.iterdir() if not path.name.startswith(".")}
+        assert visible == {str(number) for number in published_versions(self.base_path)}
+
+
+def living(session: int) -> list[str]:
+    """Return the processes of a session that have not ended, as their command lines."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    return found
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, why_not: Callable[[], str]) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, why_not()
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    """Exports of a run of a small network."""
+    return Exports(tmp_path_factory.mktemp("killed"))
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_export_leaves_a_whole_version_or_none(exports: Exports, kills: int) -> None:
+    """Killed at random moments of its whole time, an export leaves no half version, and the next one succeeds."""
+    seconds = exports.finish()
+    moments = random.Random(kills)
+    killed = 0
+    for turn in range(kills):
+        killed += exports.kill_after(seconds * (turn + moments.random()) / kills)
+        exports.assert_all_versions_are_whole()
+    assert killed >= kills / 2
+    before = published_versions(exports.base_path)
+    exports.finish()
+    exports.assert_all_versions_are_whole()
+    assert published_versions(exports.base_path) == [*before, before[-1] + 1]
+    assert list(exports.base_path.glob(".*")) == []
+
+
+def test_no_process_outlives_the_one_that_was_killed(exports: Exports) -> None:
+    """Where only the command is killed, the processes that it started end by themselves."""
+    with exports.start() as process:
+        wait_until(
+            lambda: any("spawn_main" in line for line in living(process.pid)),
+            DEADLINE_SECONDS,
+            lambda: "the export never started another process",
+        )
+        process.kill()
+        try:
+            wait_until(lambda: not living(process.pid), ORPHAN_SECONDS, lambda: f"still running: {living(process.pid)}")
+        finally:
+            if living(process.pid):
+                os.killpg(process.pid, signal.SIGKILL)
