@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from graft.tables import NOT_KNOWN, plain_table, wide_console
 from trainer.errors import RunNotFoundError
 from trainer.phase_timing import PHASE_TITLES
 from trainer.run_record import (
@@ -21,21 +20,20 @@ from trainer.run_record import (
 )
 from trainer.run_record import list_runs as finished_runs
 
-_WIDE = 160  # columns where the output is a file or a pipe, which would otherwise count as 80
-_NOT_KNOWN = "-"
-
 
 def list_runs(runs: Path, console: Console | None = None) -> None:
     """Print a table of the runs under `runs`, by id; those that are not finished or cannot be read say so."""
-    console = console or _console()
+    console = console or wide_console()
     finished, unfinished = finished_runs(runs), unfinished_runs(runs)
     if not finished and not unfinished:
         console.print(f"There are no runs under {runs}; graft train makes one.", markup=False)
         return
-    table = _table("id", "name", "ended", "architecture", "test accuracy", "95 % interval", "kept")
-    for folder in sorted([*finished, *unfinished]):
-        _add_row(table, _row(folder) if folder in finished else (folder.name, *_resumable(folder)))
-    console.print(table)
+    rows = [
+        _row(folder) if folder in finished else (folder.name, *_resumable(folder))
+        for folder in sorted([*finished, *unfinished])
+    ]
+    columns = ("id", "name", "ended", "architecture", "test accuracy", "95 % interval", "kept")
+    console.print(plain_table(columns, rows))
 
 
 def show_run(runs: Path, name: str, console: Console | None = None) -> None:
@@ -44,13 +42,11 @@ def show_run(runs: Path, name: str, console: Console | None = None) -> None:
     Raises:
         RunNotFoundError: there is no such run.
     """
-    console = console or _console()
+    console = console or wide_console()
     folder = find_run(name, runs)
     record = read_record(folder)
-    table = _table("", "")
+    table = plain_table(("", ""), _facts(folder, record).items())
     table.show_header = False
-    for title, value in _facts(folder, record).items():
-        _add_row(table, (title, value))
     console.print(table)
     _print_classes(record.metrics["test"]["per_class"], console)
 
@@ -66,7 +62,7 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     from trainer.predictions_file import read_predictions
     from trainer.run_comparison import compare_answers, configuration_differences, shared_test_pictures
 
-    console = console or _console()
+    console = console or wide_console()
     one, other = find_run(a, runs), find_run(b, runs)
     records = read_record(one), read_record(other)
     console.print(f"A: {records[0].id}\nB: {records[1].id}\n", markup=False)
@@ -76,22 +72,6 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     _print_results(records[0].metrics, records[1].metrics, console)
     shared = shared_test_pictures(read_predictions(one / PREDICTIONS), read_predictions(other / PREDICTIONS))
     _print_verdict(compare_answers(shared.a_right, shared.b_right), shared.relabelled, console)
-
-
-def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _add_row(table: Table, cells: tuple[str, ...]) -> None:
-    table.add_row(*(Text(cell) for cell in cells))  # not as markup: names may have brackets
 
 
 def _row(folder: Path) -> tuple[str, ...]:
@@ -136,12 +116,12 @@ def _facts(folder: Path, record: RunRecord) -> dict[str, str]:
 
 
 def _print_classes(per_class: Mapping[str, Any], console: Console) -> None:
-    table = _table("class", "pictures", "precision", "recall", "F1")
-    for name, each in per_class.items():
-        shares = (_share(each.get(key)) for key in ("precision", "recall", "f1"))
-        _add_row(table, (name, str(each["pictures"]), *shares))
+    rows = [
+        (name, str(each["pictures"]), *(_share(each.get(key)) for key in ("precision", "recall", "f1")))
+        for name, each in per_class.items()
+    ]
     console.print()
-    console.print(table)
+    console.print(plain_table(("class", "pictures", "precision", "recall", "F1"), rows))
 
 
 def _data_facts(record: RunRecord) -> dict[str, Any]:
@@ -157,20 +137,17 @@ def _print_differences(what: str, differing: Mapping[str, tuple[Any, Any]], cons
     if not differing:
         console.print(f"No {what} differs.\n", markup=False)
         return
-    table = _table(what, "A", "B")
-    for name, (a, b) in differing.items():
-        _add_row(table, (name, _value(a), _value(b)))
-    console.print(table)
+    rows = [(name, _value(a), _value(b)) for name, (a, b) in differing.items()]
+    console.print(plain_table((what, "A", "B"), rows))
     console.print()
 
 
 def _print_results(a: Mapping[str, Any], b: Mapping[str, Any], console: Console) -> None:
-    table = _table("result on test", "A", "B")
-    for title, key in (("accuracy", "accuracy"), ("macro F1", "macro_f1"), ("cross-entropy, nats", "cross_entropy")):
-        _add_row(table, (title, *(_measure(metrics["test"].get(key)) for metrics in (a, b))))
-    _add_row(table, ("95 % interval of accuracy", _interval(a["test"]), _interval(b["test"])))
-    _add_row(table, ("test pictures", str(a["test"]["pictures"]), str(b["test"]["pictures"])))
-    console.print(table)
+    measures = (("accuracy", "accuracy"), ("macro F1", "macro_f1"), ("cross-entropy, nats", "cross_entropy"))
+    rows = [(title, *(_measure(metrics["test"].get(key)) for metrics in (a, b))) for title, key in measures]
+    rows.append(("95 % interval of accuracy", _interval(a["test"]), _interval(b["test"])))
+    rows.append(("test pictures", str(a["test"]["pictures"]), str(b["test"]["pictures"])))
+    console.print(plain_table(("result on test", "A", "B"), rows))
     console.print()
 
 
@@ -193,11 +170,11 @@ def _counts(record: RunRecord) -> str:
 
 
 def _share(value: float | None) -> str:
-    return _NOT_KNOWN if value is None else f"{100 * value:.1f} %"
+    return NOT_KNOWN if value is None else f"{100 * value:.1f} %"
 
 
 def _measure(value: float | None) -> str:
-    return _NOT_KNOWN if value is None else f"{value:.4f}"
+    return NOT_KNOWN if value is None else f"{value:.4f}"
 
 
 def _interval(metrics: Mapping[str, Any]) -> str:
