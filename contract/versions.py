@@ -32,6 +32,7 @@ _VERSION_NAME = re.compile("[1-9][0-9]*")  # 007 would be another folder than 7
 _STAGING_PREFIX = ".unfinished-"
 _WITHDRAWN_PREFIX = ".withdrawn-"
 _MAX_VERSION = 2**63 - 1
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class AlreadyPublishedError(ContractError):
@@ -99,7 +100,7 @@ def staged_folder(parent: Path) -> Iterator[Path]:
     """Yield a new hidden folder under `parent`, removed at the end unless `publish` renamed it.
 
     Leftovers of processes that were killed are removed first. A living process holds a lock on its folder, which
-    the kernel lets go when the process ends, however it ends.
+    the kernel lets go when the process ends, however it ends. An error because the disk is full names `parent`.
     """
     parent.mkdir(parents=True, exist_ok=True)
     with _locked(parent):  # or a cleaner could take the new folder for a leftover before it is locked
@@ -110,6 +111,10 @@ def staged_folder(parent: Path) -> Iterator[Path]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
         yield folder
+    except OSError as error:
+        if error.errno in _FULL and not error.filename:  # one that comes from a write names no file
+            error.filename = str(parent)
+        raise
     finally:
         os.close(descriptor)
         shutil.rmtree(folder, ignore_errors=True)

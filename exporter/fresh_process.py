@@ -1,7 +1,9 @@
 """Running a function where nothing has happened yet."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -28,4 +30,13 @@ def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kw
 def _begin() -> None:
     # Ctrl-C reaches every process of the terminal; one traceback a process would bury the parent's one line
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     start_tensorflow()
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end and end too: one that is killed cannot tell its pool, which would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)

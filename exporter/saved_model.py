@@ -16,6 +16,7 @@ from contract.image_input import ImageInput
 from contract.manifest import ServedGraph, Signature, TensorSpec
 from contract.versions import LABELS, WARMUP
 from exporter.errors import ParityError
+from exporter.full_disk import full_disk_as_os_error
 from exporter.served_network import ServedNetwork, make_served_network
 from exporter.serving_signature import SERVING_DEFAULT, ServingSignatures
 from exporter.warmup import read_warmup, string_array
@@ -54,7 +55,7 @@ def save(
     network: ServedNetwork, labels: tuple[str, ...], image_input: ImageInput, target: Path
 ) -> dict[str, Signature]:
     """Write a SavedModel of a network with the three signatures to `target`, and describe them."""
-    with tempfile.TemporaryDirectory(prefix="graft-export-") as folder:
+    with full_disk_as_os_error(), tempfile.TemporaryDirectory(prefix=".labels-", dir=target) as folder:
         labels_file = Path(folder) / Path(LABELS).name
         labels_file.write_text("".join(f"{label}\n" for label in labels))
         root = tf.Module()

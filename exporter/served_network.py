@@ -38,7 +38,7 @@ def make_served_network(
     """Fold the model's layers into its convolutions, if `fold`, and freeze its variables into constants."""
     folded = fold_layers(model) if fold else leave_as_trained(model)
     frozen = folded.model.count_params() * _FLOAT32_BYTES <= largest_frozen_bytes
-    function = tf.function(lambda pixels: folded.model(scale_pixels(pixels, image_input), training=False))
+    function = tf.function(lambda pixels: _answer(folded.model, pixels, image_input))
     # Only the bare variables: a Keras object, or a list of Keras variables, saves and loads in Python, and in
     # TensorFlow Serving every request fails with "Could not find variable".
     variables = [] if frozen else [weight.value for weight in folded.model.weights]
@@ -52,6 +52,20 @@ def make_served_network(
             frozen=frozen,
         ),
     )
+
+
+def _answer(model: Any, pixels: tf.Tensor, image_input: ImageInput) -> tf.Tensor:
+    """Ask the model about pixels uint8 [N, H, W, 3]; where N is 0 it sees one row of zeros, whose answer is cut off.
+
+    oneDNN's convolution gives a batch of no rows the shape of its input, and the next layer fails.
+    """
+    values = tf.cast(pixels, tf.float32)
+    rows = tf.shape(values)[0]
+    # where there is nothing to pad nothing is copied; right before a convolution it would become a part of that
+    padded = tf.pad(values, [[0, tf.maximum(1 - rows, 0)], [0, 0], [0, 0], [0, 0]])
+    padded.set_shape(values.shape)
+    probabilities = model(scale_pixels(padded, image_input), training=False)
+    return tf.slice(probabilities, [0, 0], [rows, -1])
 
 
 def _freeze(function: Any, image_input: ImageInput) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from contract.serving_messages import PredictionLog, string_tensor
+from exporter.full_disk import full_disk_as_os_error
 from exporter.serving_signature import SERVING_DEFAULT
 
 BATCH_SIZES = (1, 2, 4, 8)
@@ -20,7 +21,7 @@ BATCH_SIZES = (1, 2, 4, 8)
 def write_warmup(file: Path, model_name: str, picture: bytes) -> None:
     """Write a record for each batch size, made of one picture."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(file)) as writer:
+    with full_disk_as_os_error(), tf.io.TFRecordWriter(str(file)) as writer:
         for size in BATCH_SIZES:
             writer.write(_record(model_name, [picture] * size).SerializeToString(deterministic=True))
 

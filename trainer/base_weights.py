@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from contract.digests import digest_of_bytes, digest_of_entries
 from contract.manifest import BaseWeights
 from trainer.architectures import HUB
 from trainer.base import (
@@ -15,7 +14,7 @@ from trainer.base import (
 from trainer.config import ModelSettings
 from trainer.errors import RunNotFoundError, WeightsError
 from trainer.run_record import find_run
-from trainer.trained_model import read_run
+from trainer.trained_model import digest_of_tensors, read_run
 
 
 def prepare_base(settings: ModelSettings, runs: Path) -> tuple[Any, BaseWeights]:
@@ -36,7 +35,7 @@ def prepare_base(settings: ModelSettings, runs: Path) -> tuple[Any, BaseWeights]
         source = Path(settings.weights).name
     else:
         source = _copy_from_run(base, settings.weights, runs)
-    return base, BaseWeights(source=source, digest=_digest(base))
+    return base, BaseWeights(source=source, digest=digest_of_tensors(base.get_weights()))
 
 
 def _name_of_pretrained(architecture: str) -> str:
@@ -55,9 +54,3 @@ def _copy_from_run(base: Any, name: str, runs: Path) -> str:
         ) from error
     copy_base_weights(base, run.load_model())
     return f"run:{run.record.id}"
-
-
-def _digest(base: Any) -> str:
-    return digest_of_entries(
-        (f"{index:04d}", digest_of_bytes(weight.tobytes())) for index, weight in enumerate(base.get_weights())
-    )

@@ -64,7 +64,7 @@ def evaluate(predictions: Predictions, class_names: Sequence[str]) -> dict[str, 
         "accuracy": float(right.mean()),
         "accuracy_interval": accuracy_interval(int(right.sum()), len(right)),
         "macro_f1": _mean([each["f1"] for each in per_class.values() if each["pictures"]]),
-        "cross_entropy": _cross_entropy(predictions),
+        "cross_entropy": cross_entropy(predictions),
         "expected_calibration_error": expected_calibration_error(predictions.probabilities, predictions.labels),
         "top_k": _top_k(predictions, len(classes)),
         "per_class": per_class,
@@ -81,7 +81,8 @@ def accuracy_interval(right: int, pictures: int) -> list[float]:
     return [float(interval.low), float(interval.high)]
 
 
-def _cross_entropy(predictions: Predictions) -> float:
+def cross_entropy(predictions: Predictions) -> float:
+    """Return the mean cross-entropy in nats; probabilities below 1e-7 count as 1e-7."""
     of_truth = predictions.probabilities[np.arange(len(predictions.labels)), predictions.labels]
     return float(-np.log(np.maximum(of_truth, _SMALLEST_PROBABILITY, dtype=np.float64)).mean())
 

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from trainer.evaluation import Predictions, cross_entropy
 from trainer.feeding import Feed, ordered_batches
 from trainer.stages import Score
-
-_SMALLEST_PROBABILITY = 1e-7  # Keras's own bound, which keeps the logarithm finite
 
 
 class Predictor:
@@ -28,8 +27,7 @@ class Predictor:
         """Return cross-entropy and accuracy; a soft target counts for its largest class."""
         probabilities = self.answer(feed, batch_size)
         labels = feed.targets[0].argmax(axis=1)
-        of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
         return Score(
-            loss=float(-np.log(np.maximum(of_truth, _SMALLEST_PROBABILITY)).mean()),
+            loss=cross_entropy(Predictions(probabilities, labels)),
             accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
         )
