@@ -55,6 +55,8 @@ def save(
     network: ServedNetwork, labels: tuple[str, ...], image_input: ImageInput, target: Path
 ) -> dict[str, Signature]:
     """Write a SavedModel of a network with the three signatures to `target`, and describe them."""
+    target.mkdir(parents=True, exist_ok=True)
+    # not where temporary files lie: whoever is killed would leave it there, and another disk could be the full one
     with full_disk_as_os_error(), tempfile.TemporaryDirectory(prefix=".labels-", dir=target) as folder:
         labels_file = Path(folder) / Path(LABELS).name
         labels_file.write_text("".join(f"{label}\n" for label in labels))

@@ -65,7 +65,7 @@ def _answer(model: Any, pixels: tf.Tensor, image_input: ImageInput) -> tf.Tensor
     padded = tf.pad(values, [[0, tf.maximum(1 - rows, 0)], [0, 0], [0, 0], [0, 0]])
     padded.set_shape(values.shape)
     probabilities = model(scale_pixels(padded, image_input), training=False)
-    return tf.slice(probabilities, [0, 0], [rows, -1])
+    return tf.slice(probabilities, [0, 0], [rows, probabilities.shape[1]])  # with -1 the classes would be unknown
 
 
 def _freeze(function: Any, image_input: ImageInput) -> Callable[[tf.Tensor], tf.Tensor]:
