@@ -190,3 +190,12 @@ def test_second_folder_of_a_withdrawn_number_stays_where_it_is(tmp_path: Path) -
     with pytest.raises(ContractError, match="version 2 was withdrawn once; move one away"):
         withdraw(tmp_path / "2")
     assert published_versions(tmp_path) == [1, 2]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device here that is always full")
+def test_full_disk_is_said_with_the_folder(tmp_path: Path) -> None:
+    """An error of a write, which names no file, names the folder that was to be filled; what was staged is gone."""
+    with pytest.raises(OSError, match="No space left on device") as caught, staged_folder(tmp_path):
+        Path("/dev/full").write_text("x")
+    assert caught.value.filename == str(tmp_path)
+    assert list(tmp_path.iterdir()) == []
