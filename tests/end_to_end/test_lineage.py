@@ -32,7 +32,7 @@ def test_weights_lead_to_the_version(colours: Trained) -> None:
 def test_manifest_carries_temperature_and_reference(colours: Trained) -> None:
     """A version says by which temperature it was calibrated, and how answers looked on held-out pictures."""
     manifest = json.loads((colours.models / "colours" / "1" / "assets.extra" / "manifest.json").read_text())
-    assert manifest["schema_version"] == "1.1"
+    assert manifest["schema_version"] == "1.2"
     assert manifest["temperature"] == colours.record["temperature"] > 0
     assert manifest["reference"]["pictures"] == colours.record["pictures"]["test"]
     assert "confusion" not in manifest["metrics"]["test"]
