@@ -3,76 +3,100 @@
 import asyncio
 import contextlib
 import signal
-import sys
 import traceback
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
+from gateway.access import install_access
+from gateway.adaptive_limit import AdaptiveLimit
+from gateway.admission import Admission, FixedLimit
+from gateway.channel import open_channel
+from gateway.circuit import Circuits
 from gateway.metrics import Metrics
-from gateway.model_client import ModelClient, open_channel
+from gateway.model_client import ModelClient
 from gateway.model_versions import ModelVersions
-from gateway.protocols.exchange import BoundedBodies, CountedRequests
+from gateway.protocols.documentation import add_documentation
+from gateway.protocols.exchange import Exchanges
 from gateway.protocols.images import image_routes
-from gateway.protocols.operations import operation_routes
+from gateway.protocols.model_pages import model_routes
+from gateway.protocols.open_inference import open_inference_routes
+from gateway.protocols.operations import health_routes, metrics_routes
 from gateway.protocols.problems import exception_handlers
-from gateway.server import GatewayServer, listen
+from gateway.services import Services
 from gateway.settings import Settings
+from gateway.tls import channel_credentials
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application; nothing is opened before it is started."""
+    """Return the application; nothing is opened before it is started.
+
+    Raises:
+        ContractError: a file of keys or certificates cannot be used.
+    """
     metrics = Metrics(settings.models)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Any]]:
-        async with open_channel(settings.model_server) as channel:
-            client = ModelClient(channel, settings.request_timeout_seconds, metrics)
-            versions = ModelVersions(client, settings.models)
-            watching = asyncio.create_task(versions.watch(settings.poll_interval_seconds))
-            watching.add_done_callback(_end_unless_cancelled)
-            yield {"client": client, "versions": versions}
-            watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
+        async with _running_services(settings, metrics) as services:
+            yield {"services": services}
 
     app = FastAPI(
         title="Graft gateway",
         lifespan=lifespan,
         exception_handlers=exception_handlers(),
         openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.include_router(image_routes(settings, metrics))
-    app.include_router(operation_routes(metrics))
-    app.add_middleware(BoundedBodies, max_bytes=settings.max_body_bytes)
-    app.add_middleware(CountedRequests, metrics=metrics)  # added last, so it is the outermost
+    app.state.stopping = False
+    app.state.metrics = metrics
+    app.router.routes.extend(_routes(settings, metrics))
+    add_documentation(app)
+    install_access(app, settings)
+    app.add_middleware(Exchanges, settings=settings, metrics=metrics)  # added last, so it is the outermost
     return app
 
 
-def main(settings: Settings, on_listening: Callable[[str], None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; say on stdout where, and tell `on_listening` the URL.
+def create_operations_app(app: FastAPI) -> FastAPI:
+    """Return what a second port of its own shows of `app`: metrics and health."""
+    operations = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    operations.state = app.state
+    operations.router.routes.extend([*health_routes(), *metrics_routes(app.state.metrics)])
+    return operations
 
-    Returns the exit code: 2 if the address cannot be had.
-    """
-    try:
-        listener = listen(settings)
-    except OSError as error:
-        print(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.", file=sys.stderr)  # noqa: T201
-        return 2
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"http://{host}:{listener.getsockname()[1]}"
 
-    def announce() -> None:
-        print(f"Gateway listening on {address}", flush=True)  # noqa: T201
-        if on_listening:
-            on_listening(address)
+def _routes(settings: Settings, metrics: Metrics) -> list[BaseRoute]:
+    """Return the routes of all dialects; those that many ask come first, as they are tried in order."""
+    routes: list[BaseRoute] = [*image_routes(), *open_inference_routes(), *health_routes(), *model_routes()]
+    if settings.operations_port is None:
+        routes += metrics_routes(metrics)
+    return routes
 
-    with listener:
-        GatewayServer(create_app(settings), settings, announce).run(sockets=[listener])
-    return 0
+
+@contextlib.asynccontextmanager
+async def _running_services(settings: Settings, metrics: Metrics) -> AsyncGenerator[Services]:
+    async with open_channel(settings, channel_credentials(settings)) as channel:
+        client = ModelClient(channel, settings.request_timeout_seconds, metrics)
+        versions = ModelVersions(client, settings.models)
+        watching = asyncio.create_task(versions.watch(settings.poll_interval_seconds))
+        watching.add_done_callback(_end_unless_cancelled)
+        limit = AdaptiveLimit(settings.max_in_flight) if settings.adaptive_limit else FixedLimit(settings.max_in_flight)
+        yield Services(
+            settings=settings,
+            client=client,
+            versions=versions,
+            admission=Admission(limit, settings.max_queued, settings.queue_timeout_seconds, metrics),
+            circuits=Circuits(settings.models, settings.circuit_failures, settings.circuit_open_seconds, metrics),
+            metrics=metrics,
+        )
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
 
 
 def _end_unless_cancelled(watching: "asyncio.Task[None]") -> None:

@@ -1,17 +1,20 @@
 """What a picture's first bytes say: whether the served graph would look at it at all.
 
 The graph decides for itself (it must: others may ask it directly), but it can only say yes or no. Here the same
-kinds are refused in words, and before they cost a call. Offsets are those of the formats' specifications: WebP
-(RFC 9649), BMP (BITMAPINFOHEADER).
+pictures are refused in words, and before they cost a call. What counts as cut short is what TensorFlow's decoders
+refuse: a missing end marker, or fewer bytes than announced. Offsets are those of the formats' specifications: JPEG
+(ITU T.81), PNG (RFC 2083), WebP (RFC 9649), BMP (BITMAPINFOHEADER).
 """
 
 import codecs
+import io
 from collections.abc import Collection
 
 import filetype
+import imagesize
 
 from contract.image_input import Encoding
-from gateway.errors import NotAnImageError, UnsupportedImageError
+from gateway.errors import NotAnImageError, TooManyPixelsError, TruncatedImageError, UnsupportedImageError
 
 _ENCODINGS: dict[str, Encoding] = {
     "image/jpeg": "jpeg",
@@ -25,15 +28,28 @@ _TEXT_SAMPLE_BYTES = 512
 _BMP_BIT_FIELDS = 3
 _BMP_USUAL_FIELDS = bytes.fromhex("0000ff00 00ff0000 ff000000")  # red, green, blue; others are decoded as if these
 _WEBP_ANIMATION_FLAG = 0x02
+_JPEG_END = b"\xff\xd9"
+_PNG_END = b"IEND\xaeB`\x82"
+_HEADER_BYTES = 128 * 1024  # a reader that looks for a marker in megabytes of anything would hold up everybody
 
 
-def check_picture(content: bytes, accepted: Collection[Encoding]) -> Encoding:
+def check_picture(content: bytes, accepted: Collection[Encoding], max_pixels: int) -> Encoding:
     """Return how an encoded picture is encoded, one of `accepted`. Nothing is decoded.
 
     Raises:
         NotAnImageError: the bytes are no picture.
         UnsupportedImageError: they are one of a kind that is not accepted.
+        TooManyPixelsError: its header announces more than `max_pixels`.
+        TruncatedImageError: its bytes end before the picture does.
     """
+    encoding = _check_kind(content, accepted)
+    _check_size(content, encoding, max_pixels)
+    if _is_cut_short(content, encoding):
+        raise TruncatedImageError(f"This {_NAMES[encoding]} is cut short: it ends after {len(content)} bytes.")
+    return encoding
+
+
+def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
     kind = filetype.guess(content)
     mime = kind.mime if kind else _describe_unknown(content)
     wanted = _enumerate(accepted)
@@ -55,6 +71,34 @@ def check_picture(content: bytes, accepted: Collection[Encoding]) -> Encoding:
     if encoding == "webp" and _is_animated_webp(content):
         raise UnsupportedImageError("This is an animated WebP, which is not accepted; send a still picture.")
     return encoding
+
+
+def _check_size(content: bytes, encoding: Encoding, max_pixels: int) -> None:
+    width, height = imagesize.get(io.BytesIO(content[:_HEADER_BYTES]), exif_rotation=False)
+    if width > 0 and height > 0:
+        if width * height > max_pixels:
+            raise TooManyPixelsError(
+                f"This {_NAMES[encoding]} has {width} x {height} pixels; at most {max_pixels} are accepted."
+            )
+    elif len(content) <= _HEADER_BYTES:  # else the header is a long one, and the graph will look at it
+        raise TruncatedImageError(f"This {_NAMES[encoding]} is cut short or damaged: its header tells no size.")
+
+
+def _is_cut_short(content: bytes, encoding: Encoding) -> bool:
+    if encoding == "jpeg":
+        return not content.endswith(_JPEG_END) and _JPEG_END not in content
+    if encoding == "png":
+        return not content.endswith(_PNG_END) and _PNG_END not in content
+    if encoding == "webp":
+        return len(content) < 8 + int.from_bytes(content[4:8], "little")
+    return len(content) < _bmp_bytes(content)
+
+
+def _bmp_bytes(content: bytes) -> int:
+    """Return how long a BMP has to be: rows are padded to four bytes."""
+    start, depth = int.from_bytes(content[10:14], "little"), int.from_bytes(content[28:30], "little")
+    width, height = (int.from_bytes(content[at : at + 4], "little", signed=True) for at in (18, 22))
+    return start + (width * depth + 31) // 32 * 4 * abs(height)
 
 
 def _enumerate(encodings: Collection[Encoding]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 NO_MODEL, UNKNOWN_MODEL = "none", "unknown"
@@ -39,6 +39,25 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._shed = Counter(
+            "graft_gateway_shed",
+            "Requests that were not let through to the model server, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._in_flight = Gauge(
+            "graft_gateway_in_flight",
+            "Requests before the model server.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self._circuits = Gauge(
+            "graft_gateway_circuit_state",
+            "Circuit breaker of a model: 0 closed, 1 half open, 2 open.",
+            ["model"],
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
         self._pictures = Counter(
             "graft_gateway_pictures",
             "Pictures answered; outcome is ok or the code of the refusal.",
@@ -58,6 +77,18 @@ class Metrics:
     def time_backend(self, method: str, code: str, seconds: float) -> None:
         """Record one call to the model server; `code` is the name of its gRPC status."""
         self._backend_seconds.labels(method, code).observe(seconds)
+
+    def count_shed(self, reason: str) -> None:
+        """Count one request that was not let through; `reason` is one of the words of `gateway.admission`."""
+        self._shed.labels(reason).inc()
+
+    def set_in_flight(self, number: int) -> None:
+        """Record how many requests are before the model server."""
+        self._in_flight.set(number)
+
+    def set_circuit(self, model: str, state: int) -> None:
+        """Record the state of a model's circuit: 0 closed, 1 half open, 2 open."""
+        self._circuits.labels(self._model_label(model)).set(state)
 
     def render(self) -> bytes:
         """Return everything in Prometheus's text format, of type `CONTENT_TYPE`."""

@@ -1,6 +1,5 @@
 """Calls to the model server: TensorFlow Serving's gRPC API in, our words out."""
 
-import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -11,26 +10,31 @@ import grpc.aio
 from contract import serving_messages as messages
 from contract.errors import ContractError
 from contract.manifest import ModelManifest
+from gateway.deadline import Deadline
 from gateway.errors import (
     GatewayError,
+    MessageTooLargeError,
     ModelNotLoadedError,
     ModelServerBusyError,
     ModelServerFailedError,
     ModelServerTimeoutError,
     ModelServerUnavailableError,
+    NotDescribedError,
     QuestionRefusedError,
     VersionNotServedError,
 )
 from gateway.metrics import Metrics
-from gateway.tensors import read_bools, read_floats, read_strings, shape_of
+from gateway.tensors import read_strings
 
-_CHANNEL_OPTIONS = (
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),  # gRPC's own 4 MB would be the first limit to bite
-    ("grpc.enable_http_proxy", 0),  # or `http_proxy` would catch calls to the loopback address
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1000),  # the default waits up to two minutes for a restarted server
-)
+PREDICT, CLASSIFY, REGRESS, METADATA, STATUS = "Predict", "Classify", "Regress", "GetModelMetadata", "GetModelStatus"
+
+_METHODS: dict[str, tuple[str, Any, Any]] = {
+    PREDICT: (messages.PREDICTION_SERVICE, messages.PredictRequest, messages.PredictResponse),
+    CLASSIFY: (messages.PREDICTION_SERVICE, messages.ClassificationRequest, messages.ClassificationResponse),
+    REGRESS: (messages.PREDICTION_SERVICE, messages.RegressionRequest, messages.RegressionResponse),
+    METADATA: (messages.PREDICTION_SERVICE, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse),
+    STATUS: (messages.MODEL_SERVICE, messages.GetModelStatusRequest, messages.GetModelStatusResponse),
+}
 
 _FAILED = (ModelServerFailedError, "The model server failed to answer.")
 
@@ -43,17 +47,19 @@ _ERRORS: dict[grpc.StatusCode, tuple[type[GatewayError], str]] = {
     grpc.StatusCode.FAILED_PRECONDITION: (QuestionRefusedError, "The model cannot answer this kind of request."),
 }
 
-
-@dataclass(frozen=True)
-class Scores:
-    """What a model said about N pictures, in their order.
-
-    `probabilities` has N rows of C floats, zeros where `valid` is False: the graph refused that picture.
-    """
-
-    version: int
-    probabilities: tuple[tuple[float, ...], ...]
-    valid: tuple[bool, ...]
+# of these the text is the model server's own; for the others it may be gRPC's, which names addresses
+_SPEAKING = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.ABORTED,
+    }
+)
+_TOO_LARGE = "message larger than max"  # gRPC's own words, for either direction and side
 
 
 @dataclass(frozen=True)
@@ -65,17 +71,21 @@ class VersionStatus:
     failed: bool
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
-    """Return a channel to HOST:PORT; it connects at its first call. Closed by the caller."""
-    return grpc.aio.insecure_channel(address, options=list(_CHANNEL_OPTIONS))
-
-
-def error_for(code: grpc.StatusCode, model: str, version: int | None) -> GatewayError:
+def error_for(code: grpc.StatusCode, model: str, version: int | None, details: str = "") -> GatewayError:
     """Return what a gRPC status means to someone who asked for `version` of `model`, None being its latest."""
+    error = _error_for(code, model, version, details)
+    error.code = code
+    error.details = details if code in _SPEAKING else ""
+    return error
+
+
+def _error_for(code: grpc.StatusCode, model: str, version: int | None, details: str) -> GatewayError:
     if code is grpc.StatusCode.NOT_FOUND:  # which of the two is missing depends on what was asked for
         if version is None:
             return ModelNotLoadedError(f"No version of the model {model} is loaded.")
         return VersionNotServedError(f"Version {version} of the model {model} is not served.")
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in details.lower():
+        return MessageTooLargeError("The request or its answer is larger than a message to the model server may be.")
     kind, sentence = _ERRORS.get(code, _FAILED)
     return kind(sentence)
 
@@ -89,82 +99,76 @@ class ModelClient:
     def __init__(self, channel: grpc.aio.Channel, timeout_seconds: float, metrics: Metrics) -> None:
         self._timeout = timeout_seconds
         self._metrics = metrics
-        predict = f"/{messages.PREDICTION_SERVICE}/Predict"
-        status = f"/{messages.MODEL_SERVICE}/GetModelStatus"
         self._methods = {
-            "Predict": channel.unary_unary(
-                predict,
-                messages.PredictRequest.SerializeToString,
-                messages.PredictResponse.FromString,
-            ),
-            "GetModelStatus": channel.unary_unary(
-                status,
-                messages.GetModelStatusRequest.SerializeToString,
-                messages.GetModelStatusResponse.FromString,
-            ),
+            name: channel.unary_unary(f"/{service}/{name}", request.SerializeToString, response.FromString)
+            for name, (service, request, response) in _METHODS.items()
         }
 
-    async def predict(self, model: str, version: int | None, pictures: list[bytes]) -> Scores:
-        """Ask `version` of `model`, or its latest, about encoded pictures, at least one."""
-        request = messages.PredictRequest(output_filter=["probabilities", "valid"])
-        request.inputs["image_bytes"].CopyFrom(messages.string_tensor(pictures))
-        response = await self._ask(request, model, version, signature="serving_default")
-        probabilities = _output(response, "probabilities")
-        shape, values = shape_of(probabilities), read_floats(probabilities)
-        valid = tuple(read_bools(_output(response, "valid")))
-        if len(shape) != 2 or shape[0] != len(pictures) or len(valid) != len(pictures):
-            raise ModelServerFailedError("The model server's answer does not fit the number of pictures.")
-        if not math.isfinite(sum(values)):
-            raise ModelServerFailedError("The model answered with probabilities that are not numbers.")
-        rows = tuple(tuple(values[start : start + shape[1]]) for start in range(0, len(values), shape[1]))
-        return Scores(response.model_spec.version.value, rows, valid)
+    async def call(self, method: str, message: Any, deadline: Deadline) -> Any:
+        """Return the answer to a request message with a `model_spec`; `method` is one of the names above."""
+        started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
+        try:
+            response = await self._methods[method](message, timeout=deadline.remaining())
+            code = grpc.StatusCode.OK
+        except grpc.aio.AioRpcError as error:
+            code = error.code()
+            spec = message.model_spec
+            version = spec.version.value if spec.HasField("version") else None
+            raise error_for(code, spec.name, version, error.details() or "") from error
+        finally:
+            self._metrics.time_backend(method, code.name, time.perf_counter() - started)
+        return response
 
     async def describe(self, model: str, version: int) -> ModelManifest:
-        """Ask `version` of `model` for its manifest."""
+        """Ask `version` of `model` for its manifest.
+
+        Raises:
+            NotDescribedError: it has no signature `describe`.
+        """
         request = messages.PredictRequest(output_filter=["manifest"])
+        fill_spec(request.model_spec, model, version, signature="describe")
         request.inputs["query"].CopyFrom(messages.string_tensor([b""]))
         try:
-            response = await self._ask(request, model, version, signature="describe")
-            texts = read_strings(_output(response, "manifest"))
+            response = await self.call(PREDICT, request, Deadline.after(self._timeout))
+            texts = read_strings(output_of(response, "manifest"))
             return ModelManifest.from_json(texts[0] if texts else b"", where="What the model says of itself")
         except ContractError as error:
             raise ModelServerFailedError(str(error)) from error
-        except QuestionRefusedError as error:  # the question was ours, so the caller is not to blame
-            raise ModelServerFailedError("The model cannot describe itself.") from error
+        except QuestionRefusedError as error:
+            raise NotDescribedError(
+                f"The model {model} does not describe itself (it has no signature `describe`), so its answers cannot "
+                "be labelled; ask it through the TensorFlow Serving or the Open Inference API."
+            ) from error
 
     async def read_status(self, model: str) -> tuple[VersionStatus, ...]:
         """Return the versions of `model` that the model server knows, in its order."""
         request = messages.GetModelStatusRequest(model_spec={"name": model})
         try:
-            response = await self._call("GetModelStatus", request, model, None)
+            response = await self.call(STATUS, request, Deadline.after(self._timeout))
         except QuestionRefusedError as error:
             raise ModelServerFailedError("The model server does not tell which versions it has.") from error
         return tuple(
-            VersionStatus(status.version, _state_name(status.state), status.status.error_code != 0)
-            for status in response.model_version_status
+            VersionStatus(row.version, _state_name(row.state), row.status.error_code != 0)
+            for row in response.model_version_status
         )
 
-    async def _ask(self, request: Any, model: str, version: int | None, *, signature: str) -> Any:
-        request.model_spec.name = model
-        request.model_spec.signature_name = signature
-        if version is not None:
-            request.model_spec.version.value = version
-        return await self._call("Predict", request, model, version)
 
-    async def _call(self, method: str, request: Any, model: str, version: int | None) -> Any:
-        started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
-        try:
-            response = await self._methods[method](request, timeout=self._timeout)
-            code = grpc.StatusCode.OK
-        except grpc.aio.AioRpcError as error:
-            code = error.code()
-            raise error_for(code, model, version) from error
-        finally:
-            self._metrics.time_backend(method, code.name, time.perf_counter() - started)
-        return response
+def fill_spec(spec: Any, model: str, version: int | None, label: str | None = None, signature: str = "") -> None:
+    """Say in a request's `model_spec` whom it is for: a version, a label, or the latest version if both are None."""
+    spec.name = model
+    spec.signature_name = signature
+    if version is not None:
+        spec.version.value = version
+    elif label is not None:
+        spec.version_label = label
 
 
-def _output(response: Any, name: str) -> Any:
+def output_of(response: Any, name: str) -> Any:
+    """Return one output of a PredictResponse.
+
+    Raises:
+        ModelServerFailedError: it is not there.
+    """
     if name not in response.outputs:
         raise ModelServerFailedError(f"The model server's answer has no {name}.")
     return response.outputs[name]

@@ -5,10 +5,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from contract.manifest import ModelManifest
-from gateway.errors import GatewayError, ModelNotLoadedError, ModelServerBusyError, UnknownModelError
+from gateway.errors import (
+    GatewayError,
+    ModelNotLoadedError,
+    ModelServerBusyError,
+    NotDescribedError,
+    UnknownModelError,
+)
 from gateway.model_client import ModelClient, VersionStatus
 
 _AVAILABLE = "AVAILABLE"
+_COMING = frozenset({"START", "LOADING"})
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class ModelVersions:
         self._client = client
         not_asked = ModelNotLoadedError("The model server has not said yet which versions are loaded.")
         self._states = {model: ModelState(model, (), not_asked) for model in models}
-        self._manifests: dict[tuple[str, int], ModelManifest] = {}
+        self._manifests: dict[tuple[str, int], ModelManifest | NotDescribedError] = {}
         self._describing = {model: asyncio.Lock() for model in models}
 
     async def watch(self, interval_seconds: float) -> None:
@@ -47,42 +54,63 @@ class ModelVersions:
         return tuple(self._states.values())
 
     def described(self, model: str, version: int) -> ModelManifest | None:
-        """Return a version's manifest if it was read already."""
-        return self._manifests.get((model, version))
+        """Return a version's manifest if it was read already and there is one."""
+        known = self._manifests.get((model, version))
+        return known if isinstance(known, ModelManifest) else None
 
-    def latest(self, model: str) -> int:
-        """Return the version that the model server asks by default.
+    def state(self, model: str) -> ModelState:
+        """Return what the last look at a model showed.
 
         Raises:
             UnknownModelError: no such model is configured.
-            GatewayError: none of its versions is available, for the reason given.
         """
-        state = self._state(model)
-        if state.available:
-            return state.available[-1]
-        problem = state.problem or ModelNotLoadedError(f"No version of the model {model} is loaded.")
-        raise type(problem)(str(problem)) from problem.__cause__  # anew, as many requests may raise it at once
+        if model not in self._states:
+            raise UnknownModelError(f"There is no model {model[:100]!r}; there is: {', '.join(self._states)}.")
+        return self._states[model]
+
+    def version_for(self, model: str, version: int | None) -> int:
+        """Return the version that answers: the one asked for, or the latest, which the model server asks by default.
+
+        Raises:
+            UnknownModelError: no such model is configured.
+            GatewayError: none of its versions is available, or the one asked for not yet, for the reason given.
+        """
+        state = self.state(model)
+        if version is None:
+            return self._latest(state)
+        if any(status.version == version and status.state in _COMING for status in state.versions):
+            raise ModelNotLoadedError(f"Version {version} of the model {model} is being loaded.")
+        return version
 
     async def manifest(self, model: str, version: int) -> ModelManifest:
         """Return a version's manifest, asked of the model server the first time.
 
         Raises:
             UnknownModelError: no such model is configured.
+            NotDescribedError: the version does not describe itself.
             GatewayError: the model server does not serve that version or cannot say.
         """
-        self._state(model)
+        self.state(model)
         known = self._manifests.get((model, version))
-        if known is not None:  # without waiting: in between, a version that was `latest` could be forgotten
-            return known
-        async with self._describing[model]:  # after a swap many requests want the same manifest at once
-            if (model, version) not in self._manifests:
-                self._manifests[model, version] = await self._client.describe(model, version)
-            return self._manifests[model, version]
+        if known is None:  # else without waiting: in between, a version that was the latest could be forgotten
+            async with self._describing[model]:  # after a swap many requests want the same manifest at once
+                known = self._manifests.get((model, version)) or await self._describe(model, version)
+        if isinstance(known, NotDescribedError):
+            raise NotDescribedError(str(known)) from known.__cause__  # anew, as many requests may raise it at once
+        return known
 
-    def _state(self, model: str) -> ModelState:
-        if model not in self._states:
-            raise UnknownModelError(f"There is no model {model[:100]!r}; there is: {', '.join(self._states)}.")
-        return self._states[model]
+    async def _describe(self, model: str, version: int) -> ModelManifest | NotDescribedError:
+        try:
+            self._manifests[model, version] = await self._client.describe(model, version)
+        except NotDescribedError as error:
+            self._manifests[model, version] = error
+        return self._manifests[model, version]
+
+    def _latest(self, state: ModelState) -> int:
+        if state.available:
+            return state.available[-1]
+        problem = state.problem or ModelNotLoadedError(f"No version of the model {state.name} is loaded.")
+        raise type(problem)(str(problem)) from problem.__cause__
 
     async def _look_at(self, model: str) -> None:
         try:
@@ -99,11 +127,13 @@ class ModelVersions:
         """Read the manifests that are missing; return why the model cannot be asked, if so."""
         if not state.available:
             return ModelNotLoadedError(f"No version of the model {state.name} is loaded.")
-        try:
-            for version in state.available:
+        for version in state.available:
+            try:
                 await self.manifest(state.name, version)
-        except GatewayError as problem:
-            return problem
+            except NotDescribedError:
+                continue  # other dialects need no manifest
+            except GatewayError as problem:
+                return problem
         return None
 
     def _note(self, state: ModelState) -> None:

@@ -9,12 +9,13 @@ from typer.core import TyperGroup
 from graft.check_verb import check
 from graft.errors import BAD_INPUT, one_clear_line
 from graft.export_verb import export
+from graft.keys_verbs import keys_app
 from graft.lineage_verbs import lineage_app
+from graft.modelserver_verb import ServingFlags, modelserver
 from graft.runs_verbs import runs_app
 from graft.tflite_verb import tflite
 from graft.train_verb import train
 from graft.versions_verbs import rollback, versions, withdraw
-from trainer.tensorflow_start import start_tensorflow
 
 
 class _Verbs(TyperGroup):
@@ -39,7 +40,9 @@ app.command()(check)
 app.command()(versions)
 app.command()(withdraw)
 app.command()(rollback)
+app.command(cls=ServingFlags)(modelserver)
 app.add_typer(runs_app, name="runs")
+app.add_typer(keys_app, name="keys")
 app.add_typer(lineage_app, name="lineage")
 
 Models = Annotated[Path, typer.Option(help="The folder of published models, one sub-folder a name.")]
@@ -48,34 +51,6 @@ Models = Annotated[Path, typer.Option(help="The folder of published models, one 
 def main() -> None:
     """Run the command line."""
     app()
-
-
-@app.command()
-def modelserver(
-    model_name: Annotated[str, typer.Option("--model_name", help="The name that requests use.")],
-    model_base_path: Annotated[Path, typer.Option("--model_base_path", help="The folder with the versions.")],
-    port: Annotated[int, typer.Option(help="Port for gRPC; 0 takes a free one.")] = 8500,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    file_system_poll_wait_seconds: Annotated[
-        float, typer.Option("--file_system_poll_wait_seconds", help="How often to look for new versions.")
-    ] = 1.0,
-) -> None:
-    """Serve a model over gRPC as TensorFlow Serving does, where that cannot run."""
-    from graft.settings import make_settings
-    from modelserver.settings import ModelServerSettings
-
-    settings = make_settings(
-        ModelServerSettings,
-        model_name=model_name,
-        model_base_path=model_base_path,
-        port=port,
-        host=host,
-        file_system_poll_wait_seconds=file_system_poll_wait_seconds,
-    )
-    start_tensorflow()
-    from modelserver.server import main as serve
-
-    raise SystemExit(serve(settings))
 
 
 @app.command()
@@ -90,7 +65,7 @@ def gateway(
     port: Annotated[int | None, typer.Option(help="Port for HTTP; 0 takes a free one.  [GATEWAY_PORT]")] = None,
 ) -> None:
     """Serve the predict API over HTTP, in front of a model server. Settings may also come from GATEWAY_* variables."""
-    from gateway.app import main as serve
+    from gateway.main import main as serve
     from gateway.settings import Settings
     from graft.settings import make_settings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from contract.versions import published_versions
-from gateway.app import main as serve_gateway
+from gateway.main import main as serve_gateway
 from gateway.settings import Settings
 from graft.embedded_server import EmbeddedModelServer
 from graft.errors import GATE_SAID_NO, CommandError

@@ -7,6 +7,7 @@
     ├── SignatureNotFoundError  no such signature in the model that was asked
     ├── BadInputError           a request that the server or the graph refuses
     ├── UnsupportedTypeError    an element type that this server cannot carry
+    ├── UnsupportedMethodError  a task of another kind than classification and regression
     ├── OutOfResourcesError     the graph needed more memory than there is
     └── GraphError              the graph failed, and not for its inputs
 
@@ -41,6 +42,10 @@ class BadInputError(ModelServerError):
 
 class UnsupportedTypeError(ModelServerError):
     """An element type that this server cannot carry."""
+
+
+class UnsupportedMethodError(ModelServerError):
+    """A task of another kind than classification and regression."""
 
 
 class OutOfResourcesError(ModelServerError):

@@ -38,12 +38,15 @@ _LOAD_FAILURES = (
     MemoryError,
 )
 
-# TensorFlow puts lines about graph nodes around the sentence of the operation; callers get the sentence alone.
+# TensorFlow puts lines about graph nodes, and where in our files they were made, around the sentence of the operation;
+# callers get the sentence alone.
 _BEFORE_SENTENCE = re.compile(
-    r"\A(Graph execution error:\s*)?(Detected at node .*?<stack traces unavailable>\s*)*"
-    r"(\d+ root error\(s\) found\.\s*\(0\) [A-Z_]+:\s*)?",
-    re.DOTALL,
+    r"\A(Graph execution error:\s*)?"
+    r"(Detected at node .*\n(<stack traces unavailable>\n|[ \t].*\n|\n)*)*"
+    r"(\d+ root error\(s\) found\.\s*\(0\) [A-Z_]+:\s*)?"
+    r"(\{\{function_node [^}]*\}\}\s*)?"
 )
+_AFTER_SENTENCE = re.compile(r" \[Op:\w+\].*\Z")
 
 
 class LoadedModel:
@@ -95,6 +98,8 @@ class LoadedModel:
             outputs = self._functions[signature_name](*tensors)
         except tf.errors.OpError as error:
             raise _graph_error(error) from error
+        except UnicodeDecodeError as error:  # of TensorFlow's own message, which quotes what was sent
+            raise BadInputError(_sentence(error.object.decode("latin-1"))) from error
         return {name: _as_array(outputs[name]) for name in wanted}
 
 
@@ -138,4 +143,4 @@ def _graph_error(error: Any) -> ModelServerError:
 
 def _sentence(message: str) -> str:
     text = _BEFORE_SENTENCE.sub("", message.partition("[[{{")[0]).strip()
-    return text.partition("\n")[0]
+    return _AFTER_SENTENCE.sub("", text.partition("\n")[0])

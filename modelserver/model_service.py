@@ -11,15 +11,15 @@ from contract.serving_messages import (
     VersionState,
 )
 from modelserver.errors import BadInputError
+from modelserver.served_models import ServedModels
 from modelserver.status_codes import error_code, unary_handler
-from modelserver.version_watcher import VersionWatcher
 
 
 class ModelService:
-    """Converts in, asks the watcher, converts out."""
+    """Converts in, asks the models, converts out."""
 
-    def __init__(self, versions: VersionWatcher) -> None:
-        self._versions = versions
+    def __init__(self, models: ServedModels) -> None:
+        self._models = models
 
     def handler(self) -> "grpc.GenericRpcHandler[Any, Any]":
         """Return what a gRPC server needs to offer this service."""
@@ -40,7 +40,7 @@ class ModelService:
         spec = request.model_spec
         number = spec.version.value if spec.HasField("version") else None
         response = GetModelStatusResponse()
-        for seen in self._versions.statuses(spec.name, number):
+        for seen in self._models.statuses(spec.name, number):
             status = response.model_version_status.add(version=seen.number, state=VersionState.Value(seen.state))
             status.status.SetInParent()  # present and empty where all is well
             if seen.error:

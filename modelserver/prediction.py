@@ -4,9 +4,8 @@ from typing import Any
 
 from contract.serving_messages import PredictResponse
 from modelserver.loaded_model import LoadedModel
+from modelserver.signatures import DEFAULT_SIGNATURE
 from modelserver.tensors import to_array, to_tensor
-
-_DEFAULT_SIGNATURE = "serving_default"
 
 
 def predict(model: LoadedModel, request: Any) -> Any:
@@ -15,7 +14,7 @@ def predict(model: LoadedModel, request: Any) -> Any:
     Raises:
         ModelServerError: see `LoadedModel.run`; or a tensor that cannot be read or sent.
     """
-    signature_name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
+    signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     inputs = {name: to_array(tensor, name) for name, tensor in request.inputs.items()}
     outputs = model.run(signature_name, inputs, request.output_filter)
     response = PredictResponse(outputs={name: to_tensor(array) for name, array in outputs.items()})

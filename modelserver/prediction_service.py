@@ -1,22 +1,22 @@
-"""`tensorflow.serving.PredictionService`: Predict and GetModelMetadata."""
+"""`tensorflow.serving.PredictionService`: all that may be asked of a model's graph."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
 import grpc
 
-from contract.serving_messages import (
-    PREDICTION_SERVICE,
-    GetModelMetadataRequest,
-    GetModelMetadataResponse,
-    PredictRequest,
-    PredictResponse,
-)
+from contract import serving_messages as messages
+from modelserver.classification import classify
 from modelserver.errors import BadInputError
+from modelserver.loaded_model import LoadedModel
+from modelserver.multi_inference import infer_all
 from modelserver.prediction import predict
+from modelserver.regression import regress
+from modelserver.served_models import ServedModels
 from modelserver.status_codes import unary_handler
-from modelserver.version_watcher import ServedVersion, VersionWatcher
+from modelserver.version_watcher import ServedVersion
 
 _SIGNATURE_DEF = "signature_def"
 
@@ -24,19 +24,24 @@ _SIGNATURE_DEF = "signature_def"
 class PredictionService:
     """Converts in, calls the story, converts out. Graph calls run in `executor`, so that the loop stays free."""
 
-    def __init__(self, versions: VersionWatcher, executor: Executor) -> None:
-        self._versions = versions
+    def __init__(self, models: ServedModels, executor: Executor) -> None:
+        self._models = models
         self._executor = executor
 
     def handler(self) -> "grpc.GenericRpcHandler[Any, Any]":
         """Return what a gRPC server needs to offer this service."""
         methods = {
-            "Predict": unary_handler(self.predict, PredictRequest, PredictResponse),
+            "Predict": unary_handler(self.predict, messages.PredictRequest, messages.PredictResponse),
+            "Classify": unary_handler(self.classify, messages.ClassificationRequest, messages.ClassificationResponse),
+            "Regress": unary_handler(self.regress, messages.RegressionRequest, messages.RegressionResponse),
+            "MultiInference": unary_handler(
+                self.multi_inference, messages.MultiInferenceRequest, messages.MultiInferenceResponse
+            ),
             "GetModelMetadata": unary_handler(
-                self.get_model_metadata, GetModelMetadataRequest, GetModelMetadataResponse
+                self.get_model_metadata, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse
             ),
         }
-        return grpc.method_handlers_generic_handler(PREDICTION_SERVICE, methods)
+        return grpc.method_handlers_generic_handler(messages.PREDICTION_SERVICE, methods)
 
     async def predict(self, request: Any) -> Any:
         """Answer a PredictRequest on the version it asks for.
@@ -44,10 +49,35 @@ class PredictionService:
         Raises:
             ModelServerError: there is no such version, or it cannot answer this request.
         """
-        served = self._find(request)
-        loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(self._executor, predict, served.model, request)
-        _name_version(response, request, served)
+        return await self._answer(predict, request)
+
+    async def classify(self, request: Any) -> Any:
+        """Answer a ClassificationRequest on the version it asks for.
+
+        Raises:
+            ModelServerError: there is no such version, or it cannot answer this request.
+        """
+        return await self._answer(classify, request)
+
+    async def regress(self, request: Any) -> Any:
+        """Answer a RegressionRequest on the version it asks for.
+
+        Raises:
+            ModelServerError: there is no such version, or it cannot answer this request.
+        """
+        return await self._answer(regress, request)
+
+    async def multi_inference(self, request: Any) -> Any:
+        """Answer a MultiInferenceRequest on the version that its first task asks for.
+
+        Raises:
+            ModelServerError: there is no such version, or it cannot answer this request.
+        """
+        spec = request.tasks[0].model_spec if request.tasks else messages.ModelSpec()
+        served = self._find(spec)
+        response = await self._run(infer_all, served, request)
+        for result in response.results:
+            _name_version(result.model_spec, spec, served)
         return response
 
     async def get_model_metadata(self, request: Any) -> Any:
@@ -62,23 +92,37 @@ class PredictionService:
         for field in request.metadata_field:
             if field != _SIGNATURE_DEF:
                 raise BadInputError(f"Metadata field {field} is not supported")
-        served = self._find(request)
-        response = GetModelMetadataResponse()
+        spec = _spec_of(request)
+        served = self._find(spec)
+        response = messages.GetModelMetadataResponse()
         response.metadata[_SIGNATURE_DEF].Pack(served.model.signature_definitions)
-        _name_version(response, request, served)
+        _name_version(response.model_spec, spec, served)
         return response
 
-    def _find(self, request: Any) -> ServedVersion:
-        if not request.HasField("model_spec"):
-            raise BadInputError("Missing ModelSpec")
-        spec = request.model_spec
+    async def _answer(self, story: Callable[[LoadedModel, Any], Any], request: Any) -> Any:
+        spec = _spec_of(request)
+        served = self._find(spec)
+        response = await self._run(story, served, request)
+        _name_version(response.model_spec, spec, served)
+        return response
+
+    async def _run(self, story: Callable[[LoadedModel, Any], Any], served: ServedVersion, request: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, story, served.model, request)
+
+    def _find(self, spec: Any) -> ServedVersion:
         if not spec.name:
             raise BadInputError("ModelSpec has no name specified.")
-        if spec.WhichOneof("version_choice") == "version_label":  # this server assigns no labels
-            raise BadInputError(f"Unrecognized servable version label: {spec.version_label}")
-        return self._versions.find(spec.name, spec.version.value if spec.HasField("version") else None)
+        if spec.WhichOneof("version_choice") == "version_label":
+            return self._models.find_labelled(spec.name, spec.version_label)
+        return self._models.find(spec.name, spec.version.value if spec.HasField("version") else None)
 
 
-def _name_version(response: Any, request: Any, served: ServedVersion) -> None:
-    response.model_spec.name = request.model_spec.name
-    response.model_spec.version.value = served.number
+def _spec_of(request: Any) -> Any:
+    if not request.HasField("model_spec"):
+        raise BadInputError("Missing ModelSpec")
+    return request.model_spec
+
+
+def _name_version(answered: Any, asked: Any, served: ServedVersion) -> None:
+    answered.name = asked.name
+    answered.version.value = served.number

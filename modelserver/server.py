@@ -14,10 +14,11 @@ import grpc
 
 from modelserver.errors import BadSettingError
 from modelserver.loaded_model import LoadedModel
+from modelserver.model_configs import model_configs
 from modelserver.model_service import ModelService
 from modelserver.prediction_service import PredictionService
+from modelserver.served_models import ServedModels
 from modelserver.settings import ModelServerSettings
-from modelserver.version_watcher import VersionWatcher
 from modelserver.warmup import replay_warmup
 
 logger = logging.getLogger(__name__)
@@ -47,18 +48,16 @@ async def running_server(settings: ModelServerSettings) -> AsyncIterator[Running
     then, a load or a graph call, cannot be interrupted; only the process's end waits for it.
 
     Raises:
-        BadSettingError: the address cannot be listened on.
+        BadSettingError: the address cannot be listened on, or the models' configuration cannot be used.
     """
-    versions = VersionWatcher(
-        settings.model_name, settings.model_base_path, settings.file_system_poll_wait_seconds, load_version
-    )
+    models = ServedModels(model_configs(settings), settings.file_system_poll_wait_seconds, load_version)
     executor = ThreadPoolExecutor(settings.grpc_max_threads, thread_name_prefix="graph")
     server = grpc.aio.server(options=_OPTIONS)
-    services = (PredictionService(versions, executor), ModelService(versions))
+    services = (PredictionService(models, executor), ModelService(models))
     server.add_generic_rpc_handlers([service.handler() for service in services])
     port = _bind(server, settings)
     await server.start()
-    watching = asyncio.create_task(versions.watch())
+    watching = asyncio.create_task(models.watch())
     try:
         yield RunningServer(port, watching)
     finally:
@@ -83,7 +82,7 @@ async def serve(settings: ModelServerSettings, on_listening: Callable[[int], Non
     """Serve until SIGTERM or SIGINT, then drain; `on_listening` gets the port. A second signal ends at once.
 
     Raises:
-        BadSettingError: the address cannot be listened on.
+        BadSettingError: the address cannot be listened on, or the models' configuration cannot be used.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -103,7 +102,7 @@ async def serve(settings: ModelServerSettings, on_listening: Callable[[int], Non
 
 
 def main(settings: ModelServerSettings) -> int:
-    """Run the server; return 0 after a signal, 2 where it cannot listen.
+    """Run the server; return 0 after a signal, 2 where it cannot listen or has no usable configuration.
 
     Prints one line to stdout once the port listens; everything else goes to stderr.
     """

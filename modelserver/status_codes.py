@@ -15,6 +15,7 @@ from modelserver.errors import (
     ModelServerError,
     OutOfResourcesError,
     SignatureNotFoundError,
+    UnsupportedMethodError,
     UnsupportedTypeError,
 )
 
@@ -26,6 +27,7 @@ STATUS_OF: dict[type[ModelServerError], grpc.StatusCode] = {
     SignatureNotFoundError: grpc.StatusCode.FAILED_PRECONDITION,
     BadInputError: grpc.StatusCode.INVALID_ARGUMENT,
     UnsupportedTypeError: grpc.StatusCode.UNIMPLEMENTED,
+    UnsupportedMethodError: grpc.StatusCode.UNIMPLEMENTED,
     OutOfResourcesError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     GraphError: grpc.StatusCode.INTERNAL,
 }

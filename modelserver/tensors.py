@@ -73,6 +73,16 @@ def data_type_name(data_type: int) -> str:
     return _NAMES.get(data_type, str(data_type))
 
 
+def data_type_label(array: Array) -> str:
+    """Return the type of an array's elements as protocol buffers call it: `DT_FLOAT`."""
+    return f"DT_{data_type_name(data_type_of(array)).upper()}"
+
+
+def shape_text(array: Array) -> str:
+    """Return an array's shape as TensorFlow writes it: `[1,2]`."""
+    return f"[{','.join(map(str, array.shape))}]"
+
+
 def to_array(tensor: Any, name: str) -> Array:
     """Return a TensorProto as an array of its dtype and shape; strings as an object array of `bytes`.
 

@@ -1,9 +1,9 @@
-"""Which version of the model is served, and how each one it has seen fared."""
+"""Which versions of one model are served, and how each that it has seen fared."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 from contract.versions import published_versions
 from modelserver.errors import LoadError, ModelNotFoundError
 from modelserver.loaded_model import LoadedModel
+from modelserver.model_configs import ModelConfig
 
 logger = logging.getLogger(__name__)
 
@@ -30,32 +31,36 @@ class VersionStatus:
     """Where a version is in its life; `error` says why, when it ended before it was served."""
 
     number: int
-    state: Literal["LOADING", "AVAILABLE", "END"]
+    state: Literal["START", "LOADING", "AVAILABLE", "END"]
     error: LoadError | None = None
 
 
 class VersionWatcher:
-    """Looks at a base path again and again and serves the newest version that loads.
+    """Looks at a model's base path again and again and serves the versions its policy wants, as far as they load.
 
-    A version is loaded in a thread, aside from the one that is served, and takes its place in one assignment. One
-    that does not load is left alone until its folder changes; what was served stays, or at the start, when there
-    is nothing to stay, the next older version is tried. An empty or missing base path changes nothing.
+    A version is loaded in a thread, aside from those that are served, and takes its place in one assignment together
+    with the end of those that are no longer wanted. One that does not load is left alone until its folder changes;
+    what was served stays, or at the start, when there is nothing to stay, the next older version is tried. An empty
+    or missing base path changes nothing.
 
-    All methods belong to one event loop; only `load` runs in other threads.
+    `loading` bounds how many versions are loaded at a time, over all watchers that share it. All methods belong to
+    one event loop; only `load` runs in other threads.
     """
 
     def __init__(
         self,
-        model_name: str,
-        base_path: Path,
+        config: ModelConfig,
         poll_wait_seconds: float,
         load: Callable[[Path], LoadedModel],
+        loading: asyncio.Semaphore,
     ) -> None:
-        self._model_name = model_name
-        self._base_path = base_path
+        self._name = config.name
+        self._base_path = config.base_path
+        self._policy = config.policy
         self._poll_wait_seconds = poll_wait_seconds
         self._load = load
-        self._served: ServedVersion | None = None
+        self._loading = loading
+        self._served: dict[int, ServedVersion] = {}
         self._statuses: dict[int, VersionStatus] = {}
         self._broken: dict[int, _FolderState] = {}
         self._last_note = ""
@@ -66,31 +71,28 @@ class VersionWatcher:
             await self._look()
             await asyncio.sleep(self._poll_wait_seconds)
 
-    def find(self, model_name: str, number: int | None) -> ServedVersion:
-        """Return the served version, if it is the one that was asked for; None asks for the latest.
+    def find(self, number: int | None) -> ServedVersion:
+        """Return a served version; None asks for the newest of them.
 
         Raises:
-            ModelNotFoundError: another model, another version, or nothing is served yet.
+            ModelNotFoundError: this version is not served, or none is yet.
         """
-        if model_name == self._model_name and self._served and number in {None, self._served.number}:
-            return self._served
-        asked = f"Latest({model_name})" if number is None else f"Specific({model_name}, {number})"
-        raise ModelNotFoundError(f"Servable not found for request: {asked}")
+        served = self._served.get(max(self._served, default=0) if number is None else number)
+        if served is None:
+            asked = f"Latest({self._name})" if number is None else f"Specific({self._name}, {number})"
+            raise ModelNotFoundError(f"Servable not found for request: {asked}")
+        return served
 
-    def statuses(self, model_name: str, number: int | None) -> list[VersionStatus]:
-        """Return the status of one version or of all seen since the start, newest first.
-
-        Empty where the model is this one but has had no version yet.
+    def statuses(self, number: int | None) -> list[VersionStatus]:
+        """Return the status of one version or of all seen since the start, newest first; empty if there was none yet.
 
         Raises:
-            ModelNotFoundError: another model, or a version that was never seen.
+            ModelNotFoundError: a version that was never seen.
         """
-        if model_name != self._model_name:
-            raise ModelNotFoundError(f"Could not find any versions of model {model_name}")
         if number is None:
             return [self._statuses[seen] for seen in sorted(self._statuses, reverse=True)]
         if number not in self._statuses:
-            raise ModelNotFoundError(f"Could not find version {number} of model {model_name}")
+            raise ModelNotFoundError(f"Could not find version {number} of model {self._name}")
         return [self._statuses[number]]
 
     async def _look(self) -> None:
@@ -99,43 +101,55 @@ class VersionWatcher:
         except OSError as error:  # a file system may be away for a moment; what is loaded does not need it
             self._note_once(f"{self._base_path} cannot be read: {error.strerror}")
             return
-        if not published:
-            self._note_once(f"no version of {self._model_name} under {self._base_path}; waiting")
+        wanted = self._policy.wanted(published)
+        if not wanted:
+            self._note_once(f"no version of {self._name} to serve under {self._base_path}; waiting")
             return
         self._last_note = ""
-        for number in reversed(published):
-            if self._served and self._served.number == number:
+        for number in wanted:
+            self._statuses.setdefault(number, VersionStatus(number, "START"))  # also those that wait for their turn
+        for number in wanted:
+            await self._try_to_serve(number, wanted)
+        self._end_those_not_in(wanted)
+        for number in self._policy.allowed(published)[len(wanted) :]:
+            if self._served:
                 return
-            if await self._try_to_serve(number) or self._served:
-                return
+            await self._try_to_serve(number, wanted)
 
-    async def _try_to_serve(self, number: int) -> bool:
+    async def _try_to_serve(self, number: int, wanted: Collection[int]) -> None:
+        if number in self._served:
+            return
         folder = self._base_path / str(number)
         state = await asyncio.to_thread(_folder_state, folder)
         if self._broken.get(number) == state:
-            return False
+            return
         self._statuses[number] = VersionStatus(number, "LOADING")
-        started = time.monotonic()
-        try:
-            model = await asyncio.to_thread(self._load, folder)
-        except LoadError as error:
-            self._broken[number] = state
-            self._statuses[number] = VersionStatus(number, "END", error)
-            stays = f"version {self._served.number} stays" if self._served else "nothing is served"
-            logger.error("%s version %d cannot be served: %s (%s)", self._model_name, number, error, stays)
-            return False
-        self._swap(ServedVersion(number, model))
+        async with self._loading:
+            started = time.monotonic()
+            try:
+                model = await asyncio.to_thread(self._load, folder)
+            except LoadError as error:
+                self._broken[number] = state
+                self._statuses[number] = VersionStatus(number, "END", error)
+                stays = ", ".join(map(str, sorted(self._served))) or "nothing"
+                logger.error("%s version %d cannot be served: %s (still served: %s)", self._name, number, error, stays)
+                return
         seconds = time.monotonic() - started
-        logger.info("%s version %d is AVAILABLE (loaded in %.1f s)", self._model_name, number, seconds)
-        return True
+        self._served = {**self._served, number: ServedVersion(number, model)}
+        self._statuses[number] = VersionStatus(number, "AVAILABLE")
+        self._broken.pop(number, None)
+        self._end_those_not_in(wanted)
+        logger.info("%s version %d is AVAILABLE (loaded in %.1f s)", self._name, number, seconds)
 
-    def _swap(self, new: ServedVersion) -> None:
-        old, self._served = self._served, new
-        self._statuses[new.number] = VersionStatus(new.number, "AVAILABLE")
-        self._broken.pop(new.number, None)
-        if old:
-            self._statuses[old.number] = VersionStatus(old.number, "END")
-            logger.info("%s version %d is no longer served", self._model_name, old.number)
+    def _end_those_not_in(self, wanted: Collection[int]) -> None:
+        """Stop serving what is no longer wanted, once something that is wanted is served."""
+        unwanted = set(self._served).difference(wanted)
+        if len(unwanted) == len(self._served):
+            return
+        self._served = {number: version for number, version in self._served.items() if number in wanted}
+        for number in unwanted:
+            self._statuses[number] = VersionStatus(number, "END")
+            logger.info("%s version %d is no longer served", self._name, number)
 
     def _note_once(self, note: str) -> None:
         if note != self._last_note:

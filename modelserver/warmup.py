@@ -11,18 +11,29 @@ from google.protobuf.message import DecodeError
 
 from contract.serving_messages import PredictionLog
 from contract.versions import WARMUP
+from modelserver.classification import classify
 from modelserver.errors import LoadError, ModelServerError
 from modelserver.loaded_model import LoadedModel
+from modelserver.multi_inference import infer_all
 from modelserver.prediction import predict
+from modelserver.regression import regress
 
 _MAX_RECORDS = 1000
 """TensorFlow Serving refuses a version with more."""
+
+_STORIES = {
+    "predict_log": predict,
+    "classify_log": classify,
+    "regress_log": regress,
+    "multi_inference_log": infer_all,
+}
+"""What answers a record, by the field of PredictionLog that holds it."""
 
 
 def replay_warmup(model: LoadedModel, folder: Path) -> int:
     """Run every warm-up request of the version in `folder` on `model`; return how many there were.
 
-    Records of other kinds than Predict are passed over, for this server has no such calls.
+    Session runs are passed over, for this server has no such call.
 
     Raises:
         LoadError: the file cannot be read, holds too many records, or one that does not fit the model.
@@ -44,7 +55,8 @@ def replay_warmup(model: LoadedModel, folder: Path) -> int:
 def _replay(model: LoadedModel, record: bytes, number: int) -> None:
     try:
         log = PredictionLog.FromString(record)
-        if log.HasField("predict_log"):
-            predict(model, log.predict_log.request)
+        kind = log.WhichOneof("log_type")
+        if kind in _STORIES:
+            _STORIES[kind](model, getattr(log, kind).request)
     except (DecodeError, ModelServerError) as error:
         raise LoadError(f"Warm-up record {number} does not fit: {error}") from error

@@ -1,4 +1,8 @@
-"""What holds for every request, whatever its route: an id, a count and a time, and a body of bounded size."""
+"""What holds for every request, whatever its route.
+
+An id, a deadline, a count and a time, a body of bounded size that arrives in bounded time, and an end when the caller
+has left.
+"""
 
 import asyncio
 import contextlib
@@ -6,26 +10,32 @@ import re
 import time
 import uuid
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors import BodyTooLargeError
+from gateway.deadline import Deadline
+from gateway.errors import BadParameterError, BodyTooLargeError, BodyTooSlowError
 from gateway.metrics import Metrics
+from gateway.protocols.dialects import dialect_of
+from gateway.settings import Settings
 
-_SANE_ID = re.compile(r"[!-~]{1,128}")
+_SANE_ID = re.compile(rb"[!-~]{1,128}")
+_MILLISECONDS = re.compile(rb"[0-9]{1,9}")
 _LINGER_SECONDS = 30.0
 _LINGER_IDLE_SECONDS = 2.0
 _LINGER_BYTES = 128 * 1024 * 1024
+_WANTED_HEADERS = frozenset({b"content-length", b"transfer-encoding", b"x-request-id", b"x-request-timeout-ms"})
 
 
-class CountedRequests:
-    """ASGI middleware: gives each request an id, returns it as `X-Request-ID`, counts and times the request.
+class Exchanges:
+    """ASGI middleware around everything else, except what answers exceptions that nobody foresaw.
 
-    Routes find the id in `request.state.request_id` and may leave `model` and `outcome` there.
+    Routes find `request_id`, `deadline` and `dialect` in `request.state`, and may leave `model` and `outcome` there.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self._app = app
+        self._settings = settings
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,72 +44,128 @@ class CountedRequests:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        state["request_id"] = _request_id(Headers(scope=scope))
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-ID"] = state["request_id"]
-                state.setdefault("outcome", "ok")
-            await send(message)
-
+        state["dialect"] = dialect_of(scope["method"], scope["path"])
+        exchange = _Exchange(scope, receive, send, self._settings)
         started = time.perf_counter()
         try:
-            await self._app(scope, receive, send_with_id)
+            await exchange.run(self._app)
         finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
+            route = getattr(scope.get("route"), "path", None) or state.get("route", "unmatched")
             outcome = state.get("outcome", "internal_error")
             self._metrics.count_request(route, state.get("model"), outcome, time.perf_counter() - started)
 
 
-class BoundedBodies:
-    """ASGI middleware: reading a body of more than `max_bytes` raises BodyTooLargeError.
-
-    By its declared length at once, otherwise when that many bytes were counted.
+class _Exchange:
+    """One request and its answer.
 
     An answer given before the body was read whole is followed by a lingering close: it is sent complete, then what
     still arrives is thrown away for a while. Closing at once with unread data makes the kernel send a reset, which
     destroys the answer before the caller has read it.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self._app = app
-        self._max_bytes = max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on with a watch on its body."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        body = _Body(Headers(scope=scope), receive, send, self._max_bytes)
-        await self._app(scope, body.receive, body.send)
-
-
-class _Body:
-    def __init__(self, headers: Headers, receive: Receive, send: Send, max_bytes: int) -> None:
-        self._receive = receive
-        self._send = send
-        self._max_bytes = max_bytes
-        self._declared = int(headers.get("content-length", 0))  # the server refused anything but digits
-        self._complete = self._declared == 0 and "transfer-encoding" not in headers
+    def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
+        headers = {name: value for name, value in scope["headers"] if name in _WANTED_HEADERS}
+        self._scope = scope
+        self._state = scope["state"]
+        self._receive_raw = receive
+        self._send_raw = send
+        self._settings = settings
+        self._max_bytes = settings.max_body_bytes
+        self._declared = int(headers.get(b"content-length", 0))  # the server refused anything but digits
+        self._complete = self._declared == 0 and b"transfer-encoding" not in headers
         self._received = 0
+        self._body_until = 0.0
+        self._wanted = headers.get(b"x-request-timeout-ms")
+        self._started = time.monotonic()
+        self._watching: asyncio.Task[None] | None = None
+        self._gone = False
+        self._state["request_id"] = _request_id(headers.get(b"x-request-id"))
+        self._state["deadline"] = self._deadline()
 
-    async def receive(self) -> Message:
+    async def run(self, app: ASGIApp) -> None:
+        """Run the application; nobody is answered who has left."""
+        try:
+            await app(self._scope, self._receive, self._send)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._gone or task is None:
+                raise
+            task.uncancel()
+            self._state["outcome"] = "client_gone"
+        finally:
+            if self._watching is not None:
+                self._watching.cancel()
+
+    def _deadline(self) -> Deadline:
+        """Return ours, counted from now, or the caller's, counted from the head of the request."""
+        at = time.monotonic() + self._settings.request_timeout_seconds
+        if self._wanted is None or not _MILLISECONDS.fullmatch(self._wanted):
+            return Deadline(at)
+        wanted = self._started + int(self._wanted) / 1000
+        return Deadline(wanted, own=False) if wanted < at else Deadline(at)
+
+    async def _receive(self) -> Message:
+        if self._wanted is not None and not _MILLISECONDS.fullmatch(self._wanted):
+            seen = self._wanted[:50].decode("latin-1")
+            raise BadParameterError(f"X-Request-Timeout-Ms cannot be {seen!r}; send whole milliseconds.")
         if self._declared > self._max_bytes:
             raise BodyTooLargeError(f"The body has {self._declared} bytes; at most {self._max_bytes} are accepted.")
-        message = await self._receive_next()
+        if self._watching is not None:
+            return await self._wait_until_gone()
+        message = await self._receive_in_time()
         if self._received > self._max_bytes:
             raise BodyTooLargeError(f"The body has more than the {self._max_bytes} bytes that are accepted.")
+        if self._complete:
+            self._state["deadline"] = self._deadline()
+            self._watching = asyncio.create_task(self._watch(asyncio.current_task()))
         return message
 
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and not self._complete:
-            MutableHeaders(scope=message)["Connection"] = "close"
-        is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
-        if is_last and not self._complete:
-            await self._send({**message, "more_body": True})
+    async def _receive_in_time(self) -> Message:
+        if not self._body_until:
+            self._body_until = time.monotonic() + self._settings.body_timeout_seconds
+        try:
+            async with asyncio.timeout(self._body_until - time.monotonic()):
+                return await self._receive_next()
+        except TimeoutError:
+            raise BodyTooSlowError(
+                f"The body did not arrive within {self._settings.body_timeout_seconds:g} seconds; "
+                f"{self._received} bytes of it did."
+            ) from None
+
+    async def _receive_next(self) -> Message:
+        message = await self._receive_raw()
+        self._received += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)  # so it is when the caller disconnected
+        return message
+
+    async def _watch(self, task: "asyncio.Task[None] | None") -> None:
+        """Cancel the request's task when the caller leaves before the answer: nobody would read it."""
+        while (await self._receive_raw())["type"] != "http.disconnect":
+            pass
+        if task is not None and self._state.get("outcome") is None:
+            self._gone = True
+            task.cancel()
+
+    async def _wait_until_gone(self) -> Message:
+        assert self._watching is not None
+        await asyncio.wait({self._watching})
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._begin_answer(message)
+        elif not self._complete and not message.get("more_body", False):
+            await self._send_raw({**message, "more_body": True})
             await self._linger()
             message = {"type": "http.response.body", "body": b""}
-        await self._send(message)
+        await self._send_raw(message)
+
+    def _begin_answer(self, message: Message) -> None:
+        self._state.setdefault("outcome", "ok")
+        headers = MutableHeaders(scope=message)
+        headers["X-Request-ID"] = self._state["request_id"]
+        if not self._complete or self._state.get("stopping"):
+            headers["Connection"] = "close"
 
     async def _linger(self) -> None:
         limit = self._received + _LINGER_BYTES
@@ -108,14 +174,9 @@ class _Body:
                 while not self._complete and self._received < limit:
                     await asyncio.wait_for(self._receive_next(), _LINGER_IDLE_SECONDS)
 
-    async def _receive_next(self) -> Message:
-        message = await self._receive()
-        self._received += len(message.get("body", b""))
-        self._complete = not message.get("more_body", False)  # so it is when the caller disconnected
-        return message
 
-
-def _request_id(headers: Headers) -> str:
-    """Return the caller's own id if it is short and printable, else a new one."""
-    given = headers.get("x-request-id", "")
-    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+def _request_id(given: bytes | None) -> str:
+    """Return the caller's id if it is sane, else a new one."""
+    if given is not None and _SANE_ID.fullmatch(given):
+        return given.decode("ascii")
+    return uuid.uuid4().hex

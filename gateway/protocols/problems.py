@@ -1,6 +1,7 @@
-"""Refusals as RFC 9457 problems: the native API's only shape of an error, whoever found it."""
+"""Refusals: RFC 9457 problems in the native dialect, `{"error": ...}` in the others, whoever found them."""
 
 import logging
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from gateway.error_table import row_for
 from gateway.errors import (
@@ -26,6 +28,7 @@ TYPE_PREFIX = "urn:problem-type:graft:"
 
 _RETRY_AFTER_SECONDS = "1"
 _SHOWN_CHARACTERS = 50
+_NODE = re.compile(r"\s*\[\[\{\{.*", re.DOTALL)
 
 _Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
@@ -33,19 +36,36 @@ _logger = logging.getLogger(__name__)
 
 
 def problem_response(request: Request, error: GatewayError) -> Response:
-    """Return the error as `application/problem+json`, and note its code as the request's outcome."""
-    row, request_id = row_for(error), request.state.request_id
-    request.state.outcome = row.code
+    """Return the error in the shape of the request's dialect, and note its code as the request's outcome."""
+    return respond_to_error(request.scope, error)
+
+
+def respond_to_error(scope: Scope, error: GatewayError) -> Response:
+    """Return the same for middleware, which knows the request by its scope."""
+    row, state = row_for(error), scope["state"]
+    state["outcome"] = row.code
+    headers = dict(error.headers)
+    if row.status == 503:
+        headers.setdefault("Retry-After", _RETRY_AFTER_SECONDS)
+    if state["dialect"] != "native":
+        return JSONResponse({"error": error_sentence(error)}, row.status, headers)
     content = {
         "type": TYPE_PREFIX + row.code,
         "title": row.title,
         "status": row.status,
         "detail": str(error),
         "code": row.code,
-        "request_id": request_id,
+        "request_id": state["request_id"],
     }
-    headers = {"Retry-After": _RETRY_AFTER_SECONDS} if row.status == 503 else {}
     return JSONResponse(content, row.status, headers, MEDIA_TYPE)
+
+
+def error_sentence(error: GatewayError) -> str:
+    """Return what a caller of another dialect reads: the model server's own words where there are any.
+
+    References to nodes of the graph are cut off.
+    """
+    return _NODE.sub("", error.details).rstrip() or str(error)
 
 
 def exception_handlers() -> dict[int | type[Exception], _Handler]:

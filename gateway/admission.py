@@ -1,0 +1,112 @@
+"""How many requests are before the model server at a time, and what happens to the others.
+
+A bounded number is in flight, a bounded number waits a short time, in order, and whoever comes after that is told at
+once to come back: a long queue only means that answers arrive when nobody waits for them any more.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from gateway.deadline import Deadline
+from gateway.errors import OverloadedError
+from gateway.metrics import Metrics
+
+QUEUE_FULL, QUEUE_TIMEOUT = "queue_full", "queue_timeout"
+
+
+class Limit(Protocol):
+    """How many may be in flight."""
+
+    @property
+    def current(self) -> int:
+        """The number that holds now, at least 1."""
+
+    def note(self, seconds: float, in_flight: int) -> None:
+        """Hear how long one that was in flight took, and how many were beside it, itself included."""
+
+
+class FixedLimit:
+    """The same number always."""
+
+    def __init__(self, current: int) -> None:
+        self.current = current
+
+    def note(self, seconds: float, in_flight: int) -> None:
+        """Learn nothing."""
+
+
+class Admission:
+    """Slots before the model server, for one event loop."""
+
+    def __init__(self, limit: Limit, max_queued: int, queue_timeout_seconds: float, metrics: Metrics) -> None:
+        self._limit = limit
+        self._max_queued = max_queued
+        self._timeout = queue_timeout_seconds
+        self._metrics = metrics
+        self._in_flight = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def check_room(self) -> None:
+        """Find out before a body is read whether there is any use in it.
+
+        Raises:
+            OverloadedError: the queue is full.
+        """
+        if len(self._waiting) >= self._max_queued and self._in_flight >= self._limit.current:
+            raise self._shed(QUEUE_FULL)
+
+    @contextlib.asynccontextmanager
+    async def slot(self, deadline: Deadline) -> AsyncGenerator[None]:
+        """Hold one of the slots; those who wait get one in the order in which they came.
+
+        Raises:
+            OverloadedError: the queue is full, or nothing became free in time.
+        """
+        await self._enter(deadline)
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._limit.note(time.monotonic() - started, self._in_flight)
+            self._leave()
+
+    async def _enter(self, deadline: Deadline) -> None:
+        if self._in_flight < self._limit.current and not self._waiting:
+            self._in_flight += 1
+        else:
+            self.check_room()
+            await self._wait_for_turn(deadline)
+        self._metrics.set_in_flight(self._in_flight)
+
+    async def _wait_for_turn(self, deadline: Deadline) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(min(self._timeout, deadline.remaining())):
+                await turn
+        except BaseException as error:  # raised again; a slot that came just then must not be kept
+            if turn.done() and not turn.cancelled():
+                self._leave()
+            else:
+                with contextlib.suppress(ValueError):  # taken out already, by who left and found it cancelled
+                    self._waiting.remove(turn)
+            if isinstance(error, TimeoutError):
+                raise self._shed(QUEUE_TIMEOUT) from None
+            raise
+
+    def _leave(self) -> None:
+        self._in_flight -= 1
+        while self._waiting and self._in_flight < self._limit.current:
+            turn = self._waiting.popleft()
+            if not turn.done():  # a cancelled one takes itself out
+                self._in_flight += 1
+                turn.set_result(None)
+        self._metrics.set_in_flight(self._in_flight)
+
+    def _shed(self, reason: str) -> OverloadedError:
+        self._metrics.count_shed(reason)
+        return OverloadedError("Too many requests are being answered at the moment; try again shortly.")

@@ -1,0 +1,97 @@
+"""One HTTP connection: uvicorn's, with bounds on the head of a request, and the request's target as it was sent."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.settings import Settings
+
+RAW_TARGET = "raw_target"
+"""Where a scope's `state` holds the target of the request line, as bytes: path, `?` and `#` as they came."""
+
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"connection: close\r\n\r\nThe headers of the request are larger than accepted."
+)
+
+
+class Connection(HttpToolsProtocol):
+    """Ends a connection whose request heads are too large or too slow; uvicorn and its parser bound neither."""
+
+    max_header_bytes = 0
+    header_seconds = 0.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._header_bytes = 0
+        self._waiting_for_head: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def limited_by(cls, settings: Settings) -> type["Connection"]:
+        """Return the class with the limits of these settings."""
+        limits = {
+            "max_header_bytes": settings.max_header_bytes,
+            "header_seconds": settings.header_timeout_seconds,
+        }
+        return type("Connection", (cls,), limits)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request's head."""
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, and count it where a head does not end: the parser keeps a header until it is complete."""
+        super().data_received(data)
+        if self._waiting_for_head is not None:
+            self._count(len(data))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Begin to count the bytes of a head."""
+        super().on_message_begin()
+        self._header_bytes = 0
+        if self._waiting_for_head is None:
+            self._wait_for_head()
+
+    def on_url(self, url: bytes) -> None:
+        """Count the target."""
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count one header."""
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Hand the request on, with its target."""
+        self._stop_waiting()
+        if self.transport.is_closing():
+            return
+        self.scope["state"][RAW_TARGET] = self.url
+        super().on_headers_complete()
+
+    def _count(self, length: int) -> None:
+        self._header_bytes += length
+        if self._header_bytes > self.max_header_bytes and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def _wait_for_head(self) -> None:
+        self._waiting_for_head = self.loop.call_later(self.header_seconds, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting_for_head is not None:
+            self._waiting_for_head.cancel()
+            self._waiting_for_head = None
+
+    def _give_up(self) -> None:
+        self._waiting_for_head = None
+        if not self.transport.is_closing():
+            self.transport.close()

@@ -1,0 +1,51 @@
+"""Encoded pictures as a message to a model of ours, and its answer as probabilities."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contract import serving_messages as messages
+from gateway.errors import ModelServerFailedError
+from gateway.model_client import output_of
+from gateway.tensors import read_bools, read_floats, shape_of
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model said about N pictures, in their order.
+
+    `probabilities` has N rows of C floats, zeros where `valid` is False: the graph refused that picture.
+    """
+
+    version: int
+    probabilities: tuple[tuple[float, ...], ...]
+    valid: tuple[bool, ...]
+
+
+def pictures_request(pictures: Sequence[bytes]) -> Any:
+    """Return a PredictRequest about encoded pictures, at least one; `model_spec` is left to be filled in."""
+    request = messages.PredictRequest(output_filter=("probabilities", "valid"))
+    tensor = request.inputs["image_bytes"]
+    tensor.dtype = messages.DataType["DT_STRING"].number
+    tensor.tensor_shape.dim.add(size=len(pictures))
+    tensor.string_val.extend(pictures)
+    return request
+
+
+def read_scores(response: Any, rows: int) -> Scores:
+    """Return what the answer to `pictures_request` says about that many pictures.
+
+    Raises:
+        ModelServerFailedError: it makes no sense.
+    """
+    probabilities, valid = output_of(response, "probabilities"), output_of(response, "valid")
+    shape = shape_of(probabilities)
+    if len(shape) != 2 or shape[0] != rows or shape_of(valid) != (rows,):
+        raise ModelServerFailedError("The model server's answer does not fit the number of pictures.")
+    values = read_floats(probabilities)
+    if not math.isfinite(sum(values)):
+        raise ModelServerFailedError("The model answered with probabilities that are not numbers.")
+    width = shape[1]
+    split = tuple(tuple(values[start : start + width]) for start in range(0, rows * width, width))
+    return Scores(response.model_spec.version.value, split, tuple(read_bools(valid)))

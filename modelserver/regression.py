@@ -1,0 +1,65 @@
+"""From a Regress request to its answer. The texts of errors are TensorFlow Serving's."""
+
+from typing import Any
+
+from contract.serving_messages import RegressionResponse
+from modelserver.errors import BadInputError
+from modelserver.examples import INPUT, serialized_examples, signature_for_examples
+from modelserver.loaded_model import LoadedModel
+from modelserver.tensors import Array, data_type_label, shape_text
+
+METHOD = "tensorflow/serving/regress"
+
+_OUTPUT = "outputs"
+
+
+def regress(model: LoadedModel, request: Any) -> Any:
+    """Return the RegressionResponse to a RegressionRequest, without the name and the version of the model.
+
+    Raises:
+        ModelServerError: the signature is missing or not for regression, there is no example, or the graph or its
+            output is not fit.
+    """
+    name, definition = signature_for_examples(model, request.model_spec)
+    outputs = regression_outputs(definition)
+    examples = serialized_examples(request.input)
+    response = RegressionResponse()
+    add_regressions(response.result, model.run(name, {INPUT: examples}, outputs), len(examples))
+    response.model_spec.signature_name = name
+    return response
+
+
+def regression_outputs(definition: Any) -> list[str]:
+    """Return the one output of a SignatureDef for regression.
+
+    Raises:
+        BadInputError: the signature is not for regression.
+    """
+    if len(definition.inputs) != 1:
+        raise BadInputError("Expected one input Tensor.")
+    if len(definition.outputs) != 1:
+        raise BadInputError("Expected one output Tensor.")
+    if INPUT not in definition.inputs:
+        raise BadInputError(f"No regression inputs found in SignatureDef: {definition}")
+    if _OUTPUT not in definition.outputs:
+        raise BadInputError(f"No regression outputs found in SignatureDef: {definition}")
+    return [_OUTPUT]
+
+
+def add_regressions(result: Any, outputs: dict[str, Array], rows: int) -> None:
+    """Add to a RegressionResult the value of each example: `outputs` is float32 [N] or [N,1].
+
+    Raises:
+        BadInputError: the output has another type or shape.
+    """
+    values = outputs[_OUTPUT]
+    if not (values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)):
+        raise BadInputError(
+            "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got " + shape_text(values)
+        )
+    if len(values) != rows:
+        raise BadInputError(f"Input batch size did not match output batch size: {rows} vs. {len(values)}")
+    if data_type_label(values) != "DT_FLOAT":
+        raise BadInputError(f"Expected output Tensor of DT_FLOAT.  Got: {data_type_label(values)}")
+    for value in values.ravel().tolist():
+        result.regressions.add(value=value)
