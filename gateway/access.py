@@ -62,7 +62,7 @@ def check_access(settings: Settings) -> None:
     if Doorkeeper.for_settings(settings) is None and not settings.insecure and not _is_loopback(settings.host):
         raise BadSettingError(
             f"Everybody who can reach {settings.host} could ask; set api_keys_file (`graft keys create` makes the file)"
-            " or jwt_issuer, jwt_audience and jwt_jwks, or allow it with --insecure."
+            " or jwt_issuer, jwt_audience and jwt_jwks, or allow it with --insecure (GATEWAY_INSECURE=true)."
         )
 
 

@@ -25,6 +25,7 @@ from gateway.protocols.model_pages import model_routes
 from gateway.protocols.open_inference import open_inference_routes
 from gateway.protocols.operations import health_routes, metrics_routes
 from gateway.protocols.problems import exception_handlers
+from gateway.protocols.tensorflow_rest import tensorflow_routes
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.tls import channel_credentials
@@ -41,6 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Any]]:
         async with _running_services(settings, metrics) as services:
+            app.state.services = services
             yield {"services": services}
 
     app = FastAPI(
@@ -56,23 +58,26 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.stopping = False
     app.state.metrics = metrics
     app.router.routes.extend(_routes(settings, metrics))
-    add_documentation(app)
+    add_documentation(app, settings.models)
     install_access(app, settings)
     app.add_middleware(Exchanges, settings=settings, metrics=metrics)  # added last, so it is the outermost
     return app
 
 
-def create_operations_app(app: FastAPI) -> FastAPI:
-    """Return what a second port of its own shows of `app`: metrics and health."""
-    operations = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+def create_operations_app(app: FastAPI, settings: Settings) -> FastAPI:
+    """Return what a second port shows of `app`, under the same rules of access: metrics and health."""
+    operations = FastAPI(exception_handlers=exception_handlers(), openapi_url=None, docs_url=None, redoc_url=None)
     operations.state = app.state
     operations.router.routes.extend([*health_routes(), *metrics_routes(app.state.metrics)])
+    install_access(operations, settings)
+    operations.add_middleware(Exchanges, settings=settings, metrics=app.state.metrics)
     return operations
 
 
 def _routes(settings: Settings, metrics: Metrics) -> list[BaseRoute]:
     """Return the routes of all dialects; those that many ask come first, as they are tried in order."""
     routes: list[BaseRoute] = [*image_routes(), *open_inference_routes(), *health_routes(), *model_routes()]
+    routes += tensorflow_routes()  # after all others under /v1/models/
     if settings.operations_port is None:
         routes += metrics_routes(metrics)
     return routes

@@ -92,7 +92,9 @@ def _invalid(error: jwt.PyJWTError) -> InvalidCredentialsError:
 
 
 def _subject(claim: object) -> str:
-    return str(claim)[:_MAX_SUBJECT] if claim else "token"
+    """Return a `sub` claim as a log line can hold it."""
+    shown = str(claim or "token")[:_MAX_SUBJECT]
+    return "".join(letter if letter.isprintable() else "?" for letter in shown)
 
 
 def _scopes(claim: object) -> frozenset[str]:

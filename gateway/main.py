@@ -2,14 +2,16 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from contract.errors import ContractError
 from gateway.access import check_access
-from gateway.app import create_app
 from gateway.errors import BadSettingError
-from gateway.server import GatewayServer, listen
+from gateway.server import listen
 from gateway.settings import Settings
 from gateway.tls import server_tls
+from gateway.worker import Sockets, serve
+from gateway.workers import serve_with_workers
 
 _BAD_SETTING = 2
 
@@ -17,31 +19,48 @@ _BAD_SETTING = 2
 def main(settings: Settings, on_listening: Callable[[str], None] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; say on stdout where, and tell `on_listening` the URL.
 
-    Returns the exit code: 2 if the settings cannot be used or the address cannot be had.
+    Returns the exit code: 2 if the settings cannot be used or an address cannot be had.
     """
     try:
         check_access(settings)
-        tls = server_tls(settings)
-        app = create_app(settings)
+        scheme = "https" if server_tls(settings) else "http"
+        with ExitStack() as stack:
+            sockets = _listen(settings, stack)
+            return _serve(settings, sockets, f"{scheme}://{_shown(settings.host)}", on_listening)
     except (BadSettingError, ContractError) as error:
-        return _complain(str(error))
-    try:
-        listener = listen(settings)
-    except OSError as error:
-        return _complain(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}.")
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"{'https' if tls else 'http'}://{host}:{listener.getsockname()[1]}"
+        print(error, file=sys.stderr)  # noqa: T201
+        return _BAD_SETTING
+
+
+def _serve(settings: Settings, sockets: Sockets, base: str, on_listening: Callable[[str], None] | None) -> int:
+    address = f"{base}:{sockets.first.getsockname()[1]}"
 
     def announce() -> None:
         print(f"Gateway listening on {address}", flush=True)  # noqa: T201
         if on_listening:
             on_listening(address)
 
-    with listener:
-        GatewayServer(app, settings, announce, **tls).run(sockets=[listener])
+    if settings.workers > 1:
+        return serve_with_workers(settings, sockets, announce)
+    serve(settings, sockets, announce)
     return 0
 
 
-def _complain(sentence: str) -> int:
-    print(sentence, file=sys.stderr)  # noqa: T201
-    return _BAD_SETTING
+def _listen(settings: Settings, stack: ExitStack) -> Sockets:
+    """Return the open sockets; the stack closes them.
+
+    Raises:
+        BadSettingError: an address cannot be had.
+    """
+    ports = [settings.port] if settings.operations_port is None else [settings.port, settings.operations_port]
+    opened = []
+    for port in ports:
+        try:
+            opened.append(stack.enter_context(listen(settings.host, port)))
+        except OSError as error:
+            raise BadSettingError(f"Cannot listen on {settings.host}:{port}: {error.strerror}.") from error
+    return Sockets(*opened)
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -106,9 +106,12 @@ class ModelClient:
 
     async def call(self, method: str, message: Any, deadline: Deadline) -> Any:
         """Return the answer to a request message with a `model_spec`; `method` is one of the names above."""
+        seconds = deadline.remaining()
+        if not seconds:  # which gRPC would take for no deadline at all
+            raise ModelServerTimeoutError("There was no time left to ask the model server.")
         started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
         try:
-            response = await self._methods[method](message, timeout=deadline.remaining())
+            response = await self._methods[method](message, timeout=seconds)
             code = grpc.StatusCode.OK
         except grpc.aio.AioRpcError as error:
             code = error.code()

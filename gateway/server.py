@@ -22,21 +22,30 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _KEEP_ALIVE_SECONDS = 75  # longer than the minute after which common load balancers close, so that they are the first
 
 
-def listen(settings: Settings) -> socket.socket:
-    """Return a socket bound to the host and port of `settings`; port 0 becomes a free one.
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to a host and port; port 0 becomes a free one.
 
     Raises:
         OSError: the address cannot be had.
     """
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
         listener.listen(_BACKLOG)
     except OSError:
         listener.close()
         raise
     return listener
+
+
+class SecondServer(uvicorn.Server):
+    """Serves another application beside the first, in its event loop; the first hears the signals and ends both."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals alone."""
+        yield
 
 
 class GatewayServer(uvicorn.Server):

@@ -83,7 +83,7 @@ class FetchedKeys:
     async def _fetch(self) -> None:
         try:
             self._keys = _usable(await asyncio.to_thread(self._client.get_jwk_set))
-        except (jwt.PyJWTError, ValueError, OSError) as error:
+        except (jwt.PyJWTError, ValueError, OSError, RecursionError) as error:
             _logger.error("The JWKS cannot be fetched from %s: %s.", self._client.uri, error)
         else:
             self._fetched = self._clock()
@@ -94,7 +94,7 @@ def _read_file(path: Path) -> TokenKeys:
         return _usable(jwt.PyJWKSet.from_json(path.read_text()))
     except OSError as error:
         raise ContractError(f"The JWKS file {path} cannot be read ({error.strerror}).") from error
-    except (jwt.PyJWTError, ValueError, AttributeError) as error:
+    except (jwt.PyJWTError, ValueError, AttributeError, RecursionError) as error:
         raise ContractError(f"The JWKS file {path} is broken: {str(error).rstrip('.')}.") from error
 
 

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from graft.check_verb import check
 from graft.errors import BAD_INPUT, one_clear_line
 from graft.export_verb import export
+from graft.gateway_verb import gateway
 from graft.keys_verbs import keys_app
 from graft.lineage_verbs import lineage_app
 from graft.modelserver_verb import ServingFlags, modelserver
@@ -41,6 +42,7 @@ app.command()(versions)
 app.command()(withdraw)
 app.command()(rollback)
 app.command(cls=ServingFlags)(modelserver)
+app.command()(gateway)
 app.add_typer(runs_app, name="runs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(lineage_app, name="lineage")
@@ -51,27 +53,6 @@ Models = Annotated[Path, typer.Option(help="The folder of published models, one 
 def main() -> None:
     """Run the command line."""
     app()
-
-
-@app.command()
-def gateway(
-    models: Annotated[
-        list[str] | None, typer.Option("--model", help="A model to offer; repeat for more.  [GATEWAY_MODELS]")
-    ] = None,
-    model_server: Annotated[
-        str | None, typer.Option(help="HOST:PORT of TensorFlow Serving's gRPC.  [GATEWAY_MODEL_SERVER]")
-    ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.  [GATEWAY_HOST]")] = None,
-    port: Annotated[int | None, typer.Option(help="Port for HTTP; 0 takes a free one.  [GATEWAY_PORT]")] = None,
-) -> None:
-    """Serve the predict API over HTTP, in front of a model server. Settings may also come from GATEWAY_* variables."""
-    from gateway.main import main as serve
-    from gateway.settings import Settings
-    from graft.settings import make_settings
-
-    hint = "See `graft gateway --help`; it may also be given as GATEWAY_{name}."
-    given = {"models": models, "model_server": model_server, "host": host, "port": port}
-    raise SystemExit(serve(make_settings(Settings, hint, **given)))
 
 
 @app.command()

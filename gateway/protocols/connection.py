@@ -10,6 +10,9 @@ from gateway.settings import Settings
 RAW_TARGET = "raw_target"
 """Where a scope's `state` holds the target of the request line, as bytes: path, `?` and `#` as they came."""
 
+ON_CONNECTION_LOST = "on_connection_lost"
+"""Where a scope's `state` may hold what is called, without arguments, when the connection ends."""
+
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
     b"connection: close\r\n\r\nThe headers of the request are larger than accepted."
@@ -48,9 +51,12 @@ class Connection(HttpToolsProtocol):
             self._count(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
+        """Wait no longer, and tell the request that is being answered."""
         self._stop_waiting()
         super().connection_lost(exc)
+        tell = self.scope["state"].get(ON_CONNECTION_LOST) if self.scope else None
+        if tell is not None:
+            tell()
 
     def on_message_begin(self) -> None:
         """Begin to count the bytes of a head."""

@@ -1,7 +1,71 @@
 """The description of every route (OpenAPI), and the page that shows it, without a network."""
 
+import functools
+import importlib.util
+from collections.abc import Sequence
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from gateway.protocols.native_description import native_paths, native_schemas
+from gateway.protocols.open_inference_description import open_inference_paths, open_inference_schemas
+from gateway.protocols.routing import TemplateRoute
+
+_OPENAPI_URL, _DOCS_URL, _ASSETS_URL = "/openapi.json", "/docs", "/docs/assets"
 
 
-def add_documentation(app: FastAPI) -> None:
+def add_documentation(app: FastAPI, models: Sequence[str]) -> None:
     """Add `GET /openapi.json`, `GET /docs` and what that page loads."""
+    app.router.routes += [
+        TemplateRoute(_OPENAPI_URL, _show_description(models)),
+        TemplateRoute(_DOCS_URL, _show_page),
+        Mount(_ASSETS_URL, StaticFiles(directory=_assets())),
+    ]
+
+
+def describe(models: Sequence[str]) -> dict[str, Any]:
+    """Return the OpenAPI description of all dialects; `models` are the configured names."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Graft gateway",
+            "version": version_of("graft"),
+            "description": "Pictures in, labels out: in our dialect, TensorFlow Serving's and Open Inference's.",
+        },
+        "paths": {**native_paths(models), **open_inference_paths(models)},
+        "components": {"schemas": {**native_schemas(), **open_inference_schemas()}},
+    }
+
+
+def _show_description(models: Sequence[str]) -> Any:
+    described = functools.cache(lambda: describe(models))
+
+    async def show_description(_: Request) -> Response:
+        return JSONResponse(described())
+
+    return show_description
+
+
+async def _show_page(_: Request) -> Response:
+    return get_swagger_ui_html(
+        openapi_url=_OPENAPI_URL.removeprefix("/"),
+        title="Graft gateway",
+        swagger_js_url="docs/assets/swagger-ui-bundle.js",
+        swagger_css_url="docs/assets/swagger-ui.css",
+        swagger_favicon_url="docs/assets/favicon-32x32.png",
+    )
+
+
+def _assets() -> Path:
+    """Return the folder of Swagger UI's files in the package that brings them; the package itself is not imported."""
+    spec = importlib.util.find_spec("fastapi_swagger")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "resources"

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.deadline import Deadline
 from gateway.errors import BadParameterError, BodyTooLargeError, BodyTooSlowError
 from gateway.metrics import Metrics
+from gateway.protocols.connection import ON_CONNECTION_LOST
 from gateway.protocols.dialects import dialect_of
 from gateway.settings import Settings
 
@@ -77,7 +78,7 @@ class _Exchange:
         self._body_until = 0.0
         self._wanted = headers.get(b"x-request-timeout-ms")
         self._started = time.monotonic()
-        self._watching: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[object] | None = None
         self._gone = False
         self._state["request_id"] = _request_id(headers.get(b"x-request-id"))
         self._state["deadline"] = self._deadline()
@@ -87,14 +88,12 @@ class _Exchange:
         try:
             await app(self._scope, self._receive, self._send)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not self._gone or task is None:
+            if not self._gone or self._task is None:
                 raise
-            task.uncancel()
+            self._task.uncancel()
             self._state["outcome"] = "client_gone"
         finally:
-            if self._watching is not None:
-                self._watching.cancel()
+            self._state[ON_CONNECTION_LOST] = None
 
     def _deadline(self) -> Deadline:
         """Return ours, counted from now, or the caller's, counted from the head of the request."""
@@ -110,14 +109,13 @@ class _Exchange:
             raise BadParameterError(f"X-Request-Timeout-Ms cannot be {seen!r}; send whole milliseconds.")
         if self._declared > self._max_bytes:
             raise BodyTooLargeError(f"The body has {self._declared} bytes; at most {self._max_bytes} are accepted.")
-        if self._watching is not None:
-            return await self._wait_until_gone()
         message = await self._receive_in_time()
         if self._received > self._max_bytes:
             raise BodyTooLargeError(f"The body has more than the {self._max_bytes} bytes that are accepted.")
         if self._complete:
             self._state["deadline"] = self._deadline()
-            self._watching = asyncio.create_task(self._watch(asyncio.current_task()))
+            self._task = asyncio.current_task()
+            self._state[ON_CONNECTION_LOST] = self._end_early
         return message
 
     async def _receive_in_time(self) -> Message:
@@ -138,18 +136,11 @@ class _Exchange:
         self._complete = not message.get("more_body", False)  # so it is when the caller disconnected
         return message
 
-    async def _watch(self, task: "asyncio.Task[None] | None") -> None:
-        """Cancel the request's task when the caller leaves before the answer: nobody would read it."""
-        while (await self._receive_raw())["type"] != "http.disconnect":
-            pass
-        if task is not None and self._state.get("outcome") is None:
+    def _end_early(self) -> None:
+        """Cancel the request when its caller leaves before the answer: nobody would read it."""
+        if self._task is not None and self._state.get("outcome") is None:
             self._gone = True
-            task.cancel()
-
-    async def _wait_until_gone(self) -> Message:
-        assert self._watching is not None
-        await asyncio.wait({self._watching})
-        return {"type": "http.disconnect"}
+            self._task.cancel()
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -164,7 +155,7 @@ class _Exchange:
         self._state.setdefault("outcome", "ok")
         headers = MutableHeaders(scope=message)
         headers["X-Request-ID"] = self._state["request_id"]
-        if not self._complete or self._state.get("stopping"):
+        if not self._complete or self._scope["app"].state.stopping:
             headers["Connection"] = "close"
 
     async def _linger(self) -> None:

@@ -15,6 +15,7 @@ from gateway.protocols.json_pictures import read_pictures
 from gateway.protocols.parameters import read_label, read_top_k, read_version
 from gateway.protocols.problems import problem_response
 from gateway.protocols.routing import TemplateRoute
+from gateway.protocols.tensorflow_rest import refuse_misplaced_question
 from gateway.services import Services
 from gateway.settings import Settings
 
@@ -32,17 +33,18 @@ def image_routes() -> list[TemplateRoute]:
 
 async def predict_pictures(request: Request) -> Response:
     """Answer one request about pictures."""
-    services: Services = request.state.services
+    state = request.scope["state"]  # not `request.state`, whose attributes cost more than their use
+    services: Services = state["services"]
     question = _read_question(request, services.settings)
-    request.state.model = question.model
+    state["model"] = question.model
     services.admission.check_room()
     pictures = await _read_pictures(request, services.settings)
-    answer = await predict(pictures, question, services, request.state.deadline)
+    answer = await predict(pictures, question, services, state["deadline"])
     _count(answer, services.metrics)
     only = answer.entries[0]
     if len(answer.entries) == 1 and isinstance(only, Refusal):
         return problem_response(request, only.reason)
-    return JSONResponse(_to_json(answer, request.state.request_id))
+    return JSONResponse(_to_json(answer, state["request_id"]))
 
 
 def _read_question(request: Request, settings: Settings) -> Question:
@@ -59,7 +61,9 @@ async def _read_pictures(request: Request, settings: Settings) -> list[Picture |
     if kind == "multipart/form-data":
         return [*await read_files(content_type, request.stream(), settings.max_pictures)]
     if kind == "application/json":
-        return read_pictures(read_json(await request.body(), settings.max_json_depth), settings.max_pictures)
+        content = read_json(await request.body(), settings.max_json_depth)
+        refuse_misplaced_question(request, content)
+        return read_pictures(content, settings.max_pictures)
     raise UnsupportedContentTypeError(
         f"A body of type {kind[:100]!r} is not accepted; send a picture as image/* or application/octet-stream, or "
         "several as multipart/form-data or application/json."

@@ -38,7 +38,7 @@ async def is_ready(request: Request) -> Response:
     """
     if request.app.state.stopping:
         raise NotReadyError("The gateway is stopping.")
-    services: Services = request.state.services
+    services: Services = request.app.state.services
     problems = [f"{state.name}: {state.problem}" for state in services.versions.states if state.problem]
     if problems:
         raise NotReadyError(" ".join(problems))

@@ -17,9 +17,10 @@ COMPARE_WITH_TENSORFLOW_SERVING = """
 import json
 import tensorflow as tf
 from tensorflow_serving.apis import (
-    get_model_metadata_pb2, get_model_status_pb2, model_service_pb2, predict_pb2, prediction_log_pb2,
-    prediction_service_pb2,
+    classification_pb2, get_model_metadata_pb2, get_model_status_pb2, inference_pb2, model_management_pb2,
+    model_service_pb2, predict_pb2, prediction_log_pb2, prediction_service_pb2, regression_pb2,
 )
+from tensorflow_serving.config import model_server_config_pb2
 from contract import serving_messages as ours
 from scripts.serving_messages import serving_messages
 
@@ -48,9 +49,36 @@ log.log_metadata.sampling_config.sampling_rate = 0.5
 asked = get_model_status_pb2.GetModelStatusRequest()
 asked.model_spec.name = "flowers"
 asked_metadata = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+example = tf.train.Example()
+example.features.feature["x"].float_list.value.extend([1.5, -2.0])
+example.features.feature["name"].bytes_list.value.append(b"\\xff")
+classify = classification_pb2.ClassificationRequest()
+classify.model_spec.version_label = "stable"
+classify.input.example_list_with_context.context.CopyFrom(example)
+classify.input.example_list_with_context.examples.add()
+classified = classification_pb2.ClassificationResponse()
+classified.result.classifications.add().classes.add(label="roses", score=0.5)
+regress = regression_pb2.RegressionRequest()
+regress.input.example_list.examples.append(example)
+regressed = regression_pb2.RegressionResponse()
+regressed.result.regressions.add(value=5.5)
+multi = inference_pb2.MultiInferenceRequest()
+multi.tasks.add(method_name="tensorflow/serving/regress").model_spec.signature_name = "regress"
+answers = inference_pb2.MultiInferenceResponse()
+answers.results.add().regression_result.regressions.add(value=5.5)
+config = model_server_config_pb2.ModelServerConfig()
+model = config.model_config_list.config.add(name="flowers", base_path="/models/flowers")
+model.model_version_policy.specific.versions.extend([1, 2])
+model.version_labels["stable"] = 1
+reload_config = model_management_pb2.ReloadConfigRequest(config=config)
+reloaded = model_management_pb2.ReloadConfigResponse()
+reloaded.status.error_code = 9
 
 same = {}
-for message in (request, response, status, definitions, metadata, log, asked, asked_metadata):
+for message in (
+    request, response, status, definitions, metadata, log, asked, asked_metadata, example, classify, classified,
+    regress, regressed, multi, answers, config, reload_config, reloaded,
+):
     name = type(message).__name__
     wire = message.SerializeToString(deterministic=True)
     copy = getattr(ours, name).FromString(wire)
@@ -104,6 +132,16 @@ def test_messages_round_trip_to_the_same_bytes(compared: dict[str, object]) -> N
         "PredictionLog": True,
         "GetModelStatusRequest": True,
         "GetModelMetadataRequest": True,
+        "Example": True,
+        "ClassificationRequest": True,
+        "ClassificationResponse": True,
+        "RegressionRequest": True,
+        "RegressionResponse": True,
+        "MultiInferenceRequest": True,
+        "MultiInferenceResponse": True,
+        "ModelServerConfig": True,
+        "ReloadConfigRequest": True,
+        "ReloadConfigResponse": True,
     }
 
 

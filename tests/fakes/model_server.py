@@ -1,85 +1,79 @@
 """A model server that can be told what to do: TensorFlow Serving's gRPC API on the real wire, without TensorFlow.
 
-It "decodes" any bytes except those that hold a marker, and its probabilities are a function of the bytes, so that
-each picture's answer can be recognised. Requests ask for misbehaviour by markers in their pictures:
-
-    BROKEN            the picture is marked as not valid
-    STATUS:NAME       the call ends with that gRPC status, and details no caller should see
-    SLEEP:SECONDS     the call takes that long
-    NAN               the probabilities are not numbers
+It "decodes" any bytes, and its probabilities are a function of them. Requests ask for misbehaviour by markers in their
+pictures (see `tests.fakes.orders`), tests by the methods here. Its refusals have the words of the real server, and
+those that a marker asks for hold words which no caller may see.
 """
 
+import asyncio
 import hashlib
-import re
-import struct
 import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import grpc.aio
 
 from contract import serving_messages as messages
-from contract.image_input import ImageInput
-from contract.manifest import BaseWeights, ModelManifest
+from contract.manifest import ModelManifest
+from tests.fakes.loop_thread import LoopThread
+from tests.fakes.made_up_answers import (
+    LABELS,
+    label_for,
+    manifest_for,
+    output_tensors,
+    probabilities_for,
+    signature_definitions,
+)
+from tests.fakes.orders import Orders, read_orders
+from tests.fakes.seen_calls import ANSWERED, CANCELLED, Call, SeenCalls
+
+__all__ = ["LABELS", "SECRET_WORDS", "FakeModelServer", "label_for", "manifest_for", "probabilities_for"]
 
 SECRET_WORDS = ("map/while/DecodeImage", "model-host-7", "8500")
-LABELS = ("daisy", "roses", "tulips")
 
 _DETAILS = "{{node map/while/DecodeImage}} failed at model-host-7.internal:8500"
-_UNLIMITED = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
-_STATUS = re.compile(rb"STATUS:([A-Z_]+)")
-_SLEEP = re.compile(rb"SLEEP:([0-9.]+)")
+_OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+_METHODS = ("Predict", "describe", "GetModelMetadata", "GetModelStatus")
+_NOT_FOUND = grpc.StatusCode.NOT_FOUND
+
+_Answer = Callable[[Any], Awaitable[Any]]
 
 
-def probabilities_for(picture: bytes, classes: int) -> list[float]:
-    """Return what the fake says about a picture: `classes` float32 values that sum up to about 1."""
-    weights = [1.0 + byte**2 for byte in hashlib.sha256(picture).digest()[:classes]]
-    return [struct.unpack("<f", struct.pack("<f", weight / sum(weights)))[0] for weight in weights]
+class _RefusalError(Exception):
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(details)
+        self.code = code
+        self.details = details
 
 
-def label_for(picture: bytes, labels: tuple[str, ...] = LABELS) -> str:
-    """Return the likeliest label of a picture."""
-    probabilities = probabilities_for(picture, len(labels))
-    return labels[probabilities.index(max(probabilities))]
-
-
-def manifest_for(model: str, version: int, labels: tuple[str, ...] = LABELS, **image_input: Any) -> ModelManifest:
-    """Return a manifest; its digest is that of model, version and labels."""
-    identity = hashlib.sha256(repr((model, version, labels)).encode()).hexdigest()
-    return ModelManifest(
-        name=model,
-        version=version,
-        created=datetime(2025, 1, 1, tzinfo=UTC),
-        labels=labels,
-        image_input=ImageInput(height=32, width=32, **image_input),
-        signatures={},
-        architecture="mobilenet_v2",
-        base_weights=BaseWeights(source="none", digest=None),
-        dataset_digest="sha256:0",
-        code_version="0",
-        training_configuration={},
-        metrics={},
-        run="run",
-        digest=f"sha256:{identity}",
-    )
+@dataclass(frozen=True)
+class _Version:
+    state: str
+    manifest: bytes | None
+    describes: bool
 
 
 class FakeModelServer:
     """Serves published versions on a loopback port, from `start` to `stop`; may be started again on its port.
 
-    `raw_tensors` makes it answer numbers in `tensor_content` instead of typed fields.
+    `calls` is what it saw. `raw_tensors` makes it answer numbers in `tensor_content` instead of typed fields.
     """
 
-    def __init__(self) -> None:
-        self.port = 0
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
         self.raw_tensors = False
         self.predict_requests: list[Any] = []
+        self.calls = SeenCalls()
         self._lock = threading.Lock()
-        self._versions: dict[str, dict[int, tuple[str, bytes | None]]] = {}
+        self._versions: dict[str, dict[int, _Version]] = {}
         self._refusals: dict[str, grpc.StatusCode] = {}
+        self._seen: Counter[bytes] = Counter()
+        self._gates: dict[str, asyncio.Event] = {}
+        self._loop: LoopThread | None = None
         self._server: Any = None
 
     @property
@@ -89,31 +83,16 @@ class FakeModelServer:
 
     def start(self) -> None:
         """Listen, at first on any free port."""
-        self._server = grpc.server(ThreadPoolExecutor(8), options=_UNLIMITED)
-        self._server.add_generic_rpc_handlers(
-            (
-                _service(
-                    messages.PREDICTION_SERVICE,
-                    "Predict",
-                    self._predict,
-                    messages.PredictRequest,
-                    messages.PredictResponse,
-                ),
-                _service(
-                    messages.MODEL_SERVICE,
-                    "GetModelStatus",
-                    self._get_model_status,
-                    messages.GetModelStatusRequest,
-                    messages.GetModelStatusResponse,
-                ),
-            )
-        )
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
-        self._server.start()
+        self._loop = LoopThread()
+        self._loop.run(self._listen())
 
-    def stop(self) -> None:
-        """End at once, as a killed process would."""
-        self._server.stop(grace=None).wait()
+    def stop(self, grace_seconds: float | None = None) -> None:
+        """End at once, as a killed process would; or say GOAWAY, answer what is running, and end then."""
+        if self._loop is not None:
+            self._loop.run(self._server.stop(grace_seconds))
+            self._server = None
+            self._loop.close()
+            self._loop = None
 
     def publish(
         self,
@@ -123,117 +102,188 @@ class FakeModelServer:
         *,
         state: str = "AVAILABLE",
         manifest: bytes | None = None,
+        describes: bool = True,
         **image_input: Any,
     ) -> str:
-        """Serve a version, or change its state; return its digest. `manifest` replaces what it says of itself."""
+        """Serve a version, or change its state; return its digest.
+
+        `manifest` replaces what it says of itself; without `describes` it has no such signature, as any other model.
+        """
         described = manifest_for(model, version, labels, **image_input)
+        content = described.to_json().encode() if manifest is None else manifest
         with self._lock:
-            content = described.to_json().encode() if manifest is None else manifest
-            self._versions.setdefault(model, {})[version] = (state, content)
+            self._versions.setdefault(model, {})[version] = _Version(state, content, describes)
         return described.digest
 
     def withdraw(self, model: str, version: int) -> None:
         """Unload a version; it stays in the model's status as ended."""
         with self._lock:
-            self._versions[model][version] = ("END", None)
+            self._versions[model][version] = _Version("END", None, describes=False)
 
     def refuse(self, method: str, code: grpc.StatusCode) -> None:
-        """Answer `method` (Predict, describe or GetModelStatus) with a status from now on; OK ends it."""
+        """Answer `method` (Predict, describe, GetModelMetadata, GetModelStatus) with a status; OK ends it."""
         with self._lock:
             self._refusals[method] = code
 
-    def _predict(self, request: Any, context: grpc.ServicerContext) -> Any:
-        with self._lock:
-            self.predict_requests.append(request)
-        version, manifest = self._find(request.model_spec, context)
+    @contextmanager
+    def holding(self, method: str = "Predict") -> Iterator[None]:
+        """Let calls of `method` (as for `refuse`) that arrive wait, until `release` or the end of the `with`."""
+        assert self._loop is not None
+        gate = self._gates[method]
+        self._loop.call_soon(gate.clear)
+        try:
+            yield
+        finally:
+            self.release(method)
+
+    def release(self, method: str = "Predict") -> None:
+        """Let the calls go on that are held."""
+        assert self._loop is not None
+        self._loop.call_soon(self._gates[method].set)
+
+    async def _listen(self) -> None:
+        self._gates = {method: asyncio.Event() for method in _METHODS}
+        for gate in self._gates.values():
+            gate.set()
+        self._server = grpc.aio.server(options=_OPTIONS)
+        prediction = {
+            "Predict": self._handler("Predict", self._predict, messages.PredictRequest, messages.PredictResponse),
+            "GetModelMetadata": self._handler(
+                "GetModelMetadata",
+                self._get_model_metadata,
+                messages.GetModelMetadataRequest,
+                messages.GetModelMetadataResponse,
+            ),
+        }
+        status = self._handler(
+            "GetModelStatus", self._get_model_status, messages.GetModelStatusRequest, messages.GetModelStatusResponse
+        )
+        self._server.add_generic_rpc_handlers(
+            (
+                grpc.method_handlers_generic_handler(messages.PREDICTION_SERVICE, prediction),
+                grpc.method_handlers_generic_handler(messages.MODEL_SERVICE, {"GetModelStatus": status}),
+            )
+        )
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        await self._server.start()
+
+    def _handler(self, method: str, answer: _Answer, request_type: Any, response_type: Any) -> Any:
+        async def handle(request: Any, context: Any) -> Any:
+            call = _note(method, request, context)
+            self.calls.begin(call)
+            if method == "Predict":
+                self.predict_requests.append(request)
+            outcome, response = CANCELLED, None
+            try:
+                self._refuse_if_told(call.method)
+                await self._gates[call.method].wait()
+                response = await answer(request)
+                outcome = ANSWERED
+            except _RefusalError as error:
+                outcome, refusal = error.code.name, error
+            finally:
+                self.calls.end(call, outcome)  # before the caller hears of it
+            if response is None:
+                await context.abort(refusal.code, refusal.details)
+            return response
+
+        return grpc.unary_unary_rpc_method_handler(handle, request_type.FromString, response_type.SerializeToString)
+
+    async def _predict(self, request: Any) -> Any:
         signature = request.model_spec.signature_name or "serving_default"
-        self._refuse_if_told("describe" if signature == "describe" else "Predict", context)
-        response = messages.PredictResponse(model_spec={"name": request.model_spec.name})
-        response.model_spec.version.value = version
-        response.model_spec.signature_name = signature
-        if signature == "describe":
+        number, version = self._find(request.model_spec)
+        if signature == "describe" and version.describes:
             rows = len(request.inputs["query"].string_val)
-            outputs = {"manifest": messages.string_tensor([manifest] * rows)}
+            outputs = {"manifest": messages.string_tensor([version.manifest or b""] * rows)}
         elif signature == "serving_default":
-            outputs = self._classify(list(request.inputs["image_bytes"].string_val), manifest, context)
+            outputs = await self._classify(request, version)
         else:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"Serving signature key {signature} not found.")
-        for name in request.output_filter or outputs:
-            response.outputs[name].CopyFrom(outputs[name])
+            details = f'Serving signature key "{signature}" not found.'
+            raise _RefusalError(grpc.StatusCode.FAILED_PRECONDITION, details)
+        response = messages.PredictResponse(model_spec={"name": request.model_spec.name, "signature_name": signature})
+        response.model_spec.version.value = number
+        for name in [*(request.output_filter or outputs), *({"padding"} & outputs.keys())]:
+            if name in outputs:
+                response.outputs[name].CopyFrom(outputs[name])
         return response
 
-    def _find(self, spec: Any, context: grpc.ServicerContext) -> tuple[int, bytes]:
+    async def _get_model_metadata(self, request: Any) -> Any:
+        number, version = self._find(request.model_spec)
+        response = messages.GetModelMetadataResponse(model_spec={"name": request.model_spec.name})
+        response.model_spec.version.value = number
+        response.metadata["signature_def"].Pack(signature_definitions(describes=version.describes))
+        return response
+
+    async def _get_model_status(self, request: Any) -> Any:
+        spec = request.model_spec
         with self._lock:
             versions = dict(self._versions.get(spec.name, {}))
-        available = {number: text for number, (state, text) in versions.items() if state == "AVAILABLE"}
-        wanted = spec.version.value if spec.HasField("version") else max(available, default=0)
-        manifest = available.get(wanted)
-        if manifest is None:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {spec.name} {wanted}")
-        return wanted, manifest
+        if not versions:
+            raise _RefusalError(_NOT_FOUND, f"Could not find any versions of model {spec.name}")
+        if spec.HasField("version"):
+            if spec.version.value not in versions:
+                raise _RefusalError(_NOT_FOUND, f"Could not find version {spec.version.value} of model {spec.name}")
+            versions = {spec.version.value: versions[spec.version.value]}
+        response = messages.GetModelStatusResponse()
+        for number, version in sorted(versions.items()):
+            response.model_version_status.add(version=number, state=messages.VersionState.Value(version.state))
+        return response
 
-    def _classify(self, pictures: list[bytes], manifest: bytes, context: grpc.ServicerContext) -> dict[str, Any]:
-        together = b"".join(pictures)
-        if slept := _SLEEP.search(together):
-            time.sleep(float(slept[1]))
-        if status := _STATUS.search(together):
-            context.abort(grpc.StatusCode[status[1].decode()], _DETAILS)
-        labels = ModelManifest.from_json(manifest, where="the fake").labels
+    def _find(self, spec: Any) -> tuple[int, _Version]:
+        with self._lock:
+            versions = dict(self._versions.get(spec.name, {}))
+        available = {number: version for number, version in versions.items() if version.state == "AVAILABLE"}
+        wanted = spec.version.value if spec.HasField("version") else max(available, default=0)
+        if wanted not in available:
+            asked = f"Specific({spec.name}, {wanted})" if spec.HasField("version") else f"Latest({spec.name})"
+            raise _RefusalError(_NOT_FOUND, f"Servable not found for request: {asked}")
+        return wanted, available[wanted]
+
+    async def _classify(self, request: Any, version: _Version) -> dict[str, Any]:
+        pictures = list(request.inputs["image_bytes"].string_val)
+        orders = read_orders(pictures)
+        await self._misbehave(orders, pictures, request.model_spec)
+        labels = ModelManifest.from_json(version.manifest or b"", where="the fake").labels
         valid = [b"BROKEN" not in picture for picture in pictures]
         rows = [
             probabilities_for(picture, len(labels)) if good else [0.0] * len(labels)
             for picture, good in zip(pictures, valid, strict=True)
         ]
-        if b"NAN" in together:
-            rows[0][0] = float("nan")
-        names = [
-            label_for(picture, labels).encode() if good else b"" for picture, good in zip(pictures, valid, strict=True)
-        ]
-        return {
-            "probabilities": self._float_tensor([value for row in rows for value in row], len(pictures), len(labels)),
-            "valid": self._bool_tensor(valid),
-            "label": messages.string_tensor(names),
-        }
+        names = [label_for(picture, labels) if good else "" for picture, good in zip(pictures, valid, strict=True)]
+        return output_tensors(orders, rows, valid, names, raw=self.raw_tensors)
 
-    def _float_tensor(self, values: list[float], *shape: int) -> Any:
-        tensor = messages.TensorProto(dtype=messages.DataType["DT_FLOAT"].number)
-        for size in shape:
-            tensor.tensor_shape.dim.add(size=size)
-        if self.raw_tensors:
-            tensor.tensor_content = struct.pack(f"<{len(values)}f", *values)
-        else:
-            tensor.float_val.extend(values)
-        return tensor
+    async def _misbehave(self, orders: Orders, pictures: list[bytes], spec: Any) -> None:
+        if orders.first:
+            times, code = orders.first
+            same = hashlib.sha256(b"".join(pictures)).digest()
+            self._seen[same] += 1
+            if self._seen[same] <= times:
+                raise _RefusalError(code, _DETAILS)
+        await asyncio.sleep(orders.sleep)
+        if b"HANG" in orders.words:
+            await asyncio.Event().wait()
+        if b"VANISH" in orders.words:
+            self.withdraw(spec.name, self._find(spec)[0])
+            self._find(spec)
+        if orders.status:
+            raise _RefusalError(orders.status, _DETAILS)
 
-    def _bool_tensor(self, values: list[bool]) -> Any:
-        tensor = messages.TensorProto(dtype=messages.DataType["DT_BOOL"].number)
-        tensor.tensor_shape.dim.add(size=len(values))
-        if self.raw_tensors:
-            tensor.tensor_content = bytes(values)
-        else:
-            tensor.bool_val.extend(values)
-        return tensor
-
-    def _get_model_status(self, request: Any, context: grpc.ServicerContext) -> Any:
-        self._refuse_if_told("GetModelStatus", context)
-        name = request.model_spec.name
-        with self._lock:
-            versions = dict(self._versions.get(name, {}))
-        if not versions:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {name}")
-        response = messages.GetModelStatusResponse()
-        for number, (state, _) in sorted(versions.items()):
-            response.model_version_status.add(version=number, state=messages.VersionState.Value(state))
-        return response
-
-    def _refuse_if_told(self, method: str, context: grpc.ServicerContext) -> None:
+    def _refuse_if_told(self, method: str) -> None:
         code = self._refusals.get(method, grpc.StatusCode.OK)
         if code is not grpc.StatusCode.OK:
-            context.abort(code, _DETAILS)
+            raise _RefusalError(code, _DETAILS)
 
 
-def _service(
-    service: str, method: str, answer: Callable[[Any, grpc.ServicerContext], Any], request: Any, response: Any
-) -> Any:
-    handler = grpc.unary_unary_rpc_method_handler(answer, request.FromString, response.SerializeToString)
-    return grpc.method_handlers_generic_handler(service, {method: handler})
+def _note(method: str, request: Any, context: Any) -> Call:
+    spec = request.model_spec
+    signature = getattr(spec, "signature_name", "")
+    metadata = dict(context.invocation_metadata() or ())
+    return Call(
+        method="describe" if method == "Predict" and signature == "describe" else method,
+        model=spec.name,
+        version=spec.version.value if spec.HasField("version") else None,
+        signature=signature,
+        seconds_left=context.time_remaining(),
+        attempt=int(metadata.get("grpc-previous-rpc-attempts", 0)) + 1,
+        content=request.inputs["image_bytes"].SerializeToString() if method == "Predict" else b"",
+    )

@@ -70,7 +70,7 @@ def _running_model_server() -> Iterator[FakeModelServer]:
 
 @contextmanager
 def _running_gateway(
-    model_server: FakeModelServer, prepare: Callable[[FastAPI], None] = _leave_alone, **changed: Any
+    model_server: FakeModelServer, prepare: Callable[[FastAPI], None] = _leave_alone, /, **changed: Any
 ) -> Iterator[httpx.Client]:
     usual = {
         "port": 0,
@@ -82,7 +82,7 @@ def _running_gateway(
     app = create_app(settings)
     prepare(app)
     ready = threading.Event()
-    with listen(settings) as listener:
+    with listen(settings.host, settings.port) as listener:
         server = GatewayServer(app, settings, ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

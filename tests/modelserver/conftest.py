@@ -28,6 +28,7 @@ class Client:
     """A gRPC client of one server."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", -1)])
 
     def call(self, method: str, request: bytes) -> bytes:
@@ -70,9 +71,9 @@ class Client:
             for status in statuses
         }
 
-    def is_available(self, version: int) -> bool:
+    def is_available(self, version: int, name: str = "scale") -> bool:
         """Return whether the version is served."""
-        return self.states().get(version) == ("AVAILABLE", "")
+        return self.states(name).get(version) == ("AVAILABLE", "")
 
 
 @pytest.fixture(scope="session")
@@ -104,12 +105,15 @@ def event_loop() -> Iterator[asyncio.AbstractEventLoop]:
 def start_server(
     event_loop: asyncio.AbstractEventLoop, connect: Callable[[int], Client]
 ) -> Iterator[Callable[..., Client]]:
-    """Return a function that serves a base path until the module's tests end, and gives a client of it."""
+    """Return a function that serves a base path, or what other settings say, until the module's tests end.
+
+    It gives a client of the server.
+    """
     servers = contextlib.AsyncExitStack()
 
-    def start(base_path: Path, name: str = "scale") -> Client:
+    def start(base_path: Path | None = None, name: str = "scale", **more: Any) -> Client:
         settings = ModelServerSettings(
-            model_name=name, model_base_path=base_path, port=0, file_system_poll_wait_seconds=0.1
+            model_name=name, model_base_path=base_path, port=0, file_system_poll_wait_seconds=0.1, **more
         )
         opening = servers.enter_async_context(running_server(settings))
         return connect(asyncio.run_coroutine_threadsafe(opening, event_loop).result(60).port)

@@ -74,9 +74,10 @@ def test_a_taken_port_ends_the_server_with_one_clear_line(tmp_path: Path) -> Non
 
 
 def test_settings_and_errors_do_not_load_tensorflow() -> None:
-    """Whoever only reads settings or catches errors does not pay for TensorFlow, numpy or gRPC."""
+    """Whoever only reads settings and configurations or catches errors loads no TensorFlow, numpy or gRPC."""
     check = (
-        "import sys, modelserver.settings, modelserver.errors; print({'tensorflow','numpy','grpc'} & {*sys.modules})"
+        "import sys, modelserver.settings, modelserver.errors, modelserver.model_configs; "
+        "print({'tensorflow','numpy','grpc'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -15,6 +15,8 @@ from contract import serving_messages as messages
 from contract.versions import WARMUP
 from modelserver.errors import LoadError
 from modelserver.loaded_model import LoadedModel
+from modelserver.model_configs import ModelConfig, VersionPolicy
+from modelserver.served_models import ServedModels
 from modelserver.tensors import to_tensor
 from modelserver.version_watcher import VersionWatcher
 
@@ -42,12 +44,14 @@ def _write_warmup(signature: str, array: npt.NDArray[Any]) -> Callable[[Path], N
     request = messages.PredictRequest(
         model_spec={"name": "scale", "signature_name": signature}, inputs={"x": to_tensor(array)}
     )
-    record = messages.PredictionLog(predict_log={"request": request}).SerializeToString()
+    return _write_record(messages.PredictionLog(predict_log={"request": request}))
 
+
+def _write_record(log: Any) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         (folder / WARMUP).parent.mkdir()
         with tf.io.TFRecordWriter(str(folder / WARMUP)) as writer:
-            writer.write(record)
+            writer.write(log.SerializeToString())
 
     return write
 
@@ -132,7 +136,8 @@ def test_a_broken_version_is_tried_again_only_when_its_folder_changes(
         raise LoadError("broken on purpose")
 
     async def change_folders() -> None:
-        watching = asyncio.create_task(VersionWatcher("scale", base_path, 0.001, refuse).watch())
+        watcher = VersionWatcher(ModelConfig("scale", base_path), 0.001, refuse, asyncio.Semaphore(1))
+        watching = asyncio.create_task(watcher.watch())
         (base_path / "1").mkdir(parents=True)
         await asyncio.to_thread(eventually, lambda: tried == ["1"])
         (base_path / "2").mkdir()
@@ -143,6 +148,55 @@ def test_a_broken_version_is_tried_again_only_when_its_folder_changes(
 
     asyncio.run(change_folders())
     assert tried == ["1", "2", "2"]
+
+
+def test_versions_that_wait_for_their_turn_are_listed(base_path: Path, eventually: Callable[..., None]) -> None:
+    """While the newest of several wanted versions is loaded, the others are known as those to come."""
+    release = threading.Event()
+
+    def refuse_later(_: Path) -> LoadedModel:
+        release.wait(30)
+        raise LoadError("broken on purpose")
+
+    async def look_meanwhile() -> None:
+        config = ModelConfig("scale", base_path, VersionPolicy(newest=2))
+        watcher = VersionWatcher(config, 0.001, refuse_later, asyncio.Semaphore(1))
+        for version in ("1", "2", "3"):
+            (base_path / version).mkdir(parents=True)
+        watching = asyncio.create_task(watcher.watch())
+        seen = {3: "LOADING", 2: "START"}
+        await asyncio.to_thread(eventually, lambda: {s.number: s.state for s in watcher.statuses(None)} == seen)
+        release.set()
+        seen = {3: "END", 2: "END", 1: "END"}  # the last was tried because nothing else could be served
+        await asyncio.to_thread(eventually, lambda: {s.number: s.state for s in watcher.statuses(None)} == seen)
+        watching.cancel()
+
+    asyncio.run(look_meanwhile())
+
+
+def test_models_are_loaded_one_at_a_time(base_path: Path, eventually: Callable[..., None]) -> None:
+    """Three models that could load together never do."""
+    together = threading.Barrier(2)
+    tried: list[bool] = []
+
+    def refuse(_: Path) -> LoadedModel:
+        try:
+            together.wait(0.2)  # passes only while two are loaded
+            tried.append(True)
+        except threading.BrokenBarrierError:
+            together.reset()
+            tried.append(False)
+        raise LoadError("broken on purpose")
+
+    async def load_all() -> None:
+        configs = [ModelConfig(name, base_path) for name in ("a", "b", "c")]
+        watching = asyncio.create_task(ServedModels(configs, 60, refuse).watch())
+        await asyncio.to_thread(eventually, lambda: len(tried) == 3)
+        watching.cancel()
+
+    (base_path / "1").mkdir(parents=True)
+    asyncio.run(load_all())
+    assert tried == [False, False, False]
 
 
 def test_a_server_that_starts_beside_a_broken_version_serves_the_one_before(
@@ -184,6 +238,17 @@ def test_a_version_whose_warmup_does_not_fit_is_not_served(
     publish(base_path, 1, 2.0, _write_warmup(signature, array))
     client = start_server(base_path)
     eventually(lambda: client.states() == {1: ("END", reason)})
+
+
+def test_a_classification_among_the_warmup_records_must_fit_too(
+    base_path: Path, publish: Callable[..., Path], start_server: Callable[..., Any], eventually: Callable[..., None]
+) -> None:
+    """A record for Classify, which this model has no signature for, keeps the version from being served."""
+    request = {"model_spec": {"name": "scale"}}
+    publish(base_path, 1, 2.0, _write_record(messages.PredictionLog(classify_log={"request": request})))
+    client = start_server(base_path)
+    eventually(lambda: client.states().get(1, ("",))[0] == "END")
+    assert client.states()[1][1].startswith("Warm-up record 1 does not fit: No classification inputs found")
 
 
 def test_a_version_whose_warmup_fits_is_served(

@@ -1,0 +1,53 @@
+"""One process of the gateway, on sockets that are open already."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from gateway.app import create_app, create_operations_app
+from gateway.server import GatewayServer, SecondServer
+from gateway.settings import Settings
+from gateway.tls import server_tls
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """Where the gateway listens; `second` is the port for operations, if it is set."""
+
+    first: socket.socket
+    second: socket.socket | None = None
+
+
+def serve(settings: Settings, sockets: Sockets, on_ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is called once requests are answered.
+
+    Raises:
+        ContractError: a file of keys or certificates cannot be used.
+    """
+    app = create_app(settings)
+    tls: dict[str, Any] = {**server_tls(settings)}
+    server = GatewayServer(app, settings, on_ready, **tls)
+    if sockets.second is None:
+        server.run(sockets=[sockets.first])
+        return
+    operations = create_operations_app(app, settings)
+    config = uvicorn.Config(
+        operations, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, **tls
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve_both(server, SecondServer(config), sockets))
+
+
+async def _serve_both(server: GatewayServer, second: SecondServer, sockets: Sockets) -> None:
+    assert sockets.second is not None
+    beside = asyncio.create_task(second.serve([sockets.second]))
+    try:
+        await server.serve([sockets.first])
+    finally:
+        second.should_exit = True
+        await beside

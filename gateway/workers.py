@@ -1,0 +1,144 @@
+"""Several processes on one port: started, replaced when one dies, and ended together.
+
+Their metrics are added up through files, as prometheus-client's multiprocess mode does; its variable has to be set
+before a worker imports it, and so each is a new interpreter.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from gateway.metrics import METRICS_FOLDER
+from gateway.settings import Settings
+from gateway.worker import Sockets, serve
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SHORT_LIFE_SECONDS = 1.0
+
+
+def serve_with_workers(settings: Settings, sockets: Sockets, on_ready: Callable[[], None]) -> int:
+    """Serve with `settings.workers` processes until SIGTERM or SIGINT; `on_ready` is called once one answers.
+
+    A worker that dies is replaced. Returns 0, or 1 where a worker ended before it ever answered.
+    """
+    with tempfile.TemporaryDirectory(prefix="graft-metrics-") as folder:
+        os.environ[METRICS_FOLDER] = folder
+        return _Workers(settings, sockets).run(on_ready)
+
+
+class _Workers:
+    def __init__(self, settings: Settings, sockets: Sockets) -> None:
+        self._settings = settings
+        self._sockets = sockets
+        self._context = multiprocessing.get_context("spawn")
+        self._running: dict[int, tuple[BaseProcess, float]] = {}
+        self._stopping = False
+
+    def run(self, on_ready: Callable[[], None]) -> int:
+        """Run until all workers have ended; return the exit code."""
+        with self._forwarded_signals() as woken:
+            ready = [self._start() for _ in range(self._settings.workers)]
+            if not self._wait_until_one_is_ready(ready):
+                self._end_all(signal.SIGTERM)
+                return 1
+            on_ready()
+            while self._running:
+                wait([woken, *(process.sentinel for process, _ in self._running.values())])
+                self._clear(woken)
+                self._replace_the_dead()
+        return 0
+
+    def _start(self) -> Connection:
+        """Start one worker; its end of what is returned says when it answers."""
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=_work, args=(self._settings, self._sockets, theirs))
+        process.start()
+        theirs.close()
+        assert process.pid is not None
+        self._running[process.pid] = (process, time.monotonic())
+        return ours
+
+    def _wait_until_one_is_ready(self, ready: list[Connection]) -> bool:
+        waiting = list(ready)
+        while waiting and not self._stopping:
+            for connection in [each for each in wait(waiting, timeout=0.5) if isinstance(each, Connection)]:
+                try:
+                    return bool(connection.recv())
+                except EOFError:
+                    waiting.remove(connection)
+        return self._stopping
+
+    def _replace_the_dead(self) -> None:
+        for pid, (process, started) in list(self._running.items()):
+            if process.is_alive():
+                continue
+            process.join()
+            del self._running[pid]
+            _forget_metrics(pid)
+            if not self._stopping:
+                print(f"Worker {pid} ended (exit code {process.exitcode}); starting another.", file=sys.stderr)  # noqa: T201
+                time.sleep(max(0.0, _SHORT_LIFE_SECONDS - (time.monotonic() - started)))  # or it would spin
+                self._start()
+
+    def _end_all(self, number: int) -> None:
+        for process, _ in self._running.values():
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, number)
+        for process, _ in self._running.values():
+            process.join()
+        self._running.clear()
+
+    @contextmanager
+    def _forwarded_signals(self) -> Generator[int]:
+        """Hand SIGTERM and SIGINT on to the workers; yield a file descriptor that becomes readable when one came."""
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        os.set_blocking(reading, False)
+
+        def hand_on(number: int, _: object) -> None:
+            self._stopping = True
+            for pid, (process, _started) in self._running.items():
+                if process.exitcode is None:
+                    os.kill(pid, number)
+            os.write(writing, b"!")
+
+        before = {number: signal.signal(number, hand_on) for number in _SIGNALS}
+        try:
+            yield reading
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(reading)
+            os.close(writing)
+
+    def _clear(self, woken: int) -> None:
+        with suppress(BlockingIOError):
+            os.read(woken, 4096)
+
+
+def _work(settings: Settings, sockets: Sockets, ready: Connection) -> None:
+    """Be one worker; runs in a process of its own."""
+    os.setpgid(0, 0)  # Ctrl-C reaches the first process alone, which hands it on once
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve(settings, sockets, lambda: ready.send(True))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _forget_metrics(pid: int) -> None:
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - reads the variable set above
+
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,189 @@
+"""A model server whose models are not of ours: no `describe`, tensors of every type; TensorFlow Serving's real wire.
+
+Its model `tensors` has a signature x -> y, unchanged, for each element type (`fp32`, `bytes`, ...), and these:
+
+    serving_default   pixels UINT8 [-1, 2, 2, 3] -> mean FP32 [-1, 3], size INT32 [-1]
+    two               a FP32 [-1, 2], b INT64 [-1] (with a default) -> sum FP32 [-1, 2]
+    anything          x FP32 of any shape -> y
+    complex           x COMPLEX64 [-1] -> y
+    odd               x INT32 [-1] -> y, promised as INT32 and answered as FP32
+
+Answers stand in typed fields, as the real server's do. The tensors are read and written by numpy.
+"""
+
+from collections import Counter
+from typing import Any
+
+import grpc
+import grpc.aio
+import numpy as np
+
+from contract import serving_messages as messages
+from modelserver.errors import BadInputError
+from modelserver.tensors import to_array, to_tensor
+from tests.fakes.loop_thread import LoopThread
+
+MODEL = "tensors"
+DTYPES = {
+    "bool": "BOOL",
+    "uint8": "UINT8",
+    "uint16": "UINT16",
+    "uint32": "UINT32",
+    "uint64": "UINT64",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+    "fp16": "HALF",
+    "bf16": "BFLOAT16",
+    "fp32": "FLOAT",
+    "fp64": "DOUBLE",
+    "bytes": "STRING",
+}
+"""TensorFlow's names of the element types by signature."""
+
+_Spec = tuple[str, tuple[int, ...] | None]
+_SIGNATURES: dict[str, tuple[dict[str, _Spec], dict[str, _Spec]]] = {
+    **{name: ({"x": (dtype, (-1,))}, {"y": (dtype, (-1,))}) for name, dtype in DTYPES.items()},
+    "serving_default": ({"pixels": ("UINT8", (-1, 2, 2, 3))}, {"mean": ("FLOAT", (-1, 3)), "size": ("INT32", (-1,))}),
+    "two": ({"a": ("FLOAT", (-1, 2)), "b": ("INT64", (-1,))}, {"sum": ("FLOAT", (-1, 2))}),
+    "anything": ({"x": ("FLOAT", None)}, {"y": ("FLOAT", None)}),
+    "complex": ({"x": ("COMPLEX64", (-1,))}, {"y": ("COMPLEX64", (-1,))}),
+    "odd": ({"x": ("INT32", (-1,))}, {"y": ("INT32", (-1,))}),
+    "__saved_model_init_op": ({}, {}),
+}
+
+
+class _RefusalError(Exception):
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(details)
+        self.code = code
+
+
+class TensorModelServer:
+    """Serves some versions of `MODEL`, from `start` to `stop`.
+
+    `calls` counts what it was asked, by method, and apart from those by the word `describe` what it cannot answer.
+
+    In versions of which `narrow` is true, the input of `serving_default` is UINT8 [-1, 1, 1, 3].
+    """
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.calls: Counter[str] = Counter()
+        self.versions: dict[int, bool] = {1: False}
+        self._loop = LoopThread()
+        self._server: Any = None
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of the gRPC API."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Listen on any free port."""
+        self._loop.run(self._listen())
+
+    def stop(self) -> None:
+        """End at once."""
+        self._loop.run(self._server.stop(None))
+        self._loop.close()
+
+    async def _listen(self) -> None:
+        self._server = grpc.aio.server()
+        prediction = {
+            "Predict": (self._predict, messages.PredictRequest),
+            "GetModelMetadata": (self._metadata, messages.GetModelMetadataRequest),
+        }
+        status = {"GetModelStatus": (self._status, messages.GetModelStatusRequest)}
+        for service, methods in ((messages.PREDICTION_SERVICE, prediction), (messages.MODEL_SERVICE, status)):
+            handlers = {name: self._handler(name, *method) for name, method in methods.items()}
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        await self._server.start()
+
+    def _handler(self, name: str, answer: Any, request: Any) -> Any:
+        async def handle(message: Any, context: Any) -> Any:
+            signature = message.model_spec.signature_name
+            self.calls[signature if signature == "describe" else name] += 1
+            try:
+                return answer(message)
+            except BadInputError as error:
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except _RefusalError as error:
+                await context.abort(error.code, str(error))
+
+        return grpc.unary_unary_rpc_method_handler(
+            handle, request.FromString, lambda response: response.SerializeToString()
+        )
+
+    def _status(self, request: Any) -> Any:
+        if request.model_spec.name != MODEL:
+            raise _not_found(request.model_spec)
+        response = messages.GetModelStatusResponse()
+        for version in self.versions:
+            response.model_version_status.add(version=version, state=messages.VersionState.Value("AVAILABLE"))
+        return response
+
+    def _metadata(self, request: Any) -> Any:
+        version = self._find(request.model_spec)
+        response = messages.GetModelMetadataResponse(model_spec={"name": MODEL, "version": {"value": version}})
+        response.metadata["signature_def"].Pack(_definitions(narrow=self.versions[version]))
+        return response
+
+    def _predict(self, request: Any) -> Any:
+        version = self._find(request.model_spec)
+        name = request.model_spec.signature_name or "serving_default"
+        if name not in _SIGNATURES:
+            code = grpc.StatusCode.FAILED_PRECONDITION
+            raise _RefusalError(code, f'Serving signature key "{name}" not found.')
+        inputs = {key: to_array(tensor, key) for key, tensor in request.inputs.items()}
+        outputs = _answer(name, inputs)
+        response = messages.PredictResponse(model_spec={"name": MODEL, "signature_name": name})
+        response.model_spec.version.value = version
+        for key in request.output_filter or outputs:
+            response.outputs[key].CopyFrom(to_tensor(outputs[key]))
+        return response
+
+    def _find(self, spec: Any) -> int:
+        version = spec.version.value if spec.HasField("version") else max(self.versions, default=0)
+        if spec.name != MODEL or version not in self.versions:
+            raise _not_found(spec)
+        return version
+
+
+def _not_found(spec: Any) -> _RefusalError:
+    wanted = f"Specific({spec.name}, {spec.version.value})" if spec.HasField("version") else f"Latest({spec.name})"
+    return _RefusalError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}")
+
+
+def _answer(signature: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    if signature == "serving_default":
+        pixels = inputs["pixels"]
+        sizes = np.full(len(pixels), pixels[0].size, np.int32)
+        return {"mean": pixels.mean((1, 2)).astype(np.float32), "size": sizes}
+    if signature == "two":
+        return {"sum": inputs["a"] + inputs.get("b", np.array([100])).astype(np.float32)[:, None]}
+    if signature == "odd":
+        return {"y": inputs["x"].astype(np.float32)}
+    return {"y": inputs["x"]}
+
+
+def _definitions(*, narrow: bool) -> Any:
+    definitions = messages.SignatureDefMap()
+    for name, (inputs, outputs) in _SIGNATURES.items():
+        definition = definitions.signature_def[name]
+        definition.method_name = "tensorflow/serving/predict"
+        for described, specs in ((definition.inputs, inputs), (definition.outputs, outputs)):
+            for key, (dtype, shape) in specs.items():
+                _describe(described[key], dtype, (-1, 1, 1, 3) if narrow and key == "pixels" else shape)
+    definitions.signature_def["two"].defaults["b"].CopyFrom(to_tensor(np.array([100])))
+    return definitions
+
+
+def _describe(information: Any, dtype: str, shape: tuple[int, ...] | None) -> None:
+    information.name = "StatefulPartitionedCall:0"
+    information.dtype = messages.DataType[f"DT_{dtype}"].number
+    information.tensor_shape.unknown_rank = shape is None
+    for size in shape or ():
+        information.tensor_shape.dim.add(size=size)

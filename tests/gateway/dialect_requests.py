@@ -1,0 +1,55 @@
+"""The same question in each of the three dialects, and what their answers say."""
+
+import base64
+import json
+import struct
+from typing import Any
+
+import httpx
+
+DIALECTS = ("native", "tensorflow", "open_inference")
+
+
+def ask(gateway: httpx.Client, picture: bytes, dialect: str = "native", **headers: str) -> httpx.Response:
+    """Ask the model `flowers` about one picture."""
+    if dialect == "native":
+        return gateway.post("/v1/predict", content=picture, headers=headers)
+    if dialect == "tensorflow":
+        body = {"instances": [{"b64": base64.b64encode(picture).decode()}]}
+        return gateway.post("/v1/models/flowers:predict", json=body, headers=headers)
+    tensor = struct.pack("<I", len(picture)) + picture
+    declared = {"name": "image_bytes", "shape": [1], "datatype": "BYTES"}
+    head = json.dumps({"inputs": [{**declared, "parameters": {"binary_data_size": len(tensor)}}]}).encode()
+    binary = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
+    return gateway.post("/v2/models/flowers/infer", content=head + tensor, headers={**binary, **headers})
+
+
+def label_in(answer: httpx.Response, dialect: str = "native") -> str:
+    """Return the label that an answer gives to its only picture."""
+    body: dict[str, Any] = answer.json()
+    if dialect == "native":
+        return str(body["predictions"][0]["label"])
+    if dialect == "tensorflow":
+        return str(body["predictions"][0]["label"])
+    return str(next(output["data"][0] for output in body["outputs"] if output["name"] == "label"))
+
+
+def probabilities_in(answer: httpx.Response, dialect: str = "native") -> list[float]:
+    """Return the probabilities that an answer gives to its only picture, ascending."""
+    body: dict[str, Any] = answer.json()
+    if dialect == "native":
+        return sorted(entry["probability"] for entry in body["predictions"][0]["top"])
+    if dialect == "tensorflow":
+        return sorted(body["predictions"][0]["probabilities"])
+    return sorted(next(output["data"] for output in body["outputs"] if output["name"] == "probabilities"))
+
+
+def sentence_in(answer: httpx.Response, dialect: str = "native") -> str:
+    """Return what a refusal says; fail if it does not have the dialect's shape."""
+    body: dict[str, Any] = answer.json()
+    if dialect == "native":
+        assert answer.headers["content-type"] == "application/problem+json"
+        return str(body["detail"])
+    assert answer.headers["content-type"] == "application/json"
+    assert set(body) == {"error"}
+    return str(body["error"])

@@ -1,0 +1,44 @@
+"""A gateway as a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from tests.gateway.waiting import wait_until_ready
+
+
+@dataclass(frozen=True)
+class RunningGateway:
+    """A gateway process that is ready, and a client of it."""
+
+    process: "subprocess.Popen[str]"
+    client: httpx.Client
+
+
+@contextmanager
+def gateway_process(model_server: str, **settings: float) -> Iterator[RunningGateway]:
+    """Run `graft gateway` for the model `flowers` with these settings until the `with` ends; kill it if need be."""
+    variables = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
+    command = [sys.executable, "-m", "graft", "gateway", "--model", "flowers", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--model-server", model_server],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "GATEWAY_POLL_INTERVAL_SECONDS": "0.1", **variables},
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.search(r"http://\S+:[1-9]\d*", line)
+            assert found, line
+            with httpx.Client(base_url=found[0], trust_env=False, timeout=30) as client:
+                wait_until_ready(client)
+                yield RunningGateway(process, client)
+        finally:
+            process.kill()
