@@ -69,11 +69,12 @@ class Gateway:
     bound: float | None = REMOTE_BOUND
     timed = True
 
-    def __init__(self, url: str, manifest: ModelManifest) -> None:
+    def __init__(self, url: str, manifest: ModelManifest, api_key: str | None = None) -> None:
         self.who = "gateway"
         self._url = url
         self._manifest = manifest
-        self._http = httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False)
+        headers = {"X-API-Key": api_key} if api_key else {}
+        self._http = httpx.Client(timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False)
 
     def __enter__(self) -> "Gateway":
         return self

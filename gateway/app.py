@@ -17,6 +17,7 @@ from gateway.channel import open_channel
 from gateway.circuit import Circuits
 from gateway.metrics import Metrics
 from gateway.model_client import ModelClient
+from gateway.model_signatures import ModelSignatures
 from gateway.model_versions import ModelVersions
 from gateway.protocols.documentation import add_documentation
 from gateway.protocols.exchange import Exchanges
@@ -76,8 +77,9 @@ def create_operations_app(app: FastAPI, settings: Settings) -> FastAPI:
 
 def _routes(settings: Settings, metrics: Metrics) -> list[BaseRoute]:
     """Return the routes of all dialects; those that many ask come first, as they are tried in order."""
-    routes: list[BaseRoute] = [*image_routes(), *open_inference_routes(), *health_routes(), *model_routes()]
-    routes += tensorflow_routes()  # after all others under /v1/models/
+    signatures = ModelSignatures()
+    routes: list[BaseRoute] = [*image_routes(), *open_inference_routes(signatures), *health_routes(), *model_routes()]
+    routes += tensorflow_routes(signatures)  # after all others under /v1/models/
     if settings.operations_port is None:
         routes += metrics_routes(metrics)
     return routes

@@ -63,7 +63,12 @@ class Settings(BaseSettings):
         30.0, gt=0, allow_inf_nan=False, description="How long a request's body may take to arrive."
     )
     max_pictures: int = Field(64, gt=0, description="The most pictures in one request.")
-    max_json_depth: int = Field(64, gt=0, description="How deep objects and lists may be nested in a JSON body.")
+    max_json_bytes: int = Field(
+        8 * 1024 * 1024, gt=0, description="The most bytes of JSON in a body; the rest of a body may be binary."
+    )
+    max_json_depth: int = Field(
+        300, gt=0, le=500, description="How deep objects and lists may be nested in a JSON body."
+    )
     max_answer_bytes: int = Field(
         64 * 1024 * 1024, gt=0, le=_MAX_MESSAGE_BYTES, description="The largest answer taken from the model server."
     )

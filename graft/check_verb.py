@@ -16,6 +16,10 @@ Server = Annotated[
     typer.Option(metavar="HOST:PORT", help="A server of TensorFlow Serving's gRPC API.  [default: start our own]"),
 ]
 Gateway = Annotated[str | None, typer.Option(metavar="URL", help="Also compare a gateway, such as of `graft up`.")]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(envvar="GRAFT_API_KEY", help="The gateway's key, where it wants one; better as the variable."),
+]
 Bundles = Annotated[
     list[Path] | None,
     typer.Option("--bundle", metavar="DIR", help="Also compare the TFLite files in this folder; repeat for more."),
@@ -31,6 +35,7 @@ def check(
     gateway: Gateway = None,
     bundles: Bundles = None,
     as_json: Json = False,
+    api_key: ApiKey = None,
 ) -> None:
     """Compare all that serves a version with the model that was trained: SavedModel, server, gateway, TFLite files.
 
@@ -39,6 +44,6 @@ def check(
     prepare_tensorflow()
     from graft.checking import CheckRequest, run_check
 
-    request = CheckRequest(version, runs, data, server, gateway, bundles or [], as_json)
+    request = CheckRequest(version, runs, data, server, gateway, bundles or [], as_json, api_key)
     if not run_check(request):
         raise SystemExit(GATE_SAID_NO)

@@ -44,6 +44,7 @@ class CheckRequest:
     gateway: str | None = None
     bundles: Sequence[Path] = ()
     as_json: bool = False
+    api_key: str | None = None
 
 
 def run_check(request: CheckRequest) -> bool:
@@ -81,7 +82,7 @@ class _Remote:
         if request.server:
             self._proved.append(self._server(request.server, f"server {request.server}"))
         if request.gateway:
-            self._proved.append(stack.enter_context(Gateway(request.gateway, manifest)))
+            self._proved.append(stack.enter_context(Gateway(request.gateway, manifest, request.api_key)))
         for given in self._proved:
             given.prove_identity()
         if not request.server:

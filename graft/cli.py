@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from graft.check_verb import check
+from graft.check_verb import ApiKey, check
 from graft.errors import BAD_INPUT, one_clear_line
 from graft.export_verb import export
 from graft.gateway_verb import gateway
@@ -61,11 +61,17 @@ def up(
     name: Annotated[str | None, typer.Option(help="The model to serve; not needed where there is only one.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port for HTTP; 0 takes a free one.")] = 8000,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Let everybody ask who reaches the host, where it is not loopback.")
+    ] = False,
 ) -> None:
-    """Start a model server and a gateway for one model, and stop both on Ctrl-C."""
+    """Start a model server and a gateway for one model, and stop both on Ctrl-C.
+
+    Other settings of the gateway may be given as GATEWAY_* variables.
+    """
     from graft.embedded import serve_embedded
 
-    raise SystemExit(serve_embedded(models, name, host, port))
+    raise SystemExit(serve_embedded(models, name, host, port, insecure=insecure))
 
 
 @app.command()
@@ -73,9 +79,10 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="Picture files.")],
     url: Annotated[str, typer.Option(help="Where the gateway is.")] = "http://127.0.0.1:8000",
     model: Annotated[str | None, typer.Option(help="Which model; not needed where there is only one.")] = None,
+    api_key: ApiKey = None,
 ) -> None:
     """Ask a running gateway what is in some pictures."""
     from graft.predicting import predict_pictures
 
-    if not predict_pictures(images, url, model):
+    if not predict_pictures(images, url, model, api_key):
         raise SystemExit(BAD_INPUT)

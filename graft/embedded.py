@@ -6,10 +6,12 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from contract.versions import published_versions
+from gateway.access import check_access
 from gateway.main import main as serve_gateway
 from gateway.settings import Settings
 from graft.embedded_server import EmbeddedModelServer
@@ -19,19 +21,21 @@ from graft.settings import make_settings
 _ASK_AGAIN_SECONDS = 0.1
 
 
-def serve_embedded(models: Path, name: str | None, host: str, port: int) -> int:
+def serve_embedded(models: Path, name: str | None, host: str, port: int, *, insecure: bool = False) -> int:
     """Serve the newest version of one model until a signal; return the exit code.
 
     Raises:
-        CommandError: there is no such model, or the model server does not start.
+        CommandError: there is no such model, the gateway may not start so, or the model server does not start.
     """
     name = name or _only_model(models)
     if not published_versions(models / name):
         raise CommandError(f"There is no published version under {models / name}; `graft export` makes one.")
+    given: dict[str, Any] = {"models": [name], "host": host, "port": port, "insecure": insecure or None}
+    check_access(make_settings(Settings, **given))  # before the model server is started
     ending = _Ending()
     with EmbeddedModelServer(name, models / name, ending) as model_server:
         address = model_server.address()
-        settings = make_settings(Settings, models=[name], model_server=address, host=host, port=port)
+        settings = make_settings(Settings, model_server=address, **given)
         code = serve_gateway(settings, _announce_when_ready)
         return GATE_SAID_NO if ending.came else code
 
@@ -62,13 +66,24 @@ def _announce_when_ready(url: str) -> None:
 
 
 def _wait_and_announce(url: str) -> None:
-    with httpx.Client(base_url=url, trust_env=False) as client, contextlib.suppress(httpx.HTTPError):
+    local = url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//[::1]")
+    with (
+        httpx.Client(base_url=local, trust_env=False, verify=False) as client,  # noqa: S501 - only our own process
+        contextlib.suppress(httpx.HTTPError),
+    ):
         while client.get("/readyz").status_code != httpx.codes.OK:
             time.sleep(_ASK_AGAIN_SECONDS)
-        (model,) = client.get("/v1/models").json()["models"]
-        versions = ", ".join(row["version"] for row in model["versions"] if row["state"] == "AVAILABLE")
-        _say(f"{model['name']} version {versions} is served at {url}")
+        _say(f"{_what_is_served(client)} is served at {url}")
         _say(f"Try: graft predict IMAGE --url {url}    Ctrl-C stops it.")
+
+
+def _what_is_served(client: httpx.Client) -> str:
+    answer = client.get("/v1/models")
+    if not answer.is_success:  # it wants a key
+        return "The model"
+    (model,) = answer.json()["models"]
+    versions = ", ".join(row["version"] for row in model["versions"] if row["state"] == "AVAILABLE")
+    return f"{model['name']} version {versions}"
 
 
 def _say(text: str) -> None:

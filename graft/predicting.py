@@ -14,7 +14,7 @@ from graft.errors import CommandError
 _TIMEOUT_SECONDS = 30
 
 
-def predict_pictures(images: Sequence[Path], url: str, model: str | None) -> bool:
+def predict_pictures(images: Sequence[Path], url: str, model: str | None, api_key: str | None = None) -> bool:
     """Send each picture to the gateway at `url`, print a table, and return whether all were answered.
 
     Raises:
@@ -22,7 +22,8 @@ def predict_pictures(images: Sequence[Path], url: str, model: str | None) -> boo
     """
     table = Table(Column("picture", overflow="fold"), "answer", "probability", "ms")
     all_answered = True
-    with httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
+    headers = {"X-API-Key": api_key} if api_key else {}
+    with httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False) as client:
         for image in images:
             content = _read(image)
             start = time.perf_counter()

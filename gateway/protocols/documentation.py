@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from gateway.protocols.native_description import native_paths, native_schemas
 from gateway.protocols.open_inference_description import open_inference_paths, open_inference_schemas
 from gateway.protocols.routing import TemplateRoute
+from gateway.protocols.tensorflow_description import tensorflow_serving_paths
 
 _OPENAPI_URL, _DOCS_URL, _ASSETS_URL = "/openapi.json", "/docs", "/docs/assets"
 
@@ -39,7 +40,7 @@ def describe(models: Sequence[str]) -> dict[str, Any]:
             "version": version_of("graft"),
             "description": "Pictures in, labels out: in our dialect, TensorFlow Serving's and Open Inference's.",
         },
-        "paths": {**native_paths(models), **open_inference_paths(models)},
+        "paths": {**native_paths(models), **tensorflow_serving_paths(models), **open_inference_paths(models)},
         "components": {"schemas": {**native_schemas(), **open_inference_schemas()}},
     }
 

@@ -61,7 +61,7 @@ async def _read_pictures(request: Request, settings: Settings) -> list[Picture |
     if kind == "multipart/form-data":
         return [*await read_files(content_type, request.stream(), settings.max_pictures)]
     if kind == "application/json":
-        content = read_json(await request.body(), settings.max_json_depth)
+        content = read_json(await request.body(), settings)
         refuse_misplaced_question(request, content)
         return read_pictures(content, settings.max_pictures)
     raise UnsupportedContentTypeError(

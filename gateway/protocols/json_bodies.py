@@ -1,21 +1,29 @@
-"""JSON bodies, read no deeper than is sane."""
+"""JSON bodies, read no longer and no deeper than is sane, whatever the dialect."""
 
 import json
 import re
 from typing import Any
 
-from gateway.errors import BadJsonError
+from gateway.errors import BadJsonError, BodyTooLargeError
+from gateway.settings import Settings
 
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_BRACKETS = b"[]{}"
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _BRACKETS)
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_OPENING = ord("[")
+_PAIRS_REMOVED = 8
 
 
-def read_json(body: bytes, max_depth: int) -> Any:
+def read_json(body: bytes, settings: Settings) -> Any:
     """Return the value of a JSON body.
 
     Raises:
-        BadJsonError: it is no JSON in UTF-8, or nested more deeply than `max_depth`.
+        BodyTooLargeError: it is longer than JSON may be.
+        BadJsonError: it is no JSON in UTF-8, or nested more deeply than is accepted.
     """
-    _check_depth(body, max_depth)
+    check_length(len(body), settings.max_json_bytes)
+    check_depth(body, settings.max_json_depth)
     try:
         return json.loads(body)
     except UnicodeDecodeError:
@@ -26,17 +34,47 @@ def read_json(body: bytes, max_depth: int) -> Any:
         raise BadJsonError("The body is not JSON that can be read: a number has too many digits.") from None
 
 
-def _check_depth(body: bytes, max_depth: int) -> None:
-    """Refuse what is nested too deeply, before Python's parser recurses into it; brackets in strings count too little.
+def check_length(length: int, most: int) -> None:
+    """Refuse what would take long to parse: meanwhile nobody else is answered.
 
-    Most bodies have fewer brackets than the limit, which two counts tell.
+    Raises:
+        BodyTooLargeError: it has more than `most` bytes.
     """
-    if body.count(b"[") + body.count(b"{") <= max_depth:
+    if length > most:
+        raise BodyTooLargeError(f"The JSON has {length} bytes; at most {most} are accepted (send pictures as files).")
+
+
+def check_depth(body: bytes, max_depth: int) -> None:
+    """Refuse what is nested too deeply, before a parser recurses into it.
+
+    Most bodies have fewer opening brackets than the limit, which a few searches tell. In others, the strings are taken
+    out, then pairs that hold nothing for as many levels as tensors usually have; what is left is counted.
+
+    Raises:
+        BadJsonError: it is nested more deeply than `max_depth`.
+    """
+    most = max_depth + 1
+    if _count(body, b"[", most) + _count(body, b"{", most) <= max_depth:
         return
-    depth = deepest = 0
-    for found in _STRUCTURE.finditer(body):
-        mark = found[0][:1]
-        depth += (mark in b"[{") - (mark in b"]}")
-        deepest = max(deepest, depth)
+    bare = _STRING.sub(b"", body).translate(_SQUARE, _NO_BRACKETS)
+    removed = 0
+    while removed < _PAIRS_REMOVED and b"[]" in bare:
+        bare = bare.replace(b"[]", b"")
+        removed += 1
+    depth = deepest = removed
+    for mark in bare:
+        depth += 1 if mark == _OPENING else -1
+        deepest = max(depth, deepest)
+        if deepest > max_depth:
+            break
     if deepest > max_depth:
-        raise BadJsonError(f"The JSON body is nested {deepest} deep; at most {max_depth} are accepted.")
+        raise BadJsonError(f"JSON Parse error: The body is nested deeper than the {max_depth} levels accepted here.")
+
+
+def _count(body: bytes, mark: bytes, most: int) -> int:
+    """Return how often a mark occurs, at most `most`; faster than `count`, as it leaps over base64 and ends early."""
+    found, at = 0, body.find(mark)
+    while at >= 0 and found < most:
+        found += 1
+        at = body.find(mark, at + 1)
+    return found

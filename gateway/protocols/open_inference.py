@@ -29,12 +29,12 @@ _MAX_VERSION = 2**63 - 1
 _SHOWN_CHARACTERS = 50
 
 
-def open_inference_routes() -> list[Route]:
+def open_inference_routes(signatures: ModelSignatures) -> list[Route]:
     """Return the routes under `/v2`; they find `services` and `deadline` in the request's state.
 
     `open_inference_paths` describes them.
     """
-    endpoints = _ModelEndpoints(ModelSignatures())
+    endpoints = _ModelEndpoints(signatures)
     of_models = [
         Route(f"{prefix}{path}", endpoint, methods=[method])
         for path, endpoint, method in (
@@ -148,7 +148,8 @@ async def _read_question(request: Request) -> Question:
         raise UnsupportedContentTypeError(
             f"A body compressed with {encoding[:_SHOWN_CHARACTERS]!r} is not accepted; send it as it is."
         )
-    return read_question(await request.body(), request.headers.get(LENGTH_HEADER))
+    services: Services = request.state.services
+    return read_question(await request.body(), request.headers.get(LENGTH_HEADER), services.settings)
 
 
 def _asked_for(request: Request) -> tuple[str, int | None]:

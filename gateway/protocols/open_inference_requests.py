@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.errors import BadHeaderError, BadJsonError, BadTensorError
 from gateway.model_signatures import Signature
+from gateway.protocols.json_bodies import check_depth, check_length
+from gateway.settings import Settings
 
 LENGTH_HEADER = "Inference-Header-Content-Length"
 
@@ -96,7 +98,7 @@ class Question:
         return self.parameters.binary_data_output
 
 
-def read_question(body: bytes, header_length: str | None) -> Question:
+def read_question(body: bytes, header_length: str | None, settings: Settings) -> Question:
     """Return what a body asks; `header_length` is the value of `LENGTH_HEADER`, None where it is missing.
 
     Raises:
@@ -104,8 +106,11 @@ def read_question(body: bytes, header_length: str | None) -> Question:
         BadJsonError: the JSON part is not an inference request, or asks for what the gateway does not have.
     """
     length = len(body) if header_length is None else _read_length(header_length, len(body))
+    check_length(length, settings.max_json_bytes)
+    text = body if length == len(body) else body[:length]
+    check_depth(text, settings.max_json_depth)
     try:
-        request = InferenceRequest.model_validate_json(memoryview(body)[:length].tobytes())
+        request = InferenceRequest.model_validate_json(text)
     except ValidationError as error:
         raise BadJsonError(_sentence(error)) from error
     question = Question(

@@ -10,15 +10,10 @@ import re
 from typing import Any
 
 from gateway.errors import BadJsonError
+from gateway.protocols.json_bodies import check_depth
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WHITE_SPACE = re.compile(r"[ \t\n\r]*")
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-_BRACKETS = b"[]{}"
-_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _BRACKETS)
-_SQUARE = bytes.maketrans(b"{}", b"[]")
-_OPENING = ord("[")
-_PAIRS_REMOVED = 8
 _SHOWN_CHARACTERS = 200
 _SHOWN_PIECES = 100
 _SHOWN_LEVELS = 8
@@ -93,33 +88,6 @@ def number_too_big() -> BadJsonError:
     return BadJsonError("JSON Parse error: Number too big to be stored in double.")
 
 
-def check_depth(body: bytes, max_depth: int) -> None:
-    """Refuse what is nested too deeply, before a parser recurses into it.
-
-    Most bodies have fewer opening brackets than the limit, which a few searches tell. In others, the strings are taken
-    out, then pairs that hold nothing for as many levels as tensors usually have; what is left is counted.
-
-    Raises:
-        BadJsonError: it is nested more deeply than `max_depth`.
-    """
-    most = max_depth + 1
-    if _count(body, b"[", most) + _count(body, b"{", most) <= max_depth:
-        return
-    bare = _STRING.sub(b"", body).translate(_SQUARE, _NO_BRACKETS)
-    removed = 0
-    while removed < _PAIRS_REMOVED and b"[]" in bare:
-        bare = bare.replace(b"[]", b"")
-        removed += 1
-    depth = deepest = removed
-    for mark in bare:
-        depth += 1 if mark == _OPENING else -1
-        deepest = max(depth, deepest)
-        if deepest > max_depth:
-            break
-    if deepest > max_depth:
-        raise BadJsonError(f"JSON Parse error: The body is nested deeper than the {max_depth} levels accepted here.")
-
-
 def show(value: Any) -> str:
     """Return a value as JSON for an error message, cut where it is long."""
     pieces = zip(range(_SHOWN_PIECES), json.JSONEncoder(ensure_ascii=False).iterencode(_cut(value)), strict=False)
@@ -155,15 +123,6 @@ def _parse(text: str) -> Any:
 def _skip_white_space(text: str) -> int:
     found = _WHITE_SPACE.match(text)
     return found.end() if found else 0
-
-
-def _count(body: bytes, mark: bytes, most: int) -> int:
-    """Return how often a mark occurs, at most `most`; faster than `count`, as it leaps over base64 and ends early."""
-    found, at = 0, body.find(mark)
-    while at >= 0 and found < most:
-        found += 1
-        at = body.find(mark, at + 1)
-    return found
 
 
 def _cut(value: Any, levels: int = _SHOWN_LEVELS) -> Any:

@@ -35,8 +35,8 @@ _PERHAPS_ANOTHER_VERSION = (BadTensorError, UnsupportedError, UnknownSignatureEr
 class TensorFlowQuestions:
     """Answers by verb. Every answer raises GatewayErrors; belongs to one event loop."""
 
-    def __init__(self) -> None:
-        self._signatures = ModelSignatures()
+    def __init__(self, signatures: ModelSignatures) -> None:
+        self._signatures = signatures
         self._versions = WantedVersions()
 
     async def predict(self, target: Target, body: bytes, services: Services, deadline: Deadline) -> bytes:

@@ -10,8 +10,10 @@ from typing import Any
 from fastapi import Request, Response
 
 from gateway.errors import BadParameterError, GatewayError
+from gateway.model_signatures import ModelSignatures
 from gateway.protocols import tensorflow_paths as paths
 from gateway.protocols.connection import RAW_TARGET
+from gateway.protocols.json_bodies import check_length
 from gateway.protocols.routing import TemplateRoute
 from gateway.protocols.tensorflow_bodies import read_body
 from gateway.protocols.tensorflow_questions import TensorFlowQuestions
@@ -29,12 +31,12 @@ _BAD_REQUEST = """<HTML><HEAD>
 _JSON = "application/json"
 
 
-def tensorflow_routes() -> list[TemplateRoute]:
+def tensorflow_routes(signatures: ModelSignatures) -> list[TemplateRoute]:
     """Return the routes under `/v1/models/`, for all methods; what they do not know is a malformed request.
 
     They find `services` and `deadline` in the request's state. Routes of the same prefix have to stand before them.
     """
-    questions = TensorFlowQuestions()
+    questions = TensorFlowQuestions(signatures)
 
     async def answer(request: Request) -> Response:
         return await _answer(request, questions)
@@ -70,7 +72,7 @@ async def _answer(request: Request, questions: TensorFlowQuestions) -> Response:
         return Response(status_code=400, media_type=_JSON)
     request.state.model = target.model
     services: Services = request.state.services
-    body = await read_body(request, services.settings.max_body_bytes) if request.method == "POST" else b""
+    body = await _read_body(request, services) if request.method == "POST" else b""
     try:
         answer = await getattr(questions, target.verb)(target, body, services, request.state.deadline)
     except GatewayError as error:
@@ -79,6 +81,13 @@ async def _answer(request: Request, questions: TensorFlowQuestions) -> Response:
             raise
         raise other from error
     return Response(answer, media_type=_JSON)
+
+
+async def _read_body(request: Request, services: Services) -> bytes:
+    services.admission.check_room()
+    body = await read_body(request, services.settings.max_body_bytes)
+    check_length(len(body), services.settings.max_json_bytes)
+    return body
 
 
 def _raw_target(request: Request) -> str:

@@ -37,7 +37,7 @@ class WantedVersions:
         if target.label is None:
             return max(state.available, default=None)
         known = self._labelled.get((target.model, target.label))
-        return await self._ask(target, services, deadline)
+        return known if known is not None else await self._ask(target, services, deadline)
 
     async def look_again(self, target: Target, seen: int | None, services: Services, deadline: Deadline) -> int | None:
         """Return the version that answers now if it is another than `seen`, else None.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import ml_dtypes
@@ -35,7 +35,7 @@ VALUES: dict[str, npt.NDArray[Any]] = {
 }
 """Three elements of each type, the smallest and the largest among them; what the client wants for BF16 is float32."""
 
-Client = triton.InferenceServerClient
+Client: TypeAlias = triton.InferenceServerClient
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BadJsonError
-from gateway.protocols.tensorflow_json import RepeatedKeys, check_depth, encode_text, read_document, show
+from gateway.protocols.json_bodies import check_depth
+from gateway.protocols.tensorflow_json import RepeatedKeys, encode_text, read_document, show
 
 _DEPTH = 64
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -50,6 +51,16 @@ def test_depth_is_counted_exactly(value: Any, limit: int) -> None:
     else:
         with pytest.raises(BadJsonError, match="nested deeper"):
             check_depth(body, limit)
+
+
+def test_closed_depths_are_counted() -> None:
+    """A body that closes all that it opens is refused at one level more than allowed, deep lists beside flat ones."""
+    bodies = [b"[" * depth + b"]" * depth for depth in (20, 21)]
+    check_depth(b"[" + b"[[]]," * 100 + bodies[0][1:], 20)
+    objects = b'{"a":' * 21 + b"0" + b"}" * 21
+    for body in (bodies[1], b"[" + b"{}" * 100 + bodies[0] + b"[]]", objects):
+        with pytest.raises(BadJsonError, match="nested deeper"):
+            check_depth(body, 20)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ _ELEMENTS: dict[str, st.SearchStrategy[Any]] = {
     "BOOL": st.booleans(),
     "STRING": st.text(),
 }
+_IN_THE_LIST = "of 'instances' list. Error: INVALID_ARGUMENT: "
 _SHAPES = st.lists(st.integers(1, 3), max_size=4)
 
 _FEW = settings(deadline=None, max_examples=60)
@@ -165,6 +166,38 @@ def test_reasons_are_those_of_tensorflow_serving(value: Any, dtype: str, reason:
     assert str(caught.value) == reason
 
 
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (
+            [{"x": [1], "k": 1}, {"x": [1, 2], "k": 1}],
+            f"1 key: x {_IN_THE_LIST}Expecting tensor size: 1 but got: 2",
+        ),
+        ([{"x": [1], "k": 1}, {"x": 1, "k": 1}], f"1 key: x {_IN_THE_LIST}Expecting shape [1] but got: []"),
+        ([{"x": [1]}], "0 of 'instances' list. JSON object: {\"x\": [1]} keys must be equal to: k,x"),
+        ([{"z": 1}], f"0 key: z {_IN_THE_LIST}JSON object: does not have named input: z"),
+    ],
+)
+def test_rows_that_differ_are_named(rows: list[Any], reason: str) -> None:
+    """A refusal says which row and which input is not like the others, or not like the model's."""
+    with pytest.raises(BadTensorError) as caught:
+        read_instances(rows, {"k": _spec("INT32"), "x": _spec("FLOAT")})
+    assert str(caught.value) == f"Failed to process element: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([1, 2], "instances is a plain list, but expecting list of objects"),
+        ([{"x": 1, "k": 1}, 2], "Expecting object but got list at item 1 of input list"),
+    ],
+)
+def test_rows_without_names_are_refused_where_names_are_needed(rows: list[Any], reason: str) -> None:
+    """A model with two inputs needs objects throughout."""
+    with pytest.raises(BadTensorError, match=reason):
+        read_instances(rows, {"k": _spec("INT32"), "x": _spec("FLOAT")})
+
+
 @pytest.mark.parametrize("text", ["1e400", "-1e999", "1" * 400])
 def test_numbers_too_large_for_a_float_are_refused(text: str) -> None:
     """A number that only looks infinite to the parser is not taken for Infinity."""
@@ -201,6 +234,28 @@ def test_other_text_is_no_base64(text: str) -> None:
     """The URL-safe alphabet, wrong padding and other characters are refused."""
     with pytest.raises(ValueError, match=r"."):
         decode_base64(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1, "0.1"),
+        (1 / 3, "0.333333343"),
+        (16777216, "16777216.0"),
+        (1e7, "1e+07"),
+        (123456789, "123456792.0"),
+        (1e-5, "1e-05"),
+        (-0.0, "-0.0"),
+        (100, "100.0"),
+        (3.4028235e38, "3.40282347e+38"),
+        (math.inf, "Infinity"),
+        (-math.inf, "-Infinity"),
+        (math.nan, "NaN"),
+    ],
+)
+def test_float32_values_have_the_recorded_digits(value: float, text: str) -> None:
+    """Numbers are written as the recorded server writes them."""
+    assert write_floats([struct.unpack("<f", struct.pack("<f", value))[0]]) == [text]
 
 
 @_FEW

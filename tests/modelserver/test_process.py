@@ -66,7 +66,7 @@ def test_a_taken_port_ends_the_server_with_one_clear_line(tmp_path: Path) -> Non
         taken.listen()
         port = taken.getsockname()[1]
         process = _start(tmp_path, port)
-        out, log = process.communicate(timeout=60)
+        out, log = process.communicate(timeout=180)
     assert process.returncode == 2
     assert out == ""
     assert f"127.0.0.1:{port} cannot be listened on" in log
