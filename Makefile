@@ -8,7 +8,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench-train bench-export check format messages clean
+.PHONY: help setup demo test test-slow bench-train bench-export bench-gateway check format messages clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ bench-train: $(READY) ## training speed of each phase beside a plain model.fit; 
 
 bench-export: $(READY) ## speed of the served graph, and the cost of its guards; ARGS="--weights FILE.h5"
 	@$(BIN)/python -m benchmarks.bench_export $(ARGS)
+
+bench-gateway: $(READY) ## what the gateway costs, beside a route that only forwards; ARGS="--requests 20000"
+	@$(BIN)/python -m benchmarks.bench_gateway $(ARGS)
 
 check: $(READY) ## formatting, lint, types and import directions
 	@$(BIN)/ruff format --check

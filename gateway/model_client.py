@@ -107,7 +107,7 @@ class ModelClient:
     async def call(self, method: str, message: Any, deadline: Deadline) -> Any:
         """Return the answer to a request message with a `model_spec`; `method` is one of the names above."""
         seconds = deadline.remaining()
-        if not seconds:  # which gRPC would take for no deadline at all
+        if not seconds:  # gRPC would still send the call
             raise ModelServerTimeoutError("There was no time left to ask the model server.")
         started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
         try:

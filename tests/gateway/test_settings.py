@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from gateway.settings import Settings
+from scripts.settings_table import settings_table
 
 
 @pytest.fixture
@@ -69,3 +71,17 @@ def test_settings_never_change() -> None:
 def test_every_setting_is_explained() -> None:
     """Each setting has a sentence."""
     assert [name for name, field in Settings.model_fields.items() if not (field.description or "").endswith(".")] == []
+
+
+def test_every_setting_is_documented() -> None:
+    """The table in docs/gateway.md is the one that `scripts/settings_table.py` prints."""
+    page = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text()
+    assert settings_table() in page
+
+
+def test_messages_have_to_fit(environment: dict[str, str]) -> None:
+    """Bodies that could not be handed on to the model server are refused at start, with the most that can be."""
+    with pytest.raises(
+        ValidationError, match="max_body_bytes is 600000000, and a message to the model server holds 536608767"
+    ):
+        Settings(models=("flowers",), max_body_bytes=600_000_000)
