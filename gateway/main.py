@@ -37,6 +37,8 @@ def _serve(settings: Settings, sockets: Sockets, base: str, on_listening: Callab
 
     def announce() -> None:
         print(f"Gateway listening on {address}", flush=True)  # noqa: T201
+        if sockets.second is not None:
+            print(f"Metrics and health on {base}:{sockets.second.getsockname()[1]}", flush=True)  # noqa: T201
         if on_listening:
             on_listening(address)
 

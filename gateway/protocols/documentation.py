@@ -19,6 +19,15 @@ from gateway.protocols.open_inference_description import open_inference_paths, o
 from gateway.protocols.routing import TemplateRoute
 from gateway.protocols.tensorflow_description import tensorflow_serving_paths
 
+_SECURITY_SCHEMES = {
+    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key of `graft keys`."},
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key, or a JWT, where they are set up."},
+}
+_ACCESS_REFUSALS = {
+    "401": "The key or token is missing or not valid",
+    "403": "The key or token is for something else",
+    "429": "The key has used up its limits",
+}
 _OPENAPI_URL, _DOCS_URL, _ASSETS_URL = "/openapi.json", "/docs", "/docs/assets"
 
 
@@ -40,9 +49,28 @@ def describe(models: Sequence[str]) -> dict[str, Any]:
             "version": version_of("graft"),
             "description": "Pictures in, labels out: in our dialect, TensorFlow Serving's and Open Inference's.",
         },
-        "paths": {**native_paths(models), **tensorflow_serving_paths(models), **open_inference_paths(models)},
-        "components": {"schemas": {**native_schemas(), **open_inference_schemas()}},
+        "security": [{}, *({name: []} for name in _SECURITY_SCHEMES)],
+        "paths": {
+            **native_paths(models),
+            **_with_access(tensorflow_serving_paths(models)),
+            **_with_access(open_inference_paths(models)),
+        },
+        "components": {
+            "schemas": {**native_schemas(), **open_inference_schemas()},
+            "securitySchemes": _SECURITY_SCHEMES,
+        },
     }
+
+
+def _with_access(paths: dict[str, Any]) -> dict[str, Any]:
+    """Add the refusals of who may not ask, in the shape of both dialects, to all but the health of the server."""
+    error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+    content = {"application/json": {"schema": error}}
+    for path, operations in paths.items():
+        for operation in operations.values() if not path.startswith("/v2/health/") else ():
+            for status, text in _ACCESS_REFUSALS.items():
+                operation["responses"].setdefault(status, {"description": text, "content": content})
+    return paths
 
 
 def _show_description(models: Sequence[str]) -> Any:

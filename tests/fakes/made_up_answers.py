@@ -62,6 +62,8 @@ def output_tensors(
     """
     if b"FEWER_ROWS" in orders.words:
         rows, valid, names = rows[:-1], valid[:-1], names[:-1]
+    if b"ROW_WITHOUT" in orders.words:
+        rows = rows[:-1]
     if b"MORE_ROWS" in orders.words:
         rows, valid, names = [*rows, rows[-1]], [*valid, valid[-1]], [*names, names[-1]]
     if b"WRONG_CLASSES" in orders.words:

@@ -11,6 +11,7 @@ WITHOUT:OUTPUT    the answer lacks that output
 WRONG_DTYPE       the probabilities are float64
 WRONG_CLASSES     each row has one probability too many
 FEWER_ROWS        the answer lacks the last picture's row
+ROW_WITHOUT       it has everything of that picture but the probabilities
 MORE_ROWS         the answer has one row more than there are pictures
 LARGE:BYTES       the answer holds that many bytes too much
 """
@@ -39,7 +40,7 @@ class Orders:
     words: frozenset[bytes]
 
 
-_WORDS = (b"NAN", b"HANG", b"VANISH", b"WRONG_DTYPE", b"WRONG_CLASSES", b"FEWER_ROWS", b"MORE_ROWS")
+_WORDS = (b"NAN", b"HANG", b"VANISH", b"WRONG_DTYPE", b"WRONG_CLASSES", b"FEWER_ROWS", b"ROW_WITHOUT", b"MORE_ROWS")
 
 
 def read_orders(pictures: list[bytes]) -> Orders:

@@ -26,6 +26,7 @@ MISBEHAVIOUR = [
     ("WRONG_DTYPE", 502, "model_server_failed"),
     ("WRONG_CLASSES", 502, "model_server_failed"),
     ("FEWER_ROWS", 502, "model_server_failed"),
+    ("ROW_WITHOUT", 502, "model_server_failed"),
     ("MORE_ROWS", 502, "model_server_failed"),
     ("NAN", 502, "model_server_failed"),
     ("LARGE:300000", 413, "message_too_large"),
