@@ -92,8 +92,6 @@ def test_too_many_pictures_are_refused(start_gateway: StartGateway) -> None:
     [
         ("GET", "/nothing/here", 404, "no_such_path"),
         ("POST", "/v1/predict/", 404, "no_such_path"),
-        ("GET", "/docs", 404, "no_such_path"),
-        ("GET", "/openapi.json", 404, "no_such_path"),
         ("GET", "/v1/predict", 405, "method_not_allowed"),
         ("DELETE", "/livez", 405, "method_not_allowed"),
     ],

@@ -86,6 +86,14 @@ def test_neighbours_of_failing_calls_get_their_own_answers(impatient: httpx.Clie
     assert [label_in(answer, dialect) for _, answer in good] == [label_for(picture) for picture, _ in good]
 
 
+@pytest.mark.parametrize("mark", ["FEWER_ROWS", "ROW_WITHOUT", "MORE_ROWS"])
+def test_rows_that_do_not_match_the_pictures_are_no_answer(impatient: httpx.Client, mark: str) -> None:
+    """Of a batch whose answer has too few or too many rows nothing is passed on: nobody knows whose row is whose."""
+    files = [("file", (str(number), marked_picture(mark, number))) for number in range(3)]
+    answer = impatient.post("/v1/predict", files=files)
+    assert (answer.status_code, answer.json()["code"]) == (502, "model_server_failed")
+
+
 def test_a_version_that_vanishes_is_no_answer(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """A version that is unloaded between status and call is a 503 for its model, and a 404 where it was named."""
     unnamed = ask(own_gateway, marked_picture("VANISH"))
