@@ -5,8 +5,7 @@ and its end decides. Only what says that the server cannot answer counts: that i
 """
 
 import time
-from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from collections.abc import Collection
 
 from gateway.errors import CircuitOpenError, GatewayError, ModelServerTimeoutError, ModelServerUnavailableError
 from gateway.metrics import Metrics
@@ -28,32 +27,16 @@ class Circuit:
         self._opened_at = 0.0
         self._probing = False
 
-    @contextmanager
-    def guarded(self, *, counts: bool = True) -> Generator[None]:
-        """Make one call inside; `counts` is False where a failure would be the caller's own impatience.
+    def guarded(self, *, counts: bool = True) -> "_Guard":
+        """Return what one call is made in; `counts` is False where a failure would be the caller's own impatience.
 
         Raises:
-            CircuitOpenError: the circuit is open, or another call is the probe.
+            CircuitOpenError: on entering, the circuit is open, or another call is the probe.
         """
-        probe = self._admit()
-        try:
-            yield
-        except _COUNTED:
-            if counts:
-                self._failed(probe=probe)
-            raise
-        except GatewayError as error:
-            if error.code is not None:  # any other status was given by a server that lives
-                self._succeeded()
-            raise
-        else:
-            self._succeeded()
-        finally:
-            if probe:
-                self._probing = False
+        return _Guard(self, counts=counts)
 
-    def _admit(self) -> bool:
-        """Return whether this call is the probe."""
+    def admit(self) -> bool:
+        """Let a call through, and return whether it is the probe; `guarded` does this on entering."""
         if self._in_a_row < self._failures:
             return False
         if self._probing or time.monotonic() < self._opened_at + self._open_seconds:
@@ -61,6 +44,16 @@ class Circuit:
         self._probing = True
         self._metrics.set_circuit(self._model, HALF_OPEN)
         return True
+
+    def note(self, error: BaseException | None, *, probe: bool, counts: bool) -> None:
+        """Hear how a call that was let through ended; `guarded` does this at the end."""
+        if probe:
+            self._probing = False
+        if isinstance(error, _COUNTED):
+            if counts:
+                self._failed(probe=probe)
+        elif error is None or (isinstance(error, GatewayError) and error.code is not None):
+            self._succeeded()  # a status of any other kind was given by a server that lives
 
     def _failed(self, *, probe: bool) -> None:
         self._in_a_row += 1
@@ -72,6 +65,23 @@ class Circuit:
         if self._in_a_row >= self._failures:
             self._metrics.set_circuit(self._model, CLOSED)
         self._in_a_row = 0
+
+
+class _Guard:
+    """One call through a circuit. A class, for a generator's context manager costs four times as much."""
+
+    __slots__ = ("_circuit", "_counts", "_probe")
+
+    def __init__(self, circuit: Circuit, *, counts: bool) -> None:
+        self._circuit = circuit
+        self._counts = counts
+        self._probe = False
+
+    def __enter__(self) -> None:
+        self._probe = self._circuit.admit()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._circuit.note(error, probe=self._probe, counts=self._counts)
 
 
 class Circuits:

@@ -16,7 +16,7 @@ _Value = TypeVar("_Value")
 
 def shape_of(tensor: Any) -> tuple[int, ...]:
     """Return the sizes of a tensor's dimensions."""
-    return tuple(dim.size for dim in tensor.tensor_shape.dim)
+    return tuple([dim.size for dim in tensor.tensor_shape.dim])
 
 
 def read_floats(tensor: Any) -> list[float]:

@@ -7,8 +7,8 @@ has left.
 import asyncio
 import contextlib
 import re
+import secrets
 import time
-import uuid
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -81,7 +81,8 @@ class _Exchange:
         self._task: asyncio.Task[object] | None = None
         self._gone = False
         self._state["request_id"] = _request_id(headers.get(b"x-request-id"))
-        self._state["deadline"] = self._deadline()
+        if self._complete:
+            self._state["deadline"] = self._deadline()
 
     async def run(self, app: ASGIApp) -> None:
         """Run the application; nobody is answered who has left."""
@@ -170,4 +171,4 @@ def _request_id(given: bytes | None) -> str:
     """Return the caller's id if it is sane, else a new one."""
     if given is not None and _SANE_ID.fullmatch(given):
         return given.decode("ascii")
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)

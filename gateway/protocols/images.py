@@ -1,9 +1,10 @@
 """The native dialect: pictures in, as a raw body, files of a form or JSON, and labels out as JSON."""
 
+import json
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from gateway.error_table import row_for
 from gateway.errors import UnsupportedContentTypeError
@@ -18,6 +19,8 @@ from gateway.protocols.routing import TemplateRoute
 from gateway.protocols.tensorflow_rest import refuse_misplaced_question
 from gateway.services import Services
 from gateway.settings import Settings
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def image_routes() -> list[TemplateRoute]:
@@ -44,7 +47,7 @@ async def predict_pictures(request: Request) -> Response:
     only = answer.entries[0]
     if len(answer.entries) == 1 and isinstance(only, Refusal):
         return problem_response(request, only.reason)
-    return JSONResponse(_to_json(answer, state["request_id"]))
+    return Response(_encode(_to_json(answer, state["request_id"])), media_type="application/json")
 
 
 def _read_question(request: Request, settings: Settings) -> Question:
