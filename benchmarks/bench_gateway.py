@@ -182,7 +182,9 @@ async def compare_latency(
     table: Table, gateway: Service, forwarder: Service, address: str, picture: bytes, rounds: int
 ) -> None:
     """Add the median latency at one connection, beside calling the model server directly and through the forwarder."""
-    ours, plain, direct = [], [], []
+    ours: list[float] = []
+    plain: list[float] = []
+    direct: list[float] = []
     request = pictures_request([picture])
     fill_spec(request.model_spec, "flowers", None)
     async with grpc.aio.insecure_channel(address) as channel:
