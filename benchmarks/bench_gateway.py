@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.http_load import request_bytes, send
+from benchmarks.instant_model_server import SLOW
 from contract import serving_messages as messages
 from gateway.image_guard import check_picture
 from gateway.model_client import fill_spec
@@ -32,7 +33,7 @@ from gateway.scores import pictures_request
 
 GUARD_CALLS, GUARD_MICROSECONDS = 2000, 100
 CONNECTIONS, MANY_CONNECTIONS = 16, 64
-CPU_MICROSECONDS, CPU_RATIO, ADDED_MS = 350, 1.6, 1.0
+CPU_MICROSECONDS, CPU_RATIO, ADDED_MS, SHED_MS = 350, 1.6, 1.0, 5
 START_SECONDS, IDLE_MB, BUSY_MB, WORKERS_RATIO = 1.5, 120, 250, 1.6
 
 console = Console(highlight=False, soft_wrap=True)
@@ -75,7 +76,9 @@ def main() -> None:
             uvloop.run(compare_cpu(table, gateway, forwarder, picture, options.rounds, options.round_requests))
             uvloop.run(compare_latency(table, gateway, forwarder, address, picture, options.rounds))
             uvloop.run(grow(table, gateway, picture, options.requests))
-        with started_gateway(address) as (one, _), started_gateway(address, workers=2) as (two, _):
+        with started_gateway(address, "--set", "max_in_flight=1", "--set", "max_queued=0") as (full, _):
+            uvloop.run(time_shedding(table, full, picture))
+        with started_gateway(address) as (one, _), started_gateway(address, "--workers", "2") as (two, _):
             uvloop.run(compare_workers(table, one, two, picture, options.rounds, options.round_requests))
     console.print(table)
 
@@ -124,11 +127,11 @@ def started(module: str, *arguments: str) -> Generator[Service]:
 
 
 @contextlib.contextmanager
-def started_gateway(model_server: str, workers: int = 1) -> Generator[tuple[Service, float]]:
+def started_gateway(model_server: str, *options: str) -> Generator[tuple[Service, float]]:
     """Run a gateway until the context ends; also return the seconds until it lived."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "graft", "gateway", "--model", "flowers", "--model-server", model_server]
-    command += ["--port", "0", "--workers", str(workers)]
+    command += ["--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -207,6 +210,17 @@ async def compare_latency(
     table.add_row(
         "median latency, 1 connection", f"{total:.2f} ms", beside, f"+{total - alone:.2f} ms", f"<= +{ADDED_MS} ms"
     )
+
+
+async def time_shedding(table: Table, full: Service, picture: bytes) -> None:
+    """Add how soon a request is refused while the only slot is taken and nobody may wait."""
+    holding = asyncio.create_task(send(full.port, request_bytes("/v1/predict", picture + SLOW, full.port), 1, 1))
+    await asyncio.sleep(0.5)
+    shed = await send(full.port, request_bytes("/v1/predict", picture, full.port), 1, 300)
+    assert set(shed.statuses) == {503}, shed.statuses
+    await holding
+    took = f"{median(shed.latencies) * 1e3:.2f} ms"
+    table.add_row("refused when full, median", took, "", "", f"<= {SHED_MS} ms")
 
 
 async def grow(table: Table, gateway: Service, picture: bytes, requests: int) -> None:

@@ -1,7 +1,7 @@
 """A model server that answers at once, to measure what is before it: `python -m benchmarks.instant_model_server`.
 
 Prints its port. It knows one model, `flowers`, in version 1; requests are not read further than to tell them apart,
-and the answer about pictures is one row whatever was asked.
+and the answer about pictures is one row whatever was asked. A request that ends with `SLOW` is answered a while later.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from tests.fakes.made_up_answers import LABELS, manifest_for
 MODEL = "flowers"
 _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0))
 _MARK_OF_DESCRIBE = b"describe"
+SLOW = b"SLOW"
+_SLOW_SECONDS = 3.0
 
 
 async def main() -> None:
@@ -23,6 +25,8 @@ async def main() -> None:
     predict, describe, status = _predict_answer(), _describe_answer(), _status_answer()
 
     async def answer_predict(request: bytes, _: object) -> bytes:
+        if SLOW in request[-200:]:
+            await asyncio.sleep(_SLOW_SECONDS)
         return describe if _MARK_OF_DESCRIBE in request[:200] else predict
 
     async def answer_status(_: bytes, __: object) -> bytes:

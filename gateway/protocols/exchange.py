@@ -25,7 +25,10 @@ _MILLISECONDS = re.compile(rb"[0-9]{1,9}")
 _LINGER_SECONDS = 30.0
 _LINGER_IDLE_SECONDS = 2.0
 _LINGER_BYTES = 128 * 1024 * 1024
-_WANTED_HEADERS = frozenset({b"content-length", b"transfer-encoding", b"x-request-id", b"x-request-timeout-ms"})
+_SMALL_BYTES = 1024 * 1024
+_WANTED_HEADERS = frozenset(
+    {b"content-length", b"expect", b"transfer-encoding", b"x-request-id", b"x-request-timeout-ms"}
+)
 
 
 class Exchanges:
@@ -61,7 +64,8 @@ class _Exchange:
 
     An answer given before the body was read whole is followed by a lingering close: it is sent complete, then what
     still arrives is thrown away for a while. Closing at once with unread data makes the kernel send a reset, which
-    destroys the answer before the caller has read it.
+    destroys the answer before the caller has read it. A small body of known length is left to the server instead,
+    which throws it away and keeps the connection: to connect anew would cost both sides more.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
@@ -74,6 +78,7 @@ class _Exchange:
         self._max_bytes = settings.max_body_bytes
         self._declared = int(headers.get(b"content-length", 0))  # the server refused anything but digits
         self._complete = self._declared == 0 and b"transfer-encoding" not in headers
+        self._is_small = 0 < self._declared <= _SMALL_BYTES and b"expect" not in headers
         self._received = 0
         self._body_until = 0.0
         self._wanted = headers.get(b"x-request-timeout-ms")
@@ -146,7 +151,7 @@ class _Exchange:
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._begin_answer(message)
-        elif not self._complete and not message.get("more_body", False):
+        elif not self._complete and not self._is_small and not message.get("more_body", False):
             await self._send_raw({**message, "more_body": True})
             await self._linger()
             message = {"type": "http.response.body", "body": b""}
@@ -156,7 +161,7 @@ class _Exchange:
         self._state.setdefault("outcome", "ok")
         headers = MutableHeaders(scope=message)
         headers["X-Request-ID"] = self._state["request_id"]
-        if not self._complete or self._scope["app"].state.stopping:
+        if not (self._complete or self._is_small) or self._scope["app"].state.stopping:
             headers["Connection"] = "close"
 
     async def _linger(self) -> None:

@@ -136,3 +136,22 @@ def test_a_caller_who_leaves_disturbs_nobody(start_gateway: StartGateway) -> Non
         connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nonly this")
     wait_until(lambda: 'outcome="client_gone"' in gateway.get("/metrics").text)
     assert gateway.post("/v1/predict", content=draw()).status_code == 200
+
+
+def test_an_early_refusal_of_a_small_body_keeps_the_connection(gateway: httpx.Client) -> None:
+    """A refusal that needs no body is answered before it has arrived, and the connection takes the next request."""
+    with connect(gateway) as connection:
+        connection.sendall(b"POST /v1/predict?top_k=x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + bytes(400))
+        refused = connection.recv(65536)
+        assert refused.startswith(b"HTTP/1.1 400 ")
+        assert b"connection: close" not in refused.lower()
+        connection.sendall(bytes(600) + b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_waits_for_a_go_ahead_is_not_left_in_doubt(gateway: httpx.Client) -> None:
+    """After a refusal instead of `100 Continue`, whether the body follows is unknown, so the connection ends."""
+    with connect(gateway) as connection:
+        head = b"POST /v1/predict?top_k=x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+        connection.sendall(head)
+        assert b"connection: close" in connection.recv(65536).lower()
