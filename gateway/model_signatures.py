@@ -18,7 +18,9 @@ from gateway.services import Services
 
 DEFAULT_SIGNATURE = "serving_default"
 
-_FIELD = "signature_def"
+SIGNATURES = "signature_def"
+"""The one kind of metadata that there is."""
+
 _SHOWN_CHARACTERS = 100
 _SHOWN_SIGNATURES = 20
 _DTYPES = {value.number: name.removeprefix("DT_") for name, value in messages.DataType.items()}
@@ -116,22 +118,31 @@ class ModelSignatures:
 
 
 def _request(model: str, version: int | None) -> Any:
-    request = messages.GetModelMetadataRequest(metadata_field=[_FIELD])
+    request = messages.GetModelMetadataRequest(metadata_field=[SIGNATURES])
     fill_spec(request.model_spec, model, version)
     return request
 
 
-def _read_signatures(response: Any, version: int) -> _Signatures:
+def read_definitions(response: Any) -> Any:
+    """Return the SignatureDefMap in a GetModelMetadataResponse.
+
+    Raises:
+        ModelServerFailedError: it holds none.
+    """
     definitions = messages.SignatureDefMap()
     try:
-        understood = response.metadata[_FIELD].Unpack(definitions)
+        understood = response.metadata[SIGNATURES].Unpack(definitions)
     except DecodeError:
         understood = False
     if not understood:
         raise ModelServerFailedError("The model server does not tell what the model takes.")
+    return definitions
+
+
+def _read_signatures(response: Any, version: int) -> _Signatures:
     return {
         name: _signature(version, name, definition)
-        for name, definition in definitions.signature_def.items()
+        for name, definition in read_definitions(response).signature_def.items()
         if not name.startswith("__")  # TensorFlow's own, such as __saved_model_init_op
     }
 

@@ -13,7 +13,7 @@ from gateway.errors import (
     UnsupportedError,
 )
 from gateway.model_client import CLASSIFY, METADATA, PREDICT, REGRESS, STATUS, fill_spec
-from gateway.model_signatures import ModelSignatures, Signature
+from gateway.model_signatures import SIGNATURES, ModelSignatures, Signature
 from gateway.prediction import ask
 from gateway.protocols.tensorflow_empty import answer_without_rows, has_no_rows
 from gateway.protocols.tensorflow_examples import read_examples
@@ -22,7 +22,7 @@ from gateway.protocols.tensorflow_json import read_document, show
 from gateway.protocols.tensorflow_outputs import write_classes, write_outputs, write_predictions, write_values
 from gateway.protocols.tensorflow_paths import Target
 from gateway.protocols.tensorflow_refusals import unknown_signature
-from gateway.protocols.tensorflow_status import SIGNATURES, metadata_to_json, status_to_json
+from gateway.protocols.tensorflow_status import metadata_to_json, status_to_json
 from gateway.protocols.tensorflow_versions import WantedVersions
 from gateway.services import Services
 

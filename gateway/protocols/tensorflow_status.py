@@ -3,12 +3,8 @@
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import DecodeError
 
-from contract import serving_messages as messages
-from gateway.errors import ModelServerFailedError
-
-SIGNATURES = "signature_def"
+from gateway.model_signatures import SIGNATURES, read_definitions
 
 
 def status_to_json(response: Any) -> dict[str, Any]:
@@ -22,13 +18,7 @@ def metadata_to_json(response: Any) -> dict[str, Any]:
     Raises:
         ModelServerFailedError: the answer holds none.
     """
-    definitions = messages.SignatureDefMap()
-    try:
-        understood = response.metadata[SIGNATURES].Unpack(definitions)
-    except DecodeError:
-        understood = False
-    if not understood:
-        raise ModelServerFailedError("The model server does not tell what the model takes.")
+    definitions = read_definitions(response)
     spec = response.model_spec
     named = {"name": spec.name, "signature_name": spec.signature_name, "version": str(spec.version.value)}
     return {"model_spec": named, "metadata": {SIGNATURES: _to_dict(definitions)}}

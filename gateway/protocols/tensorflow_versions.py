@@ -6,9 +6,9 @@ from contract import serving_messages as messages
 from gateway.deadline import Deadline
 from gateway.errors import GatewayError
 from gateway.model_client import METADATA, fill_spec
+from gateway.model_signatures import SIGNATURES
 from gateway.prediction import ask
 from gateway.protocols.tensorflow_paths import Target
-from gateway.protocols.tensorflow_status import SIGNATURES
 from gateway.services import Services
 
 _Key = tuple[str, str | None]

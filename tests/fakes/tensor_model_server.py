@@ -11,17 +11,14 @@ Its model `tensors` has a signature x -> y, unchanged, for each element type (`f
 Answers stand in typed fields, as the real server's do. The tensors are read and written by numpy.
 """
 
-from collections import Counter
 from typing import Any
 
 import grpc
-import grpc.aio
 import numpy as np
 
 from contract import serving_messages as messages
-from modelserver.errors import BadInputError
 from modelserver.tensors import to_array, to_tensor
-from tests.fakes.loop_thread import LoopThread
+from tests.fakes.served_methods import RefusalError, ServedMethods
 
 MODEL = "tensors"
 DTYPES = {
@@ -54,13 +51,7 @@ _SIGNATURES: dict[str, tuple[dict[str, _Spec], dict[str, _Spec]]] = {
 }
 
 
-class _RefusalError(Exception):
-    def __init__(self, code: grpc.StatusCode, details: str) -> None:
-        super().__init__(details)
-        self.code = code
-
-
-class TensorModelServer:
+class TensorModelServer(ServedMethods):
     """Serves some versions of `MODEL`, from `start` to `stop`.
 
     `calls` counts what it was asked, by method, and apart from those by the word `describe` what it cannot answer.
@@ -69,55 +60,11 @@ class TensorModelServer:
     """
 
     def __init__(self) -> None:
-        self.port = 0
-        self.calls: Counter[str] = Counter()
+        super().__init__()
         self.versions: dict[int, bool] = {1: False}
-        self._loop = LoopThread()
-        self._server: Any = None
 
-    @property
-    def address(self) -> str:
-        """HOST:PORT of the gRPC API."""
-        return f"127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Listen on any free port."""
-        self._loop.run(self._listen())
-
-    def stop(self) -> None:
-        """End at once."""
-        self._loop.run(self._server.stop(None))
-        self._loop.close()
-
-    async def _listen(self) -> None:
-        self._server = grpc.aio.server()
-        prediction = {
-            "Predict": (self._predict, messages.PredictRequest),
-            "GetModelMetadata": (self._metadata, messages.GetModelMetadataRequest),
-        }
-        status = {"GetModelStatus": (self._status, messages.GetModelStatusRequest)}
-        for service, methods in ((messages.PREDICTION_SERVICE, prediction), (messages.MODEL_SERVICE, status)):
-            handlers = {name: self._handler(name, *method) for name, method in methods.items()}
-            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
-        await self._server.start()
-
-    def _handler(self, name: str, answer: Any, request: Any) -> Any:
-        async def handle(message: Any, context: Any) -> Any:
-            signature = message.model_spec.signature_name
-            self.calls[signature if signature == "describe" else name] += 1
-            try:
-                return answer(message)
-            except BadInputError as error:
-                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-            except _RefusalError as error:
-                await context.abort(error.code, str(error))
-
-        return grpc.unary_unary_rpc_method_handler(
-            handle, request.FromString, lambda response: response.SerializeToString()
-        )
-
-    def _status(self, request: Any) -> Any:
+    def answer_status(self, request: Any) -> Any:
+        """List the versions."""
         if request.model_spec.name != MODEL:
             raise _not_found(request.model_spec)
         response = messages.GetModelStatusResponse()
@@ -125,18 +72,20 @@ class TensorModelServer:
             response.model_version_status.add(version=version, state=messages.VersionState.Value("AVAILABLE"))
         return response
 
-    def _metadata(self, request: Any) -> Any:
+    def answer_metadata(self, request: Any) -> Any:
+        """Describe the signatures of one version."""
         version = self._find(request.model_spec)
         response = messages.GetModelMetadataResponse(model_spec={"name": MODEL, "version": {"value": version}})
         response.metadata["signature_def"].Pack(_definitions(narrow=self.versions[version]))
         return response
 
-    def _predict(self, request: Any) -> Any:
+    def answer_predict(self, request: Any) -> Any:
+        """Answer a question."""
         version = self._find(request.model_spec)
         name = request.model_spec.signature_name or "serving_default"
         if name not in _SIGNATURES:
             code = grpc.StatusCode.FAILED_PRECONDITION
-            raise _RefusalError(code, f'Serving signature key "{name}" not found.')
+            raise RefusalError(code, f'Serving signature key "{name}" not found.')
         inputs = {key: to_array(tensor, key) for key, tensor in request.inputs.items()}
         outputs = _answer(name, inputs)
         response = messages.PredictResponse(model_spec={"name": MODEL, "signature_name": name})
@@ -152,9 +101,9 @@ class TensorModelServer:
         return version
 
 
-def _not_found(spec: Any) -> _RefusalError:
+def _not_found(spec: Any) -> RefusalError:
     wanted = f"Specific({spec.name}, {spec.version.value})" if spec.HasField("version") else f"Latest({spec.name})"
-    return _RefusalError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}")
+    return RefusalError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}")
 
 
 def _answer(signature: str, inputs: dict[str, Any]) -> dict[str, Any]:
