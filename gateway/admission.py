@@ -81,15 +81,20 @@ class Admission:
         try:
             async with asyncio.timeout(min(self._timeout, deadline.remaining())):
                 await turn
-        except BaseException as error:  # raised again; a slot that came just then must not be kept
-            if turn.done() and not turn.cancelled():
-                self._leave()
-            else:
-                with contextlib.suppress(ValueError):  # taken out already, by who left and found it cancelled
-                    self._waiting.remove(turn)
-            if isinstance(error, TimeoutError):
-                raise self._shed(QUEUE_TIMEOUT) from None
+        except TimeoutError:
+            self._give_up(turn)
+            raise self._shed(QUEUE_TIMEOUT) from None
+        except asyncio.CancelledError:
+            self._give_up(turn)
             raise
+
+    def _give_up(self, turn: "asyncio.Future[None]") -> None:
+        """Leave the queue, and hand on a slot that came in the same moment."""
+        if turn.done() and not turn.cancelled():
+            self._leave()
+            return
+        with contextlib.suppress(ValueError):  # taken out already, by who left and found it cancelled
+            self._waiting.remove(turn)
 
     def leave(self, seconds: float) -> None:
         """Give a slot back after it was held so long; `slot` does this at the end."""
