@@ -86,8 +86,7 @@ class _Exchange:
         self._task: asyncio.Task[object] | None = None
         self._gone = False
         self._state["request_id"] = _request_id(headers.get(b"x-request-id"))
-        if self._complete:
-            self._state["deadline"] = self._deadline()
+        self._state["deadline"] = self._deadline()  # again once the body is there; but not every route reads it
 
     async def run(self, app: ASGIApp) -> None:
         """Run the application; nobody is answered who has left."""
@@ -131,6 +130,7 @@ class _Exchange:
             async with asyncio.timeout(self._body_until - time.monotonic()):
                 return await self._receive_next()
         except TimeoutError:
+            self._is_small = False  # the server would wait for the rest of it
             raise BodyTooSlowError(
                 f"The body did not arrive within {self._settings.body_timeout_seconds:g} seconds; "
                 f"{self._received} bytes of it did."

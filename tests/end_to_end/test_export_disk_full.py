@@ -80,7 +80,7 @@ def lines_of_ours(stderr: str) -> list[str]:
     "missing_pages",
     [
         pytest.param(None, id="nothing but a page is free, when TensorFlow writes the graph"),
-        pytest.param(3, id="the warmup file has no room, which TensorFlow writes too"),
+        pytest.param(3, id="the warmup file has no room, which TensorFlow writes too", marks=pytest.mark.slow),
         pytest.param(1, id="the last file has no room"),
     ],
 )

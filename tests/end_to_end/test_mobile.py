@@ -236,6 +236,7 @@ def test_a_missing_version_is_one_line(tmp_path: Path) -> None:
     assert str(tmp_path / "models" / "x" / "1") in done.stderr
 
 
+@pytest.mark.slow  # another bundle
 def test_the_lineage_knows_where_the_pictures_are(bundled: Bundled, tmp_path: Path) -> None:
     """Where the run's folder is elsewhere, the lineage tells which pictures it had, and the files are the same."""
     out = tmp_path / "again"
@@ -245,6 +246,7 @@ def test_the_lineage_knows_where_the_pictures_are(bundled: Bundled, tmp_path: Pa
         assert (out / record.file).read_bytes() == bundled.content(record)
 
 
+@pytest.mark.slow  # another bundle
 def test_other_pictures_can_be_given(bundled: Bundled, tmp_path: Path) -> None:
     """With --data a folder of pictures in its place decides; all but its test split stays unseen by the gate."""
     chosen = tmp_path / "some"
