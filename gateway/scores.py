@@ -24,8 +24,11 @@ class Scores:
 
 
 def pictures_request(pictures: Sequence[bytes]) -> Any:
-    """Return a PredictRequest about encoded pictures, at least one; `model_spec` is left to be filled in."""
-    request = messages.PredictRequest(output_filter=("probabilities", "valid"))
+    """Return a PredictRequest about encoded pictures, at least one; `model_spec` is left to be filled in.
+
+    It asks for all outputs: TensorFlow Serving batches only what asks for a whole signature.
+    """
+    request = messages.PredictRequest()
     tensor = request.inputs["image_bytes"]
     tensor.dtype = messages.DataType["DT_STRING"].number
     tensor.tensor_shape.dim.add(size=len(pictures))

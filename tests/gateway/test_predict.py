@@ -103,9 +103,9 @@ def test_numbers_are_read_from_raw_tensors_too(own_gateway: httpx.Client, model_
     assert ask() == typed
 
 
-def test_only_the_needed_outputs_are_asked_for(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
-    """The model server is asked for probabilities and validity alone; labels come from the manifest."""
+def test_the_whole_signature_is_asked_for(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
+    """All outputs are asked for: TensorFlow Serving batches only what asks for a whole signature."""
     own_gateway.post("/v1/predict", content=draw())
     request = model_server.predict_requests[-1]
-    assert sorted(request.output_filter) == ["probabilities", "valid"]
+    assert list(request.output_filter) == []
     assert not request.model_spec.HasField("version")
