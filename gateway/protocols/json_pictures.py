@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.errors import BadEncodingError, BadJsonError, NoPictureError, TooManyPicturesError
 from gateway.prediction import Picture, UnreadablePicture
-from gateway.protocols.tensorflow_dtypes import decode_base64
+from gateway.protocols.base64_text import decode_base64
 
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;]*)*?;base64,", re.IGNORECASE)
 _URL_SAFE = str.maketrans("-_", "+/")

@@ -28,7 +28,7 @@ TYPE_PREFIX = "urn:problem-type:graft:"
 
 _RETRY_AFTER_SECONDS = "1"
 _SHOWN_CHARACTERS = 50
-_NODE = re.compile(r"\s*\[\[\{\{.*", re.DOTALL)
+_NODES = re.compile(r"\s*\[\[\{\{.*|\{\{(?:function_)?node [^}]*\}\}\s*", re.DOTALL)
 
 _Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
@@ -61,11 +61,13 @@ def respond_to_error(scope: Scope, error: GatewayError) -> Response:
 
 
 def error_sentence(error: GatewayError) -> str:
-    """Return what a caller of another dialect reads: the model server's own words where there are any.
+    """Return what a caller of another dialect reads: the model server's own words where there are any."""
+    return without_nodes(error.details) or str(error)
 
-    References to nodes of the graph are cut off.
-    """
-    return _NODE.sub("", error.details).rstrip() or str(error)
+
+def without_nodes(details: str) -> str:
+    """Return a text of the model server without its references to nodes of the graph."""
+    return _NODES.sub("", details).rstrip()
 
 
 def exception_handlers() -> dict[int | type[Exception], _Handler]:

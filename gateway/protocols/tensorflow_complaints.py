@@ -8,7 +8,8 @@ from typing import Any
 
 from gateway.errors import BadTensorError, UnsupportedError
 from gateway.model_signatures import TensorSpec
-from gateway.protocols.tensorflow_dtypes import READABLE, decode_base64, is_base64
+from gateway.protocols.base64_text import decode_base64
+from gateway.protocols.tensorflow_dtypes import READABLE, is_base64
 from gateway.protocols.tensorflow_json import show, type_name
 
 _Refusal = (BadTensorError, UnsupportedError)

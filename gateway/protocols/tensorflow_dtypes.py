@@ -1,14 +1,10 @@
-"""The element types that TensorFlow Serving reads from JSON, and base64 as it reads it."""
+"""The element types that TensorFlow Serving reads from JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pybase64
-
 from gateway.protocols.tensorflow_json import Infinite
-
-_WHITE_SPACE = str.maketrans("", "", " \t\n\v\f\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +54,3 @@ READABLE: Mapping[str, JsonDtype] = {
 def is_base64(value: Any) -> bool:
     """Tell whether a JSON value stands for bytes: an object with the one key `b64` and a string."""
     return type(value) is dict and len(value) == 1 and type(value.get("b64")) is str
-
-
-def decode_base64(text: str) -> bytes:
-    """Return the bytes of standard base64, padded or not, white space in it or not.
-
-    pybase64, because the standard library takes 45 times as long (30 KB: 270 µs, and 6 µs).
-
-    Raises:
-        ValueError: it is something else.
-    """
-    try:
-        return pybase64.b64decode(text, validate=True)
-    except ValueError:
-        dense = text.translate(_WHITE_SPACE)
-    digits = dense.rstrip("=")
-    missing = -len(digits) % 4
-    if missing == 3 or len(dense) - len(digits) not in {0, missing}:
-        raise ValueError("base64 of an impossible length")
-    return pybase64.b64decode(digits + "=" * missing, validate=True)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from gateway.errors import BadTensorError
-from gateway.protocols.tensorflow_dtypes import decode_base64, is_base64
+from gateway.protocols.base64_text import decode_base64
+from gateway.protocols.tensorflow_dtypes import is_base64
 from gateway.protocols.tensorflow_json import (
     RepeatedKeys,
     encode_text,

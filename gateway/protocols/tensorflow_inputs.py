@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from contract import serving_messages as messages
 from gateway.errors import BadTensorError
 from gateway.model_signatures import TensorSpec
+from gateway.protocols.base64_text import decode_base64
 from gateway.protocols.tensorflow_complaints import complain_about_inputs, complain_about_instances
-from gateway.protocols.tensorflow_dtypes import READABLE, JsonDtype, decode_base64, is_base64
+from gateway.protocols.tensorflow_dtypes import READABLE, JsonDtype, is_base64
 from gateway.protocols.tensorflow_json import encode_text, number_too_big, refuse_too_large, show
 
 _FLOATS = frozenset({"float_val", "double_val"})

@@ -1,7 +1,5 @@
 """The gateway's errors in TensorFlow Serving's words and with its statuses."""
 
-import re
-
 import grpc
 
 from gateway.errors import (
@@ -15,9 +13,9 @@ from gateway.errors import (
     VersionNotServedError,
 )
 from gateway.model_signatures import DEFAULT_SIGNATURE
+from gateway.protocols.problems import without_nodes
 from gateway.protocols.tensorflow_paths import STATUS, Target
 
-_NODES = re.compile(r"\s*\[\[\{\{.*|\{\{(?:function_)?node [^}]*\}\}\s*", re.DOTALL)
 _SHOWN_CHARACTERS = 200
 
 
@@ -34,7 +32,7 @@ def unknown_signature(name: str) -> UnknownSignatureError:
 
 def reworded(error: GatewayError, target: Target) -> GatewayError:
     """Return an error as a client of TensorFlow Serving expects it; most are what they should be."""
-    details = _NODES.sub("", error.details).rstrip()
+    details = without_nodes(error.details)
     if isinstance(error, UnknownModelError):
         return _unknown_model(target)
     if isinstance(error, ModelError) and error.code is grpc.StatusCode.NOT_FOUND:
@@ -43,8 +41,6 @@ def reworded(error: GatewayError, target: Target) -> GatewayError:
         return UnsupportedError(details or "The model server does not know this kind of request.")
     if error.code is grpc.StatusCode.OUT_OF_RANGE:
         return QuestionRefusedError(details or str(error))
-    if details and details != error.details:
-        error.details = details
     return error
 
 

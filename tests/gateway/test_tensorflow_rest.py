@@ -100,13 +100,15 @@ def test_no_rows_never_reach_the_model_server(gateway: httpx.Client, changing: C
 def test_the_model_servers_words_reach_the_caller_without_the_graphs_names(
     gateway: httpx.Client, changing: ChangingModelServer
 ) -> None:
-    """Of what the model server says, the part that names nodes of the graph is cut off."""
+    """Of what the model server says, the part that names nodes of the graph is cut off, in either dialect."""
     text = "Input is empty.\n\t [[{{function_node map_while_body_16}}{{node map/while/decode_image/DecodeImage}}]]"
     changing.refusal = (grpc.StatusCode.INVALID_ARGUMENT, text)
     answer = gateway.post(_PREDICT, json={"instances": [1]})
     assert (answer.status_code, answer.json()) == (400, {"error": "Input is empty."})
     changing.refusal = (grpc.StatusCode.FAILED_PRECONDITION, "{{function_node a}} {{node b}} No variable.")
     assert gateway.post(_PREDICT, json={"instances": [1]}).json() == {"error": "No variable."}
+    inference = {"inputs": [{"name": "x1", "shape": [1], "datatype": "FP32", "data": [1]}]}
+    assert gateway.post(f"/v2/models/{MODEL}/infer", json=inference).json() == {"error": "No variable."}
 
 
 @pytest.mark.parametrize(
