@@ -12,8 +12,9 @@ from graft.export_verb import export
 from graft.gateway_verb import gateway
 from graft.keys_verbs import keys_app
 from graft.lineage_verbs import lineage_app
-from graft.modelserver_verb import ServingFlags, modelserver
+from graft.modelserver_verb import modelserver
 from graft.runs_verbs import runs_app
+from graft.serving_flags import ServingFlags
 from graft.tflite_verb import tflite
 from graft.train_verb import train
 from graft.versions_verbs import rollback, versions, withdraw
@@ -64,14 +65,29 @@ def up(
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Let everybody ask who reaches the host, where it is not loopback.")
     ] = False,
+    batching: Annotated[
+        bool,
+        typer.Option("--batching/--no-batching", help="Let requests of different clients share runs of the graph."),
+    ] = True,
+    tune: Annotated[
+        bool,
+        typer.Option(
+            "--tune", help="Serve nothing: measure sizes of batches and write batching parameters for servers."
+        ),
+    ] = False,
 ) -> None:
     """Start a model server and a gateway for one model, and stop both on Ctrl-C.
 
     Other settings of the gateway may be given as GATEWAY_* variables.
     """
+    if tune:
+        from graft.tuning import tune_batching
+
+        tune_batching(models, name)
+        return
     from graft.embedded import serve_embedded
 
-    raise SystemExit(serve_embedded(models, name, host, port, insecure=insecure))
+    raise SystemExit(serve_embedded(models, name, host, port, insecure=insecure, batching=batching))
 
 
 @app.command()

@@ -21,26 +21,35 @@ from graft.settings import make_settings
 _ASK_AGAIN_SECONDS = 0.1
 
 
-def serve_embedded(models: Path, name: str | None, host: str, port: int, *, insecure: bool = False) -> int:
+def serve_embedded(
+    models: Path, name: str | None, host: str, port: int, *, insecure: bool = False, batching: bool = True
+) -> int:
     """Serve the newest version of one model until a signal; return the exit code.
+
+    With `batching`, requests share runs of the graph, by parameters that suit the model on this machine.
 
     Raises:
         CommandError: there is no such model, the gateway may not start so, or the model server does not start.
     """
-    name = name or _only_model(models)
+    name = name or only_model(models)
     if not published_versions(models / name):
         raise CommandError(f"There is no published version under {models / name}; `graft export` makes one.")
     given: dict[str, Any] = {"models": [name], "host": host, "port": port, "insecure": insecure or None}
     check_access(make_settings(Settings, **given))  # before the model server is started
     ending = _Ending()
-    with EmbeddedModelServer(name, models / name, ending) as model_server:
+    with EmbeddedModelServer(name, models / name, ending, batching=batching) as model_server:
         address = model_server.address()
         settings = make_settings(Settings, model_server=address, **given)
         code = serve_gateway(settings, _announce_when_ready)
         return GATE_SAID_NO if ending.came else code
 
 
-def _only_model(models: Path) -> str:
+def only_model(models: Path) -> str:
+    """Return the name of the one published model under `models`.
+
+    Raises:
+        CommandError: there is none, or more than one.
+    """
     names = sorted(path.name for path in models.glob("*") if published_versions(path))
     if len(names) == 1:
         return names[0]

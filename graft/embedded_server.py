@@ -19,7 +19,8 @@ class EmbeddedModelServer:
     """A model server on a free loopback port, for as long as the `with` lasts.
 
     It is starting while other work is done; `address` waits until it listens. `on_end` gets its exit code if it
-    ends by itself; `log` takes its standard error, as `subprocess` does; by default this process's own.
+    ends by itself; `log` takes its standard error, as `subprocess` does; by default this process's own. With
+    `batching`, it measures which parameters suit the first version, and says so in its log.
     """
 
     def __init__(
@@ -28,9 +29,13 @@ class EmbeddedModelServer:
         base_path: Path,
         on_end: Callable[[int], None] = lambda _: None,
         log: IO[bytes] | int | None = None,
+        *,
+        batching: bool = False,
     ) -> None:
         self._command = [sys.executable, "-m", "graft", "modelserver", "--port=0"]
+        self._command.append("--max_num_load_retries=0")  # what is published is whole, and tried again if it changes
         self._command += [f"--model_name={name}", f"--model_base_path={base_path}"]
+        self._command += ["--enable_batching", "--tune_batching"] if batching else []
         self._on_end = on_end
         self._log = log
         self._stopping = threading.Event()

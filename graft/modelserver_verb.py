@@ -1,15 +1,12 @@
 """The verb `modelserver` on the command line: flags spelled as `tensorflow_model_server` spells them."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
+from graft.serving_flags import SWITCH
 from trainer.tensorflow_start import start_tensorflow
-
-_LABELS_FLAG = "--allow_version_labels_for_unavailable_models"
-_SWITCHES = {_LABELS_FLAG}
 
 Name = Annotated[str | None, typer.Option("--model_name", help="The name that requests use.  [default: default]")]
 BasePath = Annotated[Path | None, typer.Option("--model_base_path", help="The folder with the versions.")]
@@ -20,48 +17,108 @@ ConfigFile = Annotated[
         help="A ModelServerConfig in text form, for several models; name and base path are ignored then.",
     ),
 ]
+ConfigPoll = Annotated[
+    float | None,
+    typer.Option(
+        "--model_config_file_poll_wait_seconds",
+        help="How often to look whether that file has changed; 0 reads it once.  [default: 0]",
+    ),
+]
 Labels = Annotated[
-    str,
-    typer.Option(_LABELS_FLAG, metavar="[=true|false]", help="Allow the file to label versions that are not loaded."),
+    str | None,
+    typer.Option(
+        "--allow_version_labels_for_unavailable_models",
+        metavar=SWITCH,
+        help="Allow labels for versions that are not loaded.  [default: false]",
+    ),
+]
+Warmup = Annotated[
+    str | None,
+    typer.Option(
+        "--enable_model_warmup",
+        metavar=SWITCH,
+        help="Replay the requests that travel with a version before it is served.  [default: true]",
+    ),
+]
+Retries = Annotated[
+    int | None,
+    typer.Option("--max_num_load_retries", help="How often a version that does not load is tried again.  [default: 5]"),
+]
+RetryInterval = Annotated[
+    int | None,
+    typer.Option("--load_retry_interval_micros", help="Microseconds between these tries.  [default: 60000000]"),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--grpc_max_threads", help="Requests that run at a time; more wait.  [default: 4 per CPU]"),
+]
+SslFile = Annotated[
+    Path | None, typer.Option("--ssl_config_file", help="An SSLConfig in text form, for TLS on the gRPC port.")
+]
+RestPort = Annotated[
+    int | None,
+    typer.Option("--rest_api_port", help="Port for metrics over HTTP; the REST API is the gateway's.  [default: none]"),
+]
+MonitoringFile = Annotated[
+    Path | None,
+    typer.Option("--monitoring_config_file", help="A MonitoringConfig in text form, which turns metrics on."),
+]
+Batching = Annotated[
+    str | None,
+    typer.Option(
+        "--enable_batching",
+        metavar=SWITCH,
+        help="Let Predict requests of different clients share runs of the graph.  [default: false]",
+    ),
+]
+BatchingFile = Annotated[
+    Path | None,
+    typer.Option("--batching_parameters_file", help="A BatchingParameters in text form; `graft up --tune` writes one."),
+]
+TuneBatching = Annotated[
+    str | None,
+    typer.Option(
+        "--tune_batching",
+        metavar=SWITCH,
+        help="Measure the first version for a moment and choose the parameters by that.  [default: false]",
+    ),
 ]
 Port = Annotated[int, typer.Option(help="Port for gRPC; 0 takes a free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-PollWait = Annotated[float, typer.Option("--file_system_poll_wait_seconds", help="How often to look for new versions.")]
-
-
-class ServingFlags(TyperCommand):
-    """A command whose switches may stand alone or with a value: `--flag`, `--flag=true`, `--flag=false`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give a switch that stands alone the value it means."""
-        return super().parse_args(ctx, [f"{arg}=true" if arg in _SWITCHES else arg for arg in args])
+PollWait = Annotated[
+    float, typer.Option("--file_system_poll_wait_seconds", help="How often to look for new versions; 0 looks once.")
+]
 
 
 def modelserver(
+    ctx: typer.Context,
     model_name: Name = None,
     model_base_path: BasePath = None,
     model_config_file: ConfigFile = None,
-    allow_version_labels_for_unavailable_models: Labels = "false",
+    model_config_file_poll_wait_seconds: ConfigPoll = None,
+    allow_version_labels_for_unavailable_models: Labels = None,
     port: Port = 8500,
     host: Host = "127.0.0.1",
     file_system_poll_wait_seconds: PollWait = 1.0,
+    max_num_load_retries: Retries = None,
+    load_retry_interval_micros: RetryInterval = None,
+    enable_model_warmup: Warmup = None,
+    grpc_max_threads: Threads = None,
+    ssl_config_file: SslFile = None,
+    rest_api_port: RestPort = None,
+    monitoring_config_file: MonitoringFile = None,
+    enable_batching: Batching = None,
+    batching_parameters_file: BatchingFile = None,
+    tune_batching: TuneBatching = None,
 ) -> None:
     """Serve models over gRPC as TensorFlow Serving does, where that cannot run."""
     from graft.settings import make_settings
-    from modelserver.model_configs import model_configs
     from modelserver.settings import ModelServerSettings
+    from modelserver.start_check import check_configuration
 
-    settings = make_settings(
-        ModelServerSettings,
-        model_name=model_name,
-        model_base_path=model_base_path,
-        model_config_file=model_config_file,
-        allow_version_labels_for_unavailable_models=allow_version_labels_for_unavailable_models,
-        port=port,
-        host=host,
-        file_system_poll_wait_seconds=file_system_poll_wait_seconds,
-    )
-    model_configs(settings)  # a file that cannot be used is refused before TensorFlow's seconds
+    flags = {**ctx.params, "rest_api_port": rest_api_port or None}  # 0 means no port, as in TensorFlow Serving
+    settings = make_settings(ModelServerSettings, **flags)
+    check_configuration(settings)
     start_tensorflow()
     from modelserver.server import main as serve
 

@@ -22,6 +22,8 @@ def make_settings(kind: type[_S], hint: str = "", **given: Any) -> _S:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "combination"
-        seen = f", not {first['input']!r}" if first["type"] not in {"missing", "extra_forbidden"} else ""
+        tells_input = first["loc"] and first["type"] not in {"missing", "extra_forbidden"}
+        seen = f", not {first['input']!r}" if tells_input else ""
         where = f" {hint.format(name=name.upper())}" if hint else ""
-        raise CommandError(f"The setting {name} does not fit: {first['msg']}{seen}.{where}") from error
+        reason = first["msg"].removeprefix("Value error, ")
+        raise CommandError(f"The setting {name} does not fit: {reason}{seen}.{where}") from error

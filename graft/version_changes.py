@@ -107,7 +107,7 @@ def _hide(folder: Path, *, even_the_last: bool) -> Path:
 def _now_served(folder: Path) -> str:
     left = published_versions(folder.parent)
     if not left:
-        return "Nothing is left; servers keep what they have loaded until they are started again."
+        return "Nothing is left; servers end what they have loaded, and answer NOT_FOUND."
     if left[-1] < int(folder.name):
         return f"Servers that watch {folder.parent} go back to version {left[-1]}."
     return f"Version {left[-1]} is served as before."

@@ -9,6 +9,8 @@
     ├── UnsupportedTypeError    an element type that this server cannot carry
     ├── UnsupportedMethodError  a task of another kind than classification and regression
     ├── OutOfResourcesError     the graph needed more memory than there is
+    ├── QueueFullError          too many batches wait to be run
+    ├── BatchedOutputError      an output that cannot be split among the requests of a batch
     └── GraphError              the graph failed, and not for its inputs
 
 Where TensorFlow Serving has a text for the same situation, the message is that text: clients look for it. What each
@@ -50,6 +52,14 @@ class UnsupportedMethodError(ModelServerError):
 
 class OutOfResourcesError(ModelServerError):
     """The graph needed more memory than there is."""
+
+
+class QueueFullError(ModelServerError):
+    """Too many batches wait to be run."""
+
+
+class BatchedOutputError(ModelServerError):
+    """An output that cannot be split among the requests of a batch."""
 
 
 class GraphError(ModelServerError):

@@ -1,6 +1,7 @@
 """One version of a model in memory."""
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,7 @@ from modelserver.errors import (
     OutOfResourcesError,
     SignatureNotFoundError,
 )
+from modelserver.graph_calls import GraphCall
 from modelserver.signatures import Signature
 from modelserver.tensors import Array
 
@@ -52,8 +54,9 @@ _AFTER_SENTENCE = re.compile(r" \[Op:\w+\].*\Z")
 class LoadedModel:
     """A SavedModel that answers `run`; safe to use from several threads at once."""
 
-    def __init__(self, loaded: Any, definitions: Any) -> None:
+    def __init__(self, loaded: Any, definitions: Any, on_run: Callable[[float], None] = lambda _: None) -> None:
         self._loaded = loaded  # owns the variables
+        self._on_run = on_run
         self.signature_definitions = definitions
         """All of the graph's signatures as a SignatureDefMap of `contract.serving_messages`."""
         self._signatures = {name: Signature(definitions.signature_def[name]) for name in loaded.signatures}
@@ -63,14 +66,14 @@ class LoadedModel:
         }
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Load the SavedModel in `folder`.
+    def load(cls, folder: Path, on_run: Callable[[float], None] = lambda _: None) -> Self:
+        """Load the SavedModel in `folder`; `on_run` gets the seconds of each run that goes well.
 
         Raises:
             LoadError: it cannot be read, or not by this TensorFlow.
         """
         try:
-            return cls(tf.saved_model.load(str(folder), tags=[_TAG]), _read_definitions(folder))
+            return cls(tf.saved_model.load(str(folder), tags=[_TAG]), _read_definitions(folder), on_run)
         except (*_LOAD_FAILURES, ModelServerError) as error:
             raise LoadError(_sentence(str(error)) or type(error).__name__) from error
 
@@ -82,25 +85,43 @@ class LoadedModel:
         Arrays have the dtypes of the signature; strings are object arrays of `bytes`.
 
         Raises:
+            ModelServerError: see `check` and `call`.
+        """
+        return self.call(self.check(signature_name, inputs, output_filter))
+
+    def check(self, signature_name: str, inputs: Mapping[str, Array], output_filter: Iterable[str] = ()) -> GraphCall:
+        """Return what `call` needs to answer a request, with defaults filled in.
+
+        Raises:
             SignatureNotFoundError: the model has no such signature.
-            BadInputError: the inputs or the filter do not fit the signature, or an operation refuses them.
-            OutOfResourcesError: an operation could not get its memory.
-            GraphError: an operation failed for another reason.
+            BadInputError: the inputs or the filter do not fit the signature.
         """
         if signature_name not in self._signatures:
             raise SignatureNotFoundError(f'Serving signature key "{signature_name}" not found.')
         signature = self._signatures[signature_name]
-        arguments = signature.arguments(inputs)
-        wanted = signature.wanted_outputs(output_filter)
-        dtypes = [info.dtype for info in signature.inputs.values()]
+        arguments = tuple(signature.arguments(inputs))
+        outputs = tuple(signature.wanted_outputs(output_filter))
+        return GraphCall(signature_name, arguments, outputs, filtered=len(outputs) < len(signature.outputs))
+
+    def call(self, call: GraphCall) -> dict[str, Array]:
+        """Run one signature and return the outputs that are wanted, by name.
+
+        Raises:
+            BadInputError: an operation refuses the inputs.
+            OutOfResourcesError: an operation could not get its memory.
+            GraphError: an operation failed for another reason.
+        """
+        dtypes = [info.dtype for info in self._signatures[call.signature_name].inputs.values()]
+        started = time.perf_counter()
         try:
-            tensors = [tf.constant(array, dtype) for array, dtype in zip(arguments, dtypes, strict=True)]
-            outputs = self._functions[signature_name](*tensors)
+            tensors = [tf.constant(array, dtype) for array, dtype in zip(call.arguments, dtypes, strict=True)]
+            outputs = self._functions[call.signature_name](*tensors)
         except tf.errors.OpError as error:
             raise _graph_error(error) from error
         except UnicodeDecodeError as error:  # of TensorFlow's own message, which quotes what was sent
             raise BadInputError(_sentence(error.object.decode("latin-1"))) from error
-        return {name: _as_array(outputs[name]) for name in wanted}
+        self._on_run(time.perf_counter() - started)
+        return {name: _as_array(outputs[name]) for name in call.outputs}
 
 
 def _without_static_shapes(function: Any, signature: Signature) -> Callable[..., dict[str, Any]]:

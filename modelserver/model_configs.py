@@ -1,15 +1,14 @@
-"""Which models a server serves: from the flags for one model, or from a file of TensorFlow Serving's for several."""
+"""Which models a server serves: by the flags for one model, by a file for several, or by a reload request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import text_format
-
 from contract.serving_messages import ModelServerConfig
-from modelserver.errors import BadSettingError
+from modelserver.errors import BadInputError, BadSettingError
 from modelserver.settings import ModelServerSettings
+from modelserver.text_messages import read_text_message
 
 _PLATFORM = "tensorflow"
 _TENSORFLOW_TYPE = 1  # ModelType.TENSORFLOW, the older way to say the same
@@ -55,7 +54,7 @@ def model_configs(settings: ModelServerSettings) -> list[ModelConfig]:
         assert settings.model_base_path is not None  # or the settings would have been refused
         return [ModelConfig(settings.model_name, settings.model_base_path)]
     path = settings.model_config_file
-    configs = _configs(_read(path), str(path))
+    configs = configs_of_file(path)
     labelled = [config.name for config in configs if config.labels]
     if labelled and not settings.allow_version_labels_for_unavailable_models:
         raise BadSettingError(
@@ -65,36 +64,62 @@ def model_configs(settings: ModelServerSettings) -> list[ModelConfig]:
     return configs
 
 
-def _read(path: Path) -> Any:
+def configs_of_file(path: Path) -> list[ModelConfig]:
+    """Return the models that a ModelServerConfig in text form lists.
+
+    Raises:
+        BadSettingError: the file cannot be read or used.
+    """
+    listed = read_text_message(path, ModelServerConfig, "model configuration").model_config_list.config
+    if not listed:  # also a file that is being written
+        raise BadSettingError(f"{path} lists no model; give it a model_config_list with a config in it.")
+    configs = _configs(listed, served=())
+    for config in configs:
+        if not config.name:
+            raise BadSettingError(f"The model at {config.base_path} has no name, so that no request could ask for it.")
+    return configs
+
+
+def configs_of_request(message: Any, served: Collection[str]) -> list[ModelConfig]:
+    """Return the models that the ModelServerConfig of a reload request lists; `served` are the names before it.
+
+    No model at all is a wish like any other, and so is one without a name, as in TensorFlow Serving.
+
+    Raises:
+        BadInputError: the configuration is of another kind, or cannot be used.
+    """
+    if message.WhichOneof("config") != "model_config_list":
+        raise BadInputError(
+            "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+            "Only ModelConfigList is currently supported"
+        )
     try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), ModelServerConfig())
-    except OSError as error:
-        raise BadSettingError(f"The model configuration {path} cannot be read: {error.strerror}.") from error
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise BadSettingError(f"{path} is no ModelServerConfig in text form: {error}") from error
+        return _configs(message.model_config_list.config, served)
+    except BadSettingError as error:
+        raise BadInputError(str(error)) from error
 
 
-def _configs(message: Any, source: str) -> list[ModelConfig]:
-    given = message.model_config_list.config
-    if not given:
-        raise BadSettingError(f"{source} lists no model; give it a model_config_list with a config in it.")
-    names = [config.name for config in given]
+def _configs(listed: Sequence[Any], served: Collection[str]) -> list[ModelConfig]:
+    names = [config.name for config in listed]
     for name in names:
         if names.count(name) > 1:
             raise BadSettingError(f"Illegal to list model {name} multiple times in config list")
-    return [_config(config) for config in given]
+    return [_config(config, served) for config in listed]
 
 
-def _config(given: Any) -> ModelConfig:
+def _config(given: Any, served: Collection[str]) -> ModelConfig:
     """Convert one `tensorflow.serving.ModelConfig`; the texts are TensorFlow Serving's, as far as it has one."""
     name = given.name
-    if not name:
-        raise BadSettingError(f"The model at {given.base_path} has no name, so that no request could ask for it.")
     platform = given.model_platform or (_PLATFORM if given.model_type == _TENSORFLOW_TYPE else "")
     if not platform:
         raise BadSettingError(
             f"Illegal setting neither model_type(deprecated) nor model_platform for model {name}; "
             f'write model_platform: "{_PLATFORM}".'
+        )
+    if platform != _PLATFORM and name in served:
+        raise BadSettingError(
+            f"Illegal to change a model's platform. For model {name} platform was {_PLATFORM} and new platform "
+            f"requested is {platform}"
         )
     if platform != _PLATFORM:
         raise BadSettingError(f"Model {name} requests unsupported platform {platform}")

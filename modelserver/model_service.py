@@ -1,4 +1,4 @@
-"""`tensorflow.serving.ModelService`: GetModelStatus."""
+"""`tensorflow.serving.ModelService`: how versions fare, and which models there are."""
 
 from typing import Any
 
@@ -8,9 +8,13 @@ from contract.serving_messages import (
     MODEL_SERVICE,
     GetModelStatusRequest,
     GetModelStatusResponse,
+    ReloadConfigRequest,
+    ReloadConfigResponse,
     VersionState,
 )
 from modelserver.errors import BadInputError
+from modelserver.model_configs import configs_of_request
+from modelserver.reloading import Reloading
 from modelserver.served_models import ServedModels
 from modelserver.status_codes import error_code, unary_handler
 
@@ -18,13 +22,16 @@ from modelserver.status_codes import error_code, unary_handler
 class ModelService:
     """Converts in, asks the models, converts out."""
 
-    def __init__(self, models: ServedModels) -> None:
+    def __init__(self, models: ServedModels, reloading: Reloading) -> None:
         self._models = models
+        self._reloading = reloading
 
     def handler(self) -> "grpc.GenericRpcHandler[Any, Any]":
         """Return what a gRPC server needs to offer this service."""
         status = unary_handler(self.get_model_status, GetModelStatusRequest, GetModelStatusResponse)
-        return grpc.method_handlers_generic_handler(MODEL_SERVICE, {"GetModelStatus": status})
+        reload = unary_handler(self.handle_reload_config, ReloadConfigRequest, ReloadConfigResponse)
+        methods = {"GetModelStatus": status, "HandleReloadConfigRequest": reload}
+        return grpc.method_handlers_generic_handler(MODEL_SERVICE, methods)
 
     async def get_model_status(self, request: Any) -> Any:
         """Answer with the states of one version or of all, newest first; of none while the first is awaited.
@@ -46,4 +53,16 @@ class ModelService:
             if seen.error:
                 status.status.error_code = error_code(seen.error)
                 status.status.error_message = str(seen.error)
+        return response
+
+    async def handle_reload_config(self, request: Any) -> Any:
+        """Serve the models of the request, and no others; answer once their versions were loaded or failed to.
+
+        Raises:
+            BadInputError: the configuration cannot be used; nothing was changed.
+            ModelServerError: it was not or not wholly applied, see `Reloading.apply`.
+        """
+        await self._reloading.apply(configs_of_request(request.config, self._models.names))
+        response = ReloadConfigResponse()
+        response.status.SetInParent()  # present and empty where all is well
         return response

@@ -1,11 +1,13 @@
-"""From a Predict request to its answer: the story."""
+"""From a Predict request to its answer: the story, for one request alone and for one among others."""
 
 from typing import Any
 
 from contract.serving_messages import PredictResponse
+from modelserver.batching import Batcher
+from modelserver.graph_calls import GraphCall, GraphOutputs
 from modelserver.loaded_model import LoadedModel
 from modelserver.signatures import DEFAULT_SIGNATURE
-from modelserver.tensors import to_array, to_tensor
+from modelserver.tensors import to_array, write_tensor
 
 
 def predict(model: LoadedModel, request: Any) -> Any:
@@ -14,9 +16,33 @@ def predict(model: LoadedModel, request: Any) -> Any:
     Raises:
         ModelServerError: see `LoadedModel.run`; or a tensor that cannot be read or sent.
     """
-    signature_name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+    call = read_predict(model, request)
+    return _response(call, model.call(call))
+
+
+async def predict_in_batch(model: LoadedModel, request: Any, batcher: Batcher) -> Any:
+    """Return what `predict` does, from a run of the graph that may be shared with other requests.
+
+    Raises:
+        ModelServerError: see `predict` and `Batcher.run`.
+    """
+    call = read_predict(model, request)
+    return _response(call, await batcher.run(model, call))
+
+
+def read_predict(model: LoadedModel, request: Any) -> GraphCall:
+    """Return what a PredictRequest asks of the graph.
+
+    Raises:
+        ModelServerError: it does not fit the model, or a tensor cannot be read.
+    """
     inputs = {name: to_array(tensor, name) for name, tensor in request.inputs.items()}
-    outputs = model.run(signature_name, inputs, request.output_filter)
-    response = PredictResponse(outputs={name: to_tensor(array) for name, array in outputs.items()})
-    response.model_spec.signature_name = signature_name
+    return model.check(request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs, request.output_filter)
+
+
+def _response(call: GraphCall, outputs: GraphOutputs) -> Any:
+    response = PredictResponse()
+    for name, array in outputs.items():
+        write_tensor(array, response.outputs[name])
+    response.model_spec.signature_name = call.signature_name
     return response

@@ -8,11 +8,13 @@ from typing import Any
 import grpc
 
 from contract import serving_messages as messages
+from modelserver.batching import Batcher
 from modelserver.classification import classify
 from modelserver.errors import BadInputError
 from modelserver.loaded_model import LoadedModel
+from modelserver.metrics import Metrics
 from modelserver.multi_inference import infer_all
-from modelserver.prediction import predict
+from modelserver.prediction import predict, predict_in_batch
 from modelserver.regression import regress
 from modelserver.served_models import ServedModels
 from modelserver.status_codes import unary_handler
@@ -22,25 +24,34 @@ _SIGNATURE_DEF = "signature_def"
 
 
 class PredictionService:
-    """Converts in, calls the story, converts out. Graph calls run in `executor`, so that the loop stays free."""
+    """Converts in, calls the story, converts out. Graph calls run in `executor`, so that the loop stays free.
 
-    def __init__(self, models: ServedModels, executor: Executor) -> None:
+    With a `batcher`, it runs those of Predict and merges them.
+    """
+
+    def __init__(
+        self, models: ServedModels, executor: Executor, metrics: Metrics, batcher: Batcher | None = None
+    ) -> None:
         self._models = models
+        self._metrics = metrics
         self._executor = executor
+        self._batcher = batcher
 
     def handler(self) -> "grpc.GenericRpcHandler[Any, Any]":
         """Return what a gRPC server needs to offer this service."""
-        methods = {
-            "Predict": unary_handler(self.predict, messages.PredictRequest, messages.PredictResponse),
-            "Classify": unary_handler(self.classify, messages.ClassificationRequest, messages.ClassificationResponse),
-            "Regress": unary_handler(self.regress, messages.RegressionRequest, messages.RegressionResponse),
-            "MultiInference": unary_handler(
-                self.multi_inference, messages.MultiInferenceRequest, messages.MultiInferenceResponse
-            ),
-            "GetModelMetadata": unary_handler(
-                self.get_model_metadata, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse
-            ),
+        counted = {
+            "Predict": (self.predict, messages.PredictRequest, messages.PredictResponse),
+            "Classify": (self.classify, messages.ClassificationRequest, messages.ClassificationResponse),
+            "Regress": (self.regress, messages.RegressionRequest, messages.RegressionResponse),
+            "MultiInference": (self.multi_inference, messages.MultiInferenceRequest, messages.MultiInferenceResponse),
         }
+        methods = {
+            name: unary_handler(self._metrics.counted(name, answer), request_class, response_class)
+            for name, (answer, request_class, response_class) in counted.items()
+        }
+        methods["GetModelMetadata"] = unary_handler(
+            self.get_model_metadata, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse
+        )
         return grpc.method_handlers_generic_handler(messages.PREDICTION_SERVICE, methods)
 
     async def predict(self, request: Any) -> Any:
@@ -49,7 +60,13 @@ class PredictionService:
         Raises:
             ModelServerError: there is no such version, or it cannot answer this request.
         """
-        return await self._answer(predict, request)
+        if self._batcher is None:
+            return await self._answer(predict, request)
+        spec = _spec_of(request)
+        served = self._find(spec)
+        response = await predict_in_batch(served.model, request, self._batcher)
+        _name_version(response.model_spec, spec, served)
+        return response
 
     async def classify(self, request: Any) -> Any:
         """Answer a ClassificationRequest on the version it asks for.

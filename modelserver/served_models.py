@@ -2,12 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modelserver.errors import BadInputError, ModelNotFoundError
-from modelserver.loaded_model import LoadedModel
+from modelserver.changes import Changes
+from modelserver.errors import ModelNotFoundError
+from modelserver.load_retries import NO_RETRIES, LoadRetries
 from modelserver.model_configs import ModelConfig
+from modelserver.version_labels import VersionLabels
 from modelserver.version_watcher import ServedVersion, VersionStatus, VersionWatcher
+
+if TYPE_CHECKING:
+    from modelserver.loaded_model import LoadedModel  # which loads TensorFlow
 
 _LOADS_AT_A_TIME = 1
 """Loading is mostly Python, which threads do not speed up; and a load beside another needs the memory of both."""
@@ -16,21 +23,64 @@ _LOADS_AT_A_TIME = 1
 class ServedModels:
     """Finds the version that a request asks for, by number, by label or as the newest; texts as TensorFlow Serving's.
 
-    All methods belong to one event loop.
+    A model that was taken out keeps its watcher, which knows how its versions fared. All methods belong to one event
+    loop.
     """
 
     def __init__(
-        self, configs: Sequence[ModelConfig], poll_wait_seconds: float, load: Callable[[Path], LoadedModel]
+        self,
+        configs: Sequence[ModelConfig],
+        poll_wait_seconds: float,
+        load: "Callable[[Path], LoadedModel]",
+        retries: LoadRetries = NO_RETRIES,
     ) -> None:
-        loading = asyncio.Semaphore(_LOADS_AT_A_TIME)
-        self._watchers = {config.name: VersionWatcher(config, poll_wait_seconds, load, loading) for config in configs}
-        self._labels = {config.name: config.labels for config in configs}
+        self._poll_wait_seconds = poll_wait_seconds
+        self._load = load
+        self._retries = retries
+        self._loading = asyncio.Semaphore(_LOADS_AT_A_TIME)
+        self._watching: asyncio.TaskGroup | None = None
+        self._watchers: dict[str, VersionWatcher] = {}
+        self.labels = VersionLabels(configs)
+        self.changes = Changes()
+        """Noted whenever a version changes its state, or what is wanted was looked for."""
+        self.configure(configs)
 
     async def watch(self) -> None:
-        """Watch the base path of every model, until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        """Watch the base path of every model, also of those that are added later, until cancelled."""
+        async with asyncio.TaskGroup() as self._watching:
             for watcher in self._watchers.values():
-                group.create_task(watcher.watch())
+                self._watching.create_task(watcher.watch())
+            await asyncio.Event().wait()  # for more
+
+    def configure(self, configs: Sequence[ModelConfig]) -> None:
+        """Serve these models from now on, and no others; labels stay."""
+        wanted = {config.name: replace(config, labels={}) for config in configs}
+        for name, watcher in self._watchers.items():
+            watcher.configure(wanted.get(name))
+        for name in wanted.keys() - self._watchers.keys():
+            self._add(wanted[name])
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the models that are configured."""
+        return [name for name, watcher in self._watchers.items() if watcher.config is not None]
+
+    def base_path(self, model_name: str) -> Path | None:
+        """Return where the versions of a model are looked for; None where there is no such model."""
+        watcher = self._watchers.get(model_name)
+        return watcher.config.base_path if watcher and watcher.config else None
+
+    def unserved(self) -> list[str]:
+        """Return the names of the configured models that have no AVAILABLE version."""
+        return [name for name in self.names if not self._watchers[name].serves_any]
+
+    def is_served(self, model_name: str, number: int) -> bool:
+        """Return whether a version is AVAILABLE."""
+        return model_name in self._watchers and self._watchers[model_name].serves(number)
+
+    def has_looked(self) -> bool:
+        """Return whether each version that the present configuration wants was tried at least once."""
+        return all(watcher.has_looked for watcher in self._watchers.values())
 
     def find(self, model_name: str, number: int | None) -> ServedVersion:
         """Return a served version of a model; None asks for the newest.
@@ -50,10 +100,7 @@ class ServedModels:
             BadInputError: the model has no such label, or there is no such model.
             ModelNotFoundError: the version with the label is not served.
         """
-        number = self._labels.get(model_name, {}).get(label)
-        if number is None:
-            raise BadInputError(f"Unrecognized servable version label: {label}")
-        return self.find(model_name, number)
+        return self.find(model_name, self.labels.number(model_name, label))
 
     def statuses(self, model_name: str, number: int | None) -> list[VersionStatus]:
         """Return the status of one version or of all seen since the start, newest first.
@@ -66,3 +113,11 @@ class ServedModels:
         if model_name not in self._watchers:
             raise ModelNotFoundError(f"Could not find any versions of model {model_name}")
         return self._watchers[model_name].statuses(number)
+
+    def _add(self, config: ModelConfig) -> None:
+        watcher = VersionWatcher(
+            config, self._poll_wait_seconds, self._load, self._loading, retries=self._retries, changes=self.changes
+        )
+        self._watchers[config.name] = watcher
+        if self._watching is not None:
+            self._watching.create_task(watcher.watch())

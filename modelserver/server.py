@@ -2,28 +2,40 @@
 
 import asyncio
 import contextlib
+import functools
+import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 
+from modelserver.batch_parameters import batch_parameters
+from modelserver.batching import Batcher
 from modelserver.errors import BadSettingError
-from modelserver.loaded_model import LoadedModel
-from modelserver.model_configs import model_configs
+from modelserver.health import Health
+from modelserver.load_retries import LoadRetries
+from modelserver.metrics import Metrics
+from modelserver.metrics_port import metrics_path, metrics_port
+from modelserver.model_configs import ModelConfig, configs_of_file, model_configs
 from modelserver.model_service import ModelService
 from modelserver.prediction_service import PredictionService
+from modelserver.reflection import offer_reflection
+from modelserver.reloading import Reloading, poll_file
 from modelserver.served_models import ServedModels
 from modelserver.settings import ModelServerSettings
-from modelserver.warmup import replay_warmup
+from modelserver.tls import server_credentials
+from modelserver.version_loading import load_version
+from modelserver.version_tuning import FirstVersionTuning, Load, tuned
 
 logger = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 10.0
+_TUNING_SECONDS = 2.0
+"""How much later the first version is served for the sake of batches that suit it."""
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # 4 MB by default: a batch of pictures is larger
@@ -37,6 +49,7 @@ class RunningServer:
     """A server that listens. `watching` ends only by an error that nobody foresaw."""
 
     port: int
+    metrics_port: int | None
     watching: asyncio.Task[None]
 
 
@@ -48,34 +61,71 @@ async def running_server(settings: ModelServerSettings) -> AsyncIterator[Running
     then, a load or a graph call, cannot be interrupted; only the process's end waits for it.
 
     Raises:
-        BadSettingError: the address cannot be listened on, or the models' configuration cannot be used.
+        BadSettingError: an address cannot be listened on, or a configuration file cannot be used.
     """
-    models = ServedModels(model_configs(settings), settings.file_system_poll_wait_seconds, load_version)
+    configs = model_configs(settings)
+    metrics = Metrics(lambda name: name in models.names)
     executor = ThreadPoolExecutor(settings.grpc_max_threads, thread_name_prefix="graph")
+    batcher = Batcher(batch_parameters(settings), executor) if settings.enable_batching else None
+    models = _served_models(settings, configs, metrics, batcher)
+    reloading = Reloading(models, allow_unavailable_labels=settings.allow_version_labels_for_unavailable_models)
     server = grpc.aio.server(options=_OPTIONS)
-    services = (PredictionService(models, executor), ModelService(models))
+    services = (PredictionService(models, executor, metrics, batcher), ModelService(models, reloading))
     server.add_generic_rpc_handlers([service.handler() for service in services])
+    health = Health(server)
+    offer_reflection(server)
     port = _bind(server, settings)
-    await server.start()
-    watching = asyncio.create_task(models.watch())
-    try:
-        yield RunningServer(port, watching)
-    finally:
-        await server.stop(_DRAIN_SECONDS)
-        watching.cancel()
-        await asyncio.wait({watching})
-        executor.shutdown(wait=False, cancel_futures=True)  # what still runs is no longer waited for by anyone
+    with _metrics_port(settings, metrics) as http_port:
+        await server.start()
+        watching = asyncio.create_task(_watch(settings, configs, models, reloading, health))
+        try:
+            yield RunningServer(port, http_port, watching)
+        finally:
+            await health.drain()
+            await server.stop(_DRAIN_SECONDS)
+            await reloading.close()
+            watching.cancel()
+            await asyncio.wait({watching})
+            if batcher:
+                batcher.close()
+            executor.shutdown(wait=False, cancel_futures=True)  # what still runs is no longer waited for by anyone
 
 
-def load_version(folder: Path) -> LoadedModel:
-    """Load and warm up the version in `folder`.
+def _served_models(
+    settings: ModelServerSettings, configs: Sequence[ModelConfig], metrics: Metrics, batcher: Batcher | None
+) -> ServedModels:
+    retries = LoadRetries(settings.max_num_load_retries, max(settings.load_retry_interval_micros, 0) / 1e6)
+    load: Load = functools.partial(load_version, metrics=metrics, warm_up=settings.enable_model_warmup)
+    if batcher and settings.tune_batching:
+        load = tuned(load, FirstVersionTuning(batcher.use, logger.info, _TUNING_SECONDS))
+    return ServedModels(configs, settings.file_system_poll_wait_seconds, load, retries)
 
-    Raises:
-        LoadError: it cannot be loaded, or a warm-up record does not fit it.
-    """
-    model = LoadedModel.load(folder)
-    replay_warmup(model, folder)
-    return model
+
+async def _watch(
+    settings: ModelServerSettings,
+    configs: Sequence[ModelConfig],
+    models: ServedModels,
+    reloading: Reloading,
+    health: Health,
+) -> None:
+    """Follow whatever may change while the server runs, until cancelled."""
+    file, wait = settings.model_config_file, settings.model_config_file_poll_wait_seconds
+    async with asyncio.TaskGroup() as group:
+        group.create_task(models.watch())
+        group.create_task(health.follow(models))
+        if file is not None and wait:
+            group.create_task(poll_file(file, configs_of_file, reloading, configs, wait))
+
+
+@contextlib.contextmanager
+def _metrics_port(settings: ModelServerSettings, metrics: Metrics) -> Iterator[int | None]:
+    if settings.rest_api_port is None:
+        yield None
+        return
+    path = metrics_path(settings.monitoring_config_file)
+    with metrics_port(settings.host, settings.rest_api_port, path, metrics.render) as port:
+        logger.info("metrics over HTTP on %s:%d: %s", settings.host, port, path or "not shown")
+        yield port
 
 
 async def serve(settings: ModelServerSettings, on_listening: Callable[[int], None]) -> None:
@@ -107,6 +157,7 @@ def main(settings: ModelServerSettings) -> int:
     Prints one line to stdout once the port listens; everything else goes to stderr.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    gc.freeze()  # TensorFlow's own objects: to look through them took 0.6 to 1.2 s each time, and nobody was answered
     try:
         asyncio.run(serve(settings, lambda port: _announce(settings.host, port)))
     except BadSettingError as error:
@@ -117,8 +168,9 @@ def main(settings: ModelServerSettings) -> int:
 
 def _bind(server: grpc.aio.Server, settings: ModelServerSettings) -> int:
     address = f"{settings.host}:{settings.port}"
+    credentials = server_credentials(settings.ssl_config_file) if settings.ssl_config_file else None
     try:
-        return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     except RuntimeError as error:
         raise BadSettingError(
             f"{address} cannot be listened on; is another server there? Choose a port, or 0."

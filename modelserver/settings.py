@@ -22,19 +22,62 @@ class ModelServerSettings(BaseModel):
         None,
         description="A ModelServerConfig in text form, for several models; name and base path are ignored then.",
     )
+    model_config_file_poll_wait_seconds: float = Field(
+        0.0, ge=0, description="Seconds between two looks whether that file has changed; 0 reads it once."
+    )
     allow_version_labels_for_unavailable_models: bool = Field(
         False, description="Whether the file may label versions, although none is loaded when it is read."
     )
     host: str = Field("127.0.0.1", description="The address to listen on; only this machine by default.")
     port: int = Field(8500, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
     file_system_poll_wait_seconds: float = Field(
-        1.0, gt=0, description="Seconds between two looks at the base path for another version."
+        1.0, ge=0, description="Seconds between two looks at the base path for another version; 0 looks once."
+    )
+    max_num_load_retries: int = Field(
+        5, ge=0, description="How often a version that does not load is tried again, unless its folder changes."
+    )
+    load_retry_interval_micros: int = Field(
+        60_000_000, description="Microseconds between two of these tries; a negative number is 0."
+    )
+    enable_model_warmup: bool = Field(
+        True, description="Whether the requests that travel with a version are replayed before it is served."
+    )
+    ssl_config_file: Path | None = Field(
+        None, description="An SSLConfig in text form, for TLS on the gRPC port; plain text without it."
+    )
+    rest_api_port: int | None = Field(
+        None, ge=0, le=65535, description="The port for metrics over HTTP; 0 takes any free one, None opens none."
+    )
+    monitoring_config_file: Path | None = Field(
+        None, description="A MonitoringConfig in text form, which says whether that port shows metrics, and where."
     )
     grpc_max_threads: int = Field(
         default_factory=lambda: 4 * (os.cpu_count() or 1),
         gt=0,
         description="Requests that run in the graph at a time, 4 per CPU as in TensorFlow Serving; more wait.",
     )
+    enable_batching: bool = Field(False, description="Whether Predict requests of different clients share runs.")
+    batching_parameters_file: Path | None = Field(
+        None, description="A BatchingParameters in text form; TensorFlow Serving's defaults without it."
+    )
+    tune_batching: bool = Field(
+        False, description="Whether a short measurement of the first version that is loaded chooses the parameters."
+    )
+
+    @model_validator(mode="after")
+    def _batches_as_it_is_told(self) -> Self:
+        if self.enable_batching:
+            return self
+        for name in ("batching_parameters_file", "tune_batching"):
+            if getattr(self, name):
+                raise ValueError(f"{name} is set without setting enable_batching to true")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_port_for_metrics(self) -> Self:
+        if self.monitoring_config_file is not None and self.rest_api_port is None:
+            raise ValueError("monitoring_config_file is set without rest_api_port, where metrics would be shown")
+        return self
 
     @model_validator(mode="after")
     def _names_a_model(self) -> Self:

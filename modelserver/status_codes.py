@@ -9,11 +9,13 @@ from google.protobuf.message import DecodeError
 from modelserver.errors import (
     BadInputError,
     BadSettingError,
+    BatchedOutputError,
     GraphError,
     LoadError,
     ModelNotFoundError,
     ModelServerError,
     OutOfResourcesError,
+    QueueFullError,
     SignatureNotFoundError,
     UnsupportedMethodError,
     UnsupportedTypeError,
@@ -29,6 +31,8 @@ STATUS_OF: dict[type[ModelServerError], grpc.StatusCode] = {
     UnsupportedTypeError: grpc.StatusCode.UNIMPLEMENTED,
     UnsupportedMethodError: grpc.StatusCode.UNIMPLEMENTED,
     OutOfResourcesError: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    QueueFullError: grpc.StatusCode.UNAVAILABLE,
+    BatchedOutputError: grpc.StatusCode.FAILED_PRECONDITION,
     GraphError: grpc.StatusCode.INTERNAL,
 }
 

@@ -4,7 +4,9 @@ The first run of a signature is tens of times slower than the others (808 ms aga
 warm-up lets no caller meet it. A record that does not fit is also the last sign that an export went wrong.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -42,14 +44,32 @@ def replay_warmup(model: LoadedModel, folder: Path) -> int:
     if not path.exists():
         return 0
     count = 0
+    for count, record in enumerate(_records(path), 1):
+        if count > _MAX_RECORDS:
+            raise LoadError(f"{WARMUP} holds more than {_MAX_RECORDS} records.")
+        _replay(model, record, count)
+    return count
+
+
+def first_predict_request(folder: Path) -> Any:
+    """Return the first PredictRequest among the warm-up requests of the version in `folder`; None where there is none.
+
+    Raises:
+        LoadError: the file cannot be read.
+    """
+    path = folder / WARMUP
+    logs = map(PredictionLog.FromString, _records(path) if path.exists() else ())
     try:
-        for count, record in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), 1):
-            if count > _MAX_RECORDS:
-                raise LoadError(f"{WARMUP} holds more than {_MAX_RECORDS} records.")
-            _replay(model, record, count)
+        return next((log.predict_log.request for log in logs if log.HasField("predict_log")), None)
+    except DecodeError as error:
+        raise LoadError(f"{WARMUP} holds what is no PredictionLog: {error}") from error
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    try:
+        yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
     except tf.errors.OpError as error:
         raise LoadError(f"{WARMUP} cannot be read: {error.message}") from error
-    return count
 
 
 def _replay(model: LoadedModel, record: bytes, number: int) -> None:

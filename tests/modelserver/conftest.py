@@ -29,6 +29,7 @@ class Client:
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.metrics_port: int | None = None
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", -1)])
 
     def call(self, method: str, request: bytes) -> bytes:
@@ -112,11 +113,13 @@ def start_server(
     servers = contextlib.AsyncExitStack()
 
     def start(base_path: Path | None = None, name: str = "scale", **more: Any) -> Client:
-        settings = ModelServerSettings(
-            model_name=name, model_base_path=base_path, port=0, file_system_poll_wait_seconds=0.1, **more
-        )
+        quick = {"port": 0, "file_system_poll_wait_seconds": 0.1, "max_num_load_retries": 0}
+        settings = ModelServerSettings(model_name=name, model_base_path=base_path, **{**quick, **more})
         opening = servers.enter_async_context(running_server(settings))
-        return connect(asyncio.run_coroutine_threadsafe(opening, event_loop).result(60).port)
+        server = asyncio.run_coroutine_threadsafe(opening, event_loop).result(60)
+        client = connect(server.port)
+        client.metrics_port = server.metrics_port
+        return client
 
     yield start
     asyncio.run_coroutine_threadsafe(servers.aclose(), event_loop).result(60)

@@ -50,6 +50,31 @@ def test_every_type_survives_a_round_trip_in_typed_fields(array: npt.NDArray[Any
     assert np.array_equal(back, array)
 
 
+@pytest.mark.parametrize("size", [0, 1, 31, 32, 127, 128, 5000])
+@pytest.mark.parametrize(
+    ("dtype", "field"),
+    [
+        ("float32", "float_val"),
+        ("float64", "double_val"),
+        ("bool", "bool_val"),
+        ("int8", "int_val"),
+        ("uint16", "int_val"),
+        ("int32", "int_val"),
+        ("int64", "int64_val"),
+        ("uint32", "uint32_val"),
+        ("uint64", "uint64_val"),
+    ],
+)
+def test_a_tensor_is_what_protobuf_makes_of_its_numbers(size: int, dtype: str, field: str) -> None:
+    """Fields that are written at once hold what they would if they were given number by number, at every length."""
+    array = np.random.default_rng(size).integers(-(2**63), 2**63, size, np.int64).view(np.uint64).astype(dtype)
+    if array.dtype.kind in "iu":
+        array[: size // 2] >>= 8 * array.itemsize - 6  # short ones among long ones
+    expected = TensorProto(dtype=to_tensor(array).dtype, tensor_shape=to_tensor(array).tensor_shape)
+    getattr(expected, field).extend(array.tolist())
+    assert to_tensor(array) == expected
+
+
 @pytest.mark.parametrize(
     "array",
     [array for array in EVERY_TYPE if array.dtype != np.object_],

@@ -297,18 +297,29 @@ def test_a_server_waits_for_the_first_version(
     eventually(lambda: client.is_available(1))
 
 
-def test_an_emptied_base_path_changes_nothing(
+def test_a_base_path_that_goes_away_changes_nothing(
     serving_one: Any,
     base_path: Path,
     tmp_path: Path,
     publish: Callable[..., Path],
     eventually: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
     x: npt.NDArray[np.float32],
 ) -> None:
-    """What is loaded is served on when its folder goes away, and a version that comes later is seen."""
+    """What is loaded is served on when its base path goes, as in TensorFlow Serving, and what comes later is seen."""
     base_path.rename(tmp_path / "away")
-    base_path.mkdir()
+    eventually(lambda: "no version of scale to serve" in caplog.text)
     assert serving_one.predict({"x": x}).model_spec.version.value == 1
     publish(base_path, 5, 3.0)
     eventually(lambda: serving_one.is_available(5))
     assert serving_one.states()[1] == ("END", "")
+
+
+def test_versions_that_are_removed_end(
+    serving_one: Any, base_path: Path, tmp_path: Path, eventually: Callable[..., None], x: npt.NDArray[np.float32]
+) -> None:
+    """When the last version is taken out of its base path nothing is served any more, as in TensorFlow Serving."""
+    (base_path / "1").rename(tmp_path / "away")
+    eventually(lambda: serving_one.states() == {1: ("END", "")})
+    with pytest.raises(grpc.RpcError, match=r"Servable not found for request: Latest\(scale\)"):
+        serving_one.predict({"x": x})

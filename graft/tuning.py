@@ -1,0 +1,52 @@
+"""`graft up --tune`: which sizes of batches suit a model on this machine, and a file of parameters that says so."""
+
+from pathlib import Path
+
+from contract.versions import published_versions
+from graft.embedded import only_model
+from graft.errors import CommandError
+from graft.tables import plain_table, print_line, wide_console
+from trainer.tensorflow_start import start_tensorflow
+
+FILE_NAME = "batching_parameters.txt"
+
+_SECONDS = 20.0
+_SECONDS_PER_POINT = 0.5
+
+
+def tune_batching(models: Path, name: str | None) -> Path:
+    """Measure the newest version of one model, print the curve, write the parameters and return the file.
+
+    Raises:
+        CommandError: there is no such model, or no request travels with it.
+        ModelServerError: it cannot be loaded, or its graph refuses that request.
+    """
+    name = name or only_model(models)
+    versions = published_versions(models / name)
+    if not versions:
+        raise CommandError(f"There is no published version under {models / name}; `graft export` makes one.")
+    start_tensorflow()
+    from modelserver.loaded_model import LoadedModel
+    from modelserver.tuning import choose, curve, sentence
+    from modelserver.version_tuning import sample_call
+
+    folder = models / name / str(versions[-1])
+    model = LoadedModel.load(folder)
+    sample = sample_call(model, folder)
+    if sample is None or not sample.rows():
+        raise CommandError(f"No warm-up request travels with {folder} to measure it with; `graft export` adds some.")
+    console = wide_console()
+    print_line(console, f"Measuring {folder}, for {_SECONDS:.0f} seconds at most.")
+    points = list(curve(model.call, sample, _SECONDS, _SECONDS_PER_POINT))
+    columns = ("threads", "rows in a batch", "rows/s", "ms per batch")
+    rows = [
+        (f"{point.threads}", f"{point.rows}", f"{point.rows_per_second:.0f}", f"{point.batch_seconds * 1e3:.1f}")
+        for point in points
+    ]
+    console.print(plain_table(columns, rows, to_the_right=columns))
+    chosen = choose(points)
+    file = models / FILE_NAME
+    file.write_text(chosen.to_text(), encoding="utf-8")
+    print_line(console, sentence(points, chosen))
+    print_line(console, f"Written to {file}; model servers take it with --enable_batching --batching_parameters_file.")
+    return file

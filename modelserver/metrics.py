@@ -1,0 +1,117 @@
+"""What the model server counts and times, under TensorFlow Serving's names and in its units.
+
+Series carry the version beside TensorFlow Serving's labels, so that a new version can be compared with the old one.
+Label values come from bounded sets, whatever callers send.
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Counter, Histogram, generate_latest
+
+from contract.serving_messages import ModelSpec
+from modelserver.errors import ModelServerError
+from modelserver.status_codes import STATUS_OF
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+UNKNOWN_MODEL = "unknown"
+
+_MICROSECONDS = tuple(10 * 1.8**power for power in range(33))
+"""TensorFlow Serving's buckets: from 10 µs, each 1.8 times the one before, to 25 minutes."""
+
+# prometheus-client appends `_total` to the names of counters and adds series `_created`, which the real names lack.
+_APPENDED = re.compile(r"^((?:# \w+ )?[\w:]+)_total(?=[ {])", re.MULTILINE)
+_CREATED = re.compile(r"^(?:# \w+ )?[\w:]+_created[ {].*\n", re.MULTILINE)
+
+
+class Metrics:
+    """One server's metrics, in a registry of their own; safe to use from several threads at once.
+
+    `is_known` tells which names may appear as a model; any other becomes `unknown`.
+    """
+
+    def __init__(self, is_known: Callable[[str], bool]) -> None:
+        self._is_known = is_known
+        self.registry = CollectorRegistry()
+        self._requests = self._counter(
+            ":tensorflow:serving:request_count", "Requests answered, by status.", "model_name", "status", "version"
+        )
+        self._request_micros = self._histogram(
+            ":tensorflow:serving:request_latency",
+            "Microseconds from a decoded request to its answer, of those that went well.",
+            *("model_name", "API", "entrypoint", "version"),
+        )
+        self._graph_runs = self._counter(
+            ":tensorflow:core:graph_runs", "Runs of graphs that went well, also to warm up."
+        )
+        self._graph_micros = self._counter(":tensorflow:core:graph_run_time_usecs", "Microseconds spent in them.")
+        self._loads = self._counter(
+            ":tensorflow:cc:saved_model:load_attempt_count", "Versions that were loaded.", "model_path", "status"
+        )
+        self._load_micros = self._counter(
+            ":tensorflow:cc:saved_model:load_latency", "Microseconds that loading took.", "model_path"
+        )
+        self._warmup_micros = self._histogram(
+            ":tensorflow:serving:model_warmup_latency", "Microseconds that warm-up took.", "model_path", "status"
+        )
+
+    def counted(self, api: str, answer: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Coroutine[Any, Any, Any]]:
+        """Return `answer`, which takes a request and may raise a ModelServerError, so that its calls are counted."""
+
+        async def answer_and_count(request: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                response = await answer(request)
+            except ModelServerError as error:
+                self._count_failure(_model_of(request), error)
+                raise
+            version = str(_spec_of(response).version.value)
+            self._requests.labels(_model_of(request), "OK", version).inc()
+            micros = (time.perf_counter() - started) * 1e6
+            self._request_micros.labels(_model_of(request), api, "GRPC", version).observe(micros)
+            return response
+
+        return answer_and_count
+
+    def count_run(self, seconds: float) -> None:
+        """Count one run of a graph."""
+        self._graph_runs.inc()
+        self._graph_micros.inc(round(seconds * 1e6))
+
+    def count_load(self, folder: Path, seconds: float, *, ok: bool) -> None:
+        """Count one load of the version in `folder`, without its warm-up; only those that went well are timed."""
+        self._loads.labels(str(folder), "success" if ok else "fail").inc()
+        if ok:
+            self._load_micros.labels(str(folder)).inc(round(seconds * 1e6))
+
+    def count_warmup(self, folder: Path, seconds: float, *, ok: bool) -> None:
+        """Count one warm-up of the version in `folder`."""
+        self._warmup_micros.labels(str(folder), "success" if ok else "fail").observe(seconds * 1e6)
+
+    def render(self) -> bytes:
+        """Return everything in Prometheus's text format, of type `CONTENT_TYPE`."""
+        text = generate_latest(self.registry).decode()
+        return _APPENDED.sub(r"\1", _CREATED.sub("", text)).encode()
+
+    def _count_failure(self, model: str, error: ModelServerError) -> None:
+        name = model if self._is_known(model) else UNKNOWN_MODEL
+        self._requests.labels(name, STATUS_OF[type(error)].name, "").inc()
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(name, about, labels, registry=self.registry)
+
+    def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
+        return Histogram(name, about, labels, buckets=_MICROSECONDS, registry=self.registry)
+
+
+def _model_of(request: Any) -> str:
+    return str(_spec_of(request).name)
+
+
+def _spec_of(message: Any) -> Any:
+    """Return the ModelSpec of a request or a response; that of the first task or result where there are several."""
+    parts = getattr(message, "tasks", getattr(message, "results", [message]))
+    return parts[0].model_spec if parts else ModelSpec()

@@ -1,0 +1,20 @@
+"""What can be said of a configuration before the seconds that TensorFlow takes to start."""
+
+from modelserver.batch_parameters import batch_parameters
+from modelserver.metrics_port import metrics_path
+from modelserver.model_configs import model_configs
+from modelserver.settings import ModelServerSettings
+from modelserver.tls import server_credentials
+
+
+def check_configuration(settings: ModelServerSettings) -> None:
+    """Read every configuration file that the settings name.
+
+    Raises:
+        BadSettingError: one cannot be read or used.
+    """
+    model_configs(settings)
+    batch_parameters(settings)
+    metrics_path(settings.monitoring_config_file)
+    if settings.ssl_config_file is not None:
+        server_credentials(settings.ssl_config_file)

@@ -1,0 +1,67 @@
+"""Parameters of batching for a version that was just loaded, measured with a request that travels with it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from modelserver.batch_parameters import BatchParameters
+from modelserver.errors import ModelServerError
+from modelserver.graph_calls import GraphCall
+from modelserver.loaded_model import LoadedModel
+from modelserver.prediction import read_predict
+from modelserver.tuning import choose, curve, sentence
+from modelserver.warmup import first_predict_request
+
+
+def sample_call(model: LoadedModel, folder: Path) -> GraphCall | None:
+    """Return the first Predict request that travels with the version in `folder`; None where there is none.
+
+    Raises:
+        ModelServerError: it does not fit the model.
+    """
+    request = first_predict_request(folder)
+    return read_predict(model, request) if request else None
+
+
+Load = Callable[[Path], LoadedModel]
+
+
+class FirstVersionTuning:
+    """Chooses the parameters once, for the first version that has a request to measure with.
+
+    `use` gets them, and `say` a sentence about them.
+    """
+
+    def __init__(self, use: Callable[[BatchParameters], None], say: Callable[[str], None], seconds: float) -> None:
+        self._use = use
+        self._say = say
+        self._seconds = seconds
+        self._is_done = False
+
+    def __call__(self, model: LoadedModel, folder: Path) -> None:
+        """Measure, unless that was done before."""
+        if self._is_done:
+            return
+        self._is_done = True
+        try:
+            sample = sample_call(model, folder)
+            points = list(curve(model.call, sample, self._seconds)) if sample and sample.rows() else []
+        except ModelServerError as error:
+            self._say(f"Batching with default parameters: measuring failed ({error}).")
+            return
+        if not points:
+            self._say("Batching with default parameters: no request travels with the model to measure it with.")
+            return
+        chosen = choose(points)
+        self._use(chosen)
+        self._say(sentence(points, chosen))
+
+
+def tuned(load: Load, tuning: FirstVersionTuning) -> Load:
+    """Return `load` with the measurement at its end, before the version is served."""
+
+    def load_and_measure(folder: Path) -> LoadedModel:
+        model = load(folder)
+        tuning(model, folder)
+        return model
+
+    return load_and_measure

@@ -1,0 +1,42 @@
+"""Batching as users of `graft up` meet it: on a model of three colours."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from modelserver.batch_parameters import read_batch_parameters
+from tests.end_to_end.command import Service, must
+from tests.end_to_end.conftest import Trained
+from tests.pictures import COLOURS, encoded, solid
+
+
+def test_up_says_what_a_measurement_chose(colours_service: Service) -> None:
+    """The service batches by itself, and one line says how."""
+    assert sum("Batching up to" in line and "rows/s" in line for line in colours_service.lines) == 1
+
+
+def test_each_of_many_clients_gets_its_own_answer(colours_service: Service) -> None:
+    """Pictures of different clients in one batch, with garbage among them, are answered as each would be alone."""
+    contents = [encoded(solid(colour), "JPEG") for colour in COLOURS.values()]
+    contents.append(contents[0][:200])
+
+    def ask(content: bytes) -> tuple[int, str]:
+        with colours_service.client() as client:
+            response = client.post("/v1/predict", content=content, headers={"content-type": "image/jpeg"})
+        return response.status_code, response.json()["predictions"][0]["label"] if response.is_success else ""
+
+    alone = [ask(content) for content in contents]
+    assert len({label for _, label in alone}) > 2
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(ask, contents * 12)) == alone * 12
+
+
+def test_tune_prints_the_curve_and_writes_the_parameters(colours: Trained, tmp_path: Path) -> None:
+    """`graft up --tune` measures, serves nothing, and leaves a file that a model server takes."""
+    models = tmp_path / "models"
+    shutil.copytree(colours.models, models)
+    shown = must("up", "--models", models, "--tune")
+    assert "rows in a batch" in shown
+    assert "Batching up to" in shown
+    written = read_batch_parameters(models / "batching_parameters.txt")
+    assert f"Batching up to {written.most_rows} rows on {written.num_batch_threads} threads" in shown

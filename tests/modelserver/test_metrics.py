@@ -1,0 +1,229 @@
+"""What is counted, and the port that shows it."""
+
+import asyncio
+import http.client
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from contract import serving_messages as messages
+from modelserver.errors import BadInputError, BadSettingError, ModelNotFoundError
+from modelserver.metrics import CONTENT_TYPE, Metrics
+from modelserver.metrics_port import metrics_path, metrics_port
+
+PATH = "/monitoring/prometheus/metrics"
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Metrics of a server with the model `flowers`."""
+    return Metrics(lambda name: name == "flowers")
+
+
+def _samples(metrics: Metrics) -> dict[str, float]:
+    """Return the value of each series that has one other than 0, buckets left out."""
+    lines = [line for line in metrics.render().decode().splitlines() if not line.startswith("#")]
+    values = dict(line.rsplit(" ", 1) for line in lines if "_bucket{" not in line)
+    return {series: float(value) for series, value in values.items() if float(value)}
+
+
+def _request(name: str = "flowers") -> Any:
+    return messages.PredictRequest(model_spec={"name": name})
+
+
+async def _answer_with_version_3(_: Any) -> Any:
+    return messages.PredictResponse(model_spec={"name": "flowers", "version": {"value": 3}})
+
+
+def test_answers_are_counted_by_version(metrics: Metrics) -> None:
+    """Count and latency carry the version that answered, under the real server's names and labels."""
+    asyncio.run(metrics.counted("Predict", _answer_with_version_3)(_request()))
+    samples = _samples(metrics)
+    assert samples[':tensorflow:serving:request_count{model_name="flowers",status="OK",version="3"}'] == 1
+    labels = '{API="Predict",entrypoint="GRPC",model_name="flowers",version="3"}'
+    assert samples[f":tensorflow:serving:request_latency_count{labels}"] == 1
+    assert 0 < samples[f":tensorflow:serving:request_latency_sum{labels}"] < 1e6
+
+
+def test_failures_are_counted_by_status(metrics: Metrics) -> None:
+    """A failed request is counted with its status, has no latency, and passes its error on."""
+
+    async def refuse(_: Any) -> Any:
+        raise BadInputError("no")
+
+    with pytest.raises(BadInputError):
+        asyncio.run(metrics.counted("Predict", refuse)(_request()))
+    counted = ':tensorflow:serving:request_count{model_name="flowers",status="INVALID_ARGUMENT",version=""}'
+    assert _samples(metrics) == {counted: 1}
+
+
+def test_names_that_callers_make_up_are_no_labels(metrics: Metrics) -> None:
+    """However many names are asked for, they are one series."""
+
+    async def find_nothing(_: Any) -> Any:
+        raise ModelNotFoundError("no")
+
+    for number in range(50):
+        with pytest.raises(ModelNotFoundError):
+            asyncio.run(metrics.counted("Predict", find_nothing)(_request(f"made-up-{number}")))
+    counted = ':tensorflow:serving:request_count{model_name="unknown",status="NOT_FOUND",version=""}'
+    assert _samples(metrics) == {counted: 50}
+
+
+def test_several_tasks_are_one_request(metrics: Metrics) -> None:
+    """A MultiInference request counts for the model of its first task; one without tasks for no model."""
+    spec = {"name": "flowers", "version": {"value": 3}}
+
+    async def answer(request: Any) -> Any:
+        return messages.MultiInferenceResponse(results=[{"model_spec": spec} for _ in request.tasks])
+
+    counted = metrics.counted("MultiInference", answer)
+    asyncio.run(counted(messages.MultiInferenceRequest(tasks=[{"model_spec": spec}, {"model_spec": spec}])))
+    assert _samples(metrics)[':tensorflow:serving:request_count{model_name="flowers",status="OK",version="3"}'] == 1
+
+
+def test_loads_and_runs_are_counted(metrics: Metrics, tmp_path: Path) -> None:
+    """Loads by folder and outcome, runs of graphs in all; times are whole microseconds."""
+    metrics.count_load(tmp_path, 0.25, ok=True)
+    metrics.count_load(tmp_path, 0.5, ok=False)
+    metrics.count_warmup(tmp_path, 0.125, ok=True)
+    metrics.count_run(0.002)
+    metrics.count_run(0.001)
+    place = f'model_path="{tmp_path}"'
+    assert _samples(metrics) == {
+        f':tensorflow:cc:saved_model:load_attempt_count{{{place},status="success"}}': 1,
+        f':tensorflow:cc:saved_model:load_attempt_count{{{place},status="fail"}}': 1,
+        f":tensorflow:cc:saved_model:load_latency{{{place}}}": 250_000,
+        f':tensorflow:serving:model_warmup_latency_count{{{place},status="success"}}': 1,
+        f':tensorflow:serving:model_warmup_latency_sum{{{place},status="success"}}': 125_000,
+        ":tensorflow:core:graph_runs": 2,
+        ":tensorflow:core:graph_run_time_usecs": 3000,
+    }
+
+
+def test_the_page_is_prometheus_text_with_the_real_names(metrics: Metrics, tmp_path: Path) -> None:
+    """Counters have no suffix that the real server's lack, types are right, and a hostile label stays a label."""
+    metrics.count_load(tmp_path / 'a_total{ "b"\n', 0.25, ok=True)
+    text = metrics.render().decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert {name: family.type for name, family in families.items()} == {
+        ":tensorflow:serving:request_count": "counter",
+        ":tensorflow:serving:request_latency": "histogram",
+        ":tensorflow:core:graph_runs": "counter",
+        ":tensorflow:core:graph_run_time_usecs": "counter",
+        ":tensorflow:cc:saved_model:load_attempt_count": "counter",
+        ":tensorflow:cc:saved_model:load_latency": "counter",
+        ":tensorflow:serving:model_warmup_latency": "histogram",
+    }
+    (load,) = families[":tensorflow:cc:saved_model:load_attempt_count"].samples
+    assert load.labels == {"model_path": str(tmp_path / 'a_total{ "b"\n'), "status": "success"}
+    assert "_created" not in text
+
+
+def test_buckets_are_those_of_the_real_server(metrics: Metrics) -> None:
+    """From 10 µs, each 1.8 times the one before, the last bound at 25 minutes."""
+    asyncio.run(metrics.counted("Predict", _answer_with_version_3)(_request()))
+    lines = [line for line in metrics.render().decode().splitlines() if "request_latency_bucket" in line]
+    bounds = [line.partition('le="')[2].partition('"')[0] for line in lines]
+    assert len(bounds) == 34
+    assert (bounds[:2], bounds[-1]) == (["10.0", "18.0"], "+Inf")
+    assert 24 * 60e6 < float(bounds[-2]) < 26 * 60e6
+
+
+@pytest.fixture
+def port(metrics: Metrics) -> Iterator[int]:
+    """A port that shows them."""
+    with metrics_port("127.0.0.1", 0, PATH, metrics.render) as port:
+        yield port
+
+
+def _ask(port: int, method: str, target: str, body: bytes | None = None) -> tuple[int, str | None, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, target, body)
+        response = connection.getresponse()
+        return response.status, response.getheader("Content-Type"), response.read().decode()
+    finally:
+        connection.close()
+
+
+def test_the_port_shows_metrics(port: int, metrics: Metrics) -> None:
+    """GET gives the page, with or without a query; HEAD the same without a body."""
+    page = metrics.render().decode()
+    assert _ask(port, "GET", PATH) == (200, CONTENT_TYPE, page)
+    assert _ask(port, "GET", f"{PATH}?name=x") == (200, CONTENT_TYPE, page)
+    assert _ask(port, "HEAD", PATH) == (200, CONTENT_TYPE, "")
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", "/"),
+        ("GET", "/v1/models/flowers"),
+        ("POST", "/v1/models/flowers:predict"),
+        ("GET", f"{PATH}/"),
+        ("POST", PATH),
+    ],
+)
+def test_the_port_shows_nothing_else(port: int, method: str, target: str) -> None:
+    """The REST API and all else is 404, with a sentence that says what is here."""
+    status, _, body = _ask(port, method, target, b"{}" if method == "POST" else None)
+    assert status == 404
+    assert body == f"This port shows metrics at {PATH} and nothing else; models answer over gRPC.\n"
+
+
+def test_a_port_without_metrics_says_how_to_turn_them_on(metrics: Metrics) -> None:
+    """Without a monitoring file, or with one that does not enable them, there are none."""
+    with metrics_port("127.0.0.1", 0, None, metrics.render) as port:
+        status, _, body = _ask(port, "GET", PATH)
+    assert (status, body) == (404, "Metrics are not shown; --monitoring_config_file turns them on.\n")
+
+
+def test_a_client_that_says_nothing_does_not_hold_up_the_end(metrics: Metrics) -> None:
+    """The port closes although somebody is connected to it."""
+    with metrics_port("127.0.0.1", 0, PATH, metrics.render) as port:
+        silent = socket.create_connection(("127.0.0.1", port))
+        assert _ask(port, "GET", PATH)[0] == 200
+    with silent, pytest.raises(ConnectionRefusedError):
+        _ask(port, "GET", PATH)
+
+
+def test_a_taken_port_is_named(metrics: Metrics, port: int) -> None:
+    """Two servers cannot show metrics on one port."""
+    with (
+        pytest.raises(BadSettingError, match=rf"127\.0\.0\.1:{port} cannot be listened on for metrics"),
+        metrics_port("127.0.0.1", port, PATH, metrics.render),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ("prometheus_config { enable: true }", PATH),
+        ('prometheus_config { enable: true, path: "/metrics" }', "/metrics"),
+        ("prometheus_config { enable: false }", None),
+        ('prometheus_config { path: "/metrics" }', None),
+        ("", None),
+    ],
+)
+def test_the_monitoring_file_is_the_real_servers(tmp_path: Path, content: str, path: str | None) -> None:
+    """A MonitoringConfig in text form turns metrics on, and may move them."""
+    (tmp_path / "monitoring.config").write_text(content)
+    assert metrics_path(tmp_path / "monitoring.config") == path
+
+
+def test_a_monitoring_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    """Another message, or a path that no request can have, is refused."""
+    file = tmp_path / "monitoring.config"
+    file.write_text("prometheus: true")
+    with pytest.raises(BadSettingError, match=r"monitoring\.config is no MonitoringConfig in text form: "):
+        metrics_path(file)
+    file.write_text('prometheus_config { enable: true path: "metrics" }')
+    with pytest.raises(BadSettingError, match=r"The path 'metrics' in .* does not begin with a slash\."):
+        metrics_path(file)
+    assert metrics_path(None) is None
