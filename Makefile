@@ -8,10 +8,10 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench-train bench-export bench-gateway check format messages clean
+.PHONY: help setup demo test test-slow bench-train bench-export bench-gateway bench-modelserver bench-swaps check format messages clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 setup: $(READY) ## make the virtual environment with the pinned dependencies
 
@@ -42,6 +42,12 @@ bench-export: $(READY) ## speed of the served graph, and the cost of its guards;
 
 bench-gateway: $(READY) ## what the gateway costs, beside a route that only forwards; ARGS="--requests 20000"
 	@$(BIN)/python -m benchmarks.bench_gateway $(ARGS)
+
+bench-modelserver: $(READY) ## speed of the model server beside the same graph in a loop; ARGS="--seconds 4 --rounds 5"
+	@$(BIN)/python -m benchmarks.bench_modelserver $(ARGS)
+
+bench-swaps: $(READY) ## latency and memory while versions replace each other under load; ARGS="--swaps 100"
+	@$(BIN)/python -m benchmarks.bench_swaps $(ARGS)
 
 check: $(READY) ## formatting, lint, types and import directions
 	@$(BIN)/ruff format --check
