@@ -72,7 +72,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--alpha", type=float, default=1.0, help="width of the network (default 1.0)")
     parser.add_argument("--px", type=int, default=224, help="height and width of its input (default 224)")
     parser.add_argument("--swaps", type=int, default=100, help="how many (default 100)")
-    parser.add_argument("--rate", type=float, default=20, help="requests a second (default 20)")
+    parser.add_argument("--rate", type=float, default=10, help="requests a second (default 10)")
     parser.add_argument("--seconds", type=float, default=20, help="how long it is asked before the first (default 20)")
     parser.add_argument("--data", type=Path, default=Path("none"), help="CLASS/*.jpg; drawn if it is not there")
     parser.add_argument("flags", nargs="*", help="flags of the server")

@@ -25,6 +25,8 @@ class BatchParameters:
     """Rows in a batch at most; larger requests are split. None splits none."""
     batch_timeout_micros: int = 0
     """Microseconds that a request waits for others although a thread is free."""
+    gather_micros: int = 0
+    """The same where `batch_timeout_micros` is 0 and the request is not alone; TensorFlow Serving has no such thing."""
     max_enqueued_batches: int = 10
     """Batches of one signature that wait for a thread at most; what needs another is refused."""
     num_batch_threads: int = os.cpu_count() or 1

@@ -50,9 +50,10 @@ class _Queue:
 class Batcher:
     """Merges calls of one signature of one version, whose rows have the same shapes, and runs them on batch threads.
 
-    A batch starts when it has `max_batch_size` rows or its first request has waited for `batch_timeout_micros`, as
-    soon as one of the `num_batch_threads` is free; others may join until then. Free threads go round the signatures.
-    Rules and texts are those of TensorFlow Serving, except that it fails a whole batch where shapes of rows differ.
+    A batch starts when it has `max_batch_size` rows or its first request has waited for `batch_timeout_micros` (or,
+    in company, for `gather_micros`), as soon as one of the `num_batch_threads` is free; others may join until then.
+    Free threads go round the signatures. Rules and texts are those of TensorFlow Serving, except that it fails a whole
+    batch where shapes of rows differ.
 
     All methods belong to one event loop, except `use`, which any thread may call.
     """
@@ -63,6 +64,7 @@ class Batcher:
         threads = max(parameters.num_batch_threads, os.cpu_count() or 1)  # there may be more of them later
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=parameters.thread_pool_name)
         self._busy = 0
+        self._last_was_shared = False
         self._queues: OrderedDict[Hashable, _Queue] = OrderedDict()
 
     def use(self, parameters: BatchParameters) -> None:
@@ -144,11 +146,19 @@ class Batcher:
         if full:
             self._set_due(full)
         loop = asyncio.get_running_loop()
-        if self.parameters.batch_timeout_micros:
-            loop.call_later(self.parameters.batch_timeout_micros / 1e6, self._set_due, batch)
+        if wait := self._wait_micros():
+            loop.call_later(wait / 1e6, self._set_due, batch)
         else:
             loop.call_soon(self._set_due, batch)  # requests that arrived together stay together
         return batch
+
+    def _wait_micros(self) -> int:
+        """Return how long the first request of a batch waits for others.
+
+        Those who were answered together are likely to ask again together.
+        """
+        in_company = self._busy > 0 or self._last_was_shared
+        return self.parameters.batch_timeout_micros or (self.parameters.gather_micros if in_company else 0)
 
     def _set_due(self, batch: _Batch) -> None:
         batch.is_due = True
@@ -175,6 +185,7 @@ class Batcher:
 
     def _start(self, graph: Graph, tasks: Sequence[_Task]) -> None:
         self._busy += 1
+        self._last_was_shared = len(tasks) > 1
         calls = [task.call for task in tasks]
         running = asyncio.get_running_loop().run_in_executor(
             self._threads, run_batch, graph.call, calls, self.parameters.allowed_batch_sizes

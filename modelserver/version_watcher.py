@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from modelserver.aside import run_aside
 from modelserver.changes import Changes
 from modelserver.errors import LoadError, ModelNotFoundError
 from modelserver.load_retries import NO_RETRIES, FailedLoads, LoadRetries, folder_state
@@ -185,7 +186,7 @@ class VersionWatcher:
             self._go_on_only_for(config, number)
             started = time.monotonic()
             try:
-                model = await asyncio.to_thread(self._load, folder)
+                model = await run_aside(self._load, folder)
             except LoadError as error:
                 self._remember_failure(number, state, error)
                 return

@@ -58,6 +58,27 @@ def test_a_lone_request_waits_no_longer_than_the_timeout() -> None:
     assert 0.05 <= seconds < 10
 
 
+def test_only_company_makes_a_request_wait_for_more() -> None:
+    """With `gather_micros` a lone request starts at once; after a run that was shared, one waits for the others."""
+    graph = Halves()
+
+    async def scenario(batcher: Batcher) -> None:
+        await asyncio.wait_for(batcher.run(graph, call(2)), 10)
+        await asyncio.wait_for(batcher.run(graph, call(4)), 10)
+        batcher.use(BatchParameters(max_batch_size=2))
+        await answers(batcher, graph, [call(6), call(8)])
+        batcher.use(parameters)
+        waiting = asyncio.create_task(batcher.run(graph, call(10)))
+        await asyncio.sleep(0.02)
+        assert len(graph.rows) == 3
+        await asyncio.wait_for(answers(batcher, graph, [call(12)]), 10)
+        await waiting
+
+    parameters = BatchParameters(max_batch_size=2, gather_micros=FOREVER)
+    with_batcher(parameters, scenario)
+    assert graph.rows == [[2], [4], [6, 8], [10, 12]]
+
+
 def test_requests_join_while_the_threads_are_busy() -> None:
     """What comes while every thread is busy runs together afterwards, even where no request has to wait."""
     graph = Halves()

@@ -63,26 +63,51 @@ def test_the_curve_keeps_to_its_time() -> None:
     assert time.monotonic() - began < 5
 
 
-def test_the_smallest_of_the_fast_ones_is_chosen() -> None:
-    """Nearly the best rate with fewer rows in work is better than the best; slower ones are not considered."""
-    points = _points((1, 1, 80), (2, 1, 120), (1, 8, 150), (2, 4, 190), (2, 8, 200), (2, 16, 201))
-    chosen = choose(points)
-    assert (chosen.num_batch_threads, chosen.most_rows) == (2, 8)
-    slightly = choose([*points, *_points((2, 4, 192))])
-    assert (slightly.num_batch_threads, slightly.most_rows) == (2, 4)
+def _measured(threads: int, start: float, row: float, *factors: float) -> list[Point]:
+    """Return points of a machine that takes `start + row * n` seconds; each rate is off by a factor."""
+    rates = [(2**power, factor / (start / 2**power + row)) for power, factor in enumerate(factors)]
+    return _points(*((threads, rows, rate) for rows, rate in rates))
+
+
+def test_the_smallest_batch_that_is_worth_while_is_chosen() -> None:
+    """As many rows as it takes to pay for the start of a batch but 5 %; more where it costs more to start."""
+    cheap, costly = (_measured(1, start, 0.01, 1, 1, 1, 1, 1, 1) for start in (0.002, 0.01))
+    assert choose(cheap).most_rows == 4
+    assert choose(costly).most_rows == 32
+    assert choose(_measured(1, 0.0, 0.01, 1, 1, 1)).most_rows == 1
+
+
+def test_a_measurement_that_is_off_changes_little() -> None:
+    """Rates that are a tenth too high or too low lead to half or twice the rows at most."""
+    for factors in ((1, 1, 1.1, 1, 1), (1, 1, 1, 0.9, 1), (0.9, 1, 1, 1, 1), (1, 1.1, 1, 1, 1.1)):
+        assert choose(_measured(1, 0.007, 0.013, *factors)).most_rows in {8, 16, 32}
+
+
+def test_no_batch_is_chosen_that_is_far_from_what_was_measured() -> None:
+    """Where there was time for few sizes, twice the largest of them is the most; one size stays."""
+    assert choose(_measured(1, 0.05, 0.001, 1, 1)).most_rows == 4
+    assert choose(_measured(1, 0.05, 0.001, 1)).most_rows == 1
+
+
+def test_the_faster_number_of_threads_is_chosen() -> None:
+    """It is chosen over all sizes that were measured with both."""
+    one, two = _measured(1, 0.01, 0.01, 1, 1, 1.4), _measured(2, 0.008, 0.008, 1, 1, 1)
+    assert choose([*one, *two]).num_batch_threads == 2
+    assert choose([*_measured(1, 0.01, 0.01, 1, 1, 1), *_measured(2, 0.011, 0.011, 1, 1)]).num_batch_threads == 1
 
 
 def test_what_is_chosen_lets_no_lone_request_wait_and_no_large_one_fail() -> None:
     """A free thread starts at once, requests may be as large as in TensorFlow Serving, and such a one may wait."""
-    chosen = choose(_points((1, 1, 80), (2, 8, 200)))
+    chosen = choose(_points((1, 1, 80), (2, 1, 100), (2, 8, 200)))
     assert chosen.batch_timeout_micros == 0
+    assert 0 < chosen.gather_micros <= 1250
     assert chosen.max_batch_size == BatchParameters().max_batch_size
     assert chosen.max_enqueued_batches * chosen.most_rows >= chosen.max_batch_size
 
 
 def test_a_sentence_says_what_was_chosen() -> None:
     """The sentence names sizes, threads and rates."""
-    points = _points((1, 1, 80), (2, 8, 200))
+    points = _points((1, 1, 80), (2, 1, 100), (2, 8, 200))
     assert sentence(points, choose(points)) == (
-        "Batching up to 8 rows on 2 threads: 200 rows/s, where rows by themselves come to 80 rows/s at 12.5 ms."
+        "Batching up to 16 rows on 2 threads: up to 200 rows/s, where rows by themselves come to 80 rows/s at 12.5 ms."
     )
