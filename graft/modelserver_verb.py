@@ -63,6 +63,20 @@ MonitoringFile = Annotated[
     Path | None,
     typer.Option("--monitoring_config_file", help="A MonitoringConfig in text form, which turns metrics on."),
 ]
+IntraOp = Annotated[
+    int | None,
+    typer.Option(
+        "--tensorflow_intra_op_parallelism",
+        help="Threads that share one operation of a graph.  [default: 0, half of the CPUs]",
+    ),
+]
+InterOp = Annotated[
+    int | None,
+    typer.Option(
+        "--tensorflow_inter_op_parallelism",
+        help="Operations of graphs that run at a time.  [default: 0, one per CPU]",
+    ),
+]
 Batching = Annotated[
     str | None,
     typer.Option(
@@ -107,6 +121,8 @@ def modelserver(
     ssl_config_file: SslFile = None,
     rest_api_port: RestPort = None,
     monitoring_config_file: MonitoringFile = None,
+    tensorflow_intra_op_parallelism: IntraOp = None,
+    tensorflow_inter_op_parallelism: InterOp = None,
     enable_batching: Batching = None,
     batching_parameters_file: BatchingFile = None,
     tune_batching: TuneBatching = None,

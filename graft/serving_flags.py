@@ -41,8 +41,6 @@ FOREIGN = {
     "--rest_api_timeout_in_ms": _GATEWAY,
     "--saved_model_tags": "the tag is always `serve`",
     "--skip_initialize_tpu": _GRAPH,
-    "--tensorflow_inter_op_parallelism": _GRAPH,
-    "--tensorflow_intra_op_parallelism": _GRAPH,
     "--tensorflow_session_config_file": _GRAPH,
     "--tensorflow_session_parallelism": _GRAPH,
     "--thread_pool_factory_config_file": _GRAPH,

@@ -51,11 +51,6 @@ _BEFORE_SENTENCE = re.compile(
 _AFTER_SENTENCE = re.compile(r" \[Op:\w+\].*\Z")
 
 
-def start_runtime() -> None:
-    """Start TensorFlow's threads, which have the priority of the thread that does so."""
-    tf.config.list_logical_devices()
-
-
 class LoadedModel:
     """A SavedModel that answers `run`; safe to use from several threads at once."""
 

@@ -16,9 +16,9 @@ import grpc
 from modelserver.batch_parameters import batch_parameters
 from modelserver.batching import Batcher
 from modelserver.errors import BadSettingError
+from modelserver.graph_threads import start_graph_threads
 from modelserver.health import Health
 from modelserver.load_retries import LoadRetries
-from modelserver.loaded_model import start_runtime
 from modelserver.metrics import Metrics
 from modelserver.metrics_port import metrics_path, metrics_port
 from modelserver.model_configs import ModelConfig, configs_of_file, model_configs
@@ -162,7 +162,8 @@ def main(settings: ModelServerSettings) -> int:
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     sys.setswitchinterval(_SWITCH_SECONDS)
-    start_runtime()  # here, or its threads would have the low priority of the one that loads the first version
+    # here, or its threads would have the low priority of the one that loads the first version
+    start_graph_threads(settings.tensorflow_intra_op_parallelism, settings.tensorflow_inter_op_parallelism)
     gc.freeze()  # TensorFlow's own objects: to look through them took 0.6 to 1.2 s each time, and nobody was answered
     try:
         asyncio.run(serve(settings, lambda port: _announce(settings.host, port)))

@@ -56,6 +56,12 @@ class ModelServerSettings(BaseModel):
         gt=0,
         description="Requests that run in the graph at a time, 4 per CPU as in TensorFlow Serving; more wait.",
     )
+    tensorflow_intra_op_parallelism: int = Field(
+        0, ge=0, description="Threads that share one operation of a graph; 0 takes half of the CPUs."
+    )
+    tensorflow_inter_op_parallelism: int = Field(
+        0, ge=0, description="Operations of graphs that run at a time; 0 takes one per CPU."
+    )
     enable_batching: bool = Field(False, description="Whether Predict requests of different clients share runs.")
     batching_parameters_file: Path | None = Field(
         None, description="A BatchingParameters in text form; TensorFlow Serving's defaults without it."
