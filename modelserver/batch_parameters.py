@@ -25,8 +25,6 @@ class BatchParameters:
     """Rows in a batch at most; larger requests are split. None splits none."""
     batch_timeout_micros: int = 0
     """Microseconds that a request waits for others although a thread is free."""
-    gather_micros: int = 0
-    """The same where `batch_timeout_micros` is 0 and the request is not alone; TensorFlow Serving has no such thing."""
     max_enqueued_batches: int = 10
     """Batches of one signature that wait for a thread at most; what needs another is refused."""
     num_batch_threads: int = os.cpu_count() or 1
@@ -35,6 +33,8 @@ class BatchParameters:
     """The sizes up to which batches are filled with rows that nobody asked for, ascending; empty for any size."""
     thread_pool_name: str = "batch_threads"
     """What the names of the threads begin with."""
+    gather_micros: int = 0
+    """How long a request waits that is not alone, where `batch_timeout_micros` is 0. TensorFlow Serving lacks it."""
 
     @property
     def most_rows(self) -> int:

@@ -1,5 +1,6 @@
 """Which models a server serves: by the flags for one model, by a file for several, or by a reload request."""
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,8 @@ from contract.serving_messages import ModelServerConfig
 from modelserver.errors import BadInputError, BadSettingError
 from modelserver.settings import ModelServerSettings
 from modelserver.text_messages import read_text_message
+
+logger = logging.getLogger(__name__)
 
 _PLATFORM = "tensorflow"
 _TENSORFLOW_TYPE = 1  # ModelType.TENSORFLOW, the older way to say the same
@@ -127,6 +130,8 @@ def _config(given: Any, served: Collection[str]) -> ModelConfig:
         raise BadSettingError(
             f"Expected model {name} to have an absolute path or URI; got base_path()={given.base_path}"
         )
+    if given.HasField("logging_config"):
+        logger.warning("logging_config of model %s is passed over: this server keeps no log of requests.", name)
     return ModelConfig(name, Path(given.base_path), _policy(given.model_version_policy), dict(given.version_labels))
 
 

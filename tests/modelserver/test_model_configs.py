@@ -42,6 +42,12 @@ def test_the_file_wins_over_the_flags_for_one_model(tmp_path: Path) -> None:
     assert [config.name for config in model_configs(settings)] == ["flowers"]
 
 
+def test_a_request_log_is_passed_over_with_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What TensorFlow Serving would log of requests is not logged here, and whoever wants it reads so."""
+    _configs(tmp_path, _model("logging_config {}"))
+    assert "logging_config of model flowers is passed over" in caplog.text
+
+
 def test_the_older_way_to_name_the_platform_is_understood(tmp_path: Path) -> None:
     """`model_type: TENSORFLOW` stands for the platform."""
     (config,) = _configs(tmp_path, 'config { name: "a" base_path: "/a" model_type: TENSORFLOW }')
