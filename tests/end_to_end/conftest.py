@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.end_to_end.command import Service, must, started
 from tests.pictures import write_classes
@@ -40,11 +42,32 @@ class Trained:
 
 
 @pytest.fixture(scope="session")
-def colours(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all workers of this test session share."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+def once(folder: Path, make: Callable[[Path], None]) -> None:
+    """Let one of the workers fill a folder; the others wait for it."""
+    complete = folder.with_suffix(".complete")  # no renaming: the lineage remembers paths
+    with FileLock(folder.with_suffix(".lock")):
+        if not complete.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            make(folder)
+            complete.touch()
+
+
+@pytest.fixture(scope="session")
+def colours(shared_folder: Path) -> Trained:
     """Train and export a model of three colours, on pictures drawn here, from scratch."""
-    folder = tmp_path_factory.mktemp("colours")
+    folder = shared_folder / "colours"
+    once(folder, _make_colours)
+    return Trained("colours", folder / "runs", folder / "models")
+
+
+def _make_colours(folder: Path) -> None:
     data = write_classes(folder / "data", per_class=20)
-    trained = Trained("colours", folder / "runs", folder / "models")
     settings = {
         "model.alpha": 0.35,
         "model.image_size": 64,
@@ -55,9 +78,8 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         "phase_one.patience": 15,
     }
     assignments = [argument for key, value in settings.items() for argument in ("--set", f"{key}={value}")]
-    must("train", data, "--name", trained.name, "--runs", trained.runs, "--weights", "none", *assignments)
-    must("export", "latest", "--runs", trained.runs, "--models", trained.models)
-    return trained
+    must("train", data, "--name", "colours", "--runs", folder / "runs", "--weights", "none", *assignments)
+    must("export", "latest", "--runs", folder / "runs", "--models", folder / "models")
 
 
 @pytest.fixture(scope="session")
@@ -68,15 +90,18 @@ def colours_service(colours: Trained) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def flowers(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def flowers(shared_folder: Path) -> Trained:
     """Fine-tune MobileNetV2 0.35 at 224 px on real photographs from ImageNet weights, and export it."""
     if not WEIGHTS.is_file():
         pytest.skip(f"no photographs and ImageNet weights at {DATA} (set GRAFT_DATA)")
-    folder = tmp_path_factory.mktemp("flowers")
-    trained = Trained("flowers", folder / "runs", folder / "models")
-    must("train", DATA / "flowers", "--name", trained.name, *FLOWERS, "--runs", trained.runs)
-    must("export", "latest", "--runs", trained.runs, "--models", trained.models)
-    return trained
+    folder = shared_folder / "flowers"
+    once(folder, _make_flowers)
+    return Trained("flowers", folder / "runs", folder / "models")
+
+
+def _make_flowers(folder: Path) -> None:
+    must("train", DATA / "flowers", "--name", "flowers", *FLOWERS, "--runs", folder / "runs")
+    must("export", "latest", "--runs", folder / "runs", "--models", folder / "models")
 
 
 @pytest.fixture(scope="session")
