@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_State = Literal["START", "LOADING", "AVAILABLE", "END"]
+
 
 @dataclass(frozen=True)
 class ServedVersion:
@@ -35,7 +37,7 @@ class VersionStatus:
     """Where a version is in its life; `error` says why, when its last load failed: tries go on while it is LOADING."""
 
     number: int
-    state: Literal["START", "LOADING", "AVAILABLE", "END"]
+    state: _State
     error: LoadError | None = None
 
 
@@ -181,7 +183,8 @@ class VersionWatcher:
         state = await asyncio.to_thread(folder_state, folder)
         if not self._failed.is_due(number, state):
             return
-        self._set_status(VersionStatus(number, "LOADING", self._failed.error(number)))
+        if number not in self._served:  # with another base path, its namesake is served on meanwhile
+            self._set_status(VersionStatus(number, "LOADING", self._failed.error(number)))
         async with self._loading:
             self._go_on_only_for(config, number)
             started = time.monotonic()
@@ -213,7 +216,8 @@ class VersionWatcher:
 
     def _remember_failure(self, number: int, state: object, error: LoadError) -> None:
         self._failed.add(number, state, error)
-        self._set_status(VersionStatus(number, "LOADING" if self._failed.will_retry(number) else "END", error))
+        without: _State = "LOADING" if self._failed.will_retry(number) else "END"
+        self._set_status(VersionStatus(number, "AVAILABLE" if number in self._served else without, error))
         stays = ", ".join(map(str, sorted(self._served))) or "nothing"
         logger.error("%s version %d cannot be served: %s (still served: %s)", self.name, number, error, stays)
 

@@ -98,6 +98,20 @@ def test_another_base_path_replaces_versions_of_the_same_number(pair: ModelConfi
     _play(story, pair)
 
 
+def test_what_is_served_on_from_an_old_base_path_is_available(pair: ModelConfig, tmp_path: Path) -> None:
+    """Where nothing of another base path loads, its namesakes stay, and their status says both."""
+    elsewhere = make_versions(tmp_path / "elsewhere", 1, 2, broken="no such graph")
+
+    async def story(models: ServedModels, reloading: Reloading, _: Loads) -> None:
+        await reloading.apply([ModelConfig("pair", elsewhere, EVERY)])
+        served: object = models.find("pair", 1).model
+        assert served == pair.base_path / "1"
+        assert states(models, "pair") == {2: "AVAILABLE", 1: "AVAILABLE"}
+        assert [str(status.error) for status in models.statuses("pair", 2)] == ["no such graph"]
+
+    _play(story, pair)
+
+
 def test_a_missing_base_path_is_refused_at_once_and_blocks_nothing(
     pair: ModelConfig, other: ModelConfig, tmp_path: Path
 ) -> None:
