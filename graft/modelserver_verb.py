@@ -82,7 +82,7 @@ Batching = Annotated[
     typer.Option(
         "--enable_batching",
         metavar=SWITCH,
-        help="Let Predict requests of different clients share runs of the graph.  [default: false]",
+        help="Let requests of different clients share runs of the graph.  [default: false]",
     ),
 ]
 BatchingFile = Annotated[

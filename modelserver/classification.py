@@ -6,6 +6,7 @@ from typing import Any
 from contract.serving_messages import ClassificationResponse
 from modelserver.errors import BadInputError, GraphError
 from modelserver.examples import INPUT, serialized_examples, signature_for_examples
+from modelserver.graph_calls import GraphCall, GraphOutputs
 from modelserver.loaded_model import LoadedModel
 from modelserver.tensors import Array, data_type_label, shape_text
 
@@ -19,15 +20,32 @@ def classify(model: LoadedModel, request: Any) -> Any:
     """Return the ClassificationResponse to a ClassificationRequest, without the name and the version of the model.
 
     Raises:
-        ModelServerError: the signature is missing or not for classification, there is no example, or the graph or
-            its output is not fit.
+        ModelServerError: see `read_classify`; or the graph or its output is not fit.
+    """
+    call = read_classify(model, request)
+    return classification_response(call, model.call(call))
+
+
+def read_classify(model: LoadedModel, request: Any) -> GraphCall:
+    """Return what a ClassificationRequest asks of the graph.
+
+    Raises:
+        ModelServerError: the signature is missing or not for classification, or there is no example.
     """
     name, definition = signature_for_examples(model, request.model_spec)
     outputs = classification_outputs(definition)
-    examples = serialized_examples(request.input)
+    return model.check(name, {INPUT: serialized_examples(request.input)}, outputs)
+
+
+def classification_response(call: GraphCall, outputs: GraphOutputs) -> Any:
+    """Return the ClassificationResponse that outputs of `read_classify`'s call make.
+
+    Raises:
+        ModelServerError: they are not fit for one.
+    """
     response = ClassificationResponse()
-    add_classifications(response.result, model.run(name, {INPUT: examples}, outputs), len(examples))
-    response.model_spec.signature_name = name
+    add_classifications(response.result, outputs, call.rows())
+    response.model_spec.signature_name = call.signature_name
     return response
 
 

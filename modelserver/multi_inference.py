@@ -1,6 +1,6 @@
 """From a MultiInference request, several classifications and regressions of the same examples, to its answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from modelserver.signatures import DEFAULT_SIGNATURE
 class _Kind:
     field: str
     outputs: Callable[[Any], list[str]]
-    add: Callable[[Any, dict[str, Any], int], None]
+    add: Callable[[Any, Mapping[str, Any], int], None]
 
 
 _KINDS = {

@@ -1,9 +1,8 @@
-"""From a Predict request to its answer: the story, for one request alone and for one among others."""
+"""From a Predict request to its answer."""
 
 from typing import Any
 
 from contract.serving_messages import PredictResponse
-from modelserver.batching import Batcher
 from modelserver.graph_calls import GraphCall, GraphOutputs
 from modelserver.loaded_model import LoadedModel
 from modelserver.signatures import DEFAULT_SIGNATURE
@@ -17,17 +16,7 @@ def predict(model: LoadedModel, request: Any) -> Any:
         ModelServerError: see `LoadedModel.run`; or a tensor that cannot be read or sent.
     """
     call = read_predict(model, request)
-    return _response(call, model.call(call))
-
-
-async def predict_in_batch(model: LoadedModel, request: Any, batcher: Batcher) -> Any:
-    """Return what `predict` does, from a run of the graph that may be shared with other requests.
-
-    Raises:
-        ModelServerError: see `predict` and `Batcher.run`.
-    """
-    call = read_predict(model, request)
-    return _response(call, await batcher.run(model, call))
+    return predict_response(call, model.call(call))
 
 
 def read_predict(model: LoadedModel, request: Any) -> GraphCall:
@@ -40,7 +29,12 @@ def read_predict(model: LoadedModel, request: Any) -> GraphCall:
     return model.check(request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs, request.output_filter)
 
 
-def _response(call: GraphCall, outputs: GraphOutputs) -> Any:
+def predict_response(call: GraphCall, outputs: GraphOutputs) -> Any:
+    """Return the PredictResponse that the outputs of `read_predict`'s call make.
+
+    Raises:
+        UnsupportedTypeError: a tensor cannot be sent.
+    """
     response = PredictResponse()
     for name, array in outputs.items():
         write_tensor(array, response.outputs[name])

@@ -9,16 +9,20 @@ import grpc
 
 from contract import serving_messages as messages
 from modelserver.batching import Batcher
-from modelserver.classification import classify
+from modelserver.classification import classification_response, read_classify
 from modelserver.errors import BadInputError
+from modelserver.graph_calls import GraphCall, GraphOutputs
 from modelserver.loaded_model import LoadedModel
 from modelserver.metrics import Metrics
 from modelserver.multi_inference import infer_all
-from modelserver.prediction import predict, predict_in_batch
-from modelserver.regression import regress
+from modelserver.prediction import predict_response, read_predict
+from modelserver.regression import read_regress, regression_response
 from modelserver.served_models import ServedModels
 from modelserver.status_codes import unary_handler
 from modelserver.version_watcher import ServedVersion
+
+Read = Callable[[LoadedModel, Any], GraphCall]
+Respond = Callable[[GraphCall, GraphOutputs], Any]
 
 _SIGNATURE_DEF = "signature_def"
 
@@ -26,7 +30,7 @@ _SIGNATURE_DEF = "signature_def"
 class PredictionService:
     """Converts in, calls the story, converts out. Graph calls run in `executor`, so that the loop stays free.
 
-    With a `batcher`, it runs those of Predict and merges them.
+    With a `batcher`, it runs those of Predict, Classify and Regress and merges them.
     """
 
     def __init__(
@@ -60,13 +64,7 @@ class PredictionService:
         Raises:
             ModelServerError: there is no such version, or it cannot answer this request.
         """
-        if self._batcher is None:
-            return await self._answer(predict, request)
-        spec = _spec_of(request)
-        served = self._find(spec)
-        response = await predict_in_batch(served.model, request, self._batcher)
-        _name_version(response.model_spec, spec, served)
-        return response
+        return await self._answer(read_predict, predict_response, request)
 
     async def classify(self, request: Any) -> Any:
         """Answer a ClassificationRequest on the version it asks for.
@@ -74,7 +72,7 @@ class PredictionService:
         Raises:
             ModelServerError: there is no such version, or it cannot answer this request.
         """
-        return await self._answer(classify, request)
+        return await self._answer(read_classify, classification_response, request)
 
     async def regress(self, request: Any) -> Any:
         """Answer a RegressionRequest on the version it asks for.
@@ -82,7 +80,7 @@ class PredictionService:
         Raises:
             ModelServerError: there is no such version, or it cannot answer this request.
         """
-        return await self._answer(regress, request)
+        return await self._answer(read_regress, regression_response, request)
 
     async def multi_inference(self, request: Any) -> Any:
         """Answer a MultiInferenceRequest on the version that its first task asks for.
@@ -92,7 +90,7 @@ class PredictionService:
         """
         spec = request.tasks[0].model_spec if request.tasks else messages.ModelSpec()
         served = self._find(spec)
-        response = await self._run(infer_all, served, request)
+        response = await self._run(infer_all, served.model, request)
         for result in response.results:
             _name_version(result.model_spec, spec, served)
         return response
@@ -116,15 +114,19 @@ class PredictionService:
         _name_version(response.model_spec, spec, served)
         return response
 
-    async def _answer(self, story: Callable[[LoadedModel, Any], Any], request: Any) -> Any:
+    async def _answer(self, read: Read, respond: Respond, request: Any) -> Any:
         spec = _spec_of(request)
         served = self._find(spec)
-        response = await self._run(story, served, request)
+        if self._batcher is None:
+            response = await self._run(_alone, read, respond, served.model, request)
+        else:
+            call = read(served.model, request)
+            response = respond(call, await self._batcher.run(served.model, call))
         _name_version(response.model_spec, spec, served)
         return response
 
-    async def _run(self, story: Callable[[LoadedModel, Any], Any], served: ServedVersion, request: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, story, served.model, request)
+    async def _run(self, story: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, story, *arguments)
 
     def _find(self, spec: Any) -> ServedVersion:
         if not spec.name:
@@ -132,6 +134,11 @@ class PredictionService:
         if spec.WhichOneof("version_choice") == "version_label":
             return self._models.find_labelled(spec.name, spec.version_label)
         return self._models.find(spec.name, spec.version.value if spec.HasField("version") else None)
+
+
+def _alone(read: Read, respond: Respond, model: LoadedModel, request: Any) -> Any:
+    call = read(model, request)
+    return respond(call, model.call(call))
 
 
 def _spec_of(request: Any) -> Any:

@@ -1,10 +1,12 @@
 """From a Regress request to its answer. The texts of errors are TensorFlow Serving's."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from contract.serving_messages import RegressionResponse
 from modelserver.errors import BadInputError
 from modelserver.examples import INPUT, serialized_examples, signature_for_examples
+from modelserver.graph_calls import GraphCall, GraphOutputs
 from modelserver.loaded_model import LoadedModel
 from modelserver.tensors import Array, data_type_label, shape_text
 
@@ -17,15 +19,32 @@ def regress(model: LoadedModel, request: Any) -> Any:
     """Return the RegressionResponse to a RegressionRequest, without the name and the version of the model.
 
     Raises:
-        ModelServerError: the signature is missing or not for regression, there is no example, or the graph or its
-            output is not fit.
+        ModelServerError: see `read_regress`; or the graph or its output is not fit.
+    """
+    call = read_regress(model, request)
+    return regression_response(call, model.call(call))
+
+
+def read_regress(model: LoadedModel, request: Any) -> GraphCall:
+    """Return what a RegressionRequest asks of the graph.
+
+    Raises:
+        ModelServerError: the signature is missing or not for regression, or there is no example.
     """
     name, definition = signature_for_examples(model, request.model_spec)
     outputs = regression_outputs(definition)
-    examples = serialized_examples(request.input)
+    return model.check(name, {INPUT: serialized_examples(request.input)}, outputs)
+
+
+def regression_response(call: GraphCall, outputs: GraphOutputs) -> Any:
+    """Return the RegressionResponse that outputs of `read_regress`'s call make.
+
+    Raises:
+        ModelServerError: they are not fit for one.
+    """
     response = RegressionResponse()
-    add_regressions(response.result, model.run(name, {INPUT: examples}, outputs), len(examples))
-    response.model_spec.signature_name = name
+    add_regressions(response.result, outputs, call.rows())
+    response.model_spec.signature_name = call.signature_name
     return response
 
 
@@ -46,7 +65,7 @@ def regression_outputs(definition: Any) -> list[str]:
     return [_OUTPUT]
 
 
-def add_regressions(result: Any, outputs: dict[str, Array], rows: int) -> None:
+def add_regressions(result: Any, outputs: Mapping[str, Array], rows: int) -> None:
     """Add to a RegressionResult the value of each example: `outputs` is float32 [N] or [N,1].
 
     Raises:

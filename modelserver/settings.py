@@ -62,7 +62,7 @@ class ModelServerSettings(BaseModel):
     tensorflow_inter_op_parallelism: int = Field(
         0, ge=0, description="Operations of graphs that run at a time; 0 takes one per CPU."
     )
-    enable_batching: bool = Field(False, description="Whether Predict requests of different clients share runs.")
+    enable_batching: bool = Field(False, description="Whether requests of different clients share runs.")
     batching_parameters_file: Path | None = Field(
         None, description="A BatchingParameters in text form; TensorFlow Serving's defaults without it."
     )

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import httpx
 
-_LINEAGE = tempfile.TemporaryDirectory(prefix="graft-lineage-")
-atexit.register(_LINEAGE.cleanup)
+_OWN = tempfile.TemporaryDirectory(prefix="graft-lineage-")
+atexit.register(_OWN.cleanup)
+_LINEAGES = [Path(_OWN.name)]
 
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -23,7 +24,12 @@ STOP_SECONDS = 60
 
 def environment() -> dict[str, str]:
     """Return this process's environment, with a lineage that is removed at the end, not in this folder."""
-    return os.environ | {"GRAFT_LINEAGE_URL": f"sqlite:///{_LINEAGE.name}/lineage.db"}
+    return os.environ | {"GRAFT_LINEAGE_URL": f"sqlite:///{_LINEAGES[-1]}/lineage.db"}
+
+
+def keep_lineage_in(folder: Path) -> None:
+    """Let verbs keep their lineage in a folder from now on, which other test workers may share."""
+    _LINEAGES.append(folder)
 
 
 def graft(*arguments: str | Path, timeout: float = 1100) -> "subprocess.CompletedProcess[str]":

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from tests.end_to_end.command import Service, must, started
+from tests.end_to_end.command import Service, keep_lineage_in, must, started
 from tests.pictures import write_classes
 
 DATA = Path(os.environ.get("GRAFT_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")).resolve()
@@ -43,9 +43,11 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that all workers of this test session share."""
+    """A folder that all workers of this test session share, also for what verbs record of their work."""
     own = tmp_path_factory.getbasetemp()
-    return own if worker_id == "master" else own.parent
+    folder = own if worker_id == "master" else own.parent
+    keep_lineage_in(folder)
+    return folder
 
 
 def once(folder: Path, make: Callable[[Path], None]) -> None:
