@@ -1,10 +1,7 @@
 """Batching in a whole server: the recorded answers of TensorFlow Serving, and what is better here."""
 
-import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,32 +81,6 @@ def _rows(future: Any) -> list[list[float]]:
 
 def _batch_sizes(future: Any) -> set[int]:
     return set(future.result().outputs["rows"].int_val)
-
-
-def test_recorded_answers_with_batching(
-    recordings: Path, start_server: Callable[..., Any], eventually: Callable[..., None], tmp_path: Path
-) -> None:
-    """A server with batching gives the recorded answers, refusals included; REST is the gateway's."""
-    script = [sys.executable, "-B", str(recordings / "replay_grpc.py"), str(recordings / "grpc_dev.jsonl")]
-    script += ["--scenario", SCENARIO, "--work", str(tmp_path)]
-    prepared = subprocess.run([*script, "--prepare"], capture_output=True, text=True, timeout=60, check=True)
-    config = re.search(r"--model_config_file=(\S+)", prepared.stdout)
-    assert config
-    client = start_server(
-        model_config_file=Path(config[1]),
-        enable_batching=True,
-        batching_parameters_file=tmp_path / "batching.config",
-    )
-    report = tmp_path / "report.jsonl"
-    how = ["--wire", "--messages=exact", "--graph-messages=prefix", f"--json-report={report}"]
-    played = [*script, *how, f"--target=127.0.0.1:{client.port}"]
-    done = subprocess.run(played, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode in {0, 1}, done.stderr
-    results = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
-    problems = {result["id"]: result["problems"] for result in results if result["problems"]}
-    expected = {f"{SCENARIO}/image-bad"}  # this TensorFlow's decoder lists more kinds of pictures
-    assert {name: found for name, found in problems.items() if name not in expected} == {}
-    assert len(results) == 18
 
 
 def test_requests_of_several_clients_share_a_run(start: Callable[..., Any]) -> None:

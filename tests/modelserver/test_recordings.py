@@ -25,10 +25,16 @@ def client(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Any:
     """A client of a server with the configuration of the recorded one, all of its models loaded."""
+    return _started(recordings, start_server, eventually, tmp_path_factory.mktemp("config"))
+
+
+def _started(
+    recordings: Path, start_server: Callable[..., Any], eventually: Callable[..., None], folder: Path, **more: Any
+) -> Any:
     models = (recordings / "models").resolve()
-    config = tmp_path_factory.mktemp("config") / "models.config"
+    config = folder / "models.config"
     config.write_text((models / "models.config").read_text(encoding="utf-8").replace("${MODELS}", str(models)))
-    started = start_server(model_config_file=config, allow_version_labels_for_unavailable_models=True)
+    started = start_server(model_config_file=config, allow_version_labels_for_unavailable_models=True, **more)
     for name, versions in SERVED.items():
         available = [("AVAILABLE", "")] * versions
         eventually(lambda name=name, available=available: [*started.states(name).values()] == available)
@@ -42,10 +48,13 @@ def differences(recordings: Path, client: Any, tmp_path_factory: pytest.TempPath
     Statuses, values and the fields of tensors are compared exactly, and texts too, except that of a text that an
     operation of the graph made only the beginning, for these change with TensorFlow.
     """
-    report = tmp_path_factory.mktemp("replay") / "report.jsonl"
+    return _replayed(recordings, client.port, tmp_path_factory.mktemp("replay") / "report.jsonl")
+
+
+def _replayed(recordings: Path, port: int, report: Path) -> dict[str, list[str]]:
     script = [sys.executable, "-B", str(recordings / "replay_grpc.py"), str(recordings / "grpc_dev.jsonl")]
     how = ["--wire", "--messages=exact", "--graph-messages=prefix"]
-    replay = [*script, *how, f"--target=127.0.0.1:{client.port}", f"--json-report={report}"]
+    replay = [*script, *how, f"--target=127.0.0.1:{port}", f"--json-report={report}"]
     done = subprocess.run(replay, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode in {0, 1}, done.stderr
     results = map(json.loads, report.read_text(encoding="utf-8").splitlines())
@@ -70,6 +79,19 @@ def test_exceptions_are_still_needed(differences: dict[str, list[str]]) -> None:
     expected = tomllib.loads(EXCEPTIONS.read_text(encoding="utf-8"))["calls"]
     assert {call for call in expected if not differences[call]} == set()
     assert all(reason.endswith(".") for reason in expected.values())
+
+
+def test_examples_are_answered_alike_in_batches(
+    recordings: Path, start_server: Callable[..., Any], eventually: Callable[..., None], tmp_path: Path
+) -> None:
+    """With batching, Classify and Regress give the recorded answers too, but where a batch needs rows."""
+    client = _started(recordings, start_server, eventually, tmp_path, enable_batching=True)
+    problems = _replayed(recordings, client.port, tmp_path / "report.jsonl")
+    lines = (recordings / "grpc_dev.jsonl").read_text(encoding="utf-8").splitlines()
+    calls = [call for call in map(json.loads, lines) if call["kind"] == "call"]
+    about_examples = [call["id"] for call in calls if call["method"].endswith(("/Classify", "/Regress"))]
+    assert len(about_examples) > 20
+    assert {call: problems[call] for call in about_examples if problems[call]} == {}
 
 
 def test_multi_inference_gives_each_task_its_result(client: Any) -> None:
