@@ -8,7 +8,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow bench-train bench-export bench-gateway bench-modelserver bench-swaps check format messages clean
+.PHONY: help setup demo test test-slow test-containers bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-scaling check format messages dashboards clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -34,6 +34,9 @@ test: $(READY) ## run the tests
 test-slow: $(READY) ## run the tests that take minutes each
 	@$(BIN)/pytest -m slow -n0
 
+test-containers: $(READY) ## build the images and run them with podman; skips where that cannot be done
+	@$(BIN)/pytest -m containers -n0
+
 bench-train: $(READY) ## training speed of each phase beside a plain model.fit; ARGS="--px 224"
 	@$(BIN)/python -m benchmarks.bench_train $(ARGS)
 
@@ -49,6 +52,9 @@ bench-modelserver: $(READY) ## speed of the model server beside the same graph i
 bench-swaps: $(READY) ## latency and memory while versions replace each other under load; ARGS="--swaps 100"
 	@$(BIN)/python -m benchmarks.bench_swaps $(ARGS)
 
+bench-scaling: $(READY) ## throughput, latency and cost by number of replicas, from a queueing model; ARGS="--help"
+	@$(BIN)/python -m benchmarks.scaling $(ARGS)
+
 check: $(READY) ## formatting, lint, types and import directions
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
@@ -61,6 +67,9 @@ format: $(READY) ## put the code into its one format
 
 messages: $(READY) ## write contract/serving_messages.binpb anew from tensorflow-serving-api
 	@$(BIN)/python -m scripts.serving_messages
+
+dashboards: $(READY) ## write deploy/grafana/dashboards anew from their descriptions
+	@$(BIN)/python -m scripts.dashboards
 
 clean: ## remove the virtual environment and what the demo made
 	rm -rf $(VENV) demo
