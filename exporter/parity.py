@@ -12,6 +12,7 @@ from exporter.fixtures import Fixture
 from exporter.saved_model import Inputs, Outputs
 from exporter.serving_signature import DESCRIBE, SERVING_DEFAULT, SERVING_PIXELS
 from exporter.warmup import string_array
+from trainer.reference_histograms import brightness_of
 from trainer.trained_model import Answers, Run, answer_decoded, decode_each
 
 LARGEST_DIFFERENCE = 1e-5
@@ -78,11 +79,13 @@ def compare(loaded: str, outputs: Outputs, reference: Reference, manifest: str) 
 
     Raises:
         ParityError: a probability is off by more than the bound, a picture was refused that should be answered or
-            the other way round, a label is not the likeliest one, or the manifest is another.
+            the other way round, a label is not the likeliest one, a brightness is not the pixels' mean, or the
+            manifest is another.
     """
     default, answers = outputs[SERVING_DEFAULT], reference.answers
     _check_validity(loaded, default["valid"], reference)
     _check_labels(loaded, default["label"], reference)
+    _check_brightness(loaded, default["brightness"], reference)
     if outputs[DESCRIBE]["manifest"][0] != manifest.encode():
         raise ParityError(
             f"Loaded {loaded}, `describe` does not answer with this version's manifest; nothing was published."
@@ -135,4 +138,15 @@ def _check_labels(loaded: str, seen: npt.NDArray[np.object_], reference: Referen
         if label.decode() != right:
             raise ParityError(
                 f"Loaded {loaded}, the model calls {name} {label.decode()!r}, not {right!r}; nothing was published."
+            )
+
+
+def _check_brightness(loaded: str, seen: npt.NDArray[np.float32], reference: Reference) -> None:
+    should_be = np.zeros_like(seen)
+    should_be[reference.answers.valid] = brightness_of(reference.pixels)
+    for name, found, expected in zip(reference.names(), seen, should_be, strict=True):
+        if not abs(found - expected) <= LARGEST_DIFFERENCE:
+            raise ParityError(
+                f"Loaded {loaded}, the model says that {name} has a brightness of {found:.6f}, and it is "
+                f"{expected:.6f}; nothing was published."
             )

@@ -1,5 +1,6 @@
 """The three signatures of a served model, as functions that TensorFlow can save."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,9 @@ SERVING_DEFAULT, SERVING_PIXELS, DESCRIBE = "serving_default", "serving_pixels",
 class ServingSignatures:
     """Builds the signatures of one model, whose `network` maps pixels to probabilities.
 
-    `serving_default`: `image_bytes` string [N] to `probabilities` float32 [N, C], `label` string [N] and `valid`
-    bool [N]; a row that is no picture has zeros, an empty label and false, and its neighbours have their answers.
+    `serving_default`: `image_bytes` string [N] to `probabilities` float32 [N, C], `label` string [N], `valid` bool [N]
+    and `brightness` float32 [N], 0 black to 1 white; a row that is no picture has zeros, an empty label and false, and
+    its neighbours have their answers.
     `serving_pixels`: `pixels` uint8 [N, H, W, 3] RGB to `probabilities` float32 [N, C].
     `describe`: `query` string [N], not looked at, to `manifest` string [N], the manifest's JSON.
     Every output has the batch dimension, or a server that batches would refuse it.
@@ -53,6 +55,7 @@ class ServingSignatures:
             "probabilities": probabilities,
             "label": tf.where(decoded.valid, best, ""),
             "valid": decoded.valid,
+            "brightness": _brightness_of(decoded.pixels),
         }
 
     def _answer_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -64,3 +67,13 @@ class ServingSignatures:
         version = tf.strings.regex_replace(self._labels_asset.asset_path, f"{LABELS}$", "")
         manifest = tf.io.read_file(tf.strings.join([version, MANIFEST]))
         return {"manifest": tf.fill(tf.shape(query), manifest)}
+
+
+def _brightness_of(pixels: tf.Tensor) -> tf.Tensor:
+    """Return the mean of all values of each picture, as `trainer.reference_histograms.brightness_of` does.
+
+    For whoever serves the model and decodes no pictures, to compare with the reference in the manifest.
+    """
+    rows = tf.reduce_sum(tf.cast(pixels, tf.int32), axis=[2, 3])  # exact, and half of what float64 takes
+    sums = tf.reduce_sum(tf.cast(rows, tf.float64), axis=1)
+    return tf.cast(sums / math.prod(pixels.shape[1:]) / 255, tf.float32)

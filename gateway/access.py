@@ -66,8 +66,8 @@ def check_access(settings: Settings) -> None:
         )
 
 
-def install_access(app: FastAPI, settings: Settings) -> None:
-    """Add the middleware that the settings ask for: access, and around it CORS; none by default.
+def install_access(app: FastAPI, settings: Settings) -> Keyring | None:
+    """Add the middleware that the settings ask for: access, and around it CORS; none by default. Return the API keys.
 
     What is added to `app` afterwards is outside of both, and so has to be what gives ids, counts, and bounds bodies.
 
@@ -85,13 +85,14 @@ def install_access(app: FastAPI, settings: Settings) -> None:
             allow_headers=_SENDABLE_HEADERS,
             expose_headers=_READABLE_HEADERS,
         )
+    return None if doorkeeper is None else doorkeeper.keyring
 
 
 class Doorkeeper:
     """Decides about each request: names its caller, or refuses it."""
 
     def __init__(self, keyring: Keyring | None, tokens: "BearerTokens | None") -> None:
-        self._keyring = keyring
+        self.keyring = keyring
         self._tokens = tokens
         self._allowances = Allowances()
 
@@ -129,9 +130,9 @@ class Doorkeeper:
         """Return whom the headers name. `X-API-Key` wins: a proxy on the way may use `Authorization` for itself."""
         presented, is_key = _credentials(scope)
         if is_key or self._tokens is None:
-            if self._keyring is None:
+            if self.keyring is None:
                 raise InvalidCredentialsError("API keys are not accepted here; send a token as Authorization: Bearer.")
-            return self._keyring.caller_of(presented, time.time())
+            return self.keyring.caller_of(presented, time.time())
         return await self._tokens.caller_of(presented, time.time())
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from gateway.deadline import Deadline
 from gateway.errors import OverloadedError
 from gateway.metrics import Metrics
+from gateway.observation import QUEUE, Stage
 
 QUEUE_FULL, QUEUE_TIMEOUT = "queue_full", "queue_timeout"
 
@@ -45,7 +46,8 @@ class Admission:
         self._limit = limit
         self._max_queued = max_queued
         self._timeout = queue_timeout_seconds
-        self._metrics = metrics
+        self._metrics = metrics.backend
+        self._metrics.set_slots(0, limit.current)
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -73,11 +75,12 @@ class Admission:
         else:
             self.check_room()
             await self._wait_for_turn(deadline)
-        self._metrics.set_in_flight(self._in_flight)
+        self._metrics.set_slots(self._in_flight, self._limit.current)
 
     async def _wait_for_turn(self, deadline: Deadline) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        self._metrics.set_queued(len(self._waiting))
         try:
             async with asyncio.timeout(min(self._timeout, deadline.remaining())):
                 await turn
@@ -87,6 +90,8 @@ class Admission:
         except asyncio.CancelledError:
             self._give_up(turn)
             raise
+        finally:
+            self._metrics.set_queued(len(self._waiting))
 
     def _give_up(self, turn: "asyncio.Future[None]") -> None:
         """Leave the queue, and hand on a slot that came in the same moment."""
@@ -108,7 +113,7 @@ class Admission:
             if not turn.done():  # a cancelled one takes itself out
                 self._in_flight += 1
                 turn.set_result(None)
-        self._metrics.set_in_flight(self._in_flight)
+        self._metrics.set_slots(self._in_flight, self._limit.current)
 
     def _shed(self, reason: str) -> OverloadedError:
         self._metrics.count_shed(reason)
@@ -126,7 +131,8 @@ class _Slot:
         self._since = 0.0
 
     async def __aenter__(self) -> None:
-        await self._admission.enter(self._deadline)
+        with Stage(QUEUE):
+            await self._admission.enter(self._deadline)
         self._since = time.monotonic()
 
     async def __aexit__(self, *_: object) -> None:

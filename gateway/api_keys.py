@@ -139,6 +139,11 @@ class Keyring:
             raise InvalidCredentialsError("The API key has expired.")
         return known.caller
 
+    def ends(self, after: float) -> dict[str, float]:
+        """Return when the keys end that are in force and will end, by public id; moments in seconds since 1970."""
+        callers = (known.caller for known in self._file.content().values() if not known.revoked)
+        return {caller.id: caller.expires for caller in callers if after < caller.expires < float("inf")}
+
 
 class _Known:
     """A stored key, made ready for comparing."""

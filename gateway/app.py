@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
-import traceback
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -13,12 +13,20 @@ from starlette.routing import BaseRoute
 from gateway.access import install_access
 from gateway.adaptive_limit import AdaptiveLimit
 from gateway.admission import Admission, FixedLimit
+from gateway.attempts import count_attempts
 from gateway.channel import open_channel
 from gateway.circuit import Circuits
+from gateway.credential_metrics import CredentialMetrics
+from gateway.drift import DriftMonitor
+from gateway.drift_metrics import DriftCollector
+from gateway.logs import RequestLog
+from gateway.metric_labels import metrics_folder
 from gateway.metrics import Metrics
 from gateway.model_client import ModelClient
+from gateway.model_metrics import ModelMetrics
 from gateway.model_signatures import ModelSignatures
 from gateway.model_versions import ModelVersions
+from gateway.observers import Observers
 from gateway.protocols.documentation import add_documentation
 from gateway.protocols.exchange import Exchanges
 from gateway.protocols.images import image_routes
@@ -29,7 +37,10 @@ from gateway.protocols.problems import exception_handlers
 from gateway.protocols.tensorflow_rest import tensorflow_routes
 from gateway.services import Services
 from gateway.settings import Settings
-from gateway.tls import channel_credentials
+from gateway.tls import certificate_ends, channel_credentials
+from gateway.tracing_switch import open_tracing
+
+_logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -37,14 +48,18 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises:
         ContractError: a file of keys or certificates cannot be used.
+        BadSettingError: requests are to be traced, and cannot be.
     """
     metrics = Metrics(settings.models)
+    tracing = open_tracing(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Any]]:
         async with _running_services(settings, metrics) as services:
             app.state.services = services
             yield {"services": services}
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
     app = FastAPI(
         title="Graft gateway",
@@ -60,8 +75,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics
     app.router.routes.extend(_routes(settings, metrics))
     add_documentation(app, settings.models)
-    install_access(app, settings)
-    app.add_middleware(Exchanges, settings=settings, metrics=metrics)  # added last, so it is the outermost
+    keyring = install_access(app, settings)
+    metrics.collect_at_scrape(CredentialMetrics(certificate_ends(settings), keyring))
+    app.state.observers = Observers(metrics.requests, RequestLog(settings), tracing)
+    app.add_middleware(
+        Exchanges, settings=settings, observers=app.state.observers
+    )  # added last, so it is the outermost
     return app
 
 
@@ -71,7 +90,7 @@ def create_operations_app(app: FastAPI, settings: Settings) -> FastAPI:
     operations.state = app.state
     operations.router.routes.extend([*health_routes(), *metrics_routes(app.state.metrics)])
     install_access(operations, settings)
-    operations.add_middleware(Exchanges, settings=settings, metrics=app.state.metrics)
+    operations.add_middleware(Exchanges, settings=settings, observers=app.state.observers)
     return operations
 
 
@@ -88,10 +107,19 @@ def _routes(settings: Settings, metrics: Metrics) -> list[BaseRoute]:
 @contextlib.asynccontextmanager
 async def _running_services(settings: Settings, metrics: Metrics) -> AsyncGenerator[Services]:
     async with open_channel(settings, channel_credentials(settings)) as channel:
+        attempts = asyncio.create_task(
+            count_attempts(settings.model_server, settings.poll_interval_seconds, metrics.backend)
+        )
+        attempts.add_done_callback(_end_unless_cancelled)
         client = ModelClient(channel, settings.request_timeout_seconds, metrics)
         versions = ModelVersions(client, settings.models)
+        metrics.collect_at_scrape(ModelMetrics(versions))
         watching = asyncio.create_task(versions.watch(settings.poll_interval_seconds))
         watching.add_done_callback(_end_unless_cancelled)
+        drift = DriftMonitor(settings, versions, metrics_folder())
+        metrics.collect_at_scrape(DriftCollector(drift))
+        sharing = asyncio.create_task(drift.share())
+        sharing.add_done_callback(_end_unless_cancelled)
         limit = AdaptiveLimit(settings.max_in_flight) if settings.adaptive_limit else FixedLimit(settings.max_in_flight)
         yield Services(
             settings=settings,
@@ -100,14 +128,16 @@ async def _running_services(settings: Settings, metrics: Metrics) -> AsyncGenera
             admission=Admission(limit, settings.max_queued, settings.queue_timeout_seconds, metrics),
             circuits=Circuits(settings.models, settings.circuit_failures, settings.circuit_open_seconds, metrics),
             metrics=metrics,
+            drift=drift,
         )
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        for task in (watching, sharing, attempts):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 def _end_unless_cancelled(watching: "asyncio.Task[None]") -> None:
     """End the process when the watch failed: a gateway that sees no new versions must not live on."""
     if not watching.cancelled() and (error := watching.exception()):
-        traceback.print_exception(error)
+        _logger.critical("A task that has to run failed; the gateway ends.", exc_info=error)
         signal.raise_signal(signal.SIGTERM)

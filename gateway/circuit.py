@@ -22,7 +22,8 @@ class Circuit:
         self._model = model
         self._failures = failures
         self._open_seconds = open_seconds
-        self._metrics = metrics
+        self._metrics = metrics.backend
+        self._metrics.set_circuit(model, CLOSED)
         self._in_a_row = 0
         self._opened_at = 0.0
         self._probing = False

@@ -9,6 +9,7 @@ refuse: a missing end marker, or fewer bytes than announced. Offsets are those o
 import codecs
 import io
 from collections.abc import Collection
+from typing import NamedTuple
 
 import filetype
 import imagesize
@@ -33,8 +34,15 @@ _PNG_END = b"IEND\xaeB`\x82"
 _HEADER_BYTES = 128 * 1024  # a reader that looks for a marker in megabytes of anything would hold up everybody
 
 
-def check_picture(content: bytes, accepted: Collection[Encoding], max_pixels: int) -> Encoding:
-    """Return how an encoded picture is encoded, one of `accepted`. Nothing is decoded.
+class PictureHead(NamedTuple):
+    """What a picture's first bytes say. `pixels` is width times height, None where the header is too long to look."""
+
+    encoding: Encoding
+    pixels: int | None
+
+
+def check_picture(content: bytes, accepted: Collection[Encoding], max_pixels: int) -> PictureHead:
+    """Return how an encoded picture is encoded, one of `accepted`, and how large it is. Nothing is decoded.
 
     Raises:
         NotAnImageError: the bytes are no picture.
@@ -43,10 +51,10 @@ def check_picture(content: bytes, accepted: Collection[Encoding], max_pixels: in
         TruncatedImageError: its bytes end before the picture does.
     """
     encoding = _check_kind(content, accepted)
-    _check_size(content, encoding, max_pixels)
+    pixels = _check_size(content, encoding, max_pixels)
     if _is_cut_short(content, encoding):
         raise TruncatedImageError(f"This {_NAMES[encoding]} is cut short: it ends after {len(content)} bytes.")
-    return encoding
+    return PictureHead(encoding, pixels)
 
 
 def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
@@ -73,15 +81,17 @@ def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
     return encoding
 
 
-def _check_size(content: bytes, encoding: Encoding, max_pixels: int) -> None:
+def _check_size(content: bytes, encoding: Encoding, max_pixels: int) -> int | None:
     width, height = imagesize.get(io.BytesIO(content[:_HEADER_BYTES]), exif_rotation=False)
     if width > 0 and height > 0:
         if width * height > max_pixels:
             raise TooManyPixelsError(
                 f"This {_NAMES[encoding]} has {width} x {height} pixels; at most {max_pixels} are accepted."
             )
-    elif len(content) <= _HEADER_BYTES:  # else the header is a long one, and the graph will look at it
+        return int(width * height)
+    if len(content) <= _HEADER_BYTES:  # else the header is a long one, and the graph will look at it
         raise TruncatedImageError(f"This {_NAMES[encoding]} is cut short or damaged: its header tells no size.")
+    return None
 
 
 def _is_cut_short(content: bytes, encoding: Encoding) -> bool:

@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from contract.errors import ContractError
 from gateway.access import check_access
 from gateway.errors import BadSettingError
+from gateway.logs import set_up_logs
 from gateway.server import listen
 from gateway.settings import Settings
 from gateway.tls import server_tls
+from gateway.tracing_switch import check_tracing
 from gateway.worker import Sockets, serve
 from gateway.workers import serve_with_workers
 
@@ -22,7 +24,9 @@ def main(settings: Settings, on_listening: Callable[[str], None] | None = None) 
     Returns the exit code: 2 if the settings cannot be used or an address cannot be had.
     """
     try:
+        set_up_logs(settings)
         check_access(settings)
+        check_tracing(settings)
         scheme = "https" if server_tls(settings) else "http"
         with ExitStack() as stack:
             sockets = _listen(settings, stack)

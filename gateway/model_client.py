@@ -24,6 +24,7 @@ from gateway.errors import (
     VersionNotServedError,
 )
 from gateway.metrics import Metrics
+from gateway.observation import observed
 from gateway.tensors import read_strings
 
 PREDICT, CLASSIFY, REGRESS, METADATA, STATUS = "Predict", "Classify", "Regress", "GetModelMetadata", "GetModelStatus"
@@ -98,7 +99,7 @@ class ModelClient:
 
     def __init__(self, channel: grpc.aio.Channel, timeout_seconds: float, metrics: Metrics) -> None:
         self._timeout = timeout_seconds
-        self._metrics = metrics
+        self._metrics = metrics.backend
         self._methods = {
             name: channel.unary_unary(f"/{service}/{name}", request.SerializeToString, response.FromString)
             for name, (service, request, response) in _METHODS.items()
@@ -109,9 +110,11 @@ class ModelClient:
         seconds = deadline.remaining()
         if not seconds:  # gRPC would still send the call
             raise ModelServerTimeoutError("There was no time left to ask the model server.")
+        observation = observed()
+        metadata = None if observation is None else observation.call_metadata()
         started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
         try:
-            response = await self._methods[method](message, timeout=seconds)
+            response = await self._methods[method](message, timeout=seconds, metadata=metadata)
             code = grpc.StatusCode.OK
         except grpc.aio.AioRpcError as error:
             code = error.code()
@@ -119,7 +122,7 @@ class ModelClient:
             version = spec.version.value if spec.HasField("version") else None
             raise error_for(code, spec.name, version, error.details() or "") from error
         finally:
-            self._metrics.time_backend(method, code.name, time.perf_counter() - started)
+            self._metrics.time_call(method, code.name, time.perf_counter() - started)
         return response
 
     async def describe(self, model: str, version: int) -> ModelManifest:

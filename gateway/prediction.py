@@ -8,6 +8,7 @@ from typing import Any
 
 from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
+from gateway.answered_picture import AnsweredPicture
 from gateway.deadline import Deadline
 from gateway.errors import (
     ModelNotLoadedError,
@@ -19,8 +20,9 @@ from gateway.errors import (
     VersionNotServedError,
 )
 from gateway.image_guard import check_picture
-from gateway.model_client import PREDICT, fill_spec
+from gateway.model_client import PREDICT, STATUS, fill_spec
 from gateway.model_versions import ModelVersions
+from gateway.observation import GUARD, LABEL, MODEL_SERVER, Stage, observed
 from gateway.scores import Scores, pictures_request, read_scores
 from gateway.services import Services
 
@@ -61,9 +63,10 @@ class LabelProbability:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest labels of one picture, the likeliest first; at least one."""
+    """The likeliest labels of one picture, the likeliest first; at least one. `index` is the class of the likeliest."""
 
     top: tuple[LabelProbability, ...]
+    index: int
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,14 @@ class Refusal:
 
     reason: PictureError
     name: str | None
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    """One picture that the model server is asked about; `pixels` is None where its header does not tell."""
+
+    picture: Picture
+    pixels: int | None
 
 
 @dataclass(frozen=True)
@@ -98,21 +109,23 @@ async def predict(
     """
     version = services.versions.version_for(question.model, question.version)
     manifest = await manifest_of(question.model, version, services.versions, deadline)
-    refusals = [_guard(picture, manifest.image_input) for picture in pictures]
-    accepted = [
-        picture
-        for picture, refusal in zip(pictures, refusals, strict=True)
-        if refusal is None and isinstance(picture, Picture)
-    ]
+    with Stage(GUARD):
+        guarded = [_guard(picture, manifest.image_input) for picture in pictures]
+    accepted = [each for each in guarded if isinstance(each, _Accepted)]
     if not accepted:
-        return Answer(question.model, version, manifest.digest, tuple(filter(None, refusals)))
+        refusals = tuple(each for each in guarded if isinstance(each, Refusal))
+        return Answer(question.model, version, manifest.digest, refusals)
 
-    scores = await _ask_about(accepted, question, services, deadline)
-    if scores.version != version:  # swapped in between, or chosen by label; else what is at hand holds
-        manifest = await manifest_of(question.model, scores.version, services.versions, deadline)
-    labelled = iter(_label(accepted, scores, manifest.labels, manifest.image_input, question.top_k))
+    response = await _ask_about([each.picture for each in accepted], question, services, deadline)
+    with Stage(LABEL):
+        scores = read_scores(response, len(accepted))
+        if scores.version != version:  # swapped in between, or chosen by label; else what is at hand holds
+            manifest = await manifest_of(question.model, scores.version, services.versions, deadline)
+        labelled = _label(accepted, scores, manifest.labels, manifest.image_input, question.top_k)
+    _note(accepted, labelled, scores, question.model, manifest, services)
 
-    entries = tuple(refusal or next(labelled) for refusal in refusals)
+    following = iter(labelled)
+    entries = tuple(each if isinstance(each, Refusal) else next(following) for each in guarded)
     return Answer(question.model, scores.version, manifest.digest, entries)
 
 
@@ -145,36 +158,39 @@ async def ask(method: str, message: Any, services: Services, deadline: Deadline)
     """
     circuit = services.circuits.of(message.model_spec.name)
     async with services.admission.slot(deadline):
-        with circuit.guarded(counts=deadline.own):
-            return await services.client.call(method, message, deadline)
+        with circuit.guarded(counts=deadline.own), Stage(MODEL_SERVER):
+            response = await services.client.call(method, message, deadline)
+    observation = observed()
+    if observation is not None and method != STATUS:
+        observation.version = response.model_spec.version.value
+    return response
 
 
-async def _ask_about(pictures: Sequence[Picture], question: Question, services: Services, deadline: Deadline) -> Scores:
+async def _ask_about(pictures: Sequence[Picture], question: Question, services: Services, deadline: Deadline) -> Any:
     request = pictures_request([picture.content for picture in pictures])
     fill_spec(request.model_spec, question.model, question.version, question.label, "serving_default")
     try:
-        response = await ask(PREDICT, request, services, deadline)
+        return await ask(PREDICT, request, services, deadline)
     except (ModelNotLoadedError, QuestionRefusedError) as error:
         if question.label is None:
             raise
         raise VersionNotServedError(
             f"The model {question.model} has no version with the label {question.label[:100]!r}."
         ) from error
-    return read_scores(response, len(pictures))
 
 
-def _guard(picture: Picture | UnreadablePicture, image_input: ImageInput) -> Refusal | None:
+def _guard(picture: Picture | UnreadablePicture, image_input: ImageInput) -> Refusal | _Accepted:
     if isinstance(picture, UnreadablePicture):
         return Refusal(picture.reason, picture.name)
     try:
-        check_picture(picture.content, image_input.encodings, image_input.max_pixels)
+        head = check_picture(picture.content, image_input.encodings, image_input.max_pixels)
     except PictureError as reason:
         return Refusal(reason, picture.name)
-    return None
+    return _Accepted(picture, head.pixels)
 
 
 def _label(
-    pictures: Sequence[Picture], scores: Scores, labels: Sequence[str], image_input: ImageInput, top_k: int
+    accepted: Sequence[_Accepted], scores: Scores, labels: Sequence[str], image_input: ImageInput, top_k: int
 ) -> list[Prediction | Refusal]:
     if len(scores.probabilities[0]) != len(labels):
         raise ModelServerFailedError("The model's answer does not have one probability for each of its labels.")
@@ -182,11 +198,38 @@ def _label(
         f"The picture cannot be decoded: it is damaged or has more than {image_input.max_pixels} pixels."
     )
     return [
-        _likeliest(row, labels, top_k) if valid else Refusal(undecodable, picture.name)
-        for picture, row, valid in zip(pictures, scores.probabilities, scores.valid, strict=True)
+        _likeliest(row, labels, top_k) if valid else Refusal(undecodable, each.picture.name)
+        for each, row, valid in zip(accepted, scores.probabilities, scores.valid, strict=True)
     ]
 
 
 def _likeliest(probabilities: Sequence[float], labels: Sequence[str], top_k: int) -> Prediction:
     best = heapq.nlargest(top_k, range(len(labels)), key=probabilities.__getitem__)
-    return Prediction(tuple(LabelProbability(labels[index], probabilities[index]) for index in best))
+    return Prediction(tuple(LabelProbability(labels[index], probabilities[index]) for index in best), best[0])
+
+
+def _note(
+    accepted: Sequence[_Accepted],
+    labelled: Sequence[Prediction | Refusal],
+    scores: Scores,
+    model: str,
+    manifest: ModelManifest,
+    services: Services,
+) -> None:
+    """Tell those who count what was answered about each picture."""
+    brightness = scores.brightness or (None,) * len(accepted)
+    for each, entry, mean in zip(accepted, labelled, brightness, strict=True):
+        if isinstance(entry, Prediction):
+            likeliest = entry.top[0]
+            answered = AnsweredPicture(
+                model,
+                scores.version,
+                entry.index,
+                likeliest.label,
+                likeliest.probability,
+                len(each.picture.content),
+                each.pixels,
+                mean,
+            )
+            services.metrics.pictures.note(answered)
+            services.drift.observe(answered, manifest)

@@ -10,17 +10,21 @@ from gateway.errors import ModelServerFailedError
 from gateway.model_client import output_of
 from gateway.tensors import read_bools, read_floats, shape_of
 
+_BRIGHTNESS = "brightness"
+
 
 @dataclass(frozen=True)
 class Scores:
     """What a model said about N pictures, in their order.
 
     `probabilities` has N rows of C floats, zeros where `valid` is False: the graph refused that picture.
+    `brightness` has N means of the decoded pictures, 0 to 1; None where the version does not tell, as older ones.
     """
 
     version: int
     probabilities: tuple[tuple[float, ...], ...]
     valid: tuple[bool, ...]
+    brightness: tuple[float, ...] | None = None
 
 
 def pictures_request(pictures: Sequence[bytes]) -> Any:
@@ -51,4 +55,14 @@ def read_scores(response: Any, rows: int) -> Scores:
         raise ModelServerFailedError("The model answered with probabilities that are not numbers.")
     width = shape[1]
     split = tuple(tuple(values[start : start + width]) for start in range(0, rows * width, width))
-    return Scores(response.model_spec.version.value, split, tuple(read_bools(valid)))
+    return Scores(response.model_spec.version.value, split, tuple(read_bools(valid)), _read_brightness(response, rows))
+
+
+def _read_brightness(response: Any, rows: int) -> tuple[float, ...] | None:
+    if _BRIGHTNESS not in response.outputs:
+        return None
+    tensor = response.outputs[_BRIGHTNESS]
+    values = read_floats(tensor) if shape_of(tensor) == (rows,) else []
+    if len(values) != rows or not math.isfinite(sum(values)):
+        raise ModelServerFailedError("The model's answer does not have one brightness for each picture.")
+    return tuple(values)

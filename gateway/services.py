@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gateway.admission import Admission
 from gateway.circuit import Circuits
+from gateway.drift import DriftMonitor
 from gateway.metrics import Metrics
 from gateway.model_client import ModelClient
 from gateway.model_versions import ModelVersions
@@ -20,3 +21,4 @@ class Services:
     admission: Admission
     circuits: Circuits
     metrics: Metrics
+    drift: DriftMonitor

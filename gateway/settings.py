@@ -1,7 +1,7 @@
 """What can be set about the gateway; the only place that reads the environment."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_settings import (
@@ -120,6 +120,34 @@ class Settings(BaseSettings):
         None, ge=0, le=65535, description="A second port for /metrics and health; then /metrics is not on the first."
     )
     workers: int = Field(1, ge=1, le=64, description="Processes that share the port.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="How log lines look: `json`, `text`, or `auto`, which is text on a terminal."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least level that is logged: `debug`, `info`, `warning` or `error`."
+    )
+    log_sample: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="The share of requests answered as asked that are logged, 0 to 1; others always are.",
+    )
+    tracing: bool = Field(
+        False,
+        description="Whether spans are sent by OpenTelemetry, as its `OTEL_*` variables say; needs graft[tracing].",
+    )
+    drift: bool = Field(
+        True, description="Whether answers are compared with the reference of the version that gave them."
+    )
+    drift_window: int = Field(
+        500, ge=50, le=10_000, description="How many of the last pictures of a version that takes."
+    )
+    drift_least_pictures: int = Field(
+        200, ge=50, le=10_000, description="How many of them have to be there; at most `drift_window`."
+    )
+    drift_least_psi: float = Field(
+        0.1, ge=0.01, le=1.0, description="The least stability index (PSI) that counts as drift, however certain it is."
+    )
 
     @property
     def max_question_bytes(self) -> int:
@@ -135,6 +163,15 @@ class Settings(BaseSettings):
         if self.max_question_bytes > _MAX_MESSAGE_BYTES:
             most = (_MAX_MESSAGE_BYTES - _MESSAGE_OVERHEAD_BYTES) // 4
             raise ValueError(f"max_body_bytes is {self.max_body_bytes}, and a message to the model server holds {most}")
+        return self
+
+    @model_validator(mode="after")
+    def _window_holds_enough(self) -> Self:
+        """Refuse a window that would never have enough pictures."""
+        if self.drift_least_pictures > self.drift_window:
+            raise ValueError(
+                f"drift_least_pictures is {self.drift_least_pictures}, and drift_window holds {self.drift_window}"
+            )
         return self
 
     @classmethod

@@ -62,6 +62,25 @@ def channel_credentials(settings: Settings) -> grpc.ChannelCredentials | None:
     return grpc.ssl_channel_credentials(authorities, key, certificate)
 
 
+def certificate_ends(settings: Settings) -> dict[str, float]:
+    """Return when the certificates end that the settings name, in seconds since 1970, by setting.
+
+    Of several authorities it is the last one's end: then none is left.
+
+    Raises:
+        BadSettingError: as `check_tls`.
+    """
+    own = {
+        name: _certificates(name, path)[0].not_valid_after_utc.timestamp()
+        for name in ("tls_certificate", "model_server_certificate")
+        if (path := getattr(settings, name)) is not None
+    }
+    if (path := settings.model_server_ca) is not None:
+        authorities = _certificates("model_server_ca", path)
+        own["model_server_ca"] = max(each.not_valid_after_utc for each in authorities).timestamp()
+    return own
+
+
 def _check_pair(settings: Settings, certificate_name: str, key_name: str) -> None:
     certificate: Path | None = getattr(settings, certificate_name)
     key: Path | None = getattr(settings, key_name)

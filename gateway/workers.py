@@ -4,10 +4,10 @@ Their metrics are added up through files, as prometheus-client's multiprocess mo
 before a worker imports it, and so each is a new interpreter.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -15,10 +15,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import NamedTuple
 
-from gateway.metrics import METRICS_FOLDER
+from gateway.logs import set_up_logs
+from gateway.metric_labels import METRICS_FOLDER
 from gateway.settings import Settings
 from gateway.worker import Sockets, serve
+
+_logger = logging.getLogger(__name__)
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SHORT_LIFE_SECONDS = 1.0
@@ -34,12 +38,20 @@ def serve_with_workers(settings: Settings, sockets: Sockets, on_ready: Callable[
         return _Workers(settings, sockets).run(on_ready)
 
 
+class _Worker(NamedTuple):
+    """A running worker; `ready` is kept because the worker fails where nobody could hear that it answers."""
+
+    process: BaseProcess
+    started: float
+    ready: Connection
+
+
 class _Workers:
     def __init__(self, settings: Settings, sockets: Sockets) -> None:
         self._settings = settings
         self._sockets = sockets
         self._context = multiprocessing.get_context("spawn")
-        self._running: dict[int, tuple[BaseProcess, float]] = {}
+        self._running: dict[int, _Worker] = {}
         self._stopping = False
 
     def run(self, on_ready: Callable[[], None]) -> int:
@@ -51,7 +63,7 @@ class _Workers:
                 return 1
             on_ready()
             while self._running:
-                wait([woken, *(process.sentinel for process, _ in self._running.values())])
+                wait([woken, *(worker.process.sentinel for worker in self._running.values())])
                 self._clear(woken)
                 self._replace_the_dead()
         return 0
@@ -63,7 +75,7 @@ class _Workers:
         process.start()
         theirs.close()
         assert process.pid is not None
-        self._running[process.pid] = (process, time.monotonic())
+        self._running[process.pid] = _Worker(process, time.monotonic(), ours)
         return ours
 
     def _wait_until_one_is_ready(self, ready: list[Connection]) -> bool:
@@ -77,23 +89,24 @@ class _Workers:
         return self._stopping
 
     def _replace_the_dead(self) -> None:
-        for pid, (process, started) in list(self._running.items()):
+        for pid, worker in list(self._running.items()):
+            process = worker.process
             if process.is_alive():
                 continue
             process.join()
             del self._running[pid]
             _forget_metrics(pid)
             if not self._stopping:
-                print(f"Worker {pid} ended (exit code {process.exitcode}); starting another.", file=sys.stderr)  # noqa: T201
-                time.sleep(max(0.0, _SHORT_LIFE_SECONDS - (time.monotonic() - started)))  # or it would spin
+                _logger.error("Worker %d ended (exit code %s); starting another.", pid, process.exitcode)
+                time.sleep(max(0.0, _SHORT_LIFE_SECONDS - (time.monotonic() - worker.started)))  # or it would spin
                 self._start()
 
     def _end_all(self, number: int) -> None:
-        for process, _ in self._running.values():
-            if process.pid is not None and process.is_alive():
-                os.kill(process.pid, number)
-        for process, _ in self._running.values():
-            process.join()
+        for pid, worker in self._running.items():
+            if worker.process.is_alive():
+                os.kill(pid, number)
+        for worker in self._running.values():
+            worker.process.join()
         self._running.clear()
 
     @contextmanager
@@ -105,8 +118,8 @@ class _Workers:
 
         def hand_on(number: int, _: object) -> None:
             self._stopping = True
-            for pid, (process, _started) in self._running.items():
-                if process.exitcode is None:
+            for pid, worker in self._running.items():
+                if worker.process.exitcode is None:
                     os.kill(pid, number)
             os.write(writing, b"!")
 
@@ -127,6 +140,7 @@ class _Workers:
 def _work(settings: Settings, sockets: Sockets, ready: Connection) -> None:
     """Be one worker; runs in a process of its own."""
     os.setpgid(0, 0)  # Ctrl-C reaches the first process alone, which hands it on once
+    set_up_logs(settings)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     serve(settings, sockets, lambda: ready.send(True))
 

@@ -14,6 +14,6 @@ def dialect_of(method: str, path: str) -> Dialect:
     if path[: len(_MODELS)].lower() != _MODELS:  # TensorFlow Serving's paths are read without regard to case
         return "native"
     is_native = (method == "POST" and path.endswith("/predict")) or (
-        method in {"GET", "HEAD"} and path.endswith("/card")
+        method in {"GET", "HEAD"} and path.endswith(("/card", "/drift"))
     )
     return "native" if is_native else "tensorflow"

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.deadline import Deadline
 from gateway.errors import BadParameterError, BodyTooLargeError, BodyTooSlowError
-from gateway.metrics import Metrics
+from gateway.observation import RECEIVE, Observation
+from gateway.observers import Observers
 from gateway.protocols.connection import ON_CONNECTION_LOST
 from gateway.protocols.dialects import dialect_of
 from gateway.settings import Settings
@@ -27,7 +28,15 @@ _LINGER_IDLE_SECONDS = 2.0
 _LINGER_BYTES = 128 * 1024 * 1024
 _SMALL_BYTES = 1024 * 1024
 _WANTED_HEADERS = frozenset(
-    {b"content-length", b"expect", b"transfer-encoding", b"x-request-id", b"x-request-timeout-ms"}
+    {
+        b"content-length",
+        b"expect",
+        b"traceparent",
+        b"tracestate",
+        b"transfer-encoding",
+        b"x-request-id",
+        b"x-request-timeout-ms",
+    }
 )
 
 
@@ -37,10 +46,10 @@ class Exchanges:
     Routes find `request_id`, `deadline` and `dialect` in `request.state`, and may leave `model` and `outcome` there.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, observers: Observers) -> None:
         self._app = app
         self._settings = settings
-        self._metrics = metrics
+        self._observers = observers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and its answer back with the id."""
@@ -49,14 +58,12 @@ class Exchanges:
             return
         state = scope.setdefault("state", {})
         state["dialect"] = dialect_of(scope["method"], scope["path"])
-        exchange = _Exchange(scope, receive, send, self._settings)
         started = time.perf_counter()
+        exchange = _Exchange(scope, receive, send, self._settings, self._observers)
         try:
             await exchange.run(self._app)
         finally:
-            route = getattr(scope.get("route"), "path", None) or state.get("route", "unmatched")
-            outcome = state.get("outcome", "internal_error")
-            self._metrics.count_request(route, state.get("model"), outcome, time.perf_counter() - started)
+            self._observers.end(exchange.observation, scope, time.perf_counter() - started)
 
 
 class _Exchange:
@@ -68,7 +75,7 @@ class _Exchange:
     which throws it away and keeps the connection: to connect anew would cost both sides more.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings, observers: Observers) -> None:
         headers = {name: value for name, value in scope["headers"] if name in _WANTED_HEADERS}
         self._scope = scope
         self._state = scope["state"]
@@ -80,12 +87,16 @@ class _Exchange:
         self._complete = self._declared == 0 and b"transfer-encoding" not in headers
         self._is_small = 0 < self._declared <= _SMALL_BYTES and b"expect" not in headers
         self._received = 0
+        self._received_whole = False
         self._body_until = 0.0
         self._wanted = headers.get(b"x-request-timeout-ms")
         self._started = time.monotonic()
         self._task: asyncio.Task[object] | None = None
         self._gone = False
         self._state["request_id"] = _request_id(headers.get(b"x-request-id"))
+        self.observation: Observation = observers.begin(
+            self._state["request_id"], scope["method"], headers.get(b"traceparent"), headers.get(b"tracestate")
+        )
         self._state["deadline"] = self._deadline()  # again once the body is there; but not every route reads it
 
     async def run(self, app: ASGIApp) -> None:
@@ -140,6 +151,10 @@ class _Exchange:
         message = await self._receive_raw()
         self._received += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)  # so it is when the caller disconnected
+        self.observation.bytes_in = self._received
+        if self._complete and not self._received_whole and message["type"] == "http.request" and self._received:
+            self._received_whole = True
+            self.observation.add_stage(RECEIVE, time.monotonic() - self._started)
         return message
 
     def _end_early(self) -> None:
@@ -151,14 +166,17 @@ class _Exchange:
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._begin_answer(message)
-        elif not self._complete and not self._is_small and not message.get("more_body", False):
-            await self._send_raw({**message, "more_body": True})
-            await self._linger()
-            message = {"type": "http.response.body", "body": b""}
+        else:
+            self.observation.bytes_out += len(message.get("body", b""))
+            if not self._complete and not self._is_small and not message.get("more_body", False):
+                await self._send_raw({**message, "more_body": True})
+                await self._linger()
+                message = {"type": "http.response.body", "body": b""}
         await self._send_raw(message)
 
     def _begin_answer(self, message: Message) -> None:
         self._state.setdefault("outcome", "ok")
+        self.observation.status = message["status"]
         headers = MutableHeaders(scope=message)
         headers["X-Request-ID"] = self._state["request_id"]
         if not (self._complete or self._is_small) or self._scope["app"].state.stopping:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from gateway.error_table import row_for
 from gateway.errors import UnsupportedContentTypeError
 from gateway.metrics import Metrics
+from gateway.observation import observed
 from gateway.prediction import Answer, Picture, Prediction, Question, Refusal, UnreadablePicture, predict
 from gateway.protocols.forms import read_files
 from gateway.protocols.json_bodies import read_json
@@ -42,6 +43,8 @@ async def predict_pictures(request: Request) -> Response:
     state["model"] = question.model
     services.admission.check_room()
     pictures = await _read_pictures(request, services.settings)
+    if (observation := observed()) is not None:
+        observation.pictures = len(pictures)
     answer = await predict(pictures, question, services, state["deadline"])
     _count(answer, services.metrics)
     only = answer.entries[0]
@@ -76,7 +79,9 @@ async def _read_pictures(request: Request, settings: Settings) -> list[Picture |
 def _count(answer: Answer, metrics: Metrics) -> None:
     for entry in answer.entries:
         outcome = row_for(entry.reason).code if isinstance(entry, Refusal) else "ok"
-        metrics.count_picture(answer.model, outcome)
+        metrics.pictures.count(answer.model, outcome)
+        if outcome != "ok" and len(answer.entries) > 1:  # an only picture's refusal is that of the request
+            metrics.requests.count_refusal(outcome)
 
 
 def _to_json(answer: Answer, request_id: str) -> dict[str, Any]:

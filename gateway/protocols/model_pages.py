@@ -10,14 +10,19 @@ from contract.manifest import ModelManifest
 from gateway.model_client import VersionStatus
 from gateway.model_versions import ModelState, ModelVersions
 from gateway.prediction import manifest_of
+from gateway.protocols.drift_page import show_drift
 from gateway.protocols.parameters import read_version
 from gateway.protocols.routing import TemplateRoute
 from gateway.services import Services
 
 
 def model_routes() -> list[TemplateRoute]:
-    """Return `GET /v1/models` and `GET /v1/models/{model}/card`."""
-    return [TemplateRoute("/v1/models", list_models), TemplateRoute("/v1/models/{model}/card", show_card)]
+    """Return `GET /v1/models`, `GET /v1/models/{model}/card` and `GET /v1/models/{model}/drift`."""
+    return [
+        TemplateRoute("/v1/models", list_models),
+        TemplateRoute("/v1/models/{model}/card", show_card),
+        TemplateRoute("/v1/models/{model}/drift", show_drift),
+    ]
 
 
 async def list_models(request: Request) -> Response:

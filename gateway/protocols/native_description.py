@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.protocols.drift_description import drift_schemas
+
 _Schema = dict[str, Any]
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -41,6 +43,11 @@ def native_paths(models: Sequence[str]) -> dict[str, _Schema]:
         "/v1/models/{model}/card": {
             "get": _card(
                 _operation("show_card", "A version's manifest", "Card", [model, version], (400, 404, 501, 502, 504))
+            )
+        },
+        "/v1/models/{model}/drift": {
+            "get": _operation(
+                "show_drift", "What moved since its test", "Drift", [model, version], (400, 404, 501, 502, 504)
             )
         },
         "/livez": {"get": _operation("is_alive", "The process lives", "Status", [], access=False)},
@@ -82,6 +89,7 @@ def native_schemas() -> dict[str, _Schema]:
         ),
         "Models": _object({"models": {"type": "array", "items": {"type": "object"}}}),
         "Card": {"type": "object"},
+        **drift_schemas(),
         "Status": _object({"status": _TEXT}),
     }
 

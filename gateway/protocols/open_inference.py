@@ -11,7 +11,6 @@ from typing import Any
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from contract.serving_messages import PredictRequest
 from gateway.errors import BadParameterError, ModelServerFailedError, NotReadyError, UnsupportedContentTypeError
@@ -22,6 +21,7 @@ from gateway.protocols.open_inference_datatypes import name_of
 from gateway.protocols.open_inference_inputs import read_inputs
 from gateway.protocols.open_inference_outputs import write_output
 from gateway.protocols.open_inference_requests import LENGTH_HEADER, Question, read_question, wanted_outputs
+from gateway.protocols.routing import TemplateRoute
 from gateway.services import Services
 
 _VERSION = re.compile(r"[0-9]{1,19}")
@@ -29,14 +29,14 @@ _MAX_VERSION = 2**63 - 1
 _SHOWN_CHARACTERS = 50
 
 
-def open_inference_routes(signatures: ModelSignatures) -> list[Route]:
+def open_inference_routes(signatures: ModelSignatures) -> list[TemplateRoute]:
     """Return the routes under `/v2`; they find `services` and `deadline` in the request's state.
 
     `open_inference_paths` describes them.
     """
     endpoints = _ModelEndpoints(signatures)
     of_models = [
-        Route(f"{prefix}{path}", endpoint, methods=[method])
+        TemplateRoute(f"{prefix}{path}", endpoint, methods=[method])
         for path, endpoint, method in (
             ("/infer", endpoints.infer, "POST"),
             ("/ready", is_model_ready, "GET"),
@@ -46,9 +46,9 @@ def open_inference_routes(signatures: ModelSignatures) -> list[Route]:
     ]
     return [
         *of_models,
-        Route("/v2", show_server),
-        Route("/v2/health/live", is_server_live),
-        Route("/v2/health/ready", is_server_ready),
+        TemplateRoute("/v2", show_server),
+        TemplateRoute("/v2/health/live", is_server_live),
+        TemplateRoute("/v2/health/ready", is_server_ready),
     ]
 
 

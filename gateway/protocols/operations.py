@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.errors import NotReadyError
-from gateway.metrics import CONTENT_TYPE, Metrics
+from gateway.metrics import Metrics
 from gateway.protocols.routing import TemplateRoute
 from gateway.services import Services
 
@@ -18,9 +18,10 @@ def health_routes() -> list[TemplateRoute]:
 def metrics_routes(metrics: Metrics) -> list[TemplateRoute]:
     """Return `GET /metrics`."""
 
-    async def show_metrics(_: Request) -> Response:
-        text = await run_in_threadpool(metrics.render)
-        return Response(text, headers={"Content-Type": CONTENT_TYPE})
+    async def show_metrics(request: Request) -> Response:
+        accept = ",".join(request.headers.getlist("accept"))
+        text, media_type = await run_in_threadpool(metrics.render, accept)
+        return Response(text, headers={"Content-Type": media_type, "Vary": "Accept"})
 
     return [TemplateRoute("/metrics", show_metrics)]
 

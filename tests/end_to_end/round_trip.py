@@ -24,6 +24,7 @@ from trainer.architectures import ARCHITECTURES, fill_in, image_input_of, row_of
 from trainer.base import batch_norms, block_cut_points, build_base, dropouts, tensor_before_last
 from trainer.config import ModelSettings, read_config
 from trainer.preprocessing import scale_pixels
+from trainer.reference_histograms import brightness_of
 
 Array = npt.NDArray[Any]
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "architectures.md"
@@ -121,6 +122,7 @@ def assert_exported(model: Any, grown: Grown, folder: Path) -> None:
     np.testing.assert_allclose(default["probabilities"], with_refused, rtol=0, atol=bound)
     assert [label.decode() for label in default["label"]] == [*(labels[row.argmax()] for row in expected), ""]
     assert default["valid"].tolist() == [*(True for _ in expected), False]
+    np.testing.assert_array_equal(default["brightness"], [*brightness_of(grown.pixels), 0.0])
     assert answers["describe"]["manifest"].tolist() == 2 * [b"the manifest"]
 
 

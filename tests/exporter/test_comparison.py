@@ -27,6 +27,7 @@ def outputs(**changes: Any) -> Outputs:
         "probabilities": EXPECTED.copy(),
         "label": np.array([b"blue", b"red", b""], object),
         "valid": np.array([True, True, False]),
+        "brightness": np.zeros(3, np.float32),
     }
     return {
         "serving_default": default | {key: value for key, value in changes.items() if key in default},
@@ -60,6 +61,10 @@ def test_agreement_is_reported_with_the_worst_picture() -> None:
         ({"valid": np.array([True, True, True])}, r"the model answers c\.txt, other than trained"),
         ({"label": np.array([b"red", b"red", b""], object)}, r"the model calls a\.jpg 'red', not 'blue'"),
         ({"label": np.array([b"blue", b"red", b"red"], object)}, r"the model calls c\.txt 'red', not ''"),
+        (
+            {"brightness": np.array([0.0, 0.1, 0.0], np.float32)},
+            r"the model says that b\.jpg has a brightness of 0\.100000, and it is 0\.000000",
+        ),
         ({"manifest": "{}"}, "`describe` does not answer with this version's manifest"),
     ],
 )

@@ -68,7 +68,12 @@ def test_manifest_describes_the_three_signatures(first: Publication) -> None:
     assert signatures == {
         "serving_default": {
             "in": {"image_bytes": ("string", [None])},
-            "out": {"probabilities": probabilities, "label": ("string", [None]), "valid": ("bool", [None])},
+            "out": {
+                "probabilities": probabilities,
+                "label": ("string", [None]),
+                "valid": ("bool", [None]),
+                "brightness": ("float32", [None]),
+            },
         },
         "serving_pixels": {"in": {"pixels": ("uint8", [None, 32, 32, 3])}, "out": {"probabilities": probabilities}},
         "describe": {"in": {"query": ("string", [None])}, "out": {"manifest": ("string", [None])}},

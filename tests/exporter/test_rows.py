@@ -118,7 +118,7 @@ def test_no_rows_are_answered_with_no_rows(first: Publication) -> None:
     with in_fresh_process(ask_for_nothing, first.folder) as asking:
         shapes = asking.result()
     nothing = {
-        "serving_default": {"probabilities": (0, len(CLASSES)), "label": (0,), "valid": (0,)},
+        "serving_default": {"probabilities": (0, len(CLASSES)), "label": (0,), "valid": (0,), "brightness": (0,)},
         "serving_pixels": {"probabilities": (0, len(CLASSES))},
         "describe": {"manifest": (0,)},
     }

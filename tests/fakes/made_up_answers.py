@@ -1,6 +1,7 @@
 """What the fake model says: a function of the bytes alone, so that each picture's answer can be recognised."""
 
 import hashlib
+import re
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,9 +14,15 @@ from tests.fakes.orders import Orders
 
 LABELS = ("daisy", "roses", "tulips")
 
+_BRIGHTNESS = re.compile(rb"BRIGHTNESS:([0-9.]+)")
 _INPUTS = {"serving_default": "image_bytes", "describe": "query"}
 _OUTPUTS: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
-    "serving_default": {"probabilities": ("DT_FLOAT", (-1,)), "label": ("DT_STRING", ()), "valid": ("DT_BOOL", ())},
+    "serving_default": {
+        "probabilities": ("DT_FLOAT", (-1,)),
+        "label": ("DT_STRING", ()),
+        "valid": ("DT_BOOL", ()),
+        "brightness": ("DT_FLOAT", ()),
+    },
     "describe": {"manifest": ("DT_STRING", ())},
 }
 
@@ -30,6 +37,12 @@ def label_for(picture: bytes, labels: tuple[str, ...] = LABELS) -> str:
     """Return the likeliest label of a picture."""
     probabilities = probabilities_for(picture, len(labels))
     return labels[probabilities.index(max(probabilities))]
+
+
+def brightness_for(picture: bytes) -> float:
+    """Return what a marker BRIGHTNESS:NUMBER in a picture says, else 0.5 and a little, another little for each."""
+    told = _BRIGHTNESS.search(picture)
+    return float(told[1]) if told else 0.45 + hashlib.sha256(picture).digest()[-1] / 2560
 
 
 def manifest_for(model: str, version: int, labels: tuple[str, ...] = LABELS, **image_input: Any) -> ModelManifest:
@@ -54,7 +67,7 @@ def manifest_for(model: str, version: int, labels: tuple[str, ...] = LABELS, **i
 
 
 def output_tensors(
-    orders: Orders, rows: list[list[float]], valid: list[bool], names: list[str], *, raw: bool
+    orders: Orders, rows: list[list[float]], valid: list[bool], names: list[str], brightness: list[float], *, raw: bool
 ) -> dict[str, Any]:
     """Return the outputs of `serving_default` for N rows of C probabilities, misshapen as the orders say.
 
@@ -76,6 +89,7 @@ def output_tensors(
         "probabilities": make(values, shape, raw),
         "valid": _bool_tensor(valid, raw),
         "label": messages.string_tensor([name.encode() for name in names]),
+        "brightness": _float_tensor(brightness, (len(brightness),), raw),
         "padding": messages.string_tensor([bytes(orders.padding)]),
     }
     unwanted = {orders.without, "" if orders.padding else "padding"}

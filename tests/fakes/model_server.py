@@ -22,6 +22,7 @@ from contract.manifest import ModelManifest
 from tests.fakes.loop_thread import LoopThread
 from tests.fakes.made_up_answers import (
     LABELS,
+    brightness_for,
     label_for,
     manifest_for,
     output_tensors,
@@ -55,6 +56,7 @@ class _Version:
     state: str
     manifest: bytes | None
     describes: bool
+    failed: bool = False
 
 
 class FakeModelServer:
@@ -115,10 +117,10 @@ class FakeModelServer:
             self._versions.setdefault(model, {})[version] = _Version(state, content, describes)
         return described.digest
 
-    def withdraw(self, model: str, version: int) -> None:
-        """Unload a version; it stays in the model's status as ended."""
+    def withdraw(self, model: str, version: int, *, failed: bool = False) -> None:
+        """Unload a version; it stays in the model's status as ended, with an error if it failed."""
         with self._lock:
-            self._versions[model][version] = _Version("END", None, describes=False)
+            self._versions[model][version] = _Version("END", None, describes=False, failed=failed)
 
     def refuse(self, method: str, code: grpc.StatusCode) -> None:
         """Answer `method` (Predict, describe, GetModelMetadata, GetModelStatus) with a status; OK ends it."""
@@ -226,7 +228,8 @@ class FakeModelServer:
             versions = {spec.version.value: versions[spec.version.value]}
         response = messages.GetModelStatusResponse()
         for number, version in sorted(versions.items()):
-            response.model_version_status.add(version=number, state=messages.VersionState.Value(version.state))
+            row = response.model_version_status.add(version=number, state=messages.VersionState.Value(version.state))
+            row.status.error_code = 13 if version.failed else 0
         return response
 
     def _find(self, spec: Any) -> tuple[int, _Version]:
@@ -250,7 +253,8 @@ class FakeModelServer:
             for picture, good in zip(pictures, valid, strict=True)
         ]
         names = [label_for(picture, labels) if good else "" for picture, good in zip(pictures, valid, strict=True)]
-        return output_tensors(orders, rows, valid, names, raw=self.raw_tensors)
+        brightness = [brightness_for(picture) if good else 0.0 for picture, good in zip(pictures, valid, strict=True)]
+        return output_tensors(orders, rows, valid, names, brightness, raw=self.raw_tensors)
 
     async def _misbehave(self, orders: Orders, pictures: list[bytes], spec: Any) -> None:
         if orders.first:
@@ -286,4 +290,5 @@ def _note(method: str, request: Any, context: Any) -> Call:
         seconds_left=context.time_remaining(),
         attempt=int(metadata.get("grpc-previous-rpc-attempts", 0)) + 1,
         content=request.inputs["image_bytes"].SerializeToString() if method == "Predict" else b"",
+        metadata={name: value for name, value in metadata.items() if isinstance(value, str)},
     )

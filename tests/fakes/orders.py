@@ -1,6 +1,7 @@
 """Which misbehaviour a request asks for: markers in the bytes of its pictures.
 
 BROKEN            the picture is marked as not valid
+BRIGHTNESS:NUMBER that is its brightness
 NAN               the first probability is not a number
 STATUS:NAME       the call ends with that gRPC status, and details no caller should see
 FIRST:N:NAME      so do the first N calls with these very pictures; the next ones are answered

@@ -1,7 +1,8 @@
 """What a fake server saw: each call with its deadline, its attempt and how it ended."""
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 RUNNING, ANSWERED, CANCELLED = "running", "answered", "cancelled"
 
@@ -12,6 +13,7 @@ class Call:
 
     `method` is the gRPC method, or `describe` for a Predict on that signature. `seconds_left` is what the deadline
     allowed when the call arrived, None without a deadline. `attempt` is 1, or more if gRPC says it is a retry.
+    `metadata` is what came with the call.
     """
 
     method: str
@@ -21,6 +23,7 @@ class Call:
     seconds_left: float | None
     attempt: int
     content: bytes
+    metadata: Mapping[str, str] = field(default_factory=dict)
     outcome: str = RUNNING
 
 

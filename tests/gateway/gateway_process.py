@@ -4,9 +4,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TextIO
 
 import httpx
 
@@ -22,15 +24,25 @@ class RunningGateway:
 
 
 @contextmanager
-def gateway_process(model_server: str, **settings: float) -> Iterator[RunningGateway]:
-    """Run `graft gateway` for the model `flowers` with these settings until the `with` ends; kill it if need be."""
+def gateway_process(
+    model_server: str,
+    stderr: TextIO | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    /,
+    **settings: float,
+) -> Iterator[RunningGateway]:
+    """Run `graft gateway` for the model `flowers` with these settings until the `with` ends; kill it if need be.
+
+    Its log goes to `stderr`, or to that of the tests.
+    """
     variables = {f"GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
     command = [sys.executable, "-m", "graft", "gateway", "--model", "flowers", "--port", "0"]
     with subprocess.Popen(
         [*command, "--model-server", model_server],
         stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
-        env={**os.environ, "GATEWAY_POLL_INTERVAL_SECONDS": "0.1", **variables},
+        env={**os.environ, "GATEWAY_POLL_INTERVAL_SECONDS": "0.1", **variables, **environment},
     ) as process:
         try:
             assert process.stdout is not None

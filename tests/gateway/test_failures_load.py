@@ -19,6 +19,7 @@ from tests.gateway.conftest import StartGateway
 from tests.gateway.dialect_requests import DIALECTS, ask, label_in, sentence_in
 from tests.gateway.raw_requests import sent
 from tests.gateway.test_body_limit import read_answer
+from tests.gateway.test_metrics import value
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 TINY = {"max_in_flight": 2, "max_queued": 2, "queue_timeout_seconds": 8, "poll_interval_seconds": 3600}
@@ -99,7 +100,7 @@ def test_who_leaves_the_queue_makes_room(tiny: httpx.Client, model_server: FakeM
     with model_server.holding(), sent(tiny, marked_picture(), marked_picture()) as running:
         with sent(tiny, marked_picture("gone"), marked_picture("gone")):
             assert ask(tiny, marked_picture()).status_code == 503
-        wait_until(lambda: 'outcome="client_gone",route="/v1/predict"} 2.0' in tiny.get("/metrics").text)
+        wait_until(lambda: value(tiny, "requests_total", outcome="client_gone", route="/v1/predict") == 2)
         with sent(tiny, marked_picture("stays")) as [waiting]:
             model_server.release()
             assert [read_answer(connection)[0] for connection in (*running, waiting)] == [200] * 3

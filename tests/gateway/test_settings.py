@@ -85,3 +85,9 @@ def test_messages_have_to_fit(environment: dict[str, str]) -> None:
         ValidationError, match="max_body_bytes is 600000000, and a message to the model server holds 536608767"
     ):
         Settings(models=("flowers",), max_body_bytes=600_000_000)
+
+
+def test_a_drift_window_has_to_hold_enough() -> None:
+    """A window that is smaller than the number of pictures that are wanted of it is refused."""
+    with pytest.raises(ValidationError, match="drift_least_pictures is 200, and drift_window holds 100"):
+        Settings(models=("flowers",), drift_window=100)

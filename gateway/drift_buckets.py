@@ -1,0 +1,99 @@
+"""The four features that are compared, and buckets that hold enough of the reference to be compared.
+
+A reference may come from 90 pictures in 20 buckets. Buckets with hardly anything in them add noise to the PSI, and
+what they add is not chi-square; so neighbours are put together until each group has enough of the reference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from contract.reference import Histogram, Reference
+
+Feature = Literal["class", "confidence", "brightness", "size"]
+FEATURES: tuple[Feature, ...] = get_args(Feature)
+
+_LEAST_OF_CLASS = 5
+"""Cochran's rule for chi-square: expect at least five of a kind. Rarer classes are one group together."""
+
+_LEAST_OF_HISTOGRAM, _GROUPS = 10, 10
+"""A group of a histogram has ten pictures of the reference, and a tenth of it: about the usual ten PSI buckets."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Which group each of N buckets belongs to, the numbers rising from 0, and how many groups there are."""
+
+    group_of: tuple[int, ...]
+    groups: int
+
+    def regrouped(self, counts: Sequence[int]) -> list[int]:
+        """Return the counts of the groups from those of the N buckets."""
+        together = [0] * self.groups
+        for group, count in zip(self.group_of, counts, strict=True):
+            together[group] += count
+        return together
+
+
+def histogram_of(reference: Reference, feature: Feature) -> Histogram | None:
+    """Return the reference's histogram of a feature; None for classes, which have no order."""
+    histograms = {
+        "confidence": reference.confidence,
+        "brightness": reference.brightness,
+        "size": reference.size,
+    }
+    return histograms.get(feature)
+
+
+def reference_counts(reference: Reference, feature: Feature) -> tuple[int, ...]:
+    """Return the reference's count of each bucket of a feature, or of each class in its order."""
+    histogram = histogram_of(reference, feature)
+    return tuple(reference.predicted.values()) if histogram is None else histogram.counts
+
+
+def grouping_of(reference: Reference, feature: Feature) -> Grouping:
+    """Return the groups in which a feature is compared with this reference; one alone cannot be compared."""
+    counts = reference_counts(reference, feature)
+    return _group_classes(counts) if feature == "class" else _group_neighbours(counts)
+
+
+def _group_classes(counts: Sequence[int]) -> Grouping:
+    frequent = [index for index, count in enumerate(counts) if count >= _LEAST_OF_CLASS]
+    number = {index: group for group, index in enumerate(frequent)}
+    has_rare = len(frequent) < len(counts)
+    return Grouping(
+        tuple(number.get(index, len(frequent)) for index in range(len(counts))), len(frequent) + int(has_rare)
+    )
+
+
+def _group_neighbours(counts: Sequence[int]) -> Grouping:
+    """Put neighbours together; what lies beyond the reference's own range, on either side, is one group of its own.
+
+    Without that group, a reference of pictures of one size would have one bucket, and every size would be in it.
+    """
+    filled = [index for index, count in enumerate(counts) if count]
+    if not filled:
+        return Grouping((0,) * len(counts), 1)
+    first, last = filled[0], filled[-1]
+    inner = _cut(counts[first : last + 1])
+    groups = inner[-1] + 1
+    beyond = groups
+    has_beyond = first > 0 or last + 1 < len(counts)
+    group_of = (*(beyond,) * first, *inner, *(beyond,) * (len(counts) - last - 1))
+    return Grouping(group_of, groups + int(has_beyond))
+
+
+def _cut(counts: Sequence[int]) -> list[int]:
+    """Return the group of each bucket, from left to right; a group is closed once it has enough.
+
+    What is left over at the end belongs to the last group.
+    """
+    least = max(_LEAST_OF_HISTOGRAM, sum(counts) / _GROUPS)
+    groups: list[int] = []
+    group = held = 0
+    for index, count in enumerate(counts):
+        groups.append(group)
+        held += count
+        if held >= least and sum(counts[index + 1 :]) >= least:
+            group, held = group + 1, 0
+    return groups

@@ -1,0 +1,336 @@
+"""The dashboard of the service: traffic, errors, latency, saturation."""
+
+from scripts.dashboards.description import BAD, GOOD, MODEL, SERVICE, WARNING, Board, Panel, Query, Row, Variable
+
+_CHOSEN = 'route=~"$route", model=~"$model"'
+_QUESTIONS = 'route=~".*(/predict|/infer|/[{]target:path[}])"'
+_BURN_LIMITS = ((1, WARNING), (6, BAD))
+
+
+def _quantiles(name: str, by: str = "", where: str = "") -> tuple[Query, ...]:
+    """Return the median, the 90th and the 99th percentile of a histogram."""
+    rate = f"sum by (le{', ' + by if by else ''}) (rate({name}_bucket{{{where}}}[$__rate_interval]))"
+    label = f" {{{{{by}}}}}" if by else ""
+    return tuple(
+        Query(f"histogram_quantile({share}, {rate})", f"{title}{label}")
+        for share, title in ((0.5, "half"), (0.9, "90 %"), (0.99, "99 %"))
+    )
+
+
+def _burn(kind: str, budget: float) -> tuple[Query, ...]:
+    return tuple(
+        Query(f"graft:questions_{kind}:ratio_rate{window} / {budget}", window) for window in ("1h", "6h", "3d")
+    )
+
+
+_NOW = Row(
+    "Now",
+    (
+        Panel(
+            "Requests",
+            "Requests answered a second, on all routes.",
+            "stat",
+            (Query(f"sum(rate(graft_gateway_requests_total{{{_CHOSEN}}}[$__rate_interval]))"),),
+            unit="reqps",
+            width=4,
+            height=4,
+        ),
+        Panel(
+            "Failed questions, 1 h",
+            "Part of the questions that failed by our fault within the last hour. The objective allows 0.5 %.",
+            "stat",
+            (Query("graft:questions_failed:ratio_rate1h"),),
+            unit="percentunit",
+            width=4,
+            height=4,
+            limits=((0.005, WARNING), (0.03, BAD)),
+        ),
+        Panel(
+            "Late answers, 1 h",
+            "Part of the questions that took longer than 0.6 s within the last hour. The objective allows 1 %.",
+            "stat",
+            (Query("graft:questions_slow:ratio_rate1h"),),
+            unit="percentunit",
+            width=4,
+            height=4,
+            limits=((0.01, WARNING), (0.06, BAD)),
+        ),
+        Panel(
+            "Gateways up",
+            "Gateways whose metrics Prometheus can read, of those it knows.",
+            "stat",
+            (Query('sum(up{job="gateway"})', "up"), Query('count(up{job="gateway"})', "known")),
+            width=4,
+            height=4,
+            below=BAD,
+            limits=((1, GOOD),),
+        ),
+        Panel(
+            "Models ready",
+            "Models that have an available version, of those that are configured.",
+            "stat",
+            (
+                Query("sum(max by (model) (graft_gateway_model_ready))", "ready"),
+                Query("count(max by (model) (graft_gateway_model_ready))", "configured"),
+            ),
+            width=4,
+            height=4,
+            below=BAD,
+            limits=((1, GOOD),),
+            links_to=MODEL,
+        ),
+        Panel(
+            "Alerts firing",
+            "Alerts of Graft that fire now; docs/runbook.md has a section for each.",
+            "stat",
+            (Query('count(ALERTS{alertname=~"Graft.*", alertstate="firing"}) or vector(0)'),),
+            width=4,
+            height=4,
+            limits=((1, BAD),),
+        ),
+    ),
+)
+
+_OBJECTIVES = Row(
+    "Objectives",
+    (
+        Panel(
+            "Burn rate, availability",
+            "How fast the error budget of 0.5 % is used up; at 1 it lasts exactly 30 days. 14.4 on one hour and "
+            "6 on six hours page; 1 on three days opens a ticket.",
+            "lines",
+            _burn("failed", 0.005),
+            width=12,
+            limits=_BURN_LIMITS,
+        ),
+        Panel(
+            "Burn rate, latency",
+            "How fast the budget of 1 % for answers after more than 0.6 s is used up; at 1 it lasts exactly 30 days.",
+            "lines",
+            _burn("slow", 0.01),
+            width=12,
+            limits=_BURN_LIMITS,
+        ),
+    ),
+)
+
+_TRAFFIC = Row(
+    "Traffic",
+    (
+        Panel(
+            "Requests by route",
+            "Requests answered a second by template of the path.",
+            "stacked",
+            (
+                Query(
+                    f"sum by (route) (rate(graft_gateway_requests_total{{{_CHOSEN}}}[$__rate_interval]))", "{{route}}"
+                ),
+            ),
+            unit="reqps",
+        ),
+        Panel(
+            "Requests by dialect and model",
+            "The same by dialect of the API and model; unknown is a name that is not configured.",
+            "stacked",
+            (
+                Query(
+                    f"sum by (dialect, model) (rate(graft_gateway_requests_total{{{_CHOSEN}}}[$__rate_interval]))",
+                    "{{dialect}}, {{model}}",
+                ),
+            ),
+            unit="reqps",
+        ),
+        Panel(
+            "Pictures",
+            "Pictures answered a second; a request may hold several. outcome is ok or the code of the refusal.",
+            "stacked",
+            (
+                Query(
+                    'sum by (outcome) (rate(graft_gateway_pictures_total{model=~"$model"}[$__rate_interval]))',
+                    "{{outcome}}",
+                ),
+            ),
+            unit="cps",
+        ),
+    ),
+)
+
+_ERRORS = Row(
+    "Errors",
+    (
+        Panel(
+            "Outcomes other than ok",
+            "Requests a second that were not answered with what was asked, by code of the error (docs/predict-api.md).",
+            "stacked",
+            (
+                Query(
+                    "sum by (outcome) "
+                    f'(rate(graft_gateway_requests_total{{{_CHOSEN}, outcome!="ok"}}[$__rate_interval]))',
+                    "{{outcome}}",
+                ),
+            ),
+            unit="reqps",
+        ),
+        Panel(
+            "Refusals",
+            "Requests and pictures a second that were refused for what they are: the callers' errors. "
+            "No objective counts them, yet a jump often follows a release of an app.",
+            "stacked",
+            (Query("sum by (reason) (rate(graft_gateway_refusals_total[$__rate_interval]))", "{{reason}}"),),
+            unit="cps",
+        ),
+        Panel(
+            "Calls to the model server",
+            "gRPC calls a second by method and status, and a lower bound of the attempts beyond the first.",
+            "lines",
+            (
+                Query(
+                    "sum by (method, code) (rate(graft_gateway_backend_duration_seconds_count[$__rate_interval]))",
+                    "{{method}} {{code}}",
+                ),
+                Query(
+                    "clamp_min(sum(rate(graft_gateway_backend_attempts_total[$__rate_interval]))"
+                    ' - sum(rate(graft_gateway_backend_duration_seconds_count{code!="UNAVAILABLE"}[$__rate_interval]))'
+                    ", 0)",
+                    "tried again, at least",
+                ),
+            ),
+            unit="cps",
+        ),
+    ),
+)
+
+_LATENCY = Row(
+    "Latency",
+    (
+        Panel(
+            "Questions",
+            "From the head of a request to the end of its answer, a slow upload included. Dashed: the objective.",
+            "lines",
+            _quantiles("graft_gateway_request_duration_seconds", where=_QUESTIONS + ', route=~"$route"'),
+            unit="s",
+            limits=((0.6, BAD),),
+        ),
+        Panel(
+            "Spread of the questions",
+            "How many took how long.",
+            "heatmap",
+            (
+                Query(
+                    "sum by (le) (increase(graft_gateway_request_duration_seconds_bucket"
+                    f'{{{_QUESTIONS}, route=~"$route"}}[$__rate_interval]))',
+                    "{{le}}",
+                ),
+            ),
+            unit="s",
+        ),
+        Panel(
+            "99 % by route",
+            "The 99th percentile of each route.",
+            "lines",
+            (_quantiles("graft_gateway_request_duration_seconds", by="route", where='route=~"$route"')[2],),
+            unit="s",
+        ),
+        Panel(
+            "Mean time in each stage",
+            "receive: the body arrives; guard: the picture is looked at; queue: it waits for a slot; "
+            "model_server: the call; label: the answer is written.",
+            "stacked",
+            (
+                Query(
+                    "sum by (stage) (rate(graft_gateway_stage_duration_seconds_sum[$__rate_interval]))"
+                    " / sum by (stage) (rate(graft_gateway_stage_duration_seconds_count[$__rate_interval]))",
+                    "{{stage}}",
+                ),
+            ),
+            unit="s",
+        ),
+        Panel(
+            "99 % of each stage",
+            "The 99th percentile of each stage; these do not add up.",
+            "lines",
+            (_quantiles("graft_gateway_stage_duration_seconds", by="stage")[2],),
+            unit="s",
+        ),
+        Panel(
+            "99 % of calls to the model server",
+            "The 99th percentile of gRPC calls by method.",
+            "lines",
+            (_quantiles("graft_gateway_backend_duration_seconds", by="method")[2],),
+            unit="s",
+        ),
+    ),
+)
+
+_SATURATION = Row(
+    "Saturation",
+    (
+        Panel(
+            "Before the model server",
+            "Requests in flight and waiting, over all gateways, and how many may be in flight.",
+            "lines",
+            (
+                Query("sum(graft_gateway_in_flight)", "in flight"),
+                Query("sum(graft_gateway_queued)", "waiting"),
+                Query("sum(graft_gateway_in_flight_limit)", "limit"),
+            ),
+        ),
+        Panel(
+            "Shed",
+            "Requests a second that were turned away because there were too many.",
+            "stacked",
+            (Query("sum by (reason) (rate(graft_gateway_shed_total[$__rate_interval]))", "{{reason}}"),),
+            unit="reqps",
+        ),
+        Panel(
+            "Circuits",
+            "The circuit breaker of each model; open means that its callers get 503 at once.",
+            "states",
+            (Query('max by (model) (graft_gateway_circuit_state{model=~"$model"})', "{{model}}"),),
+            words=((0, "closed", GOOD), (1, "half open", WARNING), (2, "open", BAD)),
+            limits=((1, WARNING), (2, BAD)),
+        ),
+    ),
+)
+
+_PICTURES = Row(
+    "Pictures and credentials",
+    (
+        Panel(
+            "Size of pictures",
+            "Encoded size: what callers upload.",
+            "lines",
+            _quantiles("graft_gateway_picture_bytes"),
+            unit="bytes",
+        ),
+        Panel(
+            "Pixels of pictures",
+            "Width times height, from the header.",
+            "lines",
+            _quantiles("graft_gateway_picture_pixels"),
+            unit="short",
+        ),
+        Panel(
+            "Certificates and keys",
+            "Time until each expires; negative once it has.",
+            "table",
+            (Query("sort(min by (kind, name) (graft_gateway_credential_expiry_timestamp_seconds) - time())"),),
+            unit="dtdurations",
+            lowest=None,
+            below=BAD,
+            limits=((2 * 86400, WARNING), (14 * 86400, GOOD)),
+            column="left",
+        ),
+    ),
+)
+
+SERVICE_BOARD = Board(
+    SERVICE,
+    "Service",
+    "What callers see of the gateway, and why.",
+    (
+        Variable("route", "Route", "label_values(graft_gateway_requests_total, route)"),
+        Variable("model", "Model", "label_values(graft_gateway_requests_total, model)"),
+    ),
+    (_NOW, _OBJECTIVES, _TRAFFIC, _ERRORS, _LATENCY, _SATURATION, _PICTURES),
+)

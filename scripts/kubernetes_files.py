@@ -1,0 +1,78 @@
+"""Writes the Kubernetes resources that are made from files of other folders: `make kubernetes-files`.
+
+kustomize cannot wrap a file into a resource of another kind, nor read above its own folder. So the rules of
+deploy/prometheus become a PrometheusRule, and the model server's files a ConfigMap, here; a test compares.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+RULES = ROOT / "deploy" / "prometheus" / "rules"
+SERVING = ROOT / "deploy" / "tensorflow-serving"
+TARGET = ROOT / "deploy" / "kubernetes" / "base" / "generated"
+
+_NOTE = "# Written by `make kubernetes-files` from {source}; change that, and run it again.\n"
+_LABELS = {"app.kubernetes.io/name": "graft"}
+
+
+def main() -> None:
+    """Write every generated file."""
+    TARGET.mkdir(exist_ok=True)
+    for name, text in generated().items():
+        (TARGET / name).write_text(text, encoding="utf-8")
+
+
+def generated() -> dict[str, str]:
+    """Return the text of every generated file by its name."""
+    return {
+        "prometheus-rule.yaml": _NOTE.format(source="deploy/prometheus/rules") + _dump(prometheus_rule()),
+        "model-server-files.yaml": _NOTE.format(source="deploy/tensorflow-serving") + _dump(model_server_files()),
+    }
+
+
+def prometheus_rule() -> dict[str, Any]:
+    """Return a PrometheusRule with the groups of every rule file, in the order of the files' names."""
+    groups: list[Any] = []
+    for file in sorted(RULES.glob("*.yml")):
+        groups += yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+    metadata = {"name": "graft", "labels": _LABELS}
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": metadata,
+        "spec": {"groups": groups},
+    }
+
+
+def model_server_files() -> dict[str, Any]:
+    """Return a ConfigMap with the model server's monitoring configuration and batching parameters."""
+    data = {file.name: file.read_text(encoding="utf-8") for file in sorted(SERVING.iterdir())}
+    metadata = {"name": "graft-model-server", "labels": {**_LABELS, "app.kubernetes.io/component": "model-server"}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, and repeats what is used twice instead of naming it."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        """Name nothing."""
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _dump(resource: dict[str, Any]) -> str:
+    text: str = yaml.dump(resource, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+    return text
+
+
+if __name__ == "__main__":
+    main()

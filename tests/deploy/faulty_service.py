@@ -1,0 +1,152 @@
+"""A gateway under load before a model server that fails now and then, and the metrics page of a model server."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from contract import serving_messages as messages
+from modelserver.errors import BadInputError
+from modelserver.metrics import Metrics
+from modelserver.metrics_port import metrics_port
+from tests.fakes.made_up_answers import LABELS, manifest_for
+from tests.fakes.marked_pictures import marked_picture
+from tests.fakes.model_server import FakeModelServer
+from tests.gateway.api_keys import Keys, bearer
+from tests.gateway.dialect_requests import DIALECTS, ask
+from tests.gateway.drift_references import picture_of, reference_of
+from tests.gateway.running import running_gateway
+
+METRICS_PATH = "/monitoring/prometheus/metrics"
+
+_SETTINGS = {
+    "models": ("flowers", "trees"),
+    "poll_interval_seconds": 0.2,
+    "max_in_flight": 4,
+    "max_queued": 1,
+    "circuit_failures": 3,
+    "circuit_open_seconds": 0.5,
+    "drift_least_pictures": 50,
+}
+
+
+@dataclass(frozen=True)
+class FaultyService:
+    """Where the two metrics pages are, and a key for the gateway's."""
+
+    gateway: str
+    model_server: str
+    key: str
+
+
+@contextmanager
+def faulty_service(folder: Path) -> Iterator[FaultyService]:
+    """Run it until the `with` ends.
+
+    Faults: calls for `flowers` fail or are late now and then, the model server never answers for `trees` in time,
+    bursts are shed, version 2 of `flowers` does not finish loading, and the pictures are darker than those of the
+    reference. A key ends tomorrow, as it is meant to.
+    """
+    keys = Keys(folder / "keys.json")
+    operate = keys.add("operate")
+    predict = keys.add("predict", expires=datetime.now(UTC) + timedelta(days=1))
+    with ExitStack() as stack:
+        server = stack.enter_context(_model_server())
+        settings = {**_SETTINGS, "model_server": server.address, "api_keys_file": keys.path}
+        gateway = stack.enter_context(running_gateway(False, **settings))
+        gateway.headers.update(bearer(predict))
+        metrics = Metrics(lambda name: name == "flowers")
+        port = stack.enter_context(metrics_port("127.0.0.1", 0, METRICS_PATH, metrics.render))
+        for load in (_questions, _bursts, _calls_for_trees):
+            stack.enter_context(_again_and_again(load, gateway))
+        stack.enter_context(_again_and_again(_model_server_work, metrics))
+        yield FaultyService(gateway.base_url.netloc.decode(), f"127.0.0.1:{port}", operate)
+
+
+@contextmanager
+def _model_server() -> Iterator[FakeModelServer]:
+    server = FakeModelServer()
+    bright = [
+        picture_of(LABELS[number % 3], 0.4 + 0.55 * number / 300, 2000 * (number + 1), 0.6 + 0.3 * number / 300)
+        for number in range(300)
+    ]
+    manifest = manifest_for("flowers", 1).model_copy(update={"reference": reference_of(bright, LABELS)})
+    server.publish("flowers", 1, manifest=manifest.to_json().encode())
+    server.publish("flowers", 2, state="LOADING")
+    server.publish("trees", 1)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _again_and_again(load: Callable[[Any, int], None], what: Any) -> Iterator[None]:
+    """Call `load` with `what` and a number that rises, in a thread, until the `with` ends."""
+    ending = threading.Event()
+
+    def run() -> None:
+        number = 0
+        while not ending.wait(0.1):
+            number += 1
+            load(what, number)
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run)
+        try:
+            yield
+        finally:
+            ending.set()
+            running.result()
+
+
+def _questions(gateway: httpx.Client, number: int) -> None:
+    for dialect in DIALECTS:
+        ask(gateway, marked_picture(f"BRIGHTNESS:0.{number % 5}", number), dialect)
+    ask(gateway, marked_picture("STATUS:INTERNAL", number))
+    ask(gateway, marked_picture("FIRST:1:UNAVAILABLE", number))
+    ask(gateway, b"no picture")
+    gateway.post("/v1/predict", files=[("file", marked_picture("BRIGHTNESS:0.2", number + each)) for each in range(16)])
+    gateway.get("/v1/models")
+
+
+def _bursts(gateway: httpx.Client, number: int) -> None:
+    with ThreadPoolExecutor(12) as callers:
+        list(callers.map(lambda each: ask(gateway, marked_picture("SLEEP:0.7", 12 * number + each)), range(12)))
+
+
+def _calls_for_trees(gateway: httpx.Client, number: int) -> None:
+    gateway.post("/v1/predict?model=trees", content=marked_picture("STATUS:DEADLINE_EXCEEDED", number))
+
+
+def _model_server_work(metrics: Metrics, number: int) -> None:
+    request = messages.PredictRequest(model_spec={"name": "flowers"})
+    asyncio.run(_ask_model_server(metrics, request))
+    folder = Path("/models/flowers/1")
+    metrics.count_run(0.02)
+    if number == 1:
+        metrics.count_load(folder, 0.5, ok=True)
+        metrics.count_load(Path("/models/flowers/2"), 0.5, ok=False)
+        metrics.count_warmup(folder, 0.1, ok=True)
+
+
+async def _ask_model_server(metrics: Metrics, request: Any) -> None:
+    async def answer(_: Any) -> Any:
+        return messages.PredictResponse(model_spec={"name": "flowers", "version": {"value": 1}})
+
+    async def refuse(_: Any) -> Any:
+        raise BadInputError("no picture")
+
+    await metrics.counted("Predict", answer)(request)
+    try:
+        await metrics.counted("Predict", refuse)(request)
+    except BadInputError:
+        return

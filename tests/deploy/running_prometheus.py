@@ -1,0 +1,87 @@
+"""A Prometheus that really scrapes, configured by the file in the tree but for the targets and the intervals."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.deploy.prometheus_rules import CONFIGURATION, RULE_FILES
+from tests.gateway.waiting import wait_until
+
+_LISTENING = re.compile(r'msg="Listening on" address=(\S+)')
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of an answer: its labels, and its value now."""
+
+    labels: dict[str, str]
+    value: float
+
+
+class Prometheus:
+    """A client of a running Prometheus."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def query(self, expression: str) -> list[Series]:
+        """Return the series that a query gives now.
+
+        Raises:
+            AssertionError: Prometheus refuses the query.
+        """
+        found = self.ask("query", query=expression)["result"]
+        return [Series(each["metric"], float(each["value"][1])) for each in found]
+
+    def label_values(self, label: str, match: str) -> list[str]:
+        """Return the values of a label in the series that match."""
+        values: list[str] = self.ask(f"label/{label}/values", **{"match[]": match})
+        return values
+
+    def ask(self, path: str, **parameters: str) -> Any:
+        """Return the data of an answer of the HTTP API."""
+        answer = self._client.get(f"/api/v1/{path}", params=parameters).json()
+        assert answer["status"] == "success", f"{parameters}: {answer}"
+        return answer["data"]
+
+
+@contextmanager
+def running_prometheus(folder: Path, key: str, **targets: str) -> Iterator[Prometheus]:
+    """Run Prometheus in `folder` until the `with` ends; `targets` are HOST:PORT of the jobs, `-` written as `_`."""
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(_configuration(folder, key, targets)))
+    log = folder / "log"
+    command = ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"]
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen([*command, "--web.listen-address=127.0.0.1:0"], stderr=stderr) as process,
+    ):
+        try:
+            wait_until(lambda: process.poll() is not None or _LISTENING.search(log.read_text()) is not None)
+            found = _LISTENING.search(log.read_text())
+            assert found, log.read_text()
+            with httpx.Client(base_url=f"http://{found[1]}", trust_env=False, timeout=30) as client:
+                wait_until(lambda: client.get("/-/ready").status_code == 200)
+                yield Prometheus(client)
+        finally:
+            process.terminate()
+
+
+def _configuration(folder: Path, key: str, targets: dict[str, str]) -> dict[str, Any]:
+    configuration: dict[str, Any] = yaml.safe_load(CONFIGURATION.read_text())
+    # a scrape may take as long as the interval: on a busy machine one second can be too short
+    configuration["global"] = {"scrape_interval": "2s", "evaluation_interval": "1s"}
+    configuration["rule_files"] = [str(path) for path in RULE_FILES]
+    (folder / "key").write_text(key)
+    for job in configuration["scrape_configs"]:
+        del job["dns_sd_configs"]
+        job["static_configs"] = [{"targets": [targets[job["job_name"].replace("-", "_")]]}]
+        if "authorization" in job:
+            job["authorization"]["credentials_file"] = str(folder / "key")
+    return configuration
