@@ -23,6 +23,8 @@ _RUNS = 2
 """Runs of each thread and size at least; the first run of a size is not counted, for it prepares the operations."""
 _GOOD_ENOUGH = 0.95
 """A larger batch is worth while if it brings more than the rest: more rows at a time mean later answers."""
+_ALWAYS, _ALWAYS_SECONDS = 8, 0.25
+"""So many rows may always share a batch that takes no longer: a run costs the server something too, about a millisecond."""
 _GATHER_SHARE, _GATHER_SECONDS = 0.1, 0.005
 """How long a request waits in company, as a part of what one row takes, and at most."""
 _QUEUE_SECONDS = 10
@@ -112,7 +114,9 @@ def _large_enough(points: Sequence[Point]) -> int:
     )
     if row <= 0:
         return largest
-    wanted = start / row / (1 / _GOOD_ENOUGH - 1)
+    in_time = _ALWAYS_SECONDS / points[0].threads  # of all threads; one batch has all of its own
+    always = max((size for size in SIZES if size <= _ALWAYS and start + row * size <= in_time), default=1)
+    wanted = max(start / row / (1 / _GOOD_ENOUGH - 1), always)
     return next((size for size in SIZES if size >= wanted or size >= 2 * largest), SIZES[-1])
 
 
