@@ -49,7 +49,7 @@ def test_a_price_is_asked_for_and_never_assumed(measured: Measured) -> None:
     priced = read_options(["--rates", "100", "--price-per-core-hour", "0.5"])
     names, more = ([column.header for column in plan_table(measured, given).columns] for given in (without, priced))
     assert more == [*names, "price per million"]
-    cells = [list(column.cells)[0] for column in plan_table(measured, priced).columns]
+    cells = [next(iter(column.cells)) for column in plan_table(measured, priced).columns]
     assert cells[-2:] == ["27.8", "13.89"]
 
 
