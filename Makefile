@@ -8,7 +8,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-containers bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-scaling check format messages dashboards clean
+.PHONY: help setup demo test test-slow test-containers bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-scaling check format messages dashboards kubernetes-files clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -35,7 +35,7 @@ test-slow: $(READY) ## run the tests that take minutes each
 	@$(BIN)/pytest -m slow -n0
 
 test-containers: $(READY) ## build the images and run them with podman; skips where that cannot be done
-	@$(BIN)/pytest -m containers -n0
+	@$(BIN)/pytest -m containers -n0 tests/containers
 
 bench-train: $(READY) ## training speed of each phase beside a plain model.fit; ARGS="--px 224"
 	@$(BIN)/python -m benchmarks.bench_train $(ARGS)
@@ -67,6 +67,9 @@ format: $(READY) ## put the code into its one format
 
 messages: $(READY) ## write contract/serving_messages.binpb anew from tensorflow-serving-api
 	@$(BIN)/python -m scripts.serving_messages
+
+kubernetes-files: $(READY) ## write deploy/kubernetes/base/generated anew, from the rules and settings of deploy/
+	@$(BIN)/python -m scripts.kubernetes_files
 
 dashboards: $(READY) ## write deploy/grafana/dashboards anew from their descriptions
 	@$(BIN)/python -m scripts.dashboards

@@ -24,7 +24,7 @@ _RUNS = 2
 _GOOD_ENOUGH = 0.95
 """A larger batch is worth while if it brings more than the rest: more rows at a time mean later answers."""
 _ALWAYS, _ALWAYS_SECONDS = 8, 0.25
-"""So many rows may always share a batch that takes no longer: a run costs the server something too, about a millisecond."""
+"""So many rows may always share a batch that takes no longer, for a run costs the server about a millisecond, too."""
 _GATHER_SHARE, _GATHER_SECONDS = 0.1, 0.005
 """How long a request waits in company, as a part of what one row takes, and at most."""
 _QUEUE_SECONDS = 10

@@ -11,8 +11,8 @@ from tests.end_to_end.round_trip import Grown, assert_round_trip, assert_row_is_
 from trainer.architectures import ARCHITECTURES
 
 LARGE = ("efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7")
-SLOW = ("resnet101", "efficientnet_b1", "efficientnet_b2")
-"""Half a minute and more each; a smaller one of the same family takes the same way in every run."""
+SLOW = ("resnet101", "inception_v3", "efficientnet_b1", "efficientnet_b2")
+"""Half a minute and more each; the others take the same way in every run."""
 
 ROWS = [
     pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in ARCHITECTURES if name not in LARGE

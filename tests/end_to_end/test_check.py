@@ -49,6 +49,7 @@ def test_awkward_files_are_answered_alike(colours: Trained, colours_service: Ser
     assert shown.splitlines()[-1] == "All answer the same, within their bounds."
 
 
+@pytest.mark.slow
 def test_tflite_files_of_a_version_are_compared(colours: Trained, tmp_path: Path) -> None:
     """The files of a bundle are compared, given or recorded in the lineage; of integers there is no bound."""
     version = colours.models / "colours" / "1"

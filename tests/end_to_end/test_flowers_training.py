@@ -13,6 +13,9 @@ from tests.end_to_end.conftest import DATA, FLOWERS, Trained
 WANTED_ACCURACY = 0.86
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def runs(flowers: Trained, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The folders of runs with the seeds 1, 2 and 3."""
