@@ -52,6 +52,14 @@ Threads = Annotated[
     int | None,
     typer.Option("--grpc_max_threads", help="Requests that run at a time; more wait.  [default: 4 per CPU]"),
 ]
+ChannelArguments = Annotated[
+    str | None,
+    typer.Option(
+        "--grpc_channel_arguments",
+        metavar="NAME=VALUE,...",
+        help="Options of gRPC for the server, such as grpc.max_connection_age_ms=60000.  [default: none]",
+    ),
+]
 SslFile = Annotated[
     Path | None, typer.Option("--ssl_config_file", help="An SSLConfig in text form, for TLS on the gRPC port.")
 ]
@@ -118,6 +126,7 @@ def modelserver(
     load_retry_interval_micros: RetryInterval = None,
     enable_model_warmup: Warmup = None,
     grpc_max_threads: Threads = None,
+    grpc_channel_arguments: ChannelArguments = None,
     ssl_config_file: SslFile = None,
     rest_api_port: RestPort = None,
     monitoring_config_file: MonitoringFile = None,

@@ -24,7 +24,6 @@ FOREIGN = {
     "--enable_signature_method_name_check": "names of methods are always checked as by default there",
     "--flush_filesystem_caches": _NOT_HERE,
     "--force_allow_any_version_labels_for_unavailable_models": "a label in use never moves to a version not served",
-    "--grpc_channel_arguments": "messages of any size are taken",
     "--grpc_socket_path": "it listens on --host and --port",
     "--mixed_precision": _GRAPH,
     "--num_load_threads": _ONE_AT_A_TIME,

@@ -73,7 +73,7 @@ async def running_server(settings: ModelServerSettings) -> AsyncIterator[Running
     batcher = Batcher(batch_parameters(settings), executor) if settings.enable_batching else None
     models = _served_models(settings, configs, metrics, batcher)
     reloading = Reloading(models, allow_unavailable_labels=settings.allow_version_labels_for_unavailable_models)
-    server = grpc.aio.server(options=_OPTIONS)
+    server = grpc.aio.server(options=[*{**dict(_OPTIONS), **settings.grpc_channel_arguments}.items()])
     services = (PredictionService(models, executor, metrics, batcher), ModelService(models, reloading))
     server.add_generic_rpc_handlers([service.handler() for service in services])
     health = Health(server)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class ModelServerSettings(BaseModel):
@@ -51,6 +51,10 @@ class ModelServerSettings(BaseModel):
     monitoring_config_file: Path | None = Field(
         None, description="A MonitoringConfig in text form, which says whether that port shows metrics, and where."
     )
+    grpc_channel_arguments: dict[str, int | str] = Field(
+        default_factory=dict,
+        description="Options of gRPC for the server, as in grpc.max_connection_age_ms=60000, separated by commas.",
+    )
     grpc_max_threads: int = Field(
         default_factory=lambda: 4 * (os.cpu_count() or 1),
         gt=0,
@@ -69,6 +73,17 @@ class ModelServerSettings(BaseModel):
     tune_batching: bool = Field(
         False, description="Whether a short measurement of the first version that is loaded chooses the parameters."
     )
+
+    @field_validator("grpc_channel_arguments", mode="before")
+    @classmethod
+    def _channel_arguments(cls, given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        pairs = [pair.partition("=") for pair in given.split(",") if pair]
+        for name, equals, value in pairs:
+            if not (name and equals and value):
+                raise ValueError(f"{name + equals + value!r} is no gRPC option; write NAME=VALUE")
+        return {name: int(value) if value.removeprefix("-").isdecimal() else value for name, _, value in pairs}
 
     @model_validator(mode="after")
     def _batches_as_it_is_told(self) -> Self:

@@ -51,6 +51,18 @@ def test_a_switch_is_spelled_alone_or_with_a_value(config: Path, spelled: str, m
     assert context.params["port"] == 7
 
 
+def test_options_of_grpc_are_read_as_tensorflow_serving_reads_them(config: Path) -> None:
+    """Names and values are separated by commas; numbers are numbers, and what is no pair is refused."""
+    given = "grpc.max_connection_age_ms=60000,grpc.primary_user_agent=graft"
+    settings = ModelServerSettings.model_validate({"model_config_file": config, "grpc_channel_arguments": given})
+    assert settings.grpc_channel_arguments == {"grpc.max_connection_age_ms": 60000, "grpc.primary_user_agent": "graft"}
+    done = _run(
+        f"--model_config_file={config}", f"{LABELS}=true", "--grpc_channel_arguments=grpc.max_connection_age_ms"
+    )
+    assert done.returncode == 2
+    assert "'grpc.max_connection_age_ms' is no gRPC option; write NAME=VALUE" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("flag", "sentence"),
     [

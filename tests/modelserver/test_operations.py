@@ -168,3 +168,16 @@ def test_health_says_when_models_are_served(
     assert next(seen).status == status.SERVING
     assert client.is_available(1)
     seen.cancel()
+
+
+def test_options_of_grpc_hold_for_the_server(
+    base_path: Path, start_server: Callable[..., Any], eventually: Callable[..., None], x: npt.NDArray[np.float32]
+) -> None:
+    """A server that may get little refuses more, and takes any size otherwise."""
+    client = start_server(base_path, grpc_channel_arguments={"grpc.max_receive_message_length": 1000})
+    eventually(lambda: client.is_available(1))
+    assert client.predict({"x": x}).model_spec.version.value == 1
+    with pytest.raises(grpc.RpcError) as caught:
+        client.predict({"x": np.zeros(1000, np.float32)})
+    error: Any = caught.value
+    assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
