@@ -26,11 +26,13 @@ def tune_batching(models: Path, name: str | None) -> Path:
     if not versions:
         raise CommandError(f"There is no published version under {models / name}; `graft export` makes one.")
     start_tensorflow()
+    from modelserver.graph_threads import start_graph_threads
     from modelserver.loaded_model import LoadedModel
     from modelserver.tuning import choose, curve, sentence
     from modelserver.version_tuning import sample_call
 
     folder = models / name / str(versions[-1])
+    start_graph_threads()  # as a model server does
     model = LoadedModel.load(folder)
     sample = sample_call(model, folder)
     if sample is None or not sample.rows():
