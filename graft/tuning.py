@@ -39,7 +39,11 @@ def tune_batching(models: Path, name: str | None) -> Path:
         raise CommandError(f"No warm-up request travels with {folder} to measure it with; `graft export` adds some.")
     console = wide_console()
     print_line(console, f"Measuring {folder}, for {_SECONDS:.0f} seconds at most.")
-    points = list(curve(model.call, sample, _SECONDS, _SECONDS_PER_POINT))
+    points = []
+    with console.status("warming up") as status:
+        for point in curve(model.call, sample, _SECONDS, _SECONDS_PER_POINT):
+            points.append(point)
+            status.update(f"{point.rows_per_second:.0f} rows/s with {point.rows} at a time, {point.threads} threads")
     columns = ("threads", "rows in a batch", "rows/s", "ms per batch")
     rows = [
         (f"{point.threads}", f"{point.rows}", f"{point.rows_per_second:.0f}", f"{point.batch_seconds * 1e3:.1f}")
