@@ -54,11 +54,11 @@ RUN pip --python /opt/graft/bin/python install --no-deps --no-index /wheel/*.whl
 # --- what runs: the base image without its installers, a user without a name's rights, and one folder ---------------
 FROM ${PYTHON_IMAGE} AS runtime
 COPY deploy/docker/remove_installers.py deploy/docker/probe.py /opt/
-# /keys and /work belong to the user, so that a new volume that is mounted there does too
+# /keys and /project belong to the user, so that a new volume that is mounted there does too
 RUN python /opt/remove_installers.py && rm /opt/remove_installers.py \
     && echo 'graft:x:10001:10001::/tmp:/usr/sbin/nologin' >>/etc/passwd \
     && echo 'graft:x:10001:' >>/etc/group \
-    && install -d -o 10001 -g 10001 -m 0750 /keys /work
+    && install -d -o 10001 -g 10001 -m 0750 /keys /project
 # HOME is the one folder that can be written, a tmpfs where the root is read-only; bytecode was compiled when installed
 ENV PATH=/opt/graft/bin:$PATH \
     HOME=/tmp \
@@ -99,6 +99,6 @@ FROM runtime AS pipeline
 LABEL org.opencontainers.image.title="graft-pipeline" \
       org.opencontainers.image.description="Training and export"
 COPY --from=pipeline-packages /opt/graft /opt/graft
-WORKDIR /work
+WORKDIR /project
 ENTRYPOINT ["graft"]
 CMD ["--help"]

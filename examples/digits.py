@@ -119,7 +119,11 @@ def service() -> Iterator[tuple["subprocess.Popen[str]", str]]:
     arguments = ["up", "--models", str(MODELS), "--name", "digits", "--port", "0"]
     console.print(f"$ graft {' '.join(arguments)}", style="dim", markup=False)
     command = [sys.executable, "-m", "graft", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    quiet = {
+        "GATEWAY_LOG_LEVEL": "warning",
+        **os.environ,
+    }  # a line for each of hundreds of requests tells nobody anything
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=quiet) as process:
         try:
             yield process, wait_until_ready(process)
         finally:

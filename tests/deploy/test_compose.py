@@ -190,8 +190,8 @@ def test_the_pipeline_runs_once(compose: Compose, name: str) -> None:
     assert service["build"]["target"] == "pipeline"
     assert service["entrypoint"][:2] == ["graft", name]
     assert service["restart"] == "no"
-    assert targets(service)["/work/runs"] == "./runs"
-    assert service["environment"]["GRAFT_LINEAGE_URL"].startswith("sqlite:////work/runs/")
+    assert targets(service)["/project/runs"] == "./runs"
+    assert service["environment"]["GRAFT_LINEAGE_URL"].startswith("sqlite:////project/runs/")
 
 
 def test_a_missing_model_is_named_in_one_sentence(config: Config) -> None:
