@@ -68,6 +68,7 @@ def test_tflite_files_of_a_version_are_compared(colours: Trained, tmp_path: Path
     assert all(row["broken"] == 0 and row["pictures"] == 10 and row["answered"] == 8 for row in lite.values())
 
 
+@pytest.mark.slow
 def test_services_follow_a_rollback_and_a_withdrawal(colours: Trained, tmp_path: Path) -> None:
     """A running service goes to the rolled back version, which passes its check, and from a withdrawn one back."""
     models = shutil.copytree(colours.models, tmp_path / "models")

@@ -103,7 +103,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_export_leaves_a_whole_version_or_none(exports: Exports, kills: int) -> None:
     """Killed at random moments of its whole time, an export leaves no half version, and the next one succeeds."""
     seconds = exports.finish()

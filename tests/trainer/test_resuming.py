@@ -76,7 +76,11 @@ def test_other_seed_gives_other_weights(uninterrupted: tuple[str, Network, list[
 
 @pytest.mark.parametrize(
     ("uninterrupted", "after"),
-    [(kind, after) for kind, epochs in EPOCHS.items() for after in range(1, epochs + 1)],
+    [  # every other one by `make test-slow`
+        pytest.param(kind, after, marks=[] if after % 2 else [pytest.mark.slow])
+        for kind, epochs in EPOCHS.items()
+        for after in range(1, epochs + 1)
+    ],
     indirect=["uninterrupted"],
 )
 def test_interrupted_run_ends_as_if_it_had_not_been(
