@@ -132,7 +132,8 @@ def started_gateway(model_server: str, *options: str) -> Generator[tuple[Service
     began = time.perf_counter()
     command = [sys.executable, "-m", "graft", "gateway", "--model", "flowers", "--model-server", model_server]
     command += ["--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    # its log, a line for each request, is made and written as ever, but read by nobody
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:
             port = int(process.stdout.readline().rpartition(":")[2])
