@@ -105,13 +105,13 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    add("--gateway-cpu-ms", type=float, default=1.6, help="CPU of a request in the gateway")
-    add("--gateway-mb", type=float, default=84, help="resident memory of a gateway after many requests")
+    add("--gateway-cpu-ms", type=float, default=1.8, help="CPU of a request in the gateway")
+    add("--gateway-mb", type=float, default=91, help="resident memory of a gateway after many requests")
     add("--server-cores", type=int, default=2, help="cores of a model server")
-    add("--server-mb", type=float, default=1200, help="resident memory of a model server")
-    add("--alone-ms", type=float, default=23, help="how long it takes for one picture")
+    add("--server-mb", type=float, default=1280, help="resident memory of a model server")
+    add("--alone-ms", type=float, default=28, help="how long it takes for one picture")
     add("--batch", type=int, default=8, help="pictures in a batch at most")
-    add("--batch-ms", type=float, default=100, help="how long it takes for that many")
+    add("--batch-ms", type=float, default=111, help="how long it takes for that many")
     add("--load", type=float, default=0.6, help="the share of its capacity that a process is meant to use")
     add("--spare", type=int, default=1, help="processes of each kind that may fail")
     add("--rates", type=float, nargs="+", default=RATES, help="requests a second, of one picture each")
