@@ -24,6 +24,8 @@ WARMUP = "assets.extra/tf_serving_warmup_requests"
 FIXTURES = "assets.extra/fixtures"
 BLESSING = "assets.extra/blessing.json"
 LABELS = "assets/labels.txt"
+LITERT_NETWORK = "assets.extra/network.tflite"
+"""The network of `serving_pixels`, float32, for one picture, for servers with LiteRT; a version may lack it."""
 
 _NOT_IN_DIGEST = {MANIFEST, BLESSING, "fingerprint.pb"}
 """The digest stands in the manifest, the blessing has a time, and the fingerprint a random number of TensorFlow's."""
