@@ -8,18 +8,12 @@ TensorFlow may be loaded beside them. The wire format is the same.
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from contract.private_messages import PrivateMessages
 
 DESCRIPTORS = Path(__file__).with_name("serving_messages.binpb")
 
-_pool = descriptor_pool.DescriptorPool()
-for _file in descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file:
-    _pool.Add(_file)
-
-
-def _message(name: str) -> Any:  # the classes exist only at run time, so their fields cannot be typed
-    return message_factory.GetMessageClass(_pool.FindMessageTypeByName(name))
-
+_messages = PrivateMessages(DESCRIPTORS)
+_message = _messages.message
 
 ClassificationRequest = _message("tensorflow.serving.ClassificationRequest")
 ClassificationResponse = _message("tensorflow.serving.ClassificationResponse")
@@ -46,7 +40,7 @@ TensorProto = _message("tensorflow.TensorProto")
 VersionState = ModelVersionStatus.State
 """START, LOADING, AVAILABLE, UNLOADING or END, as numbers with `Name` and `Value`."""
 
-DataType = _pool.FindEnumTypeByName("tensorflow.DataType").values_by_name
+DataType = _messages.enum_values("tensorflow.DataType")
 """Numbers of element types by name: `DataType["DT_STRING"].number`."""
 
 PREDICTION_SERVICE = "tensorflow.serving.PredictionService"

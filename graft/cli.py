@@ -1,7 +1,7 @@
 """The command `graft VERB`. A package is imported only when its verb is used, so that `--help` is quick."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -69,6 +69,12 @@ def up(
         bool,
         typer.Option("--batching/--no-batching", help="Let requests of different clients share runs of the graph."),
     ] = True,
+    engine: Annotated[
+        Literal["tensorflow", "litert", "auto"],
+        typer.Option(
+            help="What runs the network: auto takes LiteRT for a version that has a network for it, if it is faster."
+        ),
+    ] = "auto",
     tune: Annotated[
         bool,
         typer.Option(
@@ -83,11 +89,11 @@ def up(
     if tune:
         from graft.tuning import tune_batching
 
-        tune_batching(models, name)
+        tune_batching(models, name, engine)
         return
     from graft.embedded import serve_embedded
 
-    raise SystemExit(serve_embedded(models, name, host, port, insecure=insecure, batching=batching))
+    raise SystemExit(serve_embedded(models, name, host, port, insecure=insecure, batching=batching, engine=engine))
 
 
 @app.command()

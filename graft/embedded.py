@@ -22,11 +22,19 @@ _ASK_AGAIN_SECONDS = 0.1
 
 
 def serve_embedded(
-    models: Path, name: str | None, host: str, port: int, *, insecure: bool = False, batching: bool = True
+    models: Path,
+    name: str | None,
+    host: str,
+    port: int,
+    *,
+    insecure: bool = False,
+    batching: bool = True,
+    engine: str = "auto",
 ) -> int:
     """Serve the newest version of one model until a signal; return the exit code.
 
-    With `batching`, requests share runs of the graph, by parameters that suit the model on this machine.
+    With `batching`, requests share runs of the graph, by parameters that suit the model on this machine. `engine` is
+    the model server's setting.
 
     Raises:
         CommandError: there is no such model, the gateway may not start so, or the model server does not start.
@@ -37,7 +45,7 @@ def serve_embedded(
     given: dict[str, Any] = {"models": [name], "host": host, "port": port, "insecure": insecure or None}
     check_access(make_settings(Settings, **given))  # before the model server is started
     ending = _Ending()
-    with EmbeddedModelServer(name, models / name, ending, batching=batching) as model_server:
+    with EmbeddedModelServer(name, models / name, ending, batching=batching, engine=engine) as model_server:
         address = model_server.address()
         settings = make_settings(Settings, model_server=address, **given)
         code = serve_gateway(settings, _announce_when_ready)

@@ -20,7 +20,7 @@ class EmbeddedModelServer:
 
     It is starting while other work is done; `address` waits until it listens. `on_end` gets its exit code if it
     ends by itself; `log` takes its standard error, as `subprocess` does; by default this process's own. With
-    `batching`, it measures which parameters suit the first version, and says so in its log.
+    `batching`, it measures which parameters suit the first version, and says so in its log. `engine` is its setting.
     """
 
     def __init__(
@@ -31,11 +31,13 @@ class EmbeddedModelServer:
         log: IO[bytes] | int | None = None,
         *,
         batching: bool = False,
+        engine: str = "auto",
     ) -> None:
         self._command = [sys.executable, "-m", "graft", "modelserver", "--port=0"]
         self._command.append("--max_num_load_retries=0")  # what is published is whole, and tried again if it changes
         self._command += [f"--model_name={name}", f"--model_base_path={base_path}"]
         self._command += ["--enable_batching", "--tune_batching"] if batching else []
+        self._command.append(f"--engine={engine}")
         self._on_end = on_end
         self._log = log
         self._stopping = threading.Event()

@@ -1,12 +1,12 @@
 """The verb `modelserver` on the command line: flags spelled as `tensorflow_model_server` spells them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from graft.serving_flags import SWITCH
-from trainer.tensorflow_start import start_tensorflow
+from trainer.tensorflow_start import prepare_tensorflow, start_tensorflow
 
 Name = Annotated[str | None, typer.Option("--model_name", help="The name that requests use.  [default: default]")]
 BasePath = Annotated[Path | None, typer.Option("--model_base_path", help="The folder with the versions.")]
@@ -71,18 +71,26 @@ MonitoringFile = Annotated[
     Path | None,
     typer.Option("--monitoring_config_file", help="A MonitoringConfig in text form, which turns metrics on."),
 ]
+Engine = Annotated[
+    Literal["tensorflow", "litert", "auto"] | None,
+    typer.Option(
+        "--engine",
+        help="What runs networks: auto takes LiteRT for versions that have one for it, if it is faster.  "
+        "[default: auto]",
+    ),
+]
 IntraOp = Annotated[
     int | None,
     typer.Option(
         "--tensorflow_intra_op_parallelism",
-        help="Threads that share one operation of a graph.  [default: 0, half of the CPUs]",
+        help="Threads that share one operation of a graph.  [default: 0, half of the CPUs; LiteRT: one]",
     ),
 ]
 InterOp = Annotated[
     int | None,
     typer.Option(
         "--tensorflow_inter_op_parallelism",
-        help="Operations of graphs that run at a time.  [default: 0, one per CPU]",
+        help="Operations of graphs, or pictures of LiteRT, that run at a time.  [default: 0, one per CPU]",
     ),
 ]
 Batching = Annotated[
@@ -130,6 +138,7 @@ def modelserver(
     ssl_config_file: SslFile = None,
     rest_api_port: RestPort = None,
     monitoring_config_file: MonitoringFile = None,
+    engine: Engine = None,
     tensorflow_intra_op_parallelism: IntraOp = None,
     tensorflow_inter_op_parallelism: InterOp = None,
     enable_batching: Batching = None,
@@ -144,7 +153,7 @@ def modelserver(
     flags = {**ctx.params, "rest_api_port": rest_api_port or None}  # 0 means no port, as in TensorFlow Serving
     settings = make_settings(ModelServerSettings, **flags)
     check_configuration(settings)
-    start_tensorflow()
+    prepare_tensorflow()
     from modelserver.server import main as serve
 
-    raise SystemExit(serve(settings))
+    raise SystemExit(serve(settings, start_tensorflow))

@@ -5,8 +5,9 @@ from pathlib import Path
 from contract.versions import published_versions
 from graft.embedded import only_model
 from graft.errors import CommandError
+from graft.settings import make_settings
 from graft.tables import plain_table, print_line, wide_console
-from trainer.tensorflow_start import start_tensorflow
+from trainer.tensorflow_start import prepare_tensorflow, start_tensorflow
 
 FILE_NAME = "batching_parameters.txt"
 
@@ -14,7 +15,7 @@ _SECONDS = 20.0
 _SECONDS_PER_POINT = 0.5
 
 
-def tune_batching(models: Path, name: str | None) -> Path:
+def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
     """Measure the newest version of one model, print the curve, write the parameters and return the file.
 
     Raises:
@@ -25,23 +26,24 @@ def tune_batching(models: Path, name: str | None) -> Path:
     versions = published_versions(models / name)
     if not versions:
         raise CommandError(f"There is no published version under {models / name}; `graft export` makes one.")
-    start_tensorflow()
-    from modelserver.graph_threads import start_graph_threads
-    from modelserver.loaded_model import LoadedModel
-    from modelserver.tuning import choose, curve, sentence
-    from modelserver.version_tuning import sample_call
+    prepare_tensorflow()
+    from modelserver.engines import Engines
+    from modelserver.settings import ModelServerSettings
+    from modelserver.tensorflow_start import TensorFlowStart
+    from modelserver.tuning import choose, sentence
+    from modelserver.version_tuning import curve_of, sample_call
 
     folder = models / name / str(versions[-1])
-    start_graph_threads()  # as a model server does
-    model = LoadedModel.load(folder)
+    settings = make_settings(ModelServerSettings, model_base_path=folder.parent, engine=engine)
+    model = Engines(settings, TensorFlowStart(settings, start_tensorflow).ensure).load(folder)
     sample = sample_call(model, folder)
     if sample is None or not sample.rows():
         raise CommandError(f"No warm-up request travels with {folder} to measure it with; `graft export` adds some.")
     console = wide_console()
-    print_line(console, f"Measuring {folder}, for {_SECONDS:.0f} seconds at most.")
+    print_line(console, f"Measuring {folder} with {model.engine}, for {_SECONDS:.0f} seconds at most.")
     points = []
     with console.status("warming up") as status:
-        for point in curve(model.call, sample, _SECONDS, _SECONDS_PER_POINT):
+        for point in curve_of(model, sample, _SECONDS, _SECONDS_PER_POINT):
             points.append(point)
             status.update(f"{point.rows_per_second:.0f} rows/s with {point.rows} at a time, {point.threads} threads")
     columns = ("threads", "rows in a batch", "rows/s", "ms per batch")

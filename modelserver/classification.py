@@ -7,7 +7,7 @@ from contract.serving_messages import ClassificationResponse
 from modelserver.errors import BadInputError, GraphError
 from modelserver.examples import INPUT, serialized_examples, signature_for_examples
 from modelserver.graph_calls import GraphCall, GraphOutputs
-from modelserver.loaded_model import LoadedModel
+from modelserver.model import Model
 from modelserver.tensors import Array, data_type_label, shape_text
 
 METHOD = "tensorflow/serving/classify"
@@ -16,7 +16,7 @@ _CLASSES, _SCORES = "classes", "scores"
 _DTYPES = {_CLASSES: "DT_STRING", _SCORES: "DT_FLOAT"}
 
 
-def classify(model: LoadedModel, request: Any) -> Any:
+def classify(model: Model, request: Any) -> Any:
     """Return the ClassificationResponse to a ClassificationRequest, without the name and the version of the model.
 
     Raises:
@@ -26,7 +26,7 @@ def classify(model: LoadedModel, request: Any) -> Any:
     return classification_response(call, model.call(call))
 
 
-def read_classify(model: LoadedModel, request: Any) -> GraphCall:
+def read_classify(model: Model, request: Any) -> GraphCall:
     """Return what a ClassificationRequest asks of the graph.
 
     Raises:

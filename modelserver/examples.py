@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from modelserver.errors import BadInputError
-from modelserver.loaded_model import LoadedModel
+from modelserver.model import Model
 from modelserver.signatures import DEFAULT_SIGNATURE
 from modelserver.tensors import Array
 
@@ -33,7 +33,7 @@ def serialized_examples(given: Any) -> Array:
     return rows
 
 
-def signature_for_examples(model: LoadedModel, spec: Any) -> tuple[str, Any]:
+def signature_for_examples(model: Model, spec: Any) -> tuple[str, Any]:
     """Return the name and the SignatureDef of the signature that a ModelSpec asks for.
 
     Raises:

@@ -1,26 +1,25 @@
-"""One version of a model in memory."""
+"""One version of a model, run by TensorFlow."""
 
-import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
 
-from contract.serving_messages import SignatureDefMap
 from modelserver.errors import (
     BadInputError,
     GraphError,
     LoadError,
     ModelServerError,
     OutOfResourcesError,
-    SignatureNotFoundError,
 )
 from modelserver.graph_calls import GraphCall
+from modelserver.graph_sentences import sentence_of
+from modelserver.model import Model
+from modelserver.signature_graphs import SavedGraphs
 from modelserver.signatures import Signature
 from modelserver.tensors import Array
 
@@ -40,29 +39,20 @@ _LOAD_FAILURES = (
     MemoryError,
 )
 
-# TensorFlow puts lines about graph nodes, and where in our files they were made, around the sentence of the operation;
-# callers get the sentence alone.
-_BEFORE_SENTENCE = re.compile(
-    r"\A(Graph execution error:\s*)?"
-    r"(Detected at node .*\n(<stack traces unavailable>\n|[ \t].*\n|\n)*)*"
-    r"(\d+ root error\(s\) found\.\s*\(0\) [A-Z_]+:\s*)?"
-    r"(\{\{function_node [^}]*\}\}\s*)?"
-)
-_AFTER_SENTENCE = re.compile(r" \[Op:\w+\].*\Z")
 
+class LoadedModel(Model):
+    """A SavedModel as TensorFlow runs it."""
 
-class LoadedModel:
-    """A SavedModel that answers `run`; safe to use from several threads at once."""
+    engine = "TensorFlow"
+    gains_from_batches = True
 
     def __init__(self, loaded: Any, definitions: Any, on_run: Callable[[float], None] = lambda _: None) -> None:
         self._loaded = loaded  # owns the variables
         self._on_run = on_run
-        self.signature_definitions = definitions
-        """All of the graph's signatures as a SignatureDefMap of `contract.serving_messages`."""
-        self._signatures = {name: Signature(definitions.signature_def[name]) for name in loaded.signatures}
+        super().__init__(definitions, loaded.signatures)
         self._functions = {
             name: _without_static_shapes(loaded.signatures[name], signature)
-            for name, signature in self._signatures.items()
+            for name, signature in self.signatures.items()
         }
 
     @classmethod
@@ -73,35 +63,9 @@ class LoadedModel:
             LoadError: it cannot be read, or not by this TensorFlow.
         """
         try:
-            return cls(tf.saved_model.load(str(folder), tags=[_TAG]), _read_definitions(folder), on_run)
+            return cls(tf.saved_model.load(str(folder), tags=[_TAG]), SavedGraphs(folder).definitions, on_run)
         except (*_LOAD_FAILURES, ModelServerError) as error:
-            raise LoadError(_sentence(str(error)) or type(error).__name__) from error
-
-    def run(
-        self, signature_name: str, inputs: Mapping[str, Array], output_filter: Iterable[str] = ()
-    ) -> dict[str, Array]:
-        """Run one signature and return its outputs by name: all of them, or those in `output_filter`.
-
-        Arrays have the dtypes of the signature; strings are object arrays of `bytes`.
-
-        Raises:
-            ModelServerError: see `check` and `call`.
-        """
-        return self.call(self.check(signature_name, inputs, output_filter))
-
-    def check(self, signature_name: str, inputs: Mapping[str, Array], output_filter: Iterable[str] = ()) -> GraphCall:
-        """Return what `call` needs to answer a request, with defaults filled in.
-
-        Raises:
-            SignatureNotFoundError: the model has no such signature.
-            BadInputError: the inputs or the filter do not fit the signature.
-        """
-        if signature_name not in self._signatures:
-            raise SignatureNotFoundError(f'Serving signature key "{signature_name}" not found.')
-        signature = self._signatures[signature_name]
-        arguments = tuple(signature.arguments(inputs))
-        outputs = tuple(signature.wanted_outputs(output_filter))
-        return GraphCall(signature_name, arguments, outputs, filtered=len(outputs) < len(signature.outputs))
+            raise LoadError(sentence_of(str(error)) or type(error).__name__) from error
 
     def call(self, call: GraphCall) -> dict[str, Array]:
         """Run one signature and return the outputs that are wanted, by name.
@@ -111,7 +75,7 @@ class LoadedModel:
             OutOfResourcesError: an operation could not get its memory.
             GraphError: an operation failed for another reason.
         """
-        dtypes = [info.dtype for info in self._signatures[call.signature_name].inputs.values()]
+        dtypes = [info.dtype for info in self.signatures[call.signature_name].inputs.values()]
         started = time.perf_counter()
         try:
             tensors = [tf.constant(array, dtype) for array, dtype in zip(call.arguments, dtypes, strict=True)]
@@ -119,7 +83,7 @@ class LoadedModel:
         except tf.errors.OpError as error:
             raise _graph_error(error) from error
         except UnicodeDecodeError as error:  # of TensorFlow's own message, which quotes what was sent
-            raise BadInputError(_sentence(error.object.decode("latin-1"))) from error
+            raise BadInputError(sentence_of(error.object.decode("latin-1"))) from error
         self._on_run(time.perf_counter() - started)
         return {name: _as_array(outputs[name]) for name in call.outputs}
 
@@ -139,29 +103,14 @@ def _without_static_shapes(function: Any, signature: Signature) -> Callable[...,
     return concrete
 
 
-def _read_definitions(folder: Path) -> Any:
-    saved_model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    definitions = SignatureDefMap()
-    for graph in saved_model.meta_graphs:
-        if _TAG in graph.meta_info_def.tags:
-            for name, definition in graph.signature_def.items():  # the same message, of another descriptor pool
-                definitions.signature_def[name].MergeFromString(definition.SerializeToString())
-    return definitions
-
-
 def _as_array(tensor: Any) -> Array:
     return np.asarray(tensor.numpy(), tensor.dtype.as_numpy_dtype)  # a scalar's numpy() is not an array
 
 
 def _graph_error(error: Any) -> ModelServerError:
-    text = _sentence(error.message)
+    text = sentence_of(error.message)
     if isinstance(error, tf.errors.InvalidArgumentError):
         return BadInputError(text)
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return OutOfResourcesError(text)
     return GraphError(text)
-
-
-def _sentence(message: str) -> str:
-    text = _BEFORE_SENTENCE.sub("", message.partition("[[{{")[0]).strip()
-    return _AFTER_SENTENCE.sub("", text.partition("\n")[0])

@@ -8,7 +8,7 @@ from contract.serving_messages import MultiInferenceResponse
 from modelserver import classification, regression
 from modelserver.errors import BadInputError, UnsupportedMethodError
 from modelserver.examples import INPUT, serialized_examples
-from modelserver.loaded_model import LoadedModel
+from modelserver.model import Model
 from modelserver.signatures import DEFAULT_SIGNATURE
 
 
@@ -27,7 +27,7 @@ _KINDS = {
 }
 
 
-def infer_all(model: LoadedModel, request: Any) -> Any:
+def infer_all(model: Model, request: Any) -> Any:
     """Return the MultiInferenceResponse to a MultiInferenceRequest, without names and versions of the model.
 
     All tasks are checked before the first one runs. The texts of errors are TensorFlow Serving's.
@@ -46,7 +46,7 @@ def infer_all(model: LoadedModel, request: Any) -> Any:
     return response
 
 
-def _checked(model: LoadedModel, tasks: Sequence[Any]) -> dict[str, list[str]]:
+def _checked(model: Model, tasks: Sequence[Any]) -> dict[str, list[str]]:
     """Return the outputs to ask for by signature, in the order of the tasks."""
     definitions = model.signature_definitions.signature_def
     outputs: dict[str, list[str]] = {}

@@ -4,22 +4,22 @@ from typing import Any
 
 from contract.serving_messages import PredictResponse
 from modelserver.graph_calls import GraphCall, GraphOutputs
-from modelserver.loaded_model import LoadedModel
+from modelserver.model import Model
 from modelserver.signatures import DEFAULT_SIGNATURE
 from modelserver.tensors import to_array, write_tensor
 
 
-def predict(model: LoadedModel, request: Any) -> Any:
+def predict(model: Model, request: Any) -> Any:
     """Return the PredictResponse to a PredictRequest, without the name and the version of the model.
 
     Raises:
-        ModelServerError: see `LoadedModel.run`; or a tensor that cannot be read or sent.
+        ModelServerError: see `Model.run`; or a tensor that cannot be read or sent.
     """
     call = read_predict(model, request)
     return predict_response(call, model.call(call))
 
 
-def read_predict(model: LoadedModel, request: Any) -> GraphCall:
+def read_predict(model: Model, request: Any) -> GraphCall:
     """Return what a PredictRequest asks of the graph.
 
     Raises:

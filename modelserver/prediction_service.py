@@ -12,8 +12,8 @@ from modelserver.batching import Batcher
 from modelserver.classification import classification_response, read_classify
 from modelserver.errors import BadInputError
 from modelserver.graph_calls import GraphCall, GraphOutputs
-from modelserver.loaded_model import LoadedModel
 from modelserver.metrics import Metrics
+from modelserver.model import Model
 from modelserver.multi_inference import infer_all
 from modelserver.prediction import predict_response, read_predict
 from modelserver.regression import read_regress, regression_response
@@ -21,7 +21,7 @@ from modelserver.served_models import ServedModels
 from modelserver.status_codes import unary_handler
 from modelserver.version_watcher import ServedVersion
 
-Read = Callable[[LoadedModel, Any], GraphCall]
+Read = Callable[[Model, Any], GraphCall]
 Respond = Callable[[GraphCall, GraphOutputs], Any]
 
 _SIGNATURE_DEF = "signature_def"
@@ -136,7 +136,7 @@ class PredictionService:
         return self._models.find(spec.name, spec.version.value if spec.HasField("version") else None)
 
 
-def _alone(read: Read, respond: Respond, model: LoadedModel, request: Any) -> Any:
+def _alone(read: Read, respond: Respond, model: Model, request: Any) -> Any:
     call = read(model, request)
     return respond(call, model.call(call))
 

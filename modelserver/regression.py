@@ -7,7 +7,7 @@ from contract.serving_messages import RegressionResponse
 from modelserver.errors import BadInputError
 from modelserver.examples import INPUT, serialized_examples, signature_for_examples
 from modelserver.graph_calls import GraphCall, GraphOutputs
-from modelserver.loaded_model import LoadedModel
+from modelserver.model import Model
 from modelserver.tensors import Array, data_type_label, shape_text
 
 METHOD = "tensorflow/serving/regress"
@@ -15,7 +15,7 @@ METHOD = "tensorflow/serving/regress"
 _OUTPUT = "outputs"
 
 
-def regress(model: LoadedModel, request: Any) -> Any:
+def regress(model: Model, request: Any) -> Any:
     """Return the RegressionResponse to a RegressionRequest, without the name and the version of the model.
 
     Raises:
@@ -25,7 +25,7 @@ def regress(model: LoadedModel, request: Any) -> Any:
     return regression_response(call, model.call(call))
 
 
-def read_regress(model: LoadedModel, request: Any) -> GraphCall:
+def read_regress(model: Model, request: Any) -> GraphCall:
     """Return what a RegressionRequest asks of the graph.
 
     Raises:

@@ -4,17 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from modelserver.changes import Changes
 from modelserver.errors import ModelNotFoundError
 from modelserver.load_retries import NO_RETRIES, LoadRetries
+from modelserver.model import Model
 from modelserver.model_configs import ModelConfig
 from modelserver.version_labels import VersionLabels
 from modelserver.version_watcher import ServedVersion, VersionStatus, VersionWatcher
-
-if TYPE_CHECKING:
-    from modelserver.loaded_model import LoadedModel  # which loads TensorFlow
 
 _LOADS_AT_A_TIME = 1
 """Loading is mostly Python, which threads do not speed up; and a load beside another needs the memory of both."""
@@ -31,7 +28,7 @@ class ServedModels:
         self,
         configs: Sequence[ModelConfig],
         poll_wait_seconds: float,
-        load: "Callable[[Path], LoadedModel]",
+        load: Callable[[Path], Model],
         retries: LoadRetries = NO_RETRIES,
     ) -> None:
         self._poll_wait_seconds = poll_wait_seconds

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import gc
 import logging
 import signal
 import sys
@@ -15,8 +14,8 @@ import grpc
 
 from modelserver.batch_parameters import batch_parameters
 from modelserver.batching import Batcher
+from modelserver.engines import Engines
 from modelserver.errors import BadSettingError
-from modelserver.graph_threads import start_graph_threads
 from modelserver.health import Health
 from modelserver.load_retries import LoadRetries
 from modelserver.metrics import Metrics
@@ -28,6 +27,7 @@ from modelserver.reflection import offer_reflection
 from modelserver.reloading import Reloading, poll_file
 from modelserver.served_models import ServedModels
 from modelserver.settings import ModelServerSettings
+from modelserver.tensorflow_start import TensorFlowStart
 from modelserver.tls import server_credentials
 from modelserver.version_loading import load_version
 from modelserver.version_tuning import FirstVersionTuning, Load, tuned
@@ -58,8 +58,12 @@ class RunningServer:
 
 
 @contextlib.asynccontextmanager
-async def running_server(settings: ModelServerSettings) -> AsyncIterator[RunningServer]:
+async def running_server(
+    settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None
+) -> AsyncIterator[RunningServer]:
     """Listen while the context is open, also before a version is loaded; then drain.
+
+    `start_tensorflow` is called before TensorFlow is imported for a version that needs it.
 
     At the end no new request is accepted, and those in flight get ten seconds to finish. What TensorFlow is doing
     then, a load or a graph call, cannot be interrupted; only the process's end waits for it.
@@ -71,7 +75,8 @@ async def running_server(settings: ModelServerSettings) -> AsyncIterator[Running
     metrics = Metrics(lambda name: name in models.names)
     executor = ThreadPoolExecutor(settings.grpc_max_threads, thread_name_prefix="graph")
     batcher = Batcher(batch_parameters(settings), executor) if settings.enable_batching else None
-    models = _served_models(settings, configs, metrics, batcher)
+    engines = Engines(settings, start_tensorflow)
+    models = _served_models(settings, configs, engines, metrics, batcher)
     reloading = Reloading(models, allow_unavailable_labels=settings.allow_version_labels_for_unavailable_models)
     server = grpc.aio.server(options=[*{**dict(_OPTIONS), **settings.grpc_channel_arguments}.items()])
     services = (PredictionService(models, executor, metrics, batcher), ModelService(models, reloading))
@@ -96,10 +101,14 @@ async def running_server(settings: ModelServerSettings) -> AsyncIterator[Running
 
 
 def _served_models(
-    settings: ModelServerSettings, configs: Sequence[ModelConfig], metrics: Metrics, batcher: Batcher | None
+    settings: ModelServerSettings,
+    configs: Sequence[ModelConfig],
+    engines: Engines,
+    metrics: Metrics,
+    batcher: Batcher | None,
 ) -> ServedModels:
     retries = LoadRetries(settings.max_num_load_retries, max(settings.load_retry_interval_micros, 0) / 1e6)
-    load: Load = functools.partial(load_version, metrics=metrics, warm_up=settings.enable_model_warmup)
+    load: Load = functools.partial(load_version, engines=engines, metrics=metrics, warm_up=settings.enable_model_warmup)
     if batcher and settings.tune_batching:
         load = tuned(load, FirstVersionTuning(batcher.use, logger.info, _TUNING_SECONDS))
     return ServedModels(configs, settings.file_system_poll_wait_seconds, load, retries)
@@ -132,7 +141,9 @@ def _metrics_port(settings: ModelServerSettings, metrics: Metrics) -> Iterator[i
         yield port
 
 
-async def serve(settings: ModelServerSettings, on_listening: Callable[[int], None]) -> None:
+async def serve(
+    settings: ModelServerSettings, on_listening: Callable[[int], None], start_tensorflow: Callable[[], None]
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain; `on_listening` gets the port. A second signal ends at once.
 
     Raises:
@@ -143,7 +154,7 @@ async def serve(settings: ModelServerSettings, on_listening: Callable[[int], Non
     signals = (signal.SIGTERM, signal.SIGINT)
     for number in signals:
         loop.add_signal_handler(number, stopping.set)
-    async with running_server(settings) as server:
+    async with running_server(settings, start_tensorflow) as server:
         on_listening(server.port)
         waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait({waiting, server.watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -155,18 +166,19 @@ async def serve(settings: ModelServerSettings, on_listening: Callable[[int], Non
         logger.info("stopping: finishing the requests in flight")
 
 
-def main(settings: ModelServerSettings) -> int:
+def main(settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> int:
     """Run the server; return 0 after a signal, 2 where it cannot listen or has no usable configuration.
 
-    Prints one line to stdout once the port listens; everything else goes to stderr.
+    `start_tensorflow` imports TensorFlow; it is called when the first version needs it, before the port listens where
+    all versions do. Prints one line to stdout once the port listens; everything else goes to stderr.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     sys.setswitchinterval(_SWITCH_SECONDS)
-    # here, or its threads would have the low priority of the one that loads the first version
-    start_graph_threads(settings.tensorflow_intra_op_parallelism, settings.tensorflow_inter_op_parallelism)
-    gc.freeze()  # TensorFlow's own objects: to look through them took 0.6 to 1.2 s each time, and nobody was answered
+    tensorflow = TensorFlowStart(settings, start_tensorflow)
+    if settings.engine == "tensorflow":
+        tensorflow.ensure()
     try:
-        asyncio.run(serve(settings, lambda port: _announce(settings.host, port)))
+        asyncio.run(serve(settings, lambda port: _announce(settings.host, port), tensorflow.ensure))
     except BadSettingError as error:
         logger.error("%s", error)
         return 2

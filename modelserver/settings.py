@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -60,11 +60,14 @@ class ModelServerSettings(BaseModel):
         gt=0,
         description="Requests that run in the graph at a time, 4 per CPU as in TensorFlow Serving; more wait.",
     )
+    engine: Literal["tensorflow", "litert", "auto"] = Field(
+        "auto", description="What runs networks; auto takes LiteRT for versions that have one for it, if it is faster."
+    )
     tensorflow_intra_op_parallelism: int = Field(
-        0, ge=0, description="Threads that share one operation of a graph; 0 takes half of the CPUs."
+        0, ge=0, description="Threads that share one operation of a graph; 0 takes half of the CPUs, with LiteRT one."
     )
     tensorflow_inter_op_parallelism: int = Field(
-        0, ge=0, description="Operations of graphs that run at a time; 0 takes one per CPU."
+        0, ge=0, description="Operations of graphs, or pictures of LiteRT, that run at a time; 0 takes one per CPU."
     )
     enable_batching: bool = Field(False, description="Whether requests of different clients share runs.")
     batching_parameters_file: Path | None = Field(

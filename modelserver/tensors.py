@@ -57,7 +57,7 @@ _ENCODINGS = (
 )
 _BY_DATA_TYPE = {encoding.data_type: encoding for encoding in _ENCODINGS}
 _BY_DTYPE = {encoding.dtype: encoding for encoding in _ENCODINGS}
-_NAMES = {value.number: name.removeprefix("DT_").lower() for name, value in DataType.items()}
+_NAMES: dict[int, str] = {value.number: name.removeprefix("DT_").lower() for name, value in DataType.items()}
 
 
 def data_type_of(array: Array) -> int:

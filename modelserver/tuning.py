@@ -42,8 +42,14 @@ class Point:
     """How long a batch took, in the median."""
 
 
-def curve(run: RunGraph, sample: GraphCall, seconds: float, seconds_per_point: float = 0.2) -> Iterator[Point]:
-    """Run batches made of the first row of `sample`, with one thread and with more, in growing sizes.
+def curve(
+    run: RunGraph,
+    sample: GraphCall,
+    seconds: float,
+    seconds_per_point: float = 0.2,
+    sizes: Sequence[int] = SIZES,
+) -> Iterator[Point]:
+    """Run batches made of the first row of `sample`, with one thread and with more, in growing `sizes`.
 
     Ends where larger batches are no faster, or before one that would not fit into `seconds` any more.
 
@@ -53,7 +59,7 @@ def curve(run: RunGraph, sample: GraphCall, seconds: float, seconds_per_point: f
     end = time.monotonic() + seconds
     row = sample.pieces(1)[0]
     best = worse = 0.0
-    for size in SIZES:
+    for size in sizes:
         batch, before = merged([row], size), best
         began = time.monotonic()
         run(batch)

@@ -1,18 +1,18 @@
 """Parameters of batching for a version that was just loaded, measured with a request that travels with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from modelserver.batch_parameters import BatchParameters
 from modelserver.errors import ModelServerError
 from modelserver.graph_calls import GraphCall
-from modelserver.loaded_model import LoadedModel
+from modelserver.model import Model
 from modelserver.prediction import read_predict
-from modelserver.tuning import choose, curve, sentence
+from modelserver.tuning import SIZES, Point, choose, curve, sentence
 from modelserver.warmup import first_predict_request
 
 
-def sample_call(model: LoadedModel, folder: Path) -> GraphCall | None:
+def sample_call(model: Model, folder: Path) -> GraphCall | None:
     """Return the first Predict request that travels with the version in `folder`; None where there is none.
 
     Raises:
@@ -22,7 +22,13 @@ def sample_call(model: LoadedModel, folder: Path) -> GraphCall | None:
     return read_predict(model, request) if request else None
 
 
-Load = Callable[[Path], LoadedModel]
+def curve_of(model: Model, sample: GraphCall, seconds: float, seconds_per_point: float = 0.2) -> Iterator[Point]:
+    """Measure batches as `curve` does; of single rows alone where they are not cheaper together."""
+    sizes = SIZES if model.gains_from_batches else SIZES[:1]
+    return curve(model.call, sample, seconds, seconds_per_point, sizes)
+
+
+Load = Callable[[Path], Model]
 
 
 class FirstVersionTuning:
@@ -37,14 +43,14 @@ class FirstVersionTuning:
         self._seconds = seconds
         self._is_done = False
 
-    def __call__(self, model: LoadedModel, folder: Path) -> None:
+    def __call__(self, model: Model, folder: Path) -> None:
         """Measure, unless that was done before."""
         if self._is_done:
             return
         self._is_done = True
         try:
             sample = sample_call(model, folder)
-            points = list(curve(model.call, sample, self._seconds)) if sample and sample.rows() else []
+            points = list(curve_of(model, sample, self._seconds)) if sample and sample.rows() else []
         except ModelServerError as error:
             self._say(f"Batching with default parameters: measuring failed ({error}).")
             return
@@ -59,7 +65,7 @@ class FirstVersionTuning:
 def tuned(load: Load, tuning: FirstVersionTuning) -> Load:
     """Return `load` with the measurement at its end, before the version is served."""
 
-    def load_and_measure(folder: Path) -> LoadedModel:
+    def load_and_measure(folder: Path) -> Model:
         model = load(folder)
         tuning(model, folder)
         return model

@@ -7,17 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from modelserver.aside import run_aside
 from modelserver.changes import Changes
 from modelserver.errors import LoadError, ModelNotFoundError
 from modelserver.load_retries import NO_RETRIES, FailedLoads, LoadRetries, folder_state
+from modelserver.model import Model
 from modelserver.model_configs import ModelConfig
 from modelserver.version_folders import version_folders
-
-if TYPE_CHECKING:
-    from modelserver.loaded_model import LoadedModel  # which loads TensorFlow
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +27,7 @@ class ServedVersion:
     """A version that is AVAILABLE. Whoever holds it may finish on it after a swap."""
 
     number: int
-    model: "LoadedModel"
+    model: Model
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class VersionWatcher:
         self,
         config: ModelConfig,
         poll_wait_seconds: float,
-        load: "Callable[[Path], LoadedModel]",
+        load: Callable[[Path], Model],
         loading: asyncio.Semaphore,
         *,
         retries: LoadRetries = NO_RETRIES,
@@ -208,7 +206,7 @@ class VersionWatcher:
             self._set_status(VersionStatus(number, "END"))
         raise _SupersededError
 
-    def _serve(self, number: int, folder: Path, model: "LoadedModel") -> None:
+    def _serve(self, number: int, folder: Path, model: Model) -> None:
         self._served = {**self._served, number: ServedVersion(number, model)}
         self._folders[number] = folder
         self._failed.forget(number)

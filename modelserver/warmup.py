@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from contract.serving_messages import PredictionLog
 from contract.versions import WARMUP
 from modelserver.classification import classify
 from modelserver.errors import LoadError, ModelServerError
-from modelserver.loaded_model import LoadedModel
+from modelserver.model import Model
 from modelserver.multi_inference import infer_all
 from modelserver.prediction import predict
+from modelserver.record_files import DamagedRecordError, records_of
 from modelserver.regression import regress
 
 _MAX_RECORDS = 1000
@@ -32,7 +32,7 @@ _STORIES = {
 """What answers a record, by the field of PredictionLog that holds it."""
 
 
-def replay_warmup(model: LoadedModel, folder: Path) -> int:
+def replay_warmup(model: Model, folder: Path) -> int:
     """Run every warm-up request of the version in `folder` on `model`; return how many there were.
 
     Session runs are passed over, for this server has no such call.
@@ -67,12 +67,12 @@ def first_predict_request(folder: Path) -> Any:
 
 def _records(path: Path) -> Iterator[bytes]:
     try:
-        yield from tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
-    except tf.errors.OpError as error:
-        raise LoadError(f"{WARMUP} cannot be read: {error.message}") from error
+        yield from records_of(path)
+    except (DamagedRecordError, OSError) as error:
+        raise LoadError(f"{WARMUP} cannot be read: {error}.") from error
 
 
-def _replay(model: LoadedModel, record: bytes, number: int) -> None:
+def _replay(model: Model, record: bytes, number: int) -> None:
     try:
         log = PredictionLog.FromString(record)
         kind = log.WhichOneof("log_type")

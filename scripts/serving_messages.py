@@ -1,20 +1,28 @@
-"""Write the descriptors of TensorFlow Serving's messages to `contract/serving_messages.binpb` (`make messages`).
+"""Write the descriptors of messages that are read without TensorFlow (`make messages`).
 
-Needs `tensorflow-serving-api`, which needs TensorFlow; the file it writes is read without either.
+Those of TensorFlow Serving go to `contract/serving_messages.binpb`, those of graphs to
+`modelserver/graph_messages.binpb`. Needs `tensorflow-serving-api`, which needs TensorFlow.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 from tensorflow_serving.apis import model_service_pb2, prediction_log_pb2, prediction_service_pb2
 
-TARGET = Path(__file__).parents[1] / "contract" / "serving_messages.binpb"
-_ROOTS = (model_service_pb2, prediction_log_pb2, prediction_service_pb2)
+_PROJECT = Path(__file__).parents[1]
+
+TARGETS = {
+    _PROJECT / "contract" / "serving_messages.binpb": (model_service_pb2, prediction_log_pb2, prediction_service_pb2),
+    _PROJECT / "modelserver" / "graph_messages.binpb": (saved_model_pb2, config_pb2),
+}
+"""The files, and what each holds with all that it depends on."""
 
 
-def serving_messages() -> bytes:
-    """Return the serialized FileDescriptorSet of the services and all they depend on, dependencies first."""
+def descriptors(roots: Iterable[Any]) -> bytes:
+    """Return the serialized FileDescriptorSet of the roots and all they depend on, dependencies first."""
     files: dict[str, Any] = {}
 
     def add(descriptor: Any) -> None:
@@ -23,14 +31,15 @@ def serving_messages() -> bytes:
                 add(dependency)
             files[descriptor.name] = descriptor
 
-    for root in _ROOTS:
+    for root in roots:
         add(root.DESCRIPTOR)
-    descriptors = FileDescriptorSet()
+    found = FileDescriptorSet()
     for descriptor in files.values():
-        descriptor.CopyToProto(descriptors.file.add())
-    return descriptors.SerializeToString(deterministic=True)
+        descriptor.CopyToProto(found.file.add())
+    return found.SerializeToString(deterministic=True)
 
 
 if __name__ == "__main__":
-    TARGET.write_bytes(serving_messages())
-    print(f"{TARGET.name}: {TARGET.stat().st_size:,} bytes")
+    for target, roots in TARGETS.items():
+        target.write_bytes(descriptors(roots))
+        print(f"{target.name}: {target.stat().st_size:,} bytes")

@@ -2,10 +2,8 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-_STDERR = 2
+from contract.native_noise import native_noise_away
 
 
 def prepare_tensorflow() -> None:
@@ -20,21 +18,9 @@ def prepare_tensorflow() -> None:
 def start_tensorflow() -> None:
     """Import TensorFlow, which takes seconds.
 
-    It says that oneDNN is on before anything can tell it not to, so the lowest level of standard error is closed
-    meanwhile; exceptions come through.
+    It says that oneDNN is on before anything can tell it not to, so standard error goes nowhere meanwhile;
+    exceptions come through.
     """
     prepare_tensorflow()
-    with _silenced(_STDERR):
+    with native_noise_away():
         import tensorflow  # noqa: F401, PLC0415 - that it happens here and now is the point
-
-
-@contextmanager
-def _silenced(descriptor: int) -> Iterator[None]:
-    kept, nowhere = os.dup(descriptor), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    try:
-        yield
-    finally:
-        os.dup2(kept, descriptor)
-        os.close(kept)
-        os.close(nowhere)

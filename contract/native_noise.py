@@ -1,0 +1,26 @@
+"""Keeping away what native code writes past Python."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_STANDARD_ERROR = 2
+
+
+@contextmanager
+def native_noise_away() -> Iterator[None]:
+    """Send the process's standard error nowhere meanwhile: some libraries report there on every call.
+
+    They have no setting for it. What goes wrong comes back from them as an error, with its message.
+    """
+    sys.stderr.flush()
+    kept = os.dup(_STANDARD_ERROR)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), _STANDARD_ERROR)
+        yield
+    finally:
+        os.dup2(kept, _STANDARD_ERROR)
+        os.close(kept)

@@ -1,0 +1,107 @@
+"""Which engine runs a version's network: TensorFlow, or LiteRT where the version has a network for it and gains."""
+
+import gc
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from contract.versions import LITERT_NETWORK
+from modelserver.engine_threads import EngineThreads
+from modelserver.errors import LoadError
+from modelserver.freed_memory import give_back_freed_memory
+from modelserver.graph_session import GraphSession
+from modelserver.model import Model
+from modelserver.settings import ModelServerSettings
+from modelserver.signature_graphs import SavedGraphs
+from modelserver.tensors import Array
+
+logger = logging.getLogger(__name__)
+
+_SIGNATURE, _INPUT, _OUTPUT = "serving_pixels", "pixels", "probabilities"
+_ROWS = 4
+"""In a batch of TensorFlow's, where rows are cheaper together; more than 8 are not cheaper still."""
+_RUNS = 3
+
+OnRun = Callable[[float], None]
+
+
+class Engines:
+    """Loads versions as the settings' `engine` says.
+
+    With `auto` LiteRT takes a version that has a network for it, once a short measurement has shown, for the first such
+    version of each model, that it is faster than TensorFlow on this machine. `start_tensorflow` is called before
+    TensorFlow is imported.
+    """
+
+    def __init__(self, settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> None:
+        self._engine = settings.engine
+        self._threads = EngineThreads.for_this_machine(
+            settings.tensorflow_intra_op_parallelism, settings.tensorflow_inter_op_parallelism
+        )
+        self._start_tensorflow = start_tensorflow
+        self._litert_is_faster: dict[Path, bool] = {}
+        """What was measured, by base path."""
+
+    def load(self, folder: Path, on_run: OnRun = lambda _: None) -> Model:
+        """Load the version in `folder`; `on_run` gets the seconds of each run that goes well.
+
+        Raises:
+            LoadError: it cannot be loaded, or not by the engine that the settings ask for.
+        """
+        if self._engine == "litert":
+            return self._by_litert(folder, on_run)
+        if self._engine == "tensorflow" or not (folder / LITERT_NETWORK).is_file():
+            return self._by_tensorflow(folder, on_run)
+        model = self._by_litert(folder, on_run)
+        if folder.parent not in self._litert_is_faster:
+            self._litert_is_faster[folder.parent] = _is_faster(model, folder)
+            give_back_freed_memory()
+        return model if self._litert_is_faster[folder.parent] else self._by_tensorflow(folder, on_run)
+
+    def _by_litert(self, folder: Path, on_run: OnRun) -> Model:
+        from modelserver.litert_model import LitertModel  # noqa: PLC0415 - which loads LiteRT and TensorFlow's library
+
+        return LitertModel.load(folder, self._threads, on_run)
+
+    def _by_tensorflow(self, folder: Path, on_run: OnRun) -> Model:
+        try:
+            self._start_tensorflow()
+            from modelserver.loaded_model import LoadedModel  # noqa: PLC0415 - which imports TensorFlow
+        except ImportError as error:
+            raise LoadError(f"TensorFlow cannot be imported: {error}.") from error
+        if gc.get_freeze_count():  # else this would take a second
+            gc.collect()  # models are cycles of objects, and those that were replaced may be large
+        return LoadedModel.load(folder, on_run)
+
+
+def _is_faster(model: Model, folder: Path) -> bool:
+    """Return whether LiteRT needs less time for a picture than TensorFlow, each with one thread."""
+    try:
+        session = GraphSession(SavedGraphs(folder).cut_out(_SIGNATURE))
+    except LoadError as error:  # TensorFlow would have to restore its weights first
+        logger.info("%s is run by LiteRT, without a comparison: %s", folder.parent.name, error)
+        return True
+    shape = [dim.size for dim in model.signatures[_SIGNATURE].inputs[_INPUT].tensor_shape.dim]
+    pixels = np.zeros([_ROWS, *shape[1:]], np.uint8)
+    by_litert = _seconds_per_row(lambda: model.run(_SIGNATURE, {_INPUT: pixels}))
+    by_tensorflow = _seconds_per_row(lambda: session.run({_INPUT: pixels}, [_OUTPUT]))
+    engine = "LiteRT" if by_litert < by_tensorflow else "TensorFlow"
+    logger.info(
+        "%s is run by %s: the network takes LiteRT %.1f ms a picture and TensorFlow %.1f ms",
+        *(folder.parent.name, engine, by_litert * 1e3, by_tensorflow * 1e3),
+    )
+    return by_litert < by_tensorflow
+
+
+def _seconds_per_row(run: Callable[[], dict[str, Array]]) -> float:
+    run()  # prepares the operations
+    times: list[float] = []
+    for _ in range(_RUNS):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return median(times) / _ROWS

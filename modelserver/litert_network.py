@@ -1,0 +1,84 @@
+"""A network in LiteRT: pixels of one picture at a time, on as many processors as there are."""
+
+import contextlib
+import itertools
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.interpreter import Interpreter
+
+from contract.native_noise import native_noise_away
+from modelserver.errors import GraphError, LoadError
+
+Pixels = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
+
+_NOISE_AWAY: Iterator[contextlib.AbstractContextManager[None]] = itertools.chain(
+    [native_noise_away()], itertools.repeat(contextlib.nullcontext())
+)
+"""LiteRT says once in a process that it computes on the CPU; later, log lines of others could be lost."""
+
+
+class LiteNetwork:
+    """One interpreter, which answers one picture; not for two threads at once.
+
+    Raises:
+        LoadError: the file is no network for one picture of uint8 pixels.
+    """
+
+    def __init__(self, file: Path, threads: int) -> None:
+        try:
+            with next(_NOISE_AWAY):
+                self._interpreter = Interpreter(model_path=str(file), num_threads=threads)
+                self._interpreter.allocate_tensors()
+            (self._input,) = self._interpreter.get_input_details()
+            (self._output,) = self._interpreter.get_output_details()
+        except (ValueError, RuntimeError) as error:  # ValueError also where it has more inputs or outputs
+            raise LoadError(f"{file} cannot be run by LiteRT: {error}.") from error
+        self.picture_shape: tuple[int, ...] = tuple(map(int, self._input["shape"][1:]))
+        """Height, width and 3."""
+        self.classes = int(self._output["shape"][-1])
+        if (self._input["dtype"], self._output["dtype"]) != (np.uint8, np.float32) or self._input["shape"][0] != 1:
+            raise LoadError(
+                f"{file} takes {np.dtype(self._input['dtype']).name} {self._input['shape'].tolist()}, not one picture "
+                "of uint8 pixels; export the run again."
+            )
+
+    def answer(self, pixels: Pixels) -> Probabilities:
+        """Return the probabilities, float32 [C], of one picture, uint8 [H, W, 3] RGB.
+
+        Raises:
+            GraphError: LiteRT failed.
+        """
+        try:
+            self._interpreter.set_tensor(self._input["index"], pixels[None])
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise GraphError(f"LiteRT failed: {error}") from error
+        answered: Probabilities = self._interpreter.get_tensor(self._output["index"])[0]
+        return answered
+
+
+class LiteNetworks:
+    """As many interpreters of one file as `count`, each of which `threads` work for; lent to one caller at a time."""
+
+    def __init__(self, file: Path, count: int, threads: int = 1) -> None:
+        networks = [LiteNetwork(file, threads) for _ in range(count)]
+        self.count = count
+        self.picture_shape = networks[0].picture_shape
+        self.classes = networks[0].classes
+        self._free: queue.SimpleQueue[LiteNetwork] = queue.SimpleQueue()
+        for network in networks:
+            self._free.put(network)
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[LiteNetwork]:
+        """Wait for an interpreter that is free, and hold it as long as the context is open."""
+        network = self._free.get()
+        try:
+            yield network
+        finally:
+            self._free.put(network)
