@@ -16,16 +16,6 @@ _CLASSES, _SCORES = "classes", "scores"
 _DTYPES = {_CLASSES: "DT_STRING", _SCORES: "DT_FLOAT"}
 
 
-def classify(model: Model, request: Any) -> Any:
-    """Return the ClassificationResponse to a ClassificationRequest, without the name and the version of the model.
-
-    Raises:
-        ModelServerError: see `read_classify`; or the graph or its output is not fit.
-    """
-    call = read_classify(model, request)
-    return classification_response(call, model.call(call))
-
-
 def read_classify(model: Model, request: Any) -> GraphCall:
     """Return what a ClassificationRequest asks of the graph.
 

@@ -9,16 +9,6 @@ from modelserver.signatures import DEFAULT_SIGNATURE
 from modelserver.tensors import to_array, write_tensor
 
 
-def predict(model: Model, request: Any) -> Any:
-    """Return the PredictResponse to a PredictRequest, without the name and the version of the model.
-
-    Raises:
-        ModelServerError: see `Model.run`; or a tensor that cannot be read or sent.
-    """
-    call = read_predict(model, request)
-    return predict_response(call, model.call(call))
-
-
 def read_predict(model: Model, request: Any) -> GraphCall:
     """Return what a PredictRequest asks of the graph.
 

@@ -9,20 +9,13 @@ import grpc
 
 from contract import serving_messages as messages
 from modelserver.batching import Batcher
-from modelserver.classification import classification_response, read_classify
 from modelserver.errors import BadInputError
-from modelserver.graph_calls import GraphCall, GraphOutputs
 from modelserver.metrics import Metrics
-from modelserver.model import Model
 from modelserver.multi_inference import infer_all
-from modelserver.prediction import predict_response, read_predict
-from modelserver.regression import read_regress, regression_response
 from modelserver.served_models import ServedModels
 from modelserver.status_codes import unary_handler
+from modelserver.stories import CLASSIFY, PREDICT, REGRESS, Story
 from modelserver.version_watcher import ServedVersion
-
-Read = Callable[[Model, Any], GraphCall]
-Respond = Callable[[GraphCall, GraphOutputs], Any]
 
 _SIGNATURE_DEF = "signature_def"
 
@@ -64,7 +57,7 @@ class PredictionService:
         Raises:
             ModelServerError: there is no such version, or it cannot answer this request.
         """
-        return await self._answer(read_predict, predict_response, request)
+        return await self._answer(PREDICT, request)
 
     async def classify(self, request: Any) -> Any:
         """Answer a ClassificationRequest on the version it asks for.
@@ -72,7 +65,7 @@ class PredictionService:
         Raises:
             ModelServerError: there is no such version, or it cannot answer this request.
         """
-        return await self._answer(read_classify, classification_response, request)
+        return await self._answer(CLASSIFY, request)
 
     async def regress(self, request: Any) -> Any:
         """Answer a RegressionRequest on the version it asks for.
@@ -80,7 +73,7 @@ class PredictionService:
         Raises:
             ModelServerError: there is no such version, or it cannot answer this request.
         """
-        return await self._answer(read_regress, regression_response, request)
+        return await self._answer(REGRESS, request)
 
     async def multi_inference(self, request: Any) -> Any:
         """Answer a MultiInferenceRequest on the version that its first task asks for.
@@ -114,14 +107,14 @@ class PredictionService:
         _name_version(response.model_spec, spec, served)
         return response
 
-    async def _answer(self, read: Read, respond: Respond, request: Any) -> Any:
+    async def _answer(self, story: Story, request: Any) -> Any:
         spec = _spec_of(request)
         served = self._find(spec)
         if self._batcher is None:
-            response = await self._run(_alone, read, respond, served.model, request)
+            response = await self._run(story.answer, served.model, request)
         else:
-            call = read(served.model, request)
-            response = respond(call, await self._batcher.run(served.model, call))
+            call = story.read(served.model, request)
+            response = story.respond(call, await self._batcher.run(served.model, call))
         _name_version(response.model_spec, spec, served)
         return response
 
@@ -134,11 +127,6 @@ class PredictionService:
         if spec.WhichOneof("version_choice") == "version_label":
             return self._models.find_labelled(spec.name, spec.version_label)
         return self._models.find(spec.name, spec.version.value if spec.HasField("version") else None)
-
-
-def _alone(read: Read, respond: Respond, model: Model, request: Any) -> Any:
-    call = read(model, request)
-    return respond(call, model.call(call))
 
 
 def _spec_of(request: Any) -> Any:

@@ -15,16 +15,6 @@ METHOD = "tensorflow/serving/regress"
 _OUTPUT = "outputs"
 
 
-def regress(model: Model, request: Any) -> Any:
-    """Return the RegressionResponse to a RegressionRequest, without the name and the version of the model.
-
-    Raises:
-        ModelServerError: see `read_regress`; or the graph or its output is not fit.
-    """
-    call = read_regress(model, request)
-    return regression_response(call, model.call(call))
-
-
 def read_regress(model: Model, request: Any) -> GraphCall:
     """Return what a RegressionRequest asks of the graph.
 

@@ -12,21 +12,19 @@ from google.protobuf.message import DecodeError
 
 from contract.serving_messages import PredictionLog
 from contract.versions import WARMUP
-from modelserver.classification import classify
 from modelserver.errors import LoadError, ModelServerError
 from modelserver.model import Model
 from modelserver.multi_inference import infer_all
-from modelserver.prediction import predict
 from modelserver.record_files import DamagedRecordError, records_of
-from modelserver.regression import regress
+from modelserver.stories import CLASSIFY, PREDICT, REGRESS
 
 _MAX_RECORDS = 1000
 """TensorFlow Serving refuses a version with more."""
 
 _STORIES = {
-    "predict_log": predict,
-    "classify_log": classify,
-    "regress_log": regress,
+    "predict_log": PREDICT.answer,
+    "classify_log": CLASSIFY.answer,
+    "regress_log": REGRESS.answer,
     "multi_inference_log": infer_all,
 }
 """What answers a record, by the field of PredictionLog that holds it."""
