@@ -89,7 +89,6 @@ class GraphSession:
         config = ConfigProto(
             intra_op_parallelism_threads=threads,
             inter_op_parallelism_threads=_CALLERS_THREAD,
-            use_per_session_threads=True,
         ).SerializeToString()
         options = self._library.TF_NewSessionOptions()
         stack.callback(self._library.TF_DeleteSessionOptions, options)

@@ -20,11 +20,8 @@ from modelserver.errors import LoadError
 STRING_BYTES = 24
 """Size of a TF_TString, which is what the elements of a string tensor are."""
 
-_FILES = {
-    "linux": ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2"),
-    "darwin": ("libtensorflow_framework.2.dylib", "libtensorflow_cc.2.dylib"),
-}
-"""In the order in which they need each other."""
+_FILES = {"linux": "libtensorflow_cc.so.2", "darwin": "libtensorflow_cc.2.dylib"}
+"""It finds the other libraries of the package by itself."""
 
 
 class Output(ctypes.Structure):
@@ -88,11 +85,9 @@ def tensorflow_library() -> Any:
         raise LoadError("TensorFlow is not installed; LiteRT needs its library to decode pictures.")
     folder = Path(package.submodule_search_locations[0])
     try:
-        *needed, last = (str(folder / name) for name in _FILES[sys.platform])
         with native_noise_away():
-            for file in needed:
-                ctypes.CDLL(file, mode=ctypes.RTLD_GLOBAL)
-            library = ctypes.CDLL(last)
+            # its names must stay its own: it brings another OpenSSL, and Python's, if loaded later, would call that
+            library = ctypes.CDLL(str(folder / _FILES[sys.platform]), mode=ctypes.RTLD_LOCAL)
         for name, (result, arguments) in _FUNCTIONS.items():
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
