@@ -120,7 +120,8 @@ class GraphSession:
                 library.TF_StringInit(data + position * STRING_BYTES)
                 library.TF_StringAssignView(data + position * STRING_BYTES, value, len(value))
         elif size:
-            ctypes.memmove(data, np.ascontiguousarray(array).ctypes.data, size)
+            whole = np.ascontiguousarray(array)  # has a name, or the copy would be gone before it is read
+            ctypes.memmove(data, whole.ctypes.data, size)
         return tensor
 
     def _array(self, tensor: Any) -> Array:
