@@ -15,6 +15,7 @@ from modelserver.errors import LoadError
 from modelserver.freed_memory import give_back_freed_memory
 from modelserver.graph_session import GraphSession
 from modelserver.model import Model
+from modelserver.row_threads import RowThreads
 from modelserver.settings import ModelServerSettings
 from modelserver.signature_graphs import SavedGraphs
 from modelserver.tensors import Array
@@ -34,7 +35,7 @@ class Engines:
 
     With `auto` LiteRT takes a version that has a network for it, once a short measurement has shown, for the first such
     version of each model, that it is faster than TensorFlow on this machine. `start_tensorflow` is called before
-    TensorFlow is imported.
+    TensorFlow is imported. To be made by a thread of the usual priority: see `RowThreads`.
     """
 
     def __init__(self, settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> None:
@@ -42,6 +43,7 @@ class Engines:
         self._threads = EngineThreads.for_this_machine(
             settings.tensorflow_intra_op_parallelism, settings.tensorflow_inter_op_parallelism
         )
+        self._rows = RowThreads(self._threads.rows_at_a_time)
         self._start_tensorflow = start_tensorflow
         self._litert_is_faster: dict[Path, bool] = {}
         """What was measured, by base path."""
@@ -65,7 +67,7 @@ class Engines:
     def _by_litert(self, folder: Path, on_run: OnRun) -> Model:
         from modelserver.litert_model import LitertModel  # noqa: PLC0415 - which loads LiteRT and TensorFlow's library
 
-        return LitertModel.load(folder, self._threads, on_run)
+        return LitertModel.load(folder, self._threads, self._rows, on_run)
 
     def _by_tensorflow(self, folder: Path, on_run: OnRun) -> Model:
         try:

@@ -5,9 +5,9 @@ still one implementation of preprocessing, and of everything that TensorFlow's g
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from modelserver.engine_threads import EngineThreads
 from modelserver.errors import BadInputError, LoadError
 from modelserver.graph_calls import GraphCall
 from modelserver.graph_session import GraphSession
-from modelserver.litert_network import LiteNetworks
+from modelserver.litert_network import LiteNetworks, Pixels, Probabilities
 from modelserver.model import Model
+from modelserver.row_threads import RowThreads
 from modelserver.signature_graphs import SavedGraphs
 from modelserver.tensors import Array, shape_text
 
@@ -34,13 +35,14 @@ _Row = dict[str, Any]
 class LitertModel(Model):
     """A version that has `assets.extra/network.tflite`; see `docs/published-version.md` for its signatures.
 
-    Each row is decoded and answered in one thread, as many rows at a time as there are interpreters.
+    Each row is decoded and answered in one thread, as many rows at a time as there are interpreters. `rows` are the
+    threads for requests of more than one row, which share them.
     """
 
     engine = "LiteRT"
     gains_from_batches = False
 
-    def __init__(self, folder: Path, threads: EngineThreads, on_run: Callable[[float], None] = lambda _: None) -> None:
+    def __init__(self, folder: Path, threads: EngineThreads, rows: RowThreads, on_run: Callable[[float], None]) -> None:
         graphs = SavedGraphs(folder)
         definitions = graphs.definitions
         super().__init__(definitions, [name for name in definitions.signature_def if name != _WHEN_LOADED])
@@ -48,23 +50,24 @@ class LitertModel(Model):
         self._networks = LiteNetworks(folder / LITERT_NETWORK, threads.rows_at_a_time, threads.for_one_row)
         self._labels = np.array([label.encode() for label in _labels(folder)], np.object_)
         self._manifest = (folder / MANIFEST).read_bytes()
+        self._rows = rows
         self._on_run = on_run
-        self._answers: dict[str, Callable[[GraphCall], dict[str, Array]]] = {
-            SERVING_DEFAULT: self._answer_pictures,
-            SERVING_PIXELS: self._answer_pixels,
-            PIXELS_OF_IMAGE: self._decode,
-            DESCRIBE: self._describe,
-        }
-        if unknown := set(self.signatures) - set(self._answers):
+        if unknown := set(self.signatures) - set(self._ANSWERS):
             raise LoadError(f"LiteRT has no answer for the signatures {', '.join(sorted(unknown))}.")
         if self._networks.classes != len(self._labels):
             raise LoadError(f"{LITERT_NETWORK} has {self._networks.classes} classes, not {len(self._labels)}.")
 
     @classmethod
     def load(
-        cls, folder: Path, threads: EngineThreads | None = None, on_run: Callable[[float], None] = lambda _: None
+        cls,
+        folder: Path,
+        threads: EngineThreads | None = None,
+        rows: RowThreads | None = None,
+        on_run: Callable[[float], None] = lambda _: None,
     ) -> Self:
         """Load the version in `folder`; `on_run` gets the seconds of each call that goes well.
+
+        Without `threads` and `rows` they are chosen for this machine.
 
         Raises:
             LoadError: it has no network for LiteRT, or it cannot be read.
@@ -72,7 +75,8 @@ class LitertModel(Model):
         if not (folder / LITERT_NETWORK).is_file():
             raise LoadError(f"{folder} has no {LITERT_NETWORK}: export the run again, or take --engine tensorflow.")
         try:
-            return cls(folder, threads or EngineThreads.for_this_machine(), on_run)
+            threads = threads or EngineThreads.for_this_machine()
+            return cls(folder, threads, rows or RowThreads(threads.rows_at_a_time), on_run)
         except OSError as error:
             raise LoadError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
@@ -85,7 +89,7 @@ class LitertModel(Model):
             GraphError: TensorFlow or LiteRT failed for another reason.
         """
         started = time.perf_counter()
-        outputs = self._answers[call.signature_name](call)
+        outputs = self._ANSWERS[call.signature_name](self, call)
         self._on_run(time.perf_counter() - started)
         return {name: outputs[name] for name in call.outputs}
 
@@ -93,7 +97,7 @@ class LitertModel(Model):
         (contents,) = call.arguments
         if contents.ndim != 1:
             raise BadInputError(f"image_bytes must have the shape [N], not {shape_text(contents)}.")
-        rows = [self._answer_picture(content) for content in contents]
+        rows = self._rows.map(self._answer_picture, contents.tolist())
         probabilities = np.zeros((len(rows), self._networks.classes), np.float32)
         labels = np.full(len(rows), b"", np.object_)
         for number, row in enumerate(rows):
@@ -123,10 +127,13 @@ class LitertModel(Model):
             shape = ",".join(map(str, self._networks.picture_shape))
             raise BadInputError(f"pixels must have the shape [N,{shape}], not {shape_text(pixels)}.")
         probabilities = np.zeros((len(pixels), self._networks.classes), np.float32)
-        for number, picture in enumerate(pixels):
-            with self._networks.lent() as network:
-                probabilities[number] = network.answer(picture)
+        for number, answered in enumerate(self._rows.map(self._answer_one, list(pixels))):
+            probabilities[number] = answered
         return {"probabilities": probabilities}
+
+    def _answer_one(self, pixels: Pixels) -> Probabilities:
+        with self._networks.lent() as network:
+            return network.answer(pixels)
 
     def _decode(self, call: GraphCall) -> dict[str, Array]:
         (content,) = call.arguments
@@ -141,6 +148,14 @@ class LitertModel(Model):
 
     def _describe(self, call: GraphCall) -> dict[str, Array]:
         return {"manifest": np.full(call.arguments[0].shape, self._manifest, np.object_)}
+
+    # of the class: bound methods would be a cycle, and a model that was replaced would stay until it is collected
+    _ANSWERS: ClassVar[Mapping[str, Callable[[Any, GraphCall], dict[str, Array]]]] = {
+        SERVING_DEFAULT: _answer_pictures,
+        SERVING_PIXELS: _answer_pixels,
+        PIXELS_OF_IMAGE: _decode,
+        DESCRIBE: _describe,
+    }
 
 
 def _labels(folder: Path) -> list[str]:

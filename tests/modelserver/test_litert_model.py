@@ -1,8 +1,10 @@
 """Versions whose network LiteRT runs answer as TensorFlow runs them, and need no Python of TensorFlow's."""
 
+import gc
 import shutil
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -175,6 +177,20 @@ def test_many_threads_at_once_have_their_own_answers(model: LitertModel) -> None
     alone = [answer(content) for content in contents]
     with ThreadPoolExecutor(16) as threads:
         assert list(threads.map(answer, contents)) == alone
+
+
+def test_a_model_that_is_replaced_is_gone_at_once(version: Path) -> None:
+    """Nothing waits for the garbage collector, which would keep requests waiting."""
+    gc.collect()
+    gc.disable()
+    try:
+        replaced = LitertModel.load(version)
+        replaced.run("serving_default", {"image_bytes": strings(CONTENTS)})
+        gone = weakref.ref(replaced)
+        del replaced
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_tensorflow_is_imported_by_nobody_and_may_be_later(version: Path, tmp_path: Path) -> None:
