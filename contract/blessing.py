@@ -47,6 +47,9 @@ class Blessing(BaseModel):
     better_than: dict[str, Any] | None = Field(
         None, description="The comparison with an older version, if one was made."
     )
+    without_litert: str | None = Field(
+        None, description="Why the version has no LiteRT network; None where it has one, and where none was made yet."
+    )
     rollback: Rollback | None = Field(None, description="Only where the version is an older one's content.")
 
     @property

@@ -1,14 +1,18 @@
-"""TFLite files in a check, asked by the interpreter that phones have."""
+"""TFLite files in a check, asked by the interpreter that phones, and some of our servers, have."""
+
+from pathlib import Path
 
 import numpy as np
 
 from contract.manifest import ModelManifest
+from contract.versions import LITERT_NETWORK
 from exporter.check_answers import Answered
 from exporter.check_bundles import LiteFile
 from exporter.check_pictures import PictureBatch
 from exporter.errors import CheckError
 from exporter.lite_gate import LARGEST_DIFFERENCES
 from exporter.lite_interpreter import LiteModel
+from exporter.parity import LARGEST_DIFFERENCE
 
 _BOUNDS: dict[str, float] = dict(LARGEST_DIFFERENCES.items())
 
@@ -16,7 +20,7 @@ _BOUNDS: dict[str, float] = dict(LARGEST_DIFFERENCES.items())
 class LiteFileAnswers:
     """A TFLite file on one thread: uint8 pixels [1, H, W, 3] in, and probabilities [1, C] out.
 
-    A file of integers has no bound on single pictures: it was judged by its accuracy when it was made.
+    Without a `bound` single pictures say nothing of it, as of a file of integers.
 
     Raises:
         CheckError: it cannot be loaded, or its pictures or classes are not the version's.
@@ -24,11 +28,11 @@ class LiteFileAnswers:
 
     timed = True
 
-    def __init__(self, file: LiteFile, manifest: ModelManifest) -> None:
-        self.who = f"TFLite {file.variant}"
-        self.bound = _BOUNDS.get(file.variant)
+    def __init__(self, path: Path, manifest: ModelManifest, who: str, bound: float | None) -> None:
+        self.who = who
+        self.bound = bound
         self._classes = len(manifest.labels)
-        self._model = _open(file, manifest)
+        self._model = _open(path, manifest)
 
     def answer(self, batch: PictureBatch) -> Answered:
         """Answer from the pixels; a picture that cannot be decoded never comes to a TFLite file."""
@@ -38,17 +42,28 @@ class LiteFileAnswers:
         return Answered(probabilities, batch.valid)
 
 
-def _open(file: LiteFile, manifest: ModelManifest) -> LiteModel:
+def mobile_answers(file: LiteFile, manifest: ModelManifest) -> LiteFileAnswers:
+    """Return the answers of a file for phones; one of integers was judged by its accuracy when it was made."""
+    return LiteFileAnswers(file.path, manifest, f"TFLite {file.variant}", _BOUNDS.get(file.variant))
+
+
+def network_answers(version: Path, manifest: ModelManifest) -> list[LiteFileAnswers]:
+    """Return the answers of the version's own network for servers with LiteRT, or none where it has none."""
+    path = version / LITERT_NETWORK
+    return [LiteFileAnswers(path, manifest, "LiteRT network", LARGEST_DIFFERENCE)] if path.is_file() else []
+
+
+def _open(path: Path, manifest: ModelManifest) -> LiteModel:
     try:
-        model = LiteModel(file.path.read_bytes())
+        model = LiteModel(path.read_bytes())
     except (ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise CheckError(f"{file.path} cannot be loaded as a TFLite model ({reason}); make it again.") from error
+        raise CheckError(f"{path} cannot be loaded as a TFLite model ({reason}); make it again.") from error
     size = (manifest.image_input.height, manifest.image_input.width)
     takes, gives = (1, *size, 3), (1, len(manifest.labels))
     if (model.input.shape, model.input.dtype, model.output.shape) != (takes, "uint8", gives):
         raise CheckError(
-            f"{file.path} takes {model.input.dtype} {list(model.input.shape)} and gives {list(model.output.shape)}, "
+            f"{path} takes {model.input.dtype} {list(model.input.shape)} and gives {list(model.output.shape)}, "
             f"not uint8 {list(takes)} and {list(gives)}; it was made from another model."
         )
     return model

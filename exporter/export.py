@@ -1,6 +1,7 @@
 """From a trained run to a published version: the story."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from contract.publication import publish_version
 from contract.versions import FIXTURES, WARMUP, next_version, staged_folder
 from exporter.expectations import GIVEN, check_expectations, expectations_of, write_expectations
 from exporter.fixtures import choose_fixtures, write_fixtures
-from exporter.fresh_process import in_fresh_process
+from exporter.fresh_process import fresh_process
+from exporter.litert_network import NetworkVerdict, judge_network, write_litert_network
 from exporter.parity import Comparison, Reference, ask_trained_model, compare
 from exporter.publication import make_blessing, make_manifest, write_blessing, write_manifest
-from exporter.saved_model import LoadedVersion, Written, ask_as_serving_loads, write_saved_model
+from exporter.saved_model import LoadedVersion, Outputs, Written, ask_as_serving_loads, write_saved_model
 from exporter.serving_operations import check_operations
 from exporter.succession import compare_with_predecessor, find_predecessor, note_on_fairness
 from exporter.warmup import write_warmup
@@ -26,6 +28,7 @@ from trainer.trained_model import Run
 _STEPS = (
     "write",
     "ask the trained model",
+    "convert it for LiteRT",
     "ask it loaded by Python",
     "ask it loaded as TensorFlow Serving does",
 )
@@ -89,39 +92,52 @@ def export(
     progress.on_work(f"exporting {run.record.id}", len(_STEPS))
     fixtures = choose_fixtures(run.record.test_pictures)
     expectations = expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None)
-    with staged_folder(base_path) as staged:
-        with in_fresh_process(write, run.folder, staged, image_input, fold=options.fold) as writing:
-            reference = ask_trained_model(run, image_input, fixtures)
-            progress.on_step()
-            written = writing.result()
-            progress.on_step()
+    with staged_folder(base_path) as staged, fresh_process() as writer:
+        writing = writer.submit(write, run.folder, staged, image_input, fold=options.fold)
+        reference = ask_trained_model(run, image_input, fixtures)
+        progress.on_step()
+        written = writing.result()
+        progress.on_step()
         check_operations(staged)
-        write_fixtures(staged / FIXTURES, reference.fixtures, reference.answers)
-        write_warmup(staged / WARMUP, run.record.name, reference.fixtures[0].content)
-        version = LoadedVersion(staged)
-        held, changes = check_expectations(expectations, run.record.labels, version.answer, options.accept_change)
-        write_expectations(staged / GIVEN, held)
-        manifest = make_manifest(run, staged, next_version(base_path), image_input, written)
-        comparisons = _compare_both_ways(staged, version, reference, write_manifest(staged, manifest), progress)
+        converting = writer.submit(write_litert_network, staged, written.served_graph)  # where TensorFlow runs already
+        with fresh_process() as asker:
+            write_fixtures(staged / FIXTURES, reference.fixtures, reference.answers)
+            write_warmup(staged / WARMUP, run.record.name, reference.fixtures[0].content)
+            version = LoadedVersion(staged)
+            held, changes = check_expectations(expectations, run.record.labels, version.answer, options.accept_change)
+            write_expectations(staged / GIVEN, held)
+            network = judge_network(converting, staged, reference)
+            progress.on_step()
+            manifest = make_manifest(run, staged, next_version(base_path), image_input, written)
+            text = write_manifest(staged, manifest)
+            asking = asker.submit(ask_as_serving_loads, staged, reference.questions())
+            comparisons = _compare_both_ways(version, asking, reference, text, progress)
+        comparisons += _tell_of_network(network, progress)
         facts: dict[str, Any] = {"expectations_held": len(held), "accepted_changes": tuple(changes)}
         if predecessor:
             if note := note_on_fairness(predecessor, run.record.dataset_digest):
                 progress.on_note(note)
             paired = compare_with_predecessor(predecessor, version, run.record.test_pictures, progress)
             facts["better_than"] = {"version": int(predecessor.name), **paired.to_json()}
-        blessing = make_blessing(comparisons, **facts)
+        blessing = make_blessing(comparisons, without_litert=network.reason, **facts)
         write_blessing(staged, blessing)
         manifest = publish_version(base_path, staged, manifest)
     return Exported(base_path / str(manifest.version), manifest, comparisons, blessing)
 
 
 def _compare_both_ways(
-    staged: Path, version: LoadedVersion, reference: Reference, manifest: str, progress: Progress
+    version: LoadedVersion, asking: "Future[Outputs]", reference: Reference, manifest: str, progress: Progress
 ) -> list[Comparison]:
-    with in_fresh_process(ask_as_serving_loads, staged, reference.questions()) as asking:
-        by_python = version.ask(reference.questions())
-        comparisons = compare("by Python", by_python, reference, manifest)
-        progress.on_step()
-        comparisons += compare("as TensorFlow Serving does", asking.result(), reference, manifest)
-        progress.on_step()
+    by_python = version.ask(reference.questions())
+    comparisons = compare("by Python", by_python, reference, manifest)
+    progress.on_step()
+    comparisons += compare("as TensorFlow Serving does", asking.result(), reference, manifest)
+    progress.on_step()
     return comparisons
+
+
+def _tell_of_network(network: NetworkVerdict, progress: Progress) -> list[Comparison]:
+    if network.comparison:
+        return [network.comparison]
+    progress.on_note(f"This version has no LiteRT network, and servers run it with TensorFlow: {network.reason}")
+    return []

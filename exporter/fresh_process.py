@@ -16,14 +16,25 @@ _T = TypeVar("_T")
 
 
 @contextmanager
+def fresh_process() -> Iterator[ProcessPoolExecutor]:
+    """Start a new Python process, which gets TensorFlow, and yield what calls functions in it, one after another.
+
+    It starts at once: its first seconds pass while the caller does something else. The `with` ends when it has ended.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin) as pool:
+        pool.submit(os.getpid)  # nothing: the pool starts no process before it has something to do
+        yield pool
+
+
+@contextmanager
 def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Iterator["Future[_T]"]:
     """Call `function` in a new Python process, which has TensorFlow, while the `with` goes on.
 
     Yields a future whose `result` waits, and returns what the function returned or raises what it raised. The
     `with` ends when the process has.
     """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin) as pool:
+    with fresh_process() as pool:
         yield pool.submit(function, *args, **kwargs)
 
 

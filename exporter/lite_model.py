@@ -3,6 +3,7 @@
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,21 @@ def convert(graph: PixelGraph, variant: Variant, representatives: Pixels, descri
     return content
 
 
+def convert_network(graph: PixelGraph, workspace: Path | None = None) -> bytes:
+    """Return the float32 file for a server: uint8 [1, H, W, 3] RGB to probabilities [1, C], without metadata.
+
+    The same bytes each time. What is needed meanwhile lies in `workspace`, else where temporary files lie.
+
+    Raises:
+        ConversionError: an operation is not among TFLite's own.
+    """
+    model = unpack(_convert(graph, "float32", workspace=workspace))
+    name_tensors(model, INPUT, OUTPUT)
+    content = pack(model)
+    _check_input(LiteModel(content), "float32")
+    return content
+
+
 def spanning_all_values(pictures: Pixels) -> Pixels:
     """Return representative pictures of which one has both a 0 and a 255.
 
@@ -69,21 +85,29 @@ def spanning_all_values(pictures: Pixels) -> Pixels:
     return changed
 
 
-def _convert(graph: PixelGraph, variant: Variant, representatives: Pixels) -> bytes:
+def _convert(
+    graph: PixelGraph, variant: Variant, representatives: Pixels | None = None, workspace: Path | None = None
+) -> bytes:
     function = graph.for_one_picture(from_floats=variant in _FROM_FLOATS)
-    with tempfile.TemporaryDirectory(prefix="graft-tflite-") as folder, native_noise_away():
-        root = tf.Module()
-        root.answer = function
-        tf.saved_model.save(root, folder, signatures={SERVING_PIXELS: function.get_concrete_function()})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SERVING_PIXELS])
-        _SET_UP[variant](converter)
-        if variant in _FROM_FLOATS:
-            converter.representative_dataset = _samples(representatives)
+    with tempfile.TemporaryDirectory(prefix="graft-tflite-", dir=workspace) as folder, native_noise_away():
         try:
+            _save(function, folder)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SERVING_PIXELS])
+            _SET_UP[variant](converter)
+            if variant in _FROM_FLOATS and representatives is not None:
+                converter.representative_dataset = _samples(representatives)
             content: bytes = converter.convert()
         except (ConverterError, RuntimeError, ValueError) as error:
             raise _told(error, variant) from error
     return content
+
+
+def _save(function: Any, folder: str) -> None:
+    root = tf.Module()
+    root.answer = function
+    # the gradients of EfficientNet's swish cannot be traced where the Keras model was loaded too
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(root, folder, signatures={SERVING_PIXELS: function.get_concrete_function()}, options=options)
 
 
 def _float32(converter: Any) -> None:

@@ -1,7 +1,8 @@
 """Whether the exported model answers as the trained one does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from contract.image_input import ImageInput
 from exporter.errors import ParityError
 from exporter.fixtures import Fixture
 from exporter.saved_model import Inputs, Outputs
-from exporter.serving_signature import DESCRIBE, SERVING_DEFAULT, SERVING_PIXELS
+from exporter.serving_signature import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from exporter.warmup import string_array
 from trainer.reference_histograms import brightness_of
 from trainer.trained_model import Answers, Run, answer_decoded, decode_each
@@ -33,8 +34,10 @@ class Reference:
 
     def questions(self) -> Inputs:
         """Return what to ask a loaded model: the fixtures as bytes, then as pixels, and its manifest."""
+        contents = string_array([fixture.content for fixture in self.fixtures])
         return {
-            SERVING_DEFAULT: ("image_bytes", string_array([fixture.content for fixture in self.fixtures])),
+            SERVING_DEFAULT: ("image_bytes", contents),
+            PIXELS_OF_IMAGE: ("image_bytes", contents),
             SERVING_PIXELS: ("pixels", self.pixels),
             DESCRIBE: ("query", string_array([b""])),
         }
@@ -46,6 +49,10 @@ class Reference:
     def names_of_valid(self) -> list[str]:
         """Return the file names of the fixtures that have an answer."""
         return [name for name, valid in zip(self.names(), self.answers.valid, strict=True) if valid]
+
+    def answers_of_valid(self) -> npt.NDArray[np.float32]:
+        """Return the probabilities of the fixtures that have an answer, float32 [K, C]."""
+        return self.answers.probabilities[self.answers.valid]
 
 
 @dataclass(frozen=True)
@@ -79,55 +86,77 @@ def compare(loaded: str, outputs: Outputs, reference: Reference, manifest: str) 
 
     Raises:
         ParityError: a probability is off by more than the bound, a picture was refused that should be answered or
-            the other way round, a label is not the likeliest one, a brightness is not the pixels' mean, or the
-            manifest is another.
+            the other way round, a label is not the likeliest one, a brightness is not the pixels' mean, a picture has
+            other pixels, or the manifest is another.
     """
     default, answers = outputs[SERVING_DEFAULT], reference.answers
-    _check_validity(loaded, default["valid"], reference)
-    _check_labels(loaded, default["label"], reference)
-    _check_brightness(loaded, default["brightness"], reference)
+    _check_labels_and_validity(loaded, default, reference)
+    _check_pixels(loaded, outputs[PIXELS_OF_IMAGE], reference)
     if outputs[DESCRIBE]["manifest"][0] != manifest.encode():
         raise ParityError(
             f"Loaded {loaded}, `describe` does not answer with this version's manifest; nothing was published."
         )
-    from_pixels = outputs[SERVING_PIXELS]["probabilities"]
-    return [
-        _compare_probabilities(
-            loaded, SERVING_DEFAULT, default["probabilities"], answers.probabilities, reference.names()
-        ),
-        _compare_probabilities(
-            loaded,
-            SERVING_PIXELS,
-            from_pixels,
-            answers.probabilities[answers.valid],
-            reference.names_of_valid(),
-        ),
-    ]
+    from_bytes = measure(loaded, SERVING_DEFAULT, default["probabilities"], answers.probabilities, reference.names())
+    comparisons = [from_bytes, compare_pixels(loaded, outputs[SERVING_PIXELS]["probabilities"], reference)]
+    for comparison in comparisons:
+        if reason := why_refused(comparison):
+            raise ParityError(f"{reason}; nothing was published.")
+    return comparisons
 
 
-def _compare_probabilities(
+def compare_pixels(loaded: str, probabilities: npt.NDArray[np.float32], reference: Reference) -> Comparison:
+    """Measure how far `probabilities`, float32 [K, C], of the valid fixtures' pixels are from the reference's."""
+    return measure(loaded, SERVING_PIXELS, probabilities, reference.answers_of_valid(), reference.names_of_valid())
+
+
+def why_refused(comparison: Comparison) -> str | None:
+    """Return in words, without a full stop, why a comparison is beyond the bound; None where it is not."""
+    largest = comparison.largest_difference
+    if largest <= LARGEST_DIFFERENCE:  # which NaN is not
+        return None
+    return (
+        f"Loaded {comparison.loaded}, {comparison.signature} differs from the trained model by {largest:.2g} on "
+        f"{comparison.worst_picture} (bound {LARGEST_DIFFERENCE:.0e})"
+    )
+
+
+def measure(
     loaded: str,
     signature: str,
     seen: npt.NDArray[np.float32],
     expected: npt.NDArray[np.float32],
     names: Sequence[str],
 ) -> Comparison:
+    """Return the largest difference between two answers to the pictures `names`, float32 [N, C], whatever it is."""
     differences = np.abs(seen - expected).max(axis=1)
     worst = int(differences.argmax())
-    largest = float(differences[worst])
-    if not largest <= LARGEST_DIFFERENCE:  # so that NaN fails too
-        raise ParityError(
-            f"Loaded {loaded}, {signature} differs from the trained model by {largest:.2g} on {names[worst]} "
-            f"(bound {LARGEST_DIFFERENCE:.0e}); nothing was published."
-        )
-    return Comparison(loaded, signature, len(names), largest, names[worst])
+    return Comparison(loaded, signature, len(names), float(differences[worst]), names[worst])
 
 
-def _check_validity(loaded: str, seen: npt.NDArray[np.bool_], reference: Reference) -> None:
+def _check_labels_and_validity(loaded: str, seen: Mapping[str, npt.NDArray[Any]], reference: Reference) -> None:
+    _check_validity(loaded, "the model", seen["valid"], reference)
+    _check_labels(loaded, seen["label"], reference)
+    _check_brightness(loaded, "the model", seen["brightness"], reference)
+
+
+def _check_pixels(loaded: str, seen: Mapping[str, npt.NDArray[Any]], reference: Reference) -> None:
+    _check_validity(loaded, PIXELS_OF_IMAGE, seen["valid"], reference)
+    _check_brightness(loaded, PIXELS_OF_IMAGE, seen["brightness"], reference)
+    for name, pixels, expected in zip(
+        reference.names_of_valid(), seen["pixels"][reference.answers.valid], reference.pixels, strict=True
+    ):
+        if not np.array_equal(pixels, expected):
+            raise ParityError(
+                f"Loaded {loaded}, {PIXELS_OF_IMAGE} makes other pixels of {name} than training did; nothing was "
+                "published."
+            )
+
+
+def _check_validity(loaded: str, who: str, seen: npt.NDArray[np.bool_], reference: Reference) -> None:
     for name, valid, should_be in zip(reference.names(), seen, reference.answers.valid, strict=True):
         if valid != should_be:
             did = "answers" if valid else "refuses"
-            raise ParityError(f"Loaded {loaded}, the model {did} {name}, other than trained; nothing was published.")
+            raise ParityError(f"Loaded {loaded}, {who} {did} {name}, other than trained; nothing was published.")
 
 
 def _check_labels(loaded: str, seen: npt.NDArray[np.object_], reference: Reference) -> None:
@@ -141,12 +170,12 @@ def _check_labels(loaded: str, seen: npt.NDArray[np.object_], reference: Referen
             )
 
 
-def _check_brightness(loaded: str, seen: npt.NDArray[np.float32], reference: Reference) -> None:
+def _check_brightness(loaded: str, who: str, seen: npt.NDArray[np.float32], reference: Reference) -> None:
     should_be = np.zeros_like(seen)
     should_be[reference.answers.valid] = brightness_of(reference.pixels)
     for name, found, expected in zip(reference.names(), seen, should_be, strict=True):
         if not abs(found - expected) <= LARGEST_DIFFERENCE:
             raise ParityError(
-                f"Loaded {loaded}, the model says that {name} has a brightness of {found:.6f}, and it is "
+                f"Loaded {loaded}, {who} says that {name} has a brightness of {found:.6f}, and it is "
                 f"{expected:.6f}; nothing was published."
             )

@@ -18,17 +18,18 @@ from contract.versions import LABELS, WARMUP
 from exporter.errors import ParityError
 from exporter.full_disk import full_disk_as_os_error
 from exporter.served_network import ServedNetwork, make_served_network
-from exporter.serving_signature import SERVING_DEFAULT, ServingSignatures
+from exporter.serving_signature import PIXELS_OF_IMAGE, SERVING_DEFAULT, ServingSignatures
+from exporter.single_pictures import Answer, ask_single_pictures
 from exporter.warmup import read_warmup, string_array
 from trainer.trained_model import read_run
 
 _BATCH = 8
 
 Inputs = Mapping[str, tuple[str, npt.NDArray[Any]]]
-"""What to ask each signature: the name of its input, and a value."""
+"""What to ask each signature: the name of its input, and a value; N values where it takes one picture at a time."""
 
-Outputs = dict[str, dict[str, npt.NDArray[Any]]]
-"""What each signature answered, by output name."""
+Outputs = dict[str, Answer]
+"""What each signature answered, by output name; of one that takes one picture at a time, its N answers as rows."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def write_saved_model(run_folder: Path, target: Path, image_input: ImageInput, *
 def save(
     network: ServedNetwork, labels: tuple[str, ...], image_input: ImageInput, target: Path
 ) -> dict[str, Signature]:
-    """Write a SavedModel of a network with the three signatures to `target`, and describe them."""
+    """Write a SavedModel of a network with the four signatures to `target`, and describe them."""
     target.mkdir(parents=True, exist_ok=True)
     # not where temporary files lie: whoever is killed would leave it there, and another disk could be the full one
     with full_disk_as_os_error(), tempfile.TemporaryDirectory(prefix=".labels-", dir=target) as folder:
@@ -86,11 +87,15 @@ class LoadedVersion:
 
     def ask(self, inputs: Inputs) -> Outputs:
         """Ask each signature in `inputs`."""
-        signatures = self._loaded.signatures
-        return {
-            name: {key: value.numpy() for key, value in signatures[name](**{key: tf.constant(value)}).items()}
-            for name, (key, value) in inputs.items()
-        }
+        return {name: self._ask(name, key, value) for name, (key, value) in inputs.items()}
+
+    def _ask(self, name: str, key: str, value: npt.NDArray[Any]) -> Answer:
+        signature = self._loaded.signatures[name]
+
+        def call(given: Any) -> Answer:
+            return {output: tensor.numpy() for output, tensor in signature(**{key: tf.constant(given)}).items()}
+
+        return ask_single_pictures(call, value) if name == PIXELS_OF_IMAGE else call(value)
 
     def answer(self, pictures: Iterable[bytes], on_answered: Callable[[int], None] = lambda _: None) -> Answered:
         """Answer encoded pictures, eight at a time; `on_answered` hears how many after each time."""
@@ -126,7 +131,7 @@ def ask_as_serving_loads(folder: Path, inputs: Inputs) -> Outputs:
             for name, key, value in read_warmup(folder / WARMUP):
                 _check_fits(definitions, name, key)
                 _ask(session, definitions[name], key, value)
-            return {name: _ask(session, definitions[name], key, value) for name, (key, value) in inputs.items()}
+            return {name: _ask_signature(session, definitions[name], name, *given) for name, given in inputs.items()}
         except tf.errors.OpError as error:
             reason = error.message.split("\n", maxsplit=1)[0]
             raise ParityError(
@@ -139,9 +144,15 @@ def _check_fits(definitions: Any, name: str, key: str) -> None:
         raise ParityError(f"A warmup record asks {name} about {key}, which the model lacks; nothing was published.")
 
 
-def _ask(session: Any, definition: Any, key: str, value: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+def _ask_signature(session: Any, definition: Any, name: str, key: str, value: npt.NDArray[Any]) -> Answer:
+    if name == PIXELS_OF_IMAGE:
+        return ask_single_pictures(lambda picture: _ask(session, definition, key, picture), value)
+    return _ask(session, definition, key, value)
+
+
+def _ask(session: Any, definition: Any, key: str, value: Any) -> Answer:
     fetches = {output: tensor.name for output, tensor in definition.outputs.items()}
-    answers: dict[str, npt.NDArray[Any]] = session.run(fetches, {definition.inputs[key].name: value})
+    answers: Answer = session.run(fetches, {definition.inputs[key].name: value})
     return answers
 
 

@@ -1,4 +1,4 @@
-"""The three signatures of a served model, as functions that TensorFlow can save."""
+"""The four signatures of a served model, as functions that TensorFlow can save."""
 
 import math
 from collections.abc import Callable
@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from contract.versions import LABELS, MANIFEST
-from trainer.preprocessing import decode_pictures
+from trainer.preprocessing import decode_picture, decode_pictures
 
 SERVING_DEFAULT, SERVING_PIXELS, DESCRIBE = "serving_default", "serving_pixels", "describe"
+PIXELS_OF_IMAGE = "pixels_of_image"
 
 
 class ServingSignatures:
@@ -21,7 +22,10 @@ class ServingSignatures:
     its neighbours have their answers.
     `serving_pixels`: `pixels` uint8 [N, H, W, 3] RGB to `probabilities` float32 [N, C].
     `describe`: `query` string [N], not looked at, to `manifest` string [N], the manifest's JSON.
-    Every output has the batch dimension, or a server that batches would refuse it.
+    Every output of these has the batch dimension, or a server that batches would refuse it.
+    `pixels_of_image`: `image_bytes` string [], one picture, to `pixels` uint8 [H, W, 3] RGB, `valid` bool [] and
+    `brightness` float32 []: what comes before the network, for a server that runs the network elsewhere. Zeros and
+    false for what is no picture by its header; an InvalidArgument error for one that then cannot be decoded.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class ServingSignatures:
             SERVING_DEFAULT: (self._answer_bytes, tf.TensorSpec([None], tf.string, name="image_bytes")),
             SERVING_PIXELS: (self._answer_pixels, pixels),
             DESCRIBE: (self._describe, tf.TensorSpec([None], tf.string, name="query")),
+            PIXELS_OF_IMAGE: (self._decode_one, tf.TensorSpec([], tf.string, name="image_bytes")),
         }
         return {name: tf.function(call).get_concrete_function(spec) for name, (call, spec) in specs.items()}
 
@@ -68,12 +73,21 @@ class ServingSignatures:
         manifest = tf.io.read_file(tf.strings.join([version, MANIFEST]))
         return {"manifest": tf.fill(tf.shape(query), manifest)}
 
+    def _decode_one(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        decoded = decode_picture(image_bytes, self._input)
+        return {
+            "pixels": tf.cast(decoded.values, tf.uint8),
+            "valid": decoded.valid,
+            "brightness": tf.squeeze(_brightness_of(tf.expand_dims(decoded.values, 0)), 0),
+        }
+
 
 def _brightness_of(pixels: tf.Tensor) -> tf.Tensor:
     """Return the mean of all values of each picture, as `trainer.reference_histograms.brightness_of` does.
 
-    For whoever serves the model and decodes no pictures, to compare with the reference in the manifest.
+    For whoever serves the model and decodes no pictures, to compare with the reference in the manifest. `pixels` are
+    uint8, or the same as float32: the sum of a row is exact in both, and the same.
     """
-    rows = tf.reduce_sum(tf.cast(pixels, tf.int32), axis=[2, 3])  # exact, and half of what float64 takes
-    sums = tf.reduce_sum(tf.cast(rows, tf.float64), axis=1)
+    values = pixels if pixels.dtype.is_floating else tf.cast(pixels, tf.int32)  # half of what float64 takes
+    sums = tf.reduce_sum(tf.cast(tf.reduce_sum(values, axis=[2, 3]), tf.float64), axis=1)
     return tf.cast(sums / math.prod(pixels.shape[1:]) / 255, tf.float32)

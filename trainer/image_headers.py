@@ -14,6 +14,7 @@ import tensorflow as tf
 NOT_A_PICTURE, JPEG, PNG, BMP, WEBP, WEBP_WITH_ALPHA = range(6)
 
 _HEADER_BYTES = 66
+_EXIF_MARK, _EXIF_MARK_AND_REST = b"Exif\0\0", r"Exif\x00\x00\C*"  # \C is any byte
 _EXIF_SCAN_BYTES = 4096  # cameras write the EXIF segment first, behind at most a short JFIF segment
 _EXIF_MAX_ENTRIES = 40
 _EXIF_ENTRY_BYTES = 12
@@ -50,48 +51,53 @@ def read_headers(image_bytes: tf.Tensor) -> Headers:
     return Headers(kind, tf.cast(width, tf.int64) * tf.cast(height, tf.int64))
 
 
+def is_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
+    """Return which of the encoded pictures, string of any shape, are JPEGs by their first bytes: what is cheapest."""
+    ((at, mark),) = _JPEG
+    return tf.strings.substr(image_bytes, at, len(mark)) == mark
+
+
 def read_exif_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
     """Read the EXIF orientation of each row of `image_bytes`, string [N], as int32 [N] of 1 to 8.
 
     1, which means upright, where a row has none in its first 4 KiB. Never raises.
     """
-    rows = _ExifRows(image_bytes, _EXIF_SCAN_BYTES + 2 * _EXIF_MAX_ENTRIES * _EXIF_ENTRY_BYTES)
-    tiff, found = rows.find(b"Exif\0\0", within=_EXIF_SCAN_BYTES)
-    little = rows.gather(tiff) == ord("I")
+    scanned = tf.strings.substr(image_bytes, 0, _EXIF_SCAN_BYTES + len(_EXIF_MARK) - 1)
+    before = tf.strings.length(tf.strings.regex_replace(scanned, _EXIF_MARK_AND_REST, "", replace_global=False))
+    found = before < tf.strings.length(scanned)
+    return tf.cond(
+        tf.reduce_any(found),
+        lambda: tf.where(found, _read_orientation(image_bytes, before + len(_EXIF_MARK)), 1),
+        lambda: tf.ones_like(before),
+    )
 
-    def short(position: tf.Tensor) -> tf.Tensor:
-        first, second = rows.gather(position), rows.gather(position + 1)
-        is_little = tf.reshape(little, [-1] + [1] * (len(position.shape) - 1))
-        return tf.where(is_little, first + 256 * second, 256 * first + second)
 
+def _read_orientation(image_bytes: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
+    """Read what the first directory of the TIFF files at `tiff`, int32 [N], says of the orientation, or 1."""
+    content = _read_first(image_bytes, _EXIF_SCAN_BYTES + 2 * _EXIF_MAX_ENTRIES * _EXIF_ENTRY_BYTES)
+
+    def read(start: tf.Tensor, places: npt.NDArray[np.int32]) -> tf.Tensor:
+        # a position outside reads the nearest byte
+        inside = tf.clip_by_value(start[:, None] + places, 0, content.shape[1] - 1)
+        return tf.cast(tf.gather(content, inside, batch_dims=1), tf.int32)
+
+    header = read(tiff, np.array([0, 4, 5, 6, 7], np.int32))
+    little_endian = tf.cast(header[:, 0] == ord("I"), tf.int32)
     # a directory further than 64 KiB away is beyond what is scanned, so the low half of its offset is enough
-    directory = tiff + tf.where(little, short(tiff + 4), short(tiff + 6))
-    entry = directory[:, None] + 2 + _EXIF_ENTRY_BYTES * tf.range(_EXIF_MAX_ENTRIES)[None]
-    exists = tf.range(_EXIF_MAX_ENTRIES)[None] < short(directory)[:, None]
-    is_orientation = exists & (short(entry) == _ORIENTATION_TAG)
-    value = tf.reduce_max(tf.where(is_orientation, short(entry + 8), 0), axis=1)
-    return tf.where(found & (value >= 1) & (value <= 8), value, 1)
+    offset = tf.reduce_sum(header[:, 1:] * tf.gather([[0, 0, 256, 1], [1, 256, 0, 0]], little_endian), axis=1)
+    digits = tf.reshape(read(tiff + offset, _directory_places()), [-1, 1 + 2 * _EXIF_MAX_ENTRIES, 2])
+    numbers = tf.reduce_sum(digits * tf.gather([[256, 1], [1, 256]], little_endian)[:, None], axis=2)
+    count, tags, values = tf.split(numbers, [1, _EXIF_MAX_ENTRIES, _EXIF_MAX_ENTRIES], axis=1)
+    is_orientation = (tags == _ORIENTATION_TAG) & (np.arange(_EXIF_MAX_ENTRIES) < count)
+    value = tf.reduce_max(tf.where(is_orientation, values, 0), axis=1)
+    return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-class _ExifRows:
-    """The first bytes of each row, uint8 [N, length], zero-padded; what is read from them is int32."""
-
-    def __init__(self, image_bytes: tf.Tensor, length: int) -> None:
-        self._bytes = _read_first(image_bytes, length)
-        self._length = length
-
-    def find(self, text: bytes, within: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the position behind the first `text` of each row, int32 [N], and whether there is one."""
-        hit = self._bytes[:, :within] == text[0]
-        for index, value in enumerate(text[1:], start=1):
-            hit &= self._bytes[:, index : index + within] == value
-        first = tf.argmax(hit, axis=1, output_type=tf.int32)
-        return first + len(text), tf.reduce_any(hit, axis=1)
-
-    def gather(self, position: tf.Tensor) -> tf.Tensor:
-        """Return the bytes at `position`, int32 [N] or [N, K]; a position outside reads the nearest byte."""
-        inside = tf.clip_by_value(position, 0, self._length - 1)
-        return tf.cast(tf.gather(self._bytes, inside, batch_dims=1), tf.int32)
+def _directory_places() -> npt.NDArray[np.int32]:
+    """Return where in a directory its numbers of two bytes stand: the count, each entry's tag, each one's value."""
+    entries = 2 + _EXIF_ENTRY_BYTES * np.arange(_EXIF_MAX_ENTRIES)
+    numbers = np.concatenate([[0], entries, entries + 8])
+    return np.stack([numbers, numbers + 1], axis=1).reshape(-1).astype(np.int32)
 
 
 _Found = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]

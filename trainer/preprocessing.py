@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from trainer.augmentation_settings import ResizeKernel
-from trainer.image_headers import JPEG, NOT_A_PICTURE, WEBP_WITH_ALPHA, read_exif_orientation, read_headers
+from trainer.image_headers import JPEG, NOT_A_PICTURE, WEBP_WITH_ALPHA, is_jpeg, read_exif_orientation, read_headers
 
 _PARALLEL_DECODES = 2
 
@@ -28,6 +28,13 @@ class DecodedBatch(NamedTuple):
     """`pixels` uint8 [N, height, width, 3] RGB, zeros where `valid`, bool [N], is false."""
 
     pixels: tf.Tensor
+    valid: tf.Tensor
+
+
+class DecodedPicture(NamedTuple):
+    """`values` float32 [height, width, 3] RGB, whole numbers of 0 to 255; zeros where `valid`, bool [], is false."""
+
+    values: tf.Tensor
     valid: tf.Tensor
 
 
@@ -56,6 +63,37 @@ def decode_pictures(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedB
 
     (pixels,), valid = _decode_each(image_bytes, image_input, resize, [_blank(image_input)])
     return DecodedBatch(pixels, valid)
+
+
+def decode_picture(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedPicture:
+    """Decode one encoded picture, string [], to the pixels that `decode_pictures` gives a row.
+
+    What is no picture, or declares too many pixels, becomes zeros and not valid. What then cannot be decoded, and a
+    JPEG of too many pixels, fails with an InvalidArgument error: there are no neighbours to protect, and what
+    protects them costs as much as all that comes before the decoding.
+    """
+
+    def decode_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
+        picture = _decode_jpeg(image_bytes, image_input.max_pixels)
+        if image_input.exif_orientation:
+            orientation = tf.squeeze(read_exif_orientation(tf.expand_dims(image_bytes, 0)), 0)
+            picture = tf.cond(orientation > 1, lambda: _turn_upright(picture, orientation), lambda: picture)
+        return _resized_values(picture, image_input), tf.constant(value=True)
+
+    def decode_other() -> tuple[tf.Tensor, tf.Tensor]:
+        headers = read_headers(tf.expand_dims(image_bytes, 0))
+        kind, size = tf.squeeze(headers.kind, 0), tf.squeeze(headers.pixels, 0)
+        decodable = (kind != NOT_A_PICTURE) & (size <= image_input.max_pixels)
+        values = tf.cond(
+            decodable,
+            lambda: _resized_values(_decode_other(image_bytes, kind), image_input),
+            lambda: tf.zeros([image_input.height, image_input.width, 3]),
+        )
+        return values, decodable
+
+    # most pictures are JPEGs, and need nothing of what is read of other headers
+    values, valid = tf.cond(is_jpeg(image_bytes), decode_jpeg, decode_other)
+    return DecodedPicture(tf.ensure_shape(values, [image_input.height, image_input.width, 3]), valid)
 
 
 def decode_variants(image_bytes: tf.Tensor, image_input: ImageInput, kernels: Sequence[ResizeKernel]) -> VariantsBatch:
@@ -142,23 +180,25 @@ def _blank(image_input: ImageInput) -> tf.Tensor:
 
 
 def _decode(content: tf.Tensor, kind: tf.Tensor, max_pixels: int) -> tf.Tensor:
-    def decode_jpeg() -> tf.Tensor:
-        size = tf.cast(tf.io.extract_jpeg_shape(content)[:2], tf.int64)
-        # not tf.debugging.Assert, which wraps this one operation in two branches
-        small_enough = tf.raw_ops.Assert(condition=tf.reduce_prod(size) <= max_pixels, data=["too many pixels"])
-        with tf.control_dependencies([small_enough]):
-            # the default, INTEGER_FAST, is up to 6 grey levels off; this one is bit-identical to Pillow's
-            return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
+    return tf.cond(kind == JPEG, lambda: _decode_jpeg(content, max_pixels), lambda: _decode_other(content, kind))
 
-    def decode_other(channels: int) -> tf.Tensor:
+
+def _decode_other(content: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
+    def decode(channels: int) -> tf.Tensor:
         # channels=0 would abort the process on an animated WebP whose header says it is still
-        return tf.io.decode_image(content, channels=channels, expand_animations=False)[..., :3]
+        picture = tf.io.decode_image(content, channels=channels, expand_animations=False)[..., :3]
+        return tf.ensure_shape(picture, [None, None, 3])
 
-    picture = tf.switch_case(
-        tf.where(kind == JPEG, 0, tf.where(kind == WEBP_WITH_ALPHA, 1, 2)),
-        [decode_jpeg, lambda: decode_other(4), lambda: decode_other(3)],
-    )
-    return tf.ensure_shape(picture, [None, None, 3])
+    return tf.cond(kind == WEBP_WITH_ALPHA, lambda: decode(4), lambda: decode(3))
+
+
+def _decode_jpeg(content: tf.Tensor, max_pixels: int) -> tf.Tensor:
+    size = tf.io.extract_jpeg_shape(content, output_type=tf.int64)[:2]
+    # not tf.debugging.Assert, which wraps this one operation in two branches
+    small_enough = tf.raw_ops.Assert(condition=tf.reduce_prod(size) <= max_pixels, data=["too many pixels"])
+    with tf.control_dependencies([small_enough]):
+        # the default, INTEGER_FAST, is up to 6 grey levels off; this one is bit-identical to Pillow's
+        return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 def _turn_upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
@@ -178,12 +218,16 @@ def _own_kernel(image_input: ImageInput) -> ResizeKernel:
 
 
 def _resize(picture: tf.Tensor, image_input: ImageInput, kernel: ResizeKernel | None = None) -> tf.Tensor:
-    """Resize as pictures are served, or by another `kernel`."""
+    """Resize as pictures are served, or by another `kernel`, to uint8."""
+    return tf.cast(_resized_values(picture, image_input, kernel), tf.uint8)
+
+
+def _resized_values(picture: tf.Tensor, image_input: ImageInput, kernel: ResizeKernel | None = None) -> tf.Tensor:
     kernel = kernel or _own_kernel(image_input)
     size = [image_input.height, image_input.width]
     method = "area" if kernel == "area" else image_input.resize
     resized = tf.image.resize(picture, size, method=method, antialias=kernel == "bilinear_antialias")
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+    return tf.round(resized)  # of 0 to 255: none of these kernels goes beyond the picture's own values
 
 
 def _map_tolerantly(
