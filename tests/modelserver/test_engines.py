@@ -173,6 +173,7 @@ def test_tensorflow_starts_in_a_thread_of_the_usual_priority(tmp_path: Path) -> 
             errors.append(str(error))
 
     thread = threading.Thread(target=ask_aside)
+    assert seen == []  # nobody has asked yet
     thread.start()
     thread.join()
     assert (seen, errors) == ([os.getpriority(os.PRIO_PROCESS, 0)], ["TensorFlow is not there"])
