@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from gateway.access import install_access
 from gateway.adaptive_limit import AdaptiveLimit
 from gateway.admission import Admission, FixedLimit
+from gateway.application import Application
 from gateway.attempts import count_attempts
 from gateway.channel import open_channel
 from gateway.circuit import Circuits
@@ -61,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
 
-    app = FastAPI(
+    app = Application(
         title="Graft gateway",
         lifespan=lifespan,
         exception_handlers=exception_handlers(),
@@ -86,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def create_operations_app(app: FastAPI, settings: Settings) -> FastAPI:
     """Return what a second port shows of `app`, under the same rules of access: metrics and health."""
-    operations = FastAPI(exception_handlers=exception_handlers(), openapi_url=None, docs_url=None, redoc_url=None)
+    operations = Application(exception_handlers=exception_handlers(), openapi_url=None, docs_url=None, redoc_url=None)
     operations.state = app.state
     operations.router.routes.extend([*health_routes(), *metrics_routes(app.state.metrics)])
     install_access(operations, settings)

@@ -1,8 +1,9 @@
 """What is counted and timed between the gateway and the model server."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 
 from gateway.metric_labels import Children, ModelLabels
+from gateway.quick_metrics import QuickCounter, QuickHistogram
 from gateway.request_metrics import SECONDS
 
 
@@ -12,20 +13,20 @@ class BackendMetrics:
     def __init__(self, labels: ModelLabels, registry: CollectorRegistry) -> None:
         self._labels = labels
         self._seconds = Children(
-            Histogram,
+            QuickHistogram,
             "graft_gateway_backend_duration_seconds",
             "Calls to the model server, by gRPC method and status.",
             ["method", "code"],
             registry,
             buckets=SECONDS,
         )
-        self._attempts = Counter(
+        self._attempts = QuickCounter(
             "graft_gateway_backend_attempts",
             "Calls put on a connection to the model server, gRPC's own retries included.",
             registry=registry,
         )
         self._shed = Children(
-            Counter,
+            QuickCounter,
             "graft_gateway_shed",
             "Requests that were not let through to the model server, by reason.",
             ["reason"],

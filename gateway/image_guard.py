@@ -29,7 +29,7 @@ _TEXT_SAMPLE_BYTES = 512
 _BMP_BIT_FIELDS = 3
 _BMP_USUAL_FIELDS = bytes.fromhex("0000ff00 00ff0000 ff000000")  # red, green, blue; others are decoded as if these
 _WEBP_ANIMATION_FLAG = 0x02
-_JPEG_END = b"\xff\xd9"
+_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _PNG_END = b"IEND\xaeB`\x82"
 _HEADER_BYTES = 128 * 1024  # a reader that looks for a marker in megabytes of anything would hold up everybody
 
@@ -58,6 +58,8 @@ def check_picture(content: bytes, accepted: Collection[Encoding], max_pixels: in
 
 
 def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
+    if content.startswith(_JPEG_START) and "jpeg" in accepted:  # as most are; `filetype` says the same of them
+        return "jpeg"
     kind = filetype.guess(content)
     mime = kind.mime if kind else _describe_unknown(content)
     wanted = _enumerate(accepted)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
+
+from gateway.quick_metrics import QuickCounter, QuickHistogram
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus-client is told to keep values in files that several processes add up."""
@@ -15,7 +17,7 @@ NO_MODEL, UNKNOWN_MODEL = "none", "unknown"
 NO_VERSION, OTHER = "none", "other"
 MAX_VERSIONS, MAX_CLASSES, MAX_CHARACTERS = 20, 100, 80
 
-_Metric = TypeVar("_Metric", Counter, Histogram, Gauge)
+_Metric = TypeVar("_Metric", QuickCounter, QuickHistogram, Gauge)
 
 
 def metrics_folder() -> Path | None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 from contract.manifest import ModelManifest
 from gateway.errors import (
@@ -26,7 +27,7 @@ class ModelState:
     versions: tuple[VersionStatus, ...]
     problem: GatewayError | None
 
-    @property
+    @cached_property
     def available(self) -> tuple[int, ...]:
         """The version numbers that answer, ascending."""
         return tuple(sorted(status.version for status in self.versions if status.state == _AVAILABLE))

@@ -1,9 +1,10 @@
 """What is counted of pictures and of what models say about them."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 
 from gateway.answered_picture import AnsweredPicture
 from gateway.metric_labels import Children, ModelLabels
+from gateway.quick_metrics import QuickCounter, QuickHistogram
 
 _CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 _BYTES = tuple(float(4**power * 1024) for power in range(9))  # 1 KiB to 64 MiB
@@ -16,21 +17,21 @@ class PictureMetrics:
     def __init__(self, labels: ModelLabels, registry: CollectorRegistry) -> None:
         self._labels = labels
         self._pictures = Children(
-            Counter,
+            QuickCounter,
             "graft_gateway_pictures",
             "Pictures answered; outcome is ok or the code of the refusal.",
             ["model", "outcome"],
             registry,
         )
         self._predicted = Children(
-            Counter,
+            QuickCounter,
             "graft_gateway_predicted",
             "Pictures by their likeliest class; the first 100 classes of a model, the others as other.",
             ["model", "class"],
             registry,
         )
         self._confidence = Children(
-            Histogram,
+            QuickHistogram,
             "graft_gateway_confidence",
             "Probability of the likeliest class, 0 to 1.",
             ["model", "version"],
@@ -38,10 +39,10 @@ class PictureMetrics:
             buckets=_CONFIDENCE,
         )
         labels.on_forgotten(self._confidence.forget)
-        self._bytes = Histogram(
+        self._bytes = QuickHistogram(
             "graft_gateway_picture_bytes", "Encoded size of the pictures answered.", registry=registry, buckets=_BYTES
         )
-        self._pixels = Histogram(
+        self._pixels = QuickHistogram(
             "graft_gateway_picture_pixels",
             "Width times height of the pictures answered, from their headers.",
             registry=registry,

@@ -1,10 +1,9 @@
 """From pictures to labelled answers, whatever dialect asked."""
 
 import asyncio
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
@@ -20,6 +19,7 @@ from gateway.errors import (
     VersionNotServedError,
 )
 from gateway.image_guard import check_picture
+from gateway.largest import largest
 from gateway.model_client import PREDICT, STATUS, fill_spec
 from gateway.model_versions import ModelVersions
 from gateway.observation import GUARD, LABEL, MODEL_SERVER, Stage, observed
@@ -53,8 +53,7 @@ class Question:
     top_k: int
 
 
-@dataclass(frozen=True)
-class LabelProbability:
+class LabelProbability(NamedTuple):
     """One label and how likely it is, 0 to 1."""
 
     label: str
@@ -77,8 +76,7 @@ class Refusal:
     name: str | None
 
 
-@dataclass(frozen=True)
-class _Accepted:
+class _Accepted(NamedTuple):
     """One picture that the model server is asked about; `pixels` is None where its header does not tell."""
 
     picture: Picture
@@ -204,8 +202,8 @@ def _label(
 
 
 def _likeliest(probabilities: Sequence[float], labels: Sequence[str], top_k: int) -> Prediction:
-    best = heapq.nlargest(top_k, range(len(labels)), key=probabilities.__getitem__)
-    return Prediction(tuple(LabelProbability(labels[index], probabilities[index]) for index in best), best[0])
+    best = largest(probabilities, top_k)
+    return Prediction(tuple([LabelProbability(labels[index], probabilities[index]) for index in best]), best[0])
 
 
 def _note(

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from contract import serving_messages as messages
 from gateway.errors import ModelServerFailedError
@@ -11,10 +10,10 @@ from gateway.model_client import output_of
 from gateway.tensors import read_bools, read_floats, shape_of
 
 _BRIGHTNESS = "brightness"
+_STRING = messages.DataType["DT_STRING"].number
 
 
-@dataclass(frozen=True)
-class Scores:
+class Scores(NamedTuple):
     """What a model said about N pictures, in their order.
 
     `probabilities` has N rows of C floats, zeros where `valid` is False: the graph refused that picture.
@@ -34,7 +33,7 @@ def pictures_request(pictures: Sequence[bytes]) -> Any:
     """
     request = messages.PredictRequest()
     tensor = request.inputs["image_bytes"]
-    tensor.dtype = messages.DataType["DT_STRING"].number
+    tensor.dtype = _STRING
     tensor.tensor_shape.dim.add(size=len(pictures))
     tensor.string_val.extend(pictures)
     return request
@@ -47,22 +46,24 @@ def read_scores(response: Any, rows: int) -> Scores:
         ModelServerFailedError: it makes no sense.
     """
     probabilities, valid = output_of(response, "probabilities"), output_of(response, "valid")
-    shape = shape_of(probabilities)
-    if len(shape) != 2 or shape[0] != rows or shape_of(valid) != (rows,):
+    shape, valid_shape = shape_of(probabilities), shape_of(valid)
+    if len(shape) != 2 or shape[0] != rows or valid_shape != (rows,):
         raise ModelServerFailedError("The model server's answer does not fit the number of pictures.")
-    values = read_floats(probabilities)
+    values = read_floats(probabilities, shape)
     if not math.isfinite(sum(values)):
         raise ModelServerFailedError("The model answered with probabilities that are not numbers.")
     width = shape[1]
-    split = tuple(tuple(values[start : start + width]) for start in range(0, rows * width, width))
-    return Scores(response.model_spec.version.value, split, tuple(read_bools(valid)), _read_brightness(response, rows))
+    split = tuple([tuple(values[start : start + width]) for start in range(0, rows * width, width)])
+    version, said_valid = response.model_spec.version.value, tuple(read_bools(valid, valid_shape))
+    return Scores(version, split, said_valid, _read_brightness(response, rows))
 
 
 def _read_brightness(response: Any, rows: int) -> tuple[float, ...] | None:
     if _BRIGHTNESS not in response.outputs:
         return None
     tensor = response.outputs[_BRIGHTNESS]
-    values = read_floats(tensor) if shape_of(tensor) == (rows,) else []
+    shape = shape_of(tensor)
+    values = read_floats(tensor, shape) if shape == (rows,) else []
     if len(values) != rows or not math.isfinite(sum(values)):
         raise ModelServerFailedError("The model's answer does not have one brightness for each picture.")
     return tuple(values)

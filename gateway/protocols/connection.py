@@ -1,10 +1,11 @@
 """One HTTP connection: uvicorn's, with bounds on the head of a request, and the request's target as it was sent."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.protocols.answer_output import AnswerOutput
 from gateway.settings import Settings
 
 RAW_TARGET = "raw_target"
@@ -12,6 +13,12 @@ RAW_TARGET = "raw_target"
 
 ON_CONNECTION_LOST = "on_connection_lost"
 """Where a scope's `state` may hold what is called, without arguments, when the connection ends."""
+
+OUTPUT = "output"
+"""Where a scope's `state` holds the `AnswerOutput` that its answer goes through."""
+
+BODY_ARRIVED = "body_arrived"
+"""Where a scope's `state` holds True once the body is there: to receive it takes no waiting any more."""
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -28,6 +35,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._header_bytes = 0
+        self._is_in_head = False
         self._waiting_for_head: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -42,11 +50,14 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request's head."""
         super().connection_made(transport)
+        self._output = AnswerOutput(transport)
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and count it where a head does not end: the parser keeps a header until it is complete."""
         super().data_received(data)
+        if self._is_in_head and self._waiting_for_head is None:  # most heads come whole, and need no timer
+            self._wait_for_head()
         if self._waiting_for_head is not None:
             self._count(len(data))
 
@@ -62,8 +73,7 @@ class Connection(HttpToolsProtocol):
         """Begin to count the bytes of a head."""
         super().on_message_begin()
         self._header_bytes = 0
-        if self._waiting_for_head is None:
-            self._wait_for_head()
+        self._is_in_head = True
 
     def on_url(self, url: bytes) -> None:
         """Count the target."""
@@ -77,11 +87,27 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request on, with its target."""
+        self._is_in_head = False
         self._stop_waiting()
         if self.transport.is_closing():
             return
-        self.scope["state"][RAW_TARGET] = self.url
+        state = self.scope["state"]
+        state[RAW_TARGET], state[OUTPUT] = self.url, self._output
         super().on_headers_complete()
+        self.cycle.transport = self._output
+        self.cycle.body = b""  # type: ignore[assignment] # to which the first piece is added without a copy
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body. From the second on in a bytearray, as always in uvicorn: there may be thousands."""
+        so_far = cast("bytes | bytearray", self.cycle.body)
+        if so_far and isinstance(so_far, bytes):
+            self.cycle.body = bytearray(so_far)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the body is there."""
+        super().on_message_complete()
+        self.scope["state"][BODY_ARRIVED] = True
 
     def _count(self, length: int) -> None:
         self._header_bytes += length

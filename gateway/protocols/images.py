@@ -1,8 +1,8 @@
 """The native dialect: pictures in, as a raw body, files of a form or JSON, and labels out as JSON."""
 
-import json
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,6 +11,7 @@ from gateway.errors import UnsupportedContentTypeError
 from gateway.metrics import Metrics
 from gateway.observation import observed
 from gateway.prediction import Answer, Picture, Prediction, Question, Refusal, UnreadablePicture, predict
+from gateway.protocols.bodies import read_whole
 from gateway.protocols.forms import read_files
 from gateway.protocols.json_bodies import read_json
 from gateway.protocols.json_pictures import read_pictures
@@ -20,8 +21,6 @@ from gateway.protocols.routing import TemplateRoute
 from gateway.protocols.tensorflow_rest import refuse_misplaced_question
 from gateway.services import Services
 from gateway.settings import Settings
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def image_routes() -> list[TemplateRoute]:
@@ -50,7 +49,7 @@ async def predict_pictures(request: Request) -> Response:
     only = answer.entries[0]
     if len(answer.entries) == 1 and isinstance(only, Refusal):
         return problem_response(request, only.reason)
-    return Response(_encode(_to_json(answer, state["request_id"])), media_type="application/json")
+    return Response(to_json(_to_json(answer, state["request_id"])), media_type="application/json")
 
 
 def _read_question(request: Request, settings: Settings) -> Question:
@@ -63,11 +62,11 @@ async def _read_pictures(request: Request, settings: Settings) -> list[Picture |
     content_type = request.headers.get("content-type", "application/octet-stream")
     kind = content_type.partition(";")[0].strip().lower()
     if kind.startswith("image/") or kind == "application/octet-stream":
-        return [Picture(await request.body())]
+        return [Picture(await read_whole(request))]
     if kind == "multipart/form-data":
         return [*await read_files(content_type, request.stream(), settings.max_pictures)]
     if kind == "application/json":
-        content = read_json(await request.body(), settings)
+        content = read_json(await read_whole(request), settings)
         refuse_misplaced_question(request, content)
         return read_pictures(content, settings.max_pictures)
     raise UnsupportedContentTypeError(

@@ -17,6 +17,7 @@ from gateway.errors import BadParameterError, ModelServerFailedError, NotReadyEr
 from gateway.model_client import PREDICT, fill_spec, output_of
 from gateway.model_signatures import ModelSignatures, Signature, TensorSpec
 from gateway.prediction import ask
+from gateway.protocols.bodies import read_whole
 from gateway.protocols.open_inference_datatypes import name_of
 from gateway.protocols.open_inference_inputs import read_inputs
 from gateway.protocols.open_inference_outputs import write_output
@@ -149,7 +150,7 @@ async def _read_question(request: Request) -> Question:
             f"A body compressed with {encoding[:_SHOWN_CHARACTERS]!r} is not accepted; send it as it is."
         )
     services: Services = request.state.services
-    return read_question(await request.body(), request.headers.get(LENGTH_HEADER), services.settings)
+    return read_question(await read_whole(request), request.headers.get(LENGTH_HEADER), services.settings)
 
 
 def _asked_for(request: Request) -> tuple[str, int | None]:

@@ -5,6 +5,7 @@ import zlib
 from fastapi import Request
 
 from gateway.errors import BadJsonError, BodyTooLargeError, UnsupportedContentTypeError
+from gateway.protocols.bodies import read_whole
 
 _GZIP = 16 + zlib.MAX_WBITS
 _SHOWN_CHARACTERS = 50
@@ -19,7 +20,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         BadJsonError: it is no gzip, or cut short.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    body = await request.body()
+    body = await read_whole(request)
     if encoding in {"", "identity"}:
         return body
     if encoding != "gzip":

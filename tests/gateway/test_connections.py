@@ -76,3 +76,10 @@ def test_a_kept_connection_may_rest(start_gateway: StartGateway) -> None:
         connection.settimeout(20)
         connection.sendall(request)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_second_head_that_does_not_end_is_not_waited_for(start_gateway: StartGateway) -> None:
+    """A connection on which a request was answered is closed, too, when the next head has begun and does not end."""
+    with connected(start_gateway(header_timeout_seconds=0.3)) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\nGET /livez HTT")
+        assert read_to_the_end(connection).startswith(b"HTTP/1.1 200 OK")

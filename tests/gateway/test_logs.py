@@ -108,6 +108,17 @@ def test_refusals_and_failures_have_their_level(lines: Lines, start_gateway: Sta
     assert not lines.of_requests(request_id="alive")
 
 
+def test_probes_that_find_it_not_ready_are_written_once(lines: Lines, start_gateway: StartGateway) -> None:
+    """Who waits for readiness fills no log: the first probe that fails is a warning, those after it are not written."""
+    gateway = start_gateway(models=("elsewhere",))
+    for number in range(3):
+        assert gateway.get("/readyz", headers={"X-Request-ID": f"probe-{number}"}).status_code == 503
+    gateway.get("/nothing", headers={"X-Request-ID": "last"})
+    lines.the_one(request_id="last")
+    assert [line["request_id"] for line in lines.of_requests(route="/readyz")] == ["probe-0"]
+    assert lines.the_one(request_id="probe-0")["level"] == "warning"
+
+
 def test_a_caller_that_left_has_no_status(lines: Lines, start_gateway: StartGateway) -> None:
     """A request whose caller leaves before the answer has a line with the outcome client_gone and no status."""
     gateway = start_gateway()
@@ -131,7 +142,7 @@ def test_callers_are_named_by_their_public_id(lines: Lines, start_gateway: Start
     assert line["pictures"] == 2
     assert lines.the_one(outcome="invalid_credentials")["caller"] is None
     assert "CANARY" not in lines.text
-    assert key.split("_")[2] not in lines.text
+    assert key.split("_", 2)[2] not in lines.text  # the secret may have more of them
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
@@ -150,6 +161,16 @@ def test_no_value_begins_a_line(log_format: str) -> None:
     assert text.count("{evil}") == 5
     if log_format == "json":
         assert json.loads(text.splitlines()[0])["model"] == CONTROL
+
+
+@pytest.mark.parametrize("name", ["caf\xe9", "\U0001f33b", "half \ud83c of a pair"])
+def test_what_is_not_ascii_is_escaped(name: str) -> None:
+    """A line of JSON is ASCII whatever a caller is called, and says the same."""
+    stream = io.StringIO()
+    state = {"model": name, "dialect": "native", "outcome": "unknown_model"}
+    RequestLog(settings_for(), stream).write(state, "/", 0.1, Observation("id", Metrics(()).requests, None))
+    assert stream.getvalue().isascii()
+    assert json.loads(stream.getvalue())["model"] == name
 
 
 def test_long_names_are_cut() -> None:

@@ -1,0 +1,18 @@
+"""The likeliest classes are found in the order that callers expect."""
+
+import random
+
+import pytest
+
+from gateway.largest import largest
+
+
+@pytest.mark.parametrize("count", [1, 3, 64, 65, 1000])
+@pytest.mark.parametrize("number", [1, 5, 2000])
+def test_they_come_in_falling_order(count: int, number: int) -> None:
+    """The largest come first and of equal ones the first, as many as are wanted or there are."""
+    chance = random.Random(7)
+    for different in (2, 30, 100_000):
+        values = [chance.randrange(different) / different for _ in range(count)]
+        expected = sorted(range(count), key=lambda index: (-values[index], index))[:number]
+        assert largest(tuple(values), number) == expected
