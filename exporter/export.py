@@ -107,6 +107,7 @@ def export(
             held, changes = check_expectations(expectations, run.record.labels, version.answer, options.accept_change)
             write_expectations(staged / GIVEN, held)
             network = judge_network(converting, staged, reference)
+            writer.shutdown(wait=False)  # it may hold gigabytes
             progress.on_step()
             manifest = make_manifest(run, staged, next_version(base_path), image_input, written)
             text = write_manifest(staged, manifest)

@@ -1,5 +1,6 @@
 """Converting a published version's graph to TFLite files."""
 
+import gc
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,13 +11,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
+from contract.native_noise import native_noise_away
 from exporter.errors import ConversionError
 from exporter.lite_graph import INPUT, OUTPUT, PixelGraph, Pixels
 from exporter.lite_half import halve_weights
 from exporter.lite_interpreter import LiteModel
 from exporter.lite_metadata import Description, with_metadata
-from exporter.lite_noise import native_noise_away
-from exporter.lite_packing import name_tensors, pack, take_bytes, unpack
+from exporter.lite_packing import add_signature, name_tensors, pack, take_bytes, unpack
 from exporter.lite_records import Quantization, Variant
 from exporter.serving_signature import SERVING_PIXELS
 
@@ -53,16 +54,24 @@ def convert(graph: PixelGraph, variant: Variant, representatives: Pixels, descri
     return content
 
 
-def convert_network(graph: PixelGraph, workspace: Path | None = None) -> bytes:
-    """Return the float32 file for a server: uint8 [1, H, W, 3] RGB to probabilities [1, C], without metadata.
+def convert_network(version: Path) -> bytes:
+    """Return the float32 file of a version for a server: uint8 [1, H, W, 3] RGB to probabilities [1, C], no metadata.
 
-    The same bytes each time. What is needed meanwhile lies in `workspace`, else where temporary files lie.
+    Its one signature is `serving_pixels`. Writes nothing to any disk; the same bytes each time.
 
     Raises:
         ConversionError: an operation is not among TFLite's own.
     """
-    model = unpack(_convert(graph, "float32", workspace=workspace))
+    with native_noise_away():
+        try:
+            function = PixelGraph(version).for_one_picture(from_floats=False).get_concrete_function()
+            gc.collect()  # graphs refer to themselves: without this the weights lie in memory several times more
+            content = _convert_in_memory(function)
+        except (ConverterError, RuntimeError, ValueError) as error:
+            raise _told(error, "float32") from error
+    model = unpack(content)
     name_tensors(model, INPUT, OUTPUT)
+    add_signature(model, SERVING_PIXELS)
     content = pack(model)
     _check_input(LiteModel(content), "float32")
     return content
@@ -85,29 +94,29 @@ def spanning_all_values(pictures: Pixels) -> Pixels:
     return changed
 
 
-def _convert(
-    graph: PixelGraph, variant: Variant, representatives: Pixels | None = None, workspace: Path | None = None
-) -> bytes:
+def _convert(graph: PixelGraph, variant: Variant, representatives: Pixels) -> bytes:
     function = graph.for_one_picture(from_floats=variant in _FROM_FLOATS)
-    with tempfile.TemporaryDirectory(prefix="graft-tflite-", dir=workspace) as folder, native_noise_away():
+    with tempfile.TemporaryDirectory(prefix="graft-tflite-") as folder, native_noise_away():
+        root = tf.Module()
+        root.answer = function
+        tf.saved_model.save(root, folder, signatures={SERVING_PIXELS: function.get_concrete_function()})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SERVING_PIXELS])
+        _SET_UP[variant](converter)
+        if variant in _FROM_FLOATS:
+            converter.representative_dataset = _samples(representatives)
         try:
-            _save(function, folder)
-            converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SERVING_PIXELS])
-            _SET_UP[variant](converter)
-            if variant in _FROM_FLOATS and representatives is not None:
-                converter.representative_dataset = _samples(representatives)
             content: bytes = converter.convert()
         except (ConverterError, RuntimeError, ValueError) as error:
             raise _told(error, variant) from error
     return content
 
 
-def _save(function: Any, folder: str) -> None:
-    root = tf.Module()
-    root.answer = function
-    # the gradients of EfficientNet's swish cannot be traced where the Keras model was loaded too
-    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(root, folder, signatures={SERVING_PIXELS: function.get_concrete_function()}, options=options)
+def _convert_in_memory(function: Any) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
+    converter.experimental_lower_to_saved_model = False  # which would be written where temporary files lie
+    _builtins_only(converter)
+    content: bytes = converter.convert()
+    return content
 
 
 def _float32(converter: Any) -> None:

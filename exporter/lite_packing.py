@@ -36,6 +36,22 @@ def name_tensors(model: Any, input_name: str, output_name: str) -> None:
     graph.tensors[graph.outputs[0]].name = output_name.encode()
 
 
+def add_signature(model: Any, name: str) -> None:
+    """Add a signature of the graph's input and output, by the names of their tensors, to a `ModelT` without any."""
+    (graph,) = model.subgraphs
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = name.encode(), 0
+    signature.inputs = [_named(graph, index) for index in graph.inputs]
+    signature.outputs = [_named(graph, index) for index in graph.outputs]
+    model.signatureDefs = [signature]
+
+
+def _named(graph: Any, index: int) -> Any:
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = graph.tensors[index].name, index
+    return entry
+
+
 def take_bytes(model: Any) -> None:
     """Let a `ModelT` with a float32 input take the same values as uint8."""
     (graph,) = model.subgraphs

@@ -121,7 +121,7 @@ def _compare(
     progress: Progress,
 ) -> CheckReport:
     from exporter.check_answerers import RecordedAnswers, SavedModel, TrainedModel, given_fixtures
-    from exporter.check_lite import LiteFileAnswers
+    from exporter.check_lite import mobile_answers, network_answers
     from exporter.checking import OTHER_PICTURES_BOUND, Part, compare_answers
     from trainer.trained_model import read_run
 
@@ -132,7 +132,8 @@ def _compare(
     trained = TrainedModel(read_run(run), manifest.image_input) if run else None
     progress.on_step()
     first: Answerer = trained or recorded
-    others: list[Answerer] = [*remote.answerers(), *(LiteFileAnswers(file, manifest) for file in lite_files)]
+    others: list[Answerer] = [*network_answers(request.version, manifest), *remote.answerers()]
+    others += [mobile_answers(file, manifest) for file in lite_files]
     parts = [Part("fixtures", recorded.pictures, first, [saved, *others])]
     for title, more in (("given fixtures", given_fixtures(request.version)), ("pictures", pictures)):
         if more:

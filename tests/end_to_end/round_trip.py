@@ -90,13 +90,18 @@ def ask_as_serving_loads(folder: Path, pixels: Array) -> dict[str, dict[str, Arr
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # the loader is deprecated; Serving's is the same
     files = string_array([*(encoded(Image.fromarray(picture), "PNG") for picture in pixels), b"no picture"])
-    questions = {"serving_pixels": pixels, "serving_default": files, "describe": string_array([b"", b""])}
+    questions: dict[str, Any] = {
+        "serving_pixels": pixels,
+        "serving_default": files,
+        "describe": string_array([b"", b""]),
+        "pixels_of_image": files[-2],
+    }
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder)).signature_def
         return {name: _ask(session, signatures[name], question) for name, question in questions.items()}
 
 
-def _ask(session: Any, signature: Any, question: Array) -> dict[str, Array]:
+def _ask(session: Any, signature: Any, question: Any) -> dict[str, Array]:
     (asked,) = signature.inputs.values()
     answers: dict[str, Array] = session.run(
         {key: tensor.name for key, tensor in signature.outputs.items()}, {asked.name: question}
@@ -105,7 +110,7 @@ def _ask(session: Any, signature: Any, question: Array) -> dict[str, Array]:
 
 
 def assert_exported(model: Any, grown: Grown, folder: Path) -> None:
-    """Write the model as it is served: its three signatures answer as the model, and 2.18 knows every operation."""
+    """Write the model as it is served: its four signatures answer as the model, and 2.18 knows every operation."""
     labels = tuple(COLOURS)
     network = make_served_network(model, grown.image_input)
     save(network, labels, grown.image_input, folder)
@@ -123,6 +128,7 @@ def assert_exported(model: Any, grown: Grown, folder: Path) -> None:
     assert [label.decode() for label in default["label"]] == [*(labels[row.argmax()] for row in expected), ""]
     assert default["valid"].tolist() == [*(True for _ in expected), False]
     np.testing.assert_array_equal(default["brightness"], [*brightness_of(grown.pixels), 0.0])
+    np.testing.assert_array_equal(answers["pixels_of_image"]["pixels"], grown.pixels[-1])
     assert answers["describe"]["manifest"].tolist() == 2 * [b"the manifest"]
 
 

@@ -34,7 +34,13 @@ def test_gateway_server_and_model_agree_on_a_folder(colours: Trained, colours_se
     version = colours.models / "colours" / "1"
     options = ("--runs", colours.runs, "--data", data, "--gateway", colours_service.url, "--json")
     report = json.loads(must("check", version, *options))
-    assert [row["who"] for row in report["rows"]] == ["trained model", "SavedModel", "server, our own", "gateway"]
+    assert [row["who"] for row in report["rows"]] == [
+        "trained model",
+        "SavedModel",
+        "LiteRT network",
+        "server, our own",
+        "gateway",
+    ]
     for row in report["rows"][1:]:
         assert (row["verdict"], row["pictures"], row["answered"], row["broken"]) == ("agrees", 25, 20, 0)
 

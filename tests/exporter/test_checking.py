@@ -85,7 +85,7 @@ def rows_of(ended: Ended) -> dict[str, dict[str, Any]]:
 
 
 def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_path: Path) -> None:
-    """SavedModel and our own server answer every fixture and every picture of a folder as the trained model."""
+    """SavedModel, LiteRT network and our own server answer fixtures and a folder as the trained model."""
     done = check(first, tmp_path, "--data", data, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
@@ -94,9 +94,13 @@ def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_pa
     assert report["digest"] == first.exported.manifest.digest
     assert report["notes"] == ["Passed over in --data: 1, the first of them notes.txt, not a picture by its name."]
     rows = rows_of(done)
-    assert list(rows) == ["trained model", "SavedModel", "server, our own"]
+    assert list(rows) == ["trained model", "SavedModel", "LiteRT network", "server, our own"]
     assert rows["trained model"]["verdict"] == "reference"
-    for who, bounds in (("SavedModel", [1e-5, 1e-4]), ("server, our own", [1e-4])):
+    for who, bounds in (
+        ("SavedModel", [1e-5, 1e-4]),
+        ("LiteRT network", [1e-5, 1e-4]),
+        ("server, our own", [1e-4]),
+    ):
         row = rows[who]
         assert (row["pictures"], row["answered"], row["broken"]) == (21, 17, 0)  # two and two must be refused
         assert 0 <= row["mean_difference"] <= row["largest_difference"] <= bounds[-1]
@@ -169,7 +173,7 @@ def test_given_fixtures_of_the_users_are_compared_too(impostor: Impostor, tmp_pa
     done = Place(tmp_path).ask("check", str(impostor.version), "--runs", str(impostor.runs), "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["pictures"] == {"fixtures": 10, "given fixtures": 1}
-    assert [row["pictures"] for row in rows_of(done).values()] == [0, 11, 11]
+    assert [row["pictures"] for row in rows_of(done).values()] == [0, 11, 11, 11]
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,23 @@ REFERENCE = Reference(
 
 
 def outputs(**changes: Any) -> Outputs:
-    """Return answers that agree with the reference, with changes of `serving_default`, `pixels` or `manifest`."""
+    """Return answers that agree with the reference, with changes.
+
+    Of `serving_default`, `pixels` or `manifest`, or, as `one_` and the output's name, of `pixels_of_image`.
+    """
     default = {
         "probabilities": EXPECTED.copy(),
         "label": np.array([b"blue", b"red", b""], object),
         "valid": np.array([True, True, False]),
         "brightness": np.zeros(3, np.float32),
     }
+    single = {
+        "pixels": np.zeros((3, 4, 4, 3), np.uint8),
+        "valid": default["valid"].copy(),
+        "brightness": np.zeros(3, np.float32),
+    }
     return {
+        "pixels_of_image": {key: changes.get(f"one_{key}", value) for key, value in single.items()},
         "serving_default": default | {key: value for key, value in changes.items() if key in default},
         "serving_pixels": {"probabilities": changes.get("pixels", EXPECTED[:2].copy())},
         "describe": {"manifest": np.array([changes.get("manifest", MANIFEST).encode()], object)},
@@ -65,10 +74,20 @@ def test_agreement_is_reported_with_the_worst_picture() -> None:
             {"brightness": np.array([0.0, 0.1, 0.0], np.float32)},
             r"the model says that b\.jpg has a brightness of 0\.100000, and it is 0\.000000",
         ),
+        ({"one_valid": np.array([True, False, False])}, r"pixels_of_image refuses b\.jpg, other than trained"),
+        ({"one_valid": np.array([True, True, True])}, r"pixels_of_image answers c\.txt, other than trained"),
+        (
+            {"one_brightness": np.array([0.0, 0.0, 0.5], np.float32)},
+            r"pixels_of_image says that c\.txt has a brightness of 0\.500000, and it is 0\.000000",
+        ),
+        (
+            {"one_pixels": np.stack([np.full((4, 4, 3), row == 1, np.uint8) for row in range(3)])},
+            r"pixels_of_image makes other pixels of b\.jpg than training did",
+        ),
         ({"manifest": "{}"}, "`describe` does not answer with this version's manifest"),
     ],
 )
 def test_disagreement_is_refused_in_one_sentence(changes: dict[str, Any], message: str) -> None:
-    """A probability, a refusal, a label or a manifest that is another one is refused with what differs."""
+    """A probability, a refusal, a label, pixels or a manifest that is another one is refused with what differs."""
     with pytest.raises(ParityError, match=f"^Loaded here, {message}.*; nothing was published|^Loaded here, {message}"):
         compare("here", outputs(**changes), REFERENCE, MANIFEST)

@@ -11,7 +11,16 @@ import pytest
 
 from contract.digests import digest_of_folder
 from contract.manifest import ModelManifest
-from contract.versions import BLESSING, FIXTURES, LABELS, MANIFEST, WARMUP, digest_of_version, published_versions
+from contract.versions import (
+    BLESSING,
+    FIXTURES,
+    LABELS,
+    LITERT_NETWORK,
+    MANIFEST,
+    WARMUP,
+    digest_of_version,
+    published_versions,
+)
 from exporter.fresh_process import in_fresh_process
 from exporter.parity import LARGEST_DIFFERENCE
 from exporter.saved_model import write_saved_model
@@ -38,6 +47,7 @@ def test_version_has_the_layout_that_readers_expect(first: Publication) -> None:
         MANIFEST,
         WARMUP,
         BLESSING,
+        LITERT_NETWORK,
     }
     assert (first.folder / LABELS).read_text().splitlines() == list(CLASSES)
 
@@ -55,8 +65,8 @@ def test_manifest_says_what_the_run_was(first: Publication) -> None:
     assert manifest.training_configuration == first.run.config().model_dump(mode="json", exclude_none=True)
 
 
-def test_manifest_describes_the_three_signatures(first: Publication) -> None:
-    """The manifest names every tensor of each signature with its type and shape, the batch of any size."""
+def test_manifest_describes_the_four_signatures(first: Publication) -> None:
+    """The manifest names every tensor of each signature with its type and shape, the batch of any size, or no batch."""
     signatures = {
         name: {
             kind: {key: (spec.dtype, list(spec.shape)) for key, spec in specs.items()}
@@ -77,6 +87,10 @@ def test_manifest_describes_the_three_signatures(first: Publication) -> None:
         },
         "serving_pixels": {"in": {"pixels": ("uint8", [None, 32, 32, 3])}, "out": {"probabilities": probabilities}},
         "describe": {"in": {"query": ("string", [None])}, "out": {"manifest": ("string", [None])}},
+        "pixels_of_image": {
+            "in": {"image_bytes": ("string", [])},
+            "out": {"pixels": ("uint8", [32, 32, 3]), "valid": ("bool", []), "brightness": ("float32", [])},
+        },
     }
 
 
@@ -111,14 +125,15 @@ def test_warmup_has_a_request_of_each_batch_size(first: Publication) -> None:
 
 
 def test_blessing_says_what_was_compared(first: Publication) -> None:
-    """The blessing lists both signatures in both ways of loading, each within the bound, and when."""
+    """The blessing lists both signatures in both ways of loading, and LiteRT, each within the bound, and when."""
     blessing = json.loads((first.folder / BLESSING).read_text())
     seen = [(entry["loaded"], entry["signature"], entry["pictures"]) for entry in blessing["comparisons"]]
     assert seen == [
         (loaded, signature, pictures)
         for loaded in ("by Python", "as TensorFlow Serving does")
         for signature, pictures in (("serving_default", 10), ("serving_pixels", 8))
-    ]
+    ] + [("by LiteRT", "serving_pixels", 8)]
+    assert "without_litert" not in blessing
     assert all(0 <= entry["largest_difference"] <= blessing["bound"] for entry in blessing["comparisons"])
     assert blessing["bound"] == LARGEST_DIFFERENCE
     assert datetime.fromisoformat(blessing["checked"]).tzinfo is not None
