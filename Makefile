@@ -8,7 +8,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-containers bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-scaling check format messages dashboards kubernetes-files clean
+.PHONY: help setup demo test test-slow test-containers bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-scaling check format messages dashboards kubernetes-files clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -51,6 +51,9 @@ bench-modelserver: $(READY) ## speed of the model server beside the same graph i
 
 bench-swaps: $(READY) ## latency and memory while versions replace each other under load; ARGS="--swaps 100"
 	@$(BIN)/python -m benchmarks.bench_swaps $(ARGS)
+
+bench-serving: $(READY) ## graft up beside a tutorial's service and the engines alone; ARGS="--folder .bench"
+	@$(BIN)/python -m benchmarks.bench_serving $(ARGS)
 
 bench-scaling: $(READY) ## throughput, latency and cost by number of replicas, from a queueing model; ARGS="--help"
 	@$(BIN)/python -m benchmarks.scaling $(ARGS)

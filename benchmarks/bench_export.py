@@ -6,7 +6,6 @@ are compared take turns call by call, so that another load on the machine meets 
 """
 
 import argparse
-import io
 import os
 import tempfile
 import time
@@ -20,11 +19,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as our commands set it; 0
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.photographs import HEIGHT, WIDTH, read_or_draw
 from contract.image_input import ImageInput
 from exporter.saved_model import save
 from exporter.served_network import ServedNetwork, make_served_network
@@ -35,7 +34,6 @@ from trainer.config import HeadSettings, ModelSettings
 from trainer.head import add_head
 
 BATCHES = (1, 8)
-WIDTH, HEIGHT = 500, 375
 LABELS = tuple("abcde")
 FASTER, LOADS_FASTER, GUARDS_COST = 1.4, 2.0, 1.15
 
@@ -165,30 +163,6 @@ def take_turns(calls: Mapping[Path, Callable[[], Any]], seconds: float) -> dict[
             call()
             times[name].append(time.perf_counter() - began)
     return {name: median(values) for name, values in times.items()}
-
-
-def read_or_draw(folder: Path) -> list[bytes]:
-    """Return JPEG files of 500x375 pixels: photographs where there are any, else drawn ones."""
-    photographs = sorted(folder.glob("*/*.jpg"))[:16]
-    if not photographs:
-        console.print(f"No photographs at {folder}; pictures are drawn.")
-    drawn = (draw(seed) for seed in range(8)) if not photographs else map(Image.open, photographs)
-    return [encode(picture.convert("RGB").resize((WIDTH, HEIGHT))) for picture in drawn]
-
-
-def draw(seed: int) -> Image.Image:
-    """Draw a picture with about as much detail as a photograph."""
-    random = np.random.default_rng(seed)
-    coarse = random.integers(0, 256, (HEIGHT // 25, WIDTH // 25, 3), np.uint8)
-    smooth = np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), np.float32)
-    return Image.fromarray(np.clip(smooth + random.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8))
-
-
-def encode(picture: Image.Image) -> bytes:
-    """Return a JPEG file."""
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=88)
-    return file.getvalue()
 
 
 if __name__ == "__main__":

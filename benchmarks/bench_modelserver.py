@@ -25,8 +25,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench_export import HEIGHT, LABELS, WIDTH, read_or_draw
+from benchmarks.bench_export import LABELS
 from benchmarks.grpc_load import Load, predict_bytes, send
+from benchmarks.photographs import HEIGHT, WIDTH, read_or_draw
 from contract.versions import WARMUP
 from exporter.saved_model import save
 from exporter.served_network import make_served_network

@@ -1,0 +1,90 @@
+"""One kept HTTP/1.1 connection, with next to nothing of a client in the way."""
+
+import asyncio
+from typing import Self, cast
+
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = b"\r\ncontent-length:"
+LOST = 0
+"""The status of a request whose connection ended before its answer."""
+
+
+class Connection(asyncio.Protocol):
+    """Asks for one answer after another; opens the connection again where the server closed it."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._transport: asyncio.Transport | None = None
+        self._answered: asyncio.Future[int] | None = None
+        self._seen = bytearray()
+        self._expected = -1
+        self.body = b""
+        """The body of the last answer."""
+
+    async def ask(self, request: bytes) -> int:
+        """Send a whole request and return the status of the answer, or LOST."""
+        try:
+            if self._transport is None:
+                await self.open()
+        except OSError:
+            return LOST
+        assert self._transport is not None
+        self._answered = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._answered
+
+    async def open(self) -> Self:
+        """Connect.
+
+        Raises:
+            OSError: nobody listens.
+        """
+        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
+        return self
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where to write."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
+        self._seen.clear()
+        self._expected = -1
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; the answer is whole when its announced length is there."""
+        self._seen += data
+        if self._expected < 0:
+            self._expected = _length_of(self._seen)
+        if 0 <= self._expected <= len(self._seen):
+            self._finish(bytes(self._seen))
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Let whoever waits know."""
+        self._transport = None
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(LOST)
+
+    def _finish(self, answer: bytes) -> None:
+        head = answer.partition(_HEAD_END)[0]
+        self.body = answer[len(head) + len(_HEAD_END) :]
+        self._seen.clear()
+        self._expected = -1
+        if b"connection: close" in head.lower() and self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(int(head[9:12]))
+
+
+def _length_of(seen: bytearray) -> int:
+    """Return how many bytes the whole answer has, or -1 while its head is not there."""
+    end = seen.find(_HEAD_END)
+    if end < 0:
+        return -1
+    head = seen[:end].lower() + b"\r\n"
+    at = head.find(_LENGTH)
+    length = int(head[at + len(_LENGTH) : head.index(b"\r\n", at + len(_LENGTH))]) if at >= 0 else 0
+    return end + len(_HEAD_END) + length

@@ -1,0 +1,36 @@
+"""What one bad client sends: what is no picture, pictures cut short, and pictures that only decoding finds broken."""
+
+import io
+import random
+from collections.abc import Sequence
+
+from PIL import Image
+
+_JPEG_START = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+_BYTES = 30_000
+_PNG_DATA = b"IDAT"
+
+
+def junk(pictures: Sequence[bytes], seed: int = 1) -> list[bytes]:
+    """Return files of about the size of pictures, none of which can be answered; JPEGs are wanted in `pictures`.
+
+    In turns: random bytes behind a JPEG's header, the first half of a picture, and a whole PNG with damaged pixels,
+    which looks well from outside and so is found out by the model server alone, among its neighbours of a batch.
+    """
+    generator = random.Random(seed)
+    files = []
+    for picture in pictures[:4]:
+        files.append(_JPEG_START + generator.randbytes(_BYTES))
+        files.append(picture[: len(picture) // 2])
+        files.append(_damaged_png(picture, generator))
+    return files
+
+
+def _damaged_png(picture: bytes, generator: random.Random) -> bytes:
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as opened:
+        opened.resize((128, 96)).save(file, "PNG")
+    content = bytearray(file.getvalue())
+    start = content.index(_PNG_DATA) + len(_PNG_DATA) + 64
+    content[start : start + 256] = generator.randbytes(256)
+    return bytes(content)
