@@ -28,7 +28,8 @@ from rich.table import Table
 from benchmarks.bench_export import LABELS
 from benchmarks.grpc_load import Load, predict_bytes, send
 from benchmarks.photographs import HEIGHT, WIDTH, read_or_draw
-from contract.versions import WARMUP
+from contract.versions import MANIFEST, WARMUP
+from exporter.litert_network import write_litert_network
 from exporter.saved_model import save
 from exporter.served_network import make_served_network
 from exporter.warmup import write_warmup
@@ -110,7 +111,10 @@ def main() -> None:
         limit = stack.enter_context(started_limit(base_path / "1", pictures))
         best = best_size(limit, options.seconds)
         flags = {"off": [], "on": ["--enable_batching", *options.batching]}
-        servers = {mode: stack.enter_context(started_server(base_path, given)) for mode, given in flags.items()}
+        servers = {
+            mode: stack.enter_context(started_server(base_path, [f"--engine={options.engine}", *given]))
+            for mode, given in flags.items()
+        }
         requests = [predict_bytes(MODEL, picture) for picture in pictures]
         console.print(measure(limit, best, servers, requests, options))
 
@@ -126,6 +130,9 @@ def read_options() -> argparse.Namespace:
     default = Path(os.environ.get("GRAFT_DATA", "../shared/data")) / "flowers" / "test"
     parser.add_argument("--data", type=Path, default=default, help="CLASS/*.jpg; drawn if it is not there")
     parser.add_argument(
+        "--engine", choices=["tensorflow", "litert"], default="tensorflow", help="what runs the network"
+    )
+    parser.add_argument(
         "batching", nargs="*", default=["--tune_batching"], help="flags of the server that batches (default measured)"
     )
     return parser.parse_args()
@@ -140,7 +147,9 @@ def write_model(folder: Path, pictures: Sequence[bytes], options: argparse.Names
     image_input = image_input_of(settings)
     network = make_served_network(add_head(base, HeadSettings(), len(LABELS)), image_input)
     save(network, LABELS, image_input, folder)
+    write_litert_network(folder, network.description)
     write_warmup(folder / WARMUP, MODEL, pictures[0])
+    (folder / MANIFEST).write_text("{}")
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as temporary:
         base_path = Path(temporary) / MODEL
         write_model(base_path / "1", pictures, options)
-        flags = ["--file_system_poll_wait_seconds=0.2", *options.flags]
+        flags = ["--file_system_poll_wait_seconds=0.2", f"--engine={options.engine}", *options.flags]
         with started_server(base_path, flags) as server:
             requests = [predict_bytes(MODEL, picture) for picture in pictures]
             seen = asyncio.run(swap_under_load(server, base_path, requests, options))
@@ -75,6 +75,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=10, help="requests a second (default 10)")
     parser.add_argument("--seconds", type=float, default=20, help="how long it is asked before the first (default 20)")
     parser.add_argument("--data", type=Path, default=Path("none"), help="CLASS/*.jpg; drawn if it is not there")
+    parser.add_argument(
+        "--engine", choices=["tensorflow", "litert"], default="tensorflow", help="what runs the network"
+    )
     parser.add_argument("flags", nargs="*", help="flags of the server")
     parser.set_defaults(weights=None)
     return parser.parse_args()

@@ -33,20 +33,21 @@ class GraphSession:
     """A session on the graph of one signature; safe to use from several threads at once.
 
     Operations run one after the other in the thread that calls, of which `threads` share one operation. Inputs may be
-    strings (an object array of `bytes`), and inputs and outputs float32, uint8 and bool.
+    strings (an object array of `bytes`), and inputs and outputs float32, uint8 and bool. To `optimize` the graph takes
+    TensorFlow a second at the first run, which a graph without a network does not repay.
 
     Raises:
         LoadError: TensorFlow does not take the graph, or the signature is not in it.
     """
 
-    def __init__(self, graph: SignatureGraph, threads: int = 1) -> None:
+    def __init__(self, graph: SignatureGraph, threads: int = 1, *, optimize: bool = True) -> None:
         self._library = tensorflow_library()
         with ExitStack() as stack:
             status = _Status(self._library, stack)
             self._graph = self._library.TF_NewGraph()
             weakref.finalize(self, self._library.TF_DeleteGraph, self._graph)
             self._import(graph.definition, status, stack)
-            self._session = self._open(threads, status, stack)
+            self._session = self._open(threads, optimize, status, stack)
             weakref.finalize(self, _close, self._library, self._session)
         self._inputs = {name: self._place(tensor) for name, tensor in graph.inputs.items()}
         self._outputs = {name: self._place(tensor) for name, tensor in graph.outputs.items()}
@@ -85,10 +86,11 @@ class GraphSession:
         self._library.TF_GraphImportGraphDef(self._graph, buffer, options, status.pointer)
         status.check_loaded()
 
-    def _open(self, threads: int, status: "_Status", stack: ExitStack) -> Any:
+    def _open(self, threads: int, optimize: bool, status: "_Status", stack: ExitStack) -> Any:
         config = ConfigProto(
             intra_op_parallelism_threads=threads,
             inter_op_parallelism_threads=_CALLERS_THREAD,
+            graph_options={"rewrite_options": {"disable_meta_optimizer": not optimize}},
         ).SerializeToString()
         options = self._library.TF_NewSessionOptions()
         stack.callback(self._library.TF_DeleteSessionOptions, options)

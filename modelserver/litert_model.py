@@ -46,7 +46,7 @@ class LitertModel(Model):
         graphs = SavedGraphs(folder)
         definitions = graphs.definitions
         super().__init__(definitions, [name for name in definitions.signature_def if name != _WHEN_LOADED])
-        self._pictures = GraphSession(graphs.cut_out(PIXELS_OF_IMAGE))
+        self._pictures = GraphSession(graphs.cut_out(PIXELS_OF_IMAGE), optimize=False)
         self._networks = LiteNetworks(folder / LITERT_NETWORK, threads.rows_at_a_time, threads.for_one_row)
         self._labels = np.array([label.encode() for label in _labels(folder)], np.object_)
         self._manifest = (folder / MANIFEST).read_bytes()

@@ -31,8 +31,12 @@ def curve_of(model: Model, sample: GraphCall, seconds: float, seconds_per_point:
 Load = Callable[[Path], Model]
 
 
+ONE_BY_ONE = BatchParameters(max_execution_batch_size=1, max_enqueued_batches=BatchParameters().max_batch_size)
+"""Where rows are not cheaper together: as many at a time as there are processors, and room for the largest request."""
+
+
 class FirstVersionTuning:
-    """Chooses the parameters once, for the first version that has a request to measure with.
+    """Chooses the parameters once, for the first version that is loaded, by a request that travels with it.
 
     `use` gets them, and `say` a sentence about them.
     """
@@ -48,6 +52,10 @@ class FirstVersionTuning:
         if self._is_done:
             return
         self._is_done = True
+        if not model.gains_from_batches:
+            self._use(ONE_BY_ONE)
+            self._say(f"Each row starts by itself: {model.engine} gains nothing from batches.")
+            return
         try:
             sample = sample_call(model, folder)
             points = list(curve_of(model, sample, self._seconds)) if sample and sample.rows() else []
