@@ -78,6 +78,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--name", help="the model in it")
     add("--run", type=Path, help="the folder of the run that was exported, for the tutorials' SavedModel")
     add("--without-antialias", action="store_true", help="let the tutorials' SavedModel resize without antialias")
+    add("--tensorflow-defaults", action="store_true", help="leave oneDNN in the tutorials' service to TensorFlow")
     default = Path(os.environ.get("GRAFT_DATA", "../shared/data"))
     add("--data", type=Path, default=default, help="photographs and weights; without them pictures are drawn")
     options = parser.parse_args(arguments)
@@ -104,7 +105,7 @@ def measure(options: argparse.Namespace, folder: Path, stack: contextlib.ExitSta
     subjects = make_subjects(options, folder, progress)
     plan = Plan(subjects.pictures, options.seconds, options.rounds, progress)
     graft, footprint = start_graft(options, subjects, plan, stack)
-    tutorial, other_footprint = start_tutorial(subjects, plan, stack)
+    tutorial, other_footprint = start_tutorial(options, subjects, plan, stack)
     progress.say(agreement(graft, tutorial, subjects.pictures))
     systems = (graft, tutorial)
     progress.say(idle(systems, plan.seconds))
@@ -165,10 +166,13 @@ def start_graft(
     return system, footprint
 
 
-def start_tutorial(subjects: Subjects, plan: Plan, stack: contextlib.ExitStack) -> tuple[System, Footprint]:
+def start_tutorial(
+    options: argparse.Namespace, subjects: Subjects, plan: Plan, stack: contextlib.ExitStack
+) -> tuple[System, Footprint]:
     """Start the service as in tutorials."""
-    log = subjects.folder / "tutorial.log"
-    return keep(lambda: started_tutorial(subjects.unfolded, subjects.pictures[0], log), [], plan, stack)
+    flags = ["--tensorflow-defaults"] if options.tensorflow_defaults else []
+    picture, log = subjects.pictures[0], subjects.folder / "tutorial.log"
+    return keep(lambda: started_tutorial(subjects.unfolded, flags, picture, log), [], plan, stack)
 
 
 def keep(

@@ -68,9 +68,11 @@ def started_graft(
     return started("graft up", "/v1/predict", command, picture, log)
 
 
-def started_tutorial(folder: Path, picture: bytes, log: Path) -> "contextlib.AbstractContextManager[System]":
+def started_tutorial(
+    folder: Path, flags: Sequence[str], picture: bytes, log: Path
+) -> "contextlib.AbstractContextManager[System]":
     """Run the service as in tutorials until the context ends; it has answered once."""
-    command = ["benchmarks.tutorial_service", str(folder)]
+    command = ["benchmarks.tutorial_service", *flags, str(folder)]
     return started("tutorial", "/predict", command, picture, log)
 
 

@@ -1,9 +1,11 @@
-"""What tutorials build, to compare ours with: `python -m benchmarks.tutorial_service FOLDER PORT`.
+"""What tutorials build, to compare ours with: `python -m benchmarks.tutorial_service [FLAG] FOLDER PORT`.
 
 One FastAPI process on uvicorn that loads a SavedModel and calls it itself: the body of a request is one picture, the
 answer a label and its probability as JSON. The endpoint is a plain `def`, so it runs in FastAPI's pool of threads and
 several requests are in TensorFlow at a time. Nothing is done that need not be: no form, no base64, no second copy, no
-log of requests, no validation of the answer. TensorFlow has its own default threads.
+log of requests, no validation of the answer. TensorFlow has its own default threads. oneDNN is on,
+as in ours, also where TensorFlow by itself would leave it off (processors without VNNI); with the flag
+`--tensorflow-defaults` that is left to TensorFlow.
 """
 
 import sys
@@ -42,8 +44,9 @@ def create_app(folder: Path) -> FastAPI:
 
 def main() -> None:
     """Serve until killed."""
-    folder, port = sys.argv[1:]
-    start_tensorflow()
+    *flags, folder, port = sys.argv[1:]
+    if not flags:
+        start_tensorflow()
     uvicorn.run(create_app(Path(folder)), host="127.0.0.1", port=int(port), access_log=False, log_level="error")
 
 
