@@ -105,7 +105,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    add("--gateway-cpu-ms", type=float, default=1.8, help="CPU of a request in the gateway")
+    add("--gateway-cpu-ms", type=float, default=1.4, help="CPU of a request in the gateway")
     add("--gateway-mb", type=float, default=91, help="resident memory of a gateway after many requests")
     add("--server-cores", type=int, default=2, help="cores of a model server")
     add("--server-mb", type=float, default=1280, help="resident memory of a model server")
