@@ -5,27 +5,25 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from contract.versions import LITERT_NETWORK
 from modelserver.engine_threads import EngineThreads
-from modelserver.errors import LoadError
+from modelserver.errors import LoadError, ModelServerError
 from modelserver.freed_memory import give_back_freed_memory
 from modelserver.graph_session import GraphSession
 from modelserver.model import Model
 from modelserver.row_threads import RowThreads
 from modelserver.settings import ModelServerSettings
 from modelserver.signature_graphs import SavedGraphs
-from modelserver.tensors import Array
 
 logger = logging.getLogger(__name__)
 
 _SIGNATURE, _INPUT, _OUTPUT = "serving_pixels", "pixels", "probabilities"
 _ROWS = 4
 """In a batch of TensorFlow's, where rows are cheaper together; more than 8 are not cheaper still."""
-_RUNS = 3
+_RUNS = 6
 
 OnRun = Callable[[float], None]
 
@@ -34,8 +32,9 @@ class Engines:
     """Loads versions as the settings' `engine` says.
 
     With `auto` LiteRT takes a version that has a network for it, once a short measurement has shown, for the first such
-    version of each model, that it is faster than TensorFlow on this machine. `start_tensorflow` is called before
-    TensorFlow is imported. To be made by a thread of the usual priority: see `RowThreads`.
+    version of each model, that it is faster than TensorFlow on this machine; what LiteRT cannot load, TensorFlow runs,
+    and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a thread of the
+    usual priority: see `RowThreads`.
     """
 
     def __init__(self, settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> None:
@@ -58,15 +57,26 @@ class Engines:
             return self._by_litert(folder, on_run)
         if self._engine == "tensorflow" or not (folder / LITERT_NETWORK).is_file():
             return self._by_tensorflow(folder, on_run)
-        model = self._by_litert(folder, on_run)
+        try:
+            model = self._by_litert(folder, on_run)
+            is_faster = self._is_faster(model, folder)
+        except ModelServerError as error:
+            logger.warning("%s version %s is run by TensorFlow: %s", folder.parent.name, folder.name, error)
+            return self._by_tensorflow(folder, on_run)
+        return model if is_faster else self._by_tensorflow(folder, on_run)
+
+    def _is_faster(self, model: Model, folder: Path) -> bool:
+        """Return what is known of the version's model, or was just measured."""
         if folder.parent not in self._litert_is_faster:
             self._litert_is_faster[folder.parent] = _is_faster(model, folder)
             give_back_freed_memory()
-        return model if self._litert_is_faster[folder.parent] else self._by_tensorflow(folder, on_run)
+        return self._litert_is_faster[folder.parent]
 
     def _by_litert(self, folder: Path, on_run: OnRun) -> Model:
-        from modelserver.litert_model import LitertModel  # noqa: PLC0415 - which loads LiteRT and TensorFlow's library
-
+        try:
+            from modelserver.litert_model import LitertModel  # noqa: PLC0415 - which loads LiteRT
+        except ImportError as error:
+            raise LoadError(f"LiteRT cannot be imported: {error}.") from error
         return LitertModel.load(folder, self._threads, self._rows, on_run)
 
     def _by_tensorflow(self, folder: Path, on_run: OnRun) -> Model:
@@ -81,29 +91,42 @@ class Engines:
 
 
 def _is_faster(model: Model, folder: Path) -> bool:
-    """Return whether LiteRT needs less time for a picture than TensorFlow, each with one thread."""
-    try:
-        session = GraphSession(SavedGraphs(folder).cut_out(_SIGNATURE))
-    except LoadError as error:  # TensorFlow would have to restore its weights first
-        logger.info("%s is run by LiteRT, without a comparison: %s", folder.parent.name, error)
-        return True
+    """Return whether LiteRT needs less processor time for a picture than TensorFlow, each with one thread.
+
+    The least of several runs counts; the first prepares the operations.
+
+    Raises:
+        ModelServerError: LiteRT cannot run the network.
+    """
     shape = [dim.size for dim in model.signatures[_SIGNATURE].inputs[_INPUT].tensor_shape.dim]
     pixels = np.zeros([_ROWS, *shape[1:]], np.uint8)
-    by_litert = _seconds_per_row(lambda: model.run(_SIGNATURE, {_INPUT: pixels}))
-    by_tensorflow = _seconds_per_row(lambda: session.run({_INPUT: pixels}, [_OUTPUT]))
+    one = pixels[:1]  # of more rows, several threads would share the work
+
+    def run_litert() -> object:
+        return model.run(_SIGNATURE, {_INPUT: one})
+
+    run_litert()
+    try:
+        session = GraphSession(SavedGraphs(folder).cut_out(_SIGNATURE))
+        # in turns, so that what else the machine does meets both
+        seconds = [
+            (_seconds(run_litert), _seconds(lambda: session.run({_INPUT: pixels}, [_OUTPUT])) / _ROWS)
+            for _ in range(_RUNS)
+        ]
+    except ModelServerError as error:  # such as weights that TensorFlow would have to restore first
+        logger.info("%s is run by LiteRT, without a comparison: %s", folder.parent.name, error)
+        return True
+    by_litert, by_tensorflow = (min(times) for times in zip(*seconds, strict=True))
     engine = "LiteRT" if by_litert < by_tensorflow else "TensorFlow"
     logger.info(
-        "%s is run by %s: the network takes LiteRT %.1f ms a picture and TensorFlow %.1f ms",
+        "%s is run by %s: a picture takes LiteRT %.1f ms of processor time and TensorFlow %.1f ms",
         *(folder.parent.name, engine, by_litert * 1e3, by_tensorflow * 1e3),
     )
     return by_litert < by_tensorflow
 
 
-def _seconds_per_row(run: Callable[[], dict[str, Array]]) -> float:
-    run()  # prepares the operations
-    times: list[float] = []
-    for _ in range(_RUNS):
-        started = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - started)
-    return median(times) / _ROWS
+def _seconds(run: Callable[[], object]) -> float:
+    """Return the processor time of a run: the clock would also count who else is on the processor."""
+    started = time.process_time()
+    run()
+    return time.process_time() - started

@@ -117,7 +117,7 @@ def test_auto_measures_and_says_what_it_takes(base_path: Path, caplog: pytest.Lo
         model = chosen.load(base_path / "1")
         assert chosen.load(base_path / "1").engine == model.engine
     (line,) = [record.getMessage() for record in caplog.records if "is run by" in record.getMessage()]
-    assert line.startswith(f"{NAME} is run by {model.engine}: the network takes LiteRT")
+    assert line.startswith(f"{NAME} is run by {model.engine}: a picture takes LiteRT")
 
 
 def test_auto_takes_tensorflow_where_there_is_no_network(tmp_path: Path) -> None:
@@ -126,6 +126,16 @@ def test_auto_takes_tensorflow_where_there_is_no_network(tmp_path: Path) -> None
     assert engines(folder.parent, "auto").load(folder).engine == "TensorFlow"
     with pytest.raises(LoadError, match=LITERT_NETWORK):
         engines(folder.parent, "litert").load(folder)
+
+
+def test_auto_takes_tensorflow_where_litert_fails(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A network that LiteRT cannot load does not keep the version from being served; a warning says why."""
+    folder = write_version(tmp_path / NAME / "1")
+    (folder / LITERT_NETWORK).write_bytes(b"no network")
+    assert engines(folder.parent, "auto").load(folder).engine == "TensorFlow"
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning.startswith(f"{NAME} version 1 is run by TensorFlow: ")
+    assert "cannot be run by LiteRT" in warning
 
 
 def test_auto_takes_the_one_that_is_faster(tmp_path: Path) -> None:
