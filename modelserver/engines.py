@@ -116,7 +116,7 @@ def _is_faster(model: Model, folder: Path) -> bool:
     except ModelServerError as error:  # such as weights that TensorFlow would have to restore first
         logger.info("%s is run by LiteRT, without a comparison: %s", folder.parent.name, error)
         return True
-    by_litert, by_tensorflow = (min(times) for times in zip(*seconds, strict=True))
+    by_litert, by_tensorflow = min(mine for mine, _ in seconds), min(its for _, its in seconds)
     engine = "LiteRT" if by_litert < by_tensorflow else "TensorFlow"
     logger.info(
         "%s is run by %s: a picture takes LiteRT %.1f ms of processor time and TensorFlow %.1f ms",
