@@ -69,7 +69,7 @@ class Engines:
         """Return what is known of the version's model, or was just measured."""
         if folder.parent not in self._litert_is_faster:
             self._litert_is_faster[folder.parent] = _is_faster(model, folder)
-            give_back_freed_memory()
+            give_back_freed_memory()  # of TensorFlow's network
         return self._litert_is_faster[folder.parent]
 
     def _by_litert(self, folder: Path, on_run: OnRun) -> Model:
@@ -77,7 +77,10 @@ class Engines:
             from modelserver.litert_model import LitertModel  # noqa: PLC0415 - which loads LiteRT
         except ImportError as error:
             raise LoadError(f"LiteRT cannot be imported: {error}.") from error
-        return LitertModel.load(folder, self._threads, self._rows, on_run)
+        try:
+            return LitertModel.load(folder, self._threads, self._rows, on_run)
+        finally:
+            give_back_freed_memory()  # of each thread that loaded a version, or of the version before
 
     def _by_tensorflow(self, folder: Path, on_run: OnRun) -> Model:
         try:

@@ -16,6 +16,7 @@ from modelserver.batch_parameters import batch_parameters
 from modelserver.batching import Batcher
 from modelserver.engines import Engines
 from modelserver.errors import BadSettingError
+from modelserver.freed_memory import keep_little_freed_memory
 from modelserver.health import Health
 from modelserver.load_retries import LoadRetries
 from modelserver.metrics import Metrics
@@ -174,6 +175,7 @@ def main(settings: ModelServerSettings, start_tensorflow: Callable[[], None] = l
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     sys.setswitchinterval(_SWITCH_SECONDS)
+    keep_little_freed_memory()
     tensorflow = TensorFlowStart(settings, start_tensorflow)
     if settings.engine == "tensorflow":
         tensorflow.ensure()
