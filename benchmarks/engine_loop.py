@@ -12,19 +12,15 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+if TYPE_CHECKING:
+    from modelserver.model import Model
+
 Inputs = Mapping[str, npt.NDArray[Any]]
-
-
-class Engine(Protocol):
-    """A loaded version, of either engine."""
-
-    def run(self, signature_name: str, inputs: Inputs) -> Mapping[str, npt.NDArray[Any]]:
-        """Answer one call."""
 
 
 def main() -> None:
@@ -46,7 +42,7 @@ class EngineMissingError(Exception):
     """The engine is not there, or cannot take this version; the message says which."""
 
 
-def load(name: str, folder: Path) -> Engine:
+def load(name: str, folder: Path) -> "Model":
     """Load a version into an engine.
 
     Raises:
@@ -64,25 +60,18 @@ def load(name: str, folder: Path) -> Engine:
     return LoadedModel.load(folder)
 
 
-def _load_litert(folder: Path) -> Engine:
-    from contract.versions import LITERT_NETWORK  # noqa: PLC0415
-    from modelserver.errors import ModelServerError  # noqa: PLC0415
+def _load_litert(folder: Path) -> "Model":
+    from modelserver.errors import LoadError  # noqa: PLC0415
+    from modelserver.litert_model import LitertModel  # noqa: PLC0415
 
-    if not (folder / LITERT_NETWORK).is_file():
-        raise EngineMissingError(f"The version has no network for LiteRT ({LITERT_NETWORK}).")
     try:
-        from modelserver.litert_model import LitertModel  # noqa: PLC0415
-    except ImportError as error:
-        raise EngineMissingError(f"The model server's LiteRT engine cannot be imported: {error}.") from error
-    try:
-        engine: Engine = LitertModel.load(folder)
-    except ModelServerError as error:
+        return LitertModel.load(folder)
+    except LoadError as error:
         raise EngineMissingError(f"The LiteRT engine does not load the version: {error}") from error
-    return engine
 
 
 def answer(
-    engine: Engine, signature: str, pictures: Sequence[bytes], rows: int, threads: int, seconds: float
+    engine: "Model", signature: str, pictures: Sequence[bytes], rows: int, threads: int, seconds: float
 ) -> dict[str, float] | None:
     """Return what calls took, or None where the version has no such signature."""
     from modelserver.errors import SignatureNotFoundError  # noqa: PLC0415
@@ -93,7 +82,7 @@ def answer(
         return None
 
 
-def inputs_of(engine: Engine, signature: str, pictures: Sequence[bytes], rows: int) -> list[Inputs]:
+def inputs_of(engine: "Model", signature: str, pictures: Sequence[bytes], rows: int) -> list[Inputs]:
     """Return what to ask a signature, one call after the other: each picture leads once."""
     calls: list[Inputs] = []
     for first in range(len(pictures)):
@@ -110,7 +99,7 @@ def inputs_of(engine: Engine, signature: str, pictures: Sequence[bytes], rows: i
 
 
 def call_for(
-    engine: Engine, signature: str, inputs: Sequence[Inputs], threads: int, seconds: float
+    engine: "Model", signature: str, inputs: Sequence[Inputs], threads: int, seconds: float
 ) -> dict[str, float]:
     """Call from so many threads for so long, each once at least, and once before, which prepares the graph."""
     times: list[float] = []

@@ -1,7 +1,7 @@
 """The command `graft VERB`. A package is imported only when its verb is used, so that `--help` is quick."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -12,7 +12,7 @@ from graft.export_verb import export
 from graft.gateway_verb import gateway
 from graft.keys_verbs import keys_app
 from graft.lineage_verbs import lineage_app
-from graft.modelserver_verb import modelserver
+from graft.modelserver_verb import EngineName, modelserver
 from graft.runs_verbs import runs_app
 from graft.serving_flags import ServingFlags
 from graft.tflite_verb import tflite
@@ -70,7 +70,7 @@ def up(
         typer.Option("--batching/--no-batching", help="Let requests of different clients share runs of the graph."),
     ] = True,
     engine: Annotated[
-        Literal["tensorflow", "litert", "auto"],
+        EngineName,
         typer.Option(
             help="What runs the network: auto takes LiteRT for a version that has a network for it, if it is faster."
         ),

@@ -71,8 +71,9 @@ MonitoringFile = Annotated[
     Path | None,
     typer.Option("--monitoring_config_file", help="A MonitoringConfig in text form, which turns metrics on."),
 ]
+EngineName = Literal["tensorflow", "litert", "auto"]
 Engine = Annotated[
-    Literal["tensorflow", "litert", "auto"] | None,
+    EngineName | None,
     typer.Option(
         "--engine",
         help="What runs networks: auto takes LiteRT for versions that have one for it, if it is faster.  "

@@ -13,7 +13,7 @@ import numpy as np
 
 from contract.versions import LABELS, LITERT_NETWORK, MANIFEST
 from modelserver.engine_threads import EngineThreads
-from modelserver.errors import BadInputError, LoadError
+from modelserver.errors import BadInputError, GraphError, LoadError
 from modelserver.graph_calls import GraphCall
 from modelserver.graph_session import GraphSession
 from modelserver.litert_network import LiteNetworks, Pixels, Probabilities
@@ -115,7 +115,10 @@ class LitertModel(Model):
         with self._networks.lent() as network:
             try:
                 decoded = self._pixels_of(content)
-            except BadInputError:  # the header was a picture's, the rest is not
+            except (
+                BadInputError,
+                GraphError,
+            ):  # whatever the decoder says: the served graph ignores errors of a row, too
                 return {"valid": False, "brightness": 0.0}
             if not decoded["valid"]:
                 return decoded
