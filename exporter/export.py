@@ -9,7 +9,7 @@ from typing import Any
 from contract.blessing import Blessing
 from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
-from contract.publication import publish_version
+from contract.publish import publish_version
 from contract.versions import FIXTURES, WARMUP, next_version, staged_folder
 from exporter.expectations import GIVEN, check_expectations, expectations_of, write_expectations
 from exporter.fixtures import choose_fixtures, write_fixtures

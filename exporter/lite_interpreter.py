@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from contract.native_noise import native_noise_away
+from contract.native_stderr import native_noise_away
 from exporter.lite_records import LiteTensor, Quantization
 
 _WARM_UP_RUNS = 5

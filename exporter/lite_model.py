@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from contract.native_noise import native_noise_away
+from contract.native_stderr import native_noise_away
 from exporter.errors import ConversionError
 from exporter.lite_graph import INPUT, OUTPUT, PixelGraph, Pixels
 from exporter.lite_half import halve_weights

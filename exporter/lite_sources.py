@@ -5,7 +5,7 @@ from pathlib import Path
 
 from contract.manifest import ModelManifest
 from exporter.errors import FixtureError
-from lineage.answers import Ancestry
+from lineage.results import Ancestry
 from trainer.config import TrainingConfig
 from trainer.errors import DataSetError, RunNotFoundError
 from trainer.folder_walk import plain_name

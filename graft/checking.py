@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from contract.manifest import ModelManifest
-from contract.publication import read_version
+from contract.publish import read_version
 from exporter.check_answers import Answerer
 from exporter.check_bundles import LiteFile, files_in_bundles, recorded_files
 from exporter.check_pictures import PictureSet, pictures_in
@@ -22,8 +22,8 @@ from exporter.server_client import ServerClient
 from graft.check_table import print_report
 from graft.embedded_server import EmbeddedModelServer
 from graft.tables import wide_console
+from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError
-from lineage.location import lineage_url
 from lineage.records import LiteFileRecord
 from lineage.store import open_lineage
 from trainer.errors import RunNotFoundError

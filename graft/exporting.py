@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft.errors import CommandError
+from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError
-from lineage.location import lineage_url
 from lineage.store import Lineage, open_lineage
 from trainer.progress import Progress, TerminalProgress
 from trainer.run_record import find_run

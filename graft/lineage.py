@@ -12,10 +12,10 @@ from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, published_versions, withdrawn_place, withdrawn_versions
 from graft.errors import CommandError
 from graft.lineage_tree import ancestry_tree, checked_lines, descendants_tree
-from lineage.answers import Ancestry, Descendants
-from lineage.location import lineage_url
+from lineage.database.location import lineage_url
 from lineage.people import current_user
 from lineage.records import PublicationRecord, WithdrawalRecord
+from lineage.results import Ancestry, Descendants
 from lineage.store import Lineage, open_lineage
 from lineage.verification import Checked, check_everything
 from lineage.version_folder import blessed_at, describe_version

@@ -7,8 +7,8 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
-from lineage.answers import Ancestry, Descendants, StoredExport, StoredPublication, StoredRun
 from lineage.records import DataSetRecord
+from lineage.results import Ancestry, Descendants, StoredExport, StoredPublication, StoredRun
 from lineage.verification import Checked, Mismatch
 from trainer.config import TrainingConfig
 

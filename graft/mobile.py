@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.manifest import ModelManifest
-from contract.publication import read_version
+from contract.publish import read_version
 from exporter.lite_records import REPORT_FILE, REQUESTED, MobileBundle, RefusedVariant, Requested, WrittenVariant
 from exporter.lite_sources import find_source, find_split_pictures
 from exporter.mobile_place import check_place
 from graft.errors import CommandError
-from lineage.answers import Ancestry
+from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError
-from lineage.location import lineage_url
 from lineage.records import LiteFileRecord
+from lineage.results import Ancestry
 from lineage.store import Lineage, open_lineage
 from trainer.progress import Progress, TerminalProgress
 from trainer.tensorflow_start import start_tensorflow

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft.errors import CommandError
-from lineage.location import lineage_url
+from lineage.database.location import lineage_url
 from lineage.store import Lineage, open_lineage
 from trainer.architectures import fill_in
 from trainer.config import TrainingConfig, parse_assignment, read_config

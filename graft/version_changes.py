@@ -11,7 +11,7 @@ from pathlib import Path
 from contract.blessing import Blessing, Rollback
 from contract.errors import ContractError
 from contract.manifest import ModelManifest
-from contract.publication import publish_version, read_version
+from contract.publish import publish_version, read_version
 from contract.versions import (
     BLESSING,
     MANIFEST,
@@ -25,8 +25,8 @@ from contract.versions import (
 )
 from graft.errors import CommandError
 from graft.versions import withdrawal_of
+from lineage.database.location import lineage_url
 from lineage.errors import AmbiguousError, LineageError, NotRecordedError
-from lineage.location import lineage_url
 from lineage.people import current_user
 from lineage.records import PublicationRecord, WithdrawalRecord
 from lineage.store import Lineage, open_lineage

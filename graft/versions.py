@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 from graft.errors import CommandError
 from graft.tables import NOT_KNOWN, plain_table, print_line, wide_console
 from graft.version_summaries import VersionSummary, read_versions
-from lineage.answers import StoredExport
+from lineage.database.location import lineage_url
 from lineage.errors import AmbiguousError, LineageError, NotRecordedError
-from lineage.location import lineage_url
 from lineage.records import WithdrawalRecord
+from lineage.results import StoredExport
 from lineage.store import Lineage, open_lineage
 from trainer.folder_walk import plain_name
 

@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from contract.versions import withdrawn_place
-from lineage import tables
-from lineage.answers import RecordedFolder
+from lineage.database import tables
 from lineage.path_names import as_path
 from lineage.reading import export_of
+from lineage.results import RecordedFolder
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from lineage import tables
-from lineage.answers import Ancestry, Descendants, StoredExport, StoredPublication, StoredRun
+from lineage.database import tables
 from lineage.errors import AmbiguousError, NotRecordedError
 from lineage.path_names import as_path
 from lineage.records import (
@@ -20,6 +19,7 @@ from lineage.records import (
     RunRecord,
     WithdrawalRecord,
 )
+from lineage.results import Ancestry, Descendants, StoredExport, StoredPublication, StoredRun
 
 _DIGEST = re.compile("(?:sha256:)?([0-9a-f]{1,64})")
 

@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from lineage import on_disk, reading, writing
-from lineage.answers import Ancestry, Descendants, RecordedFolder
-from lineage.database import file_of, make_engine, transaction
+from lineage.database.connections import file_of, make_engine, transaction
+from lineage.database.location import URL_VARIABLE, describe, read_address
+from lineage.database.schema import bring_up_to_date
 from lineage.errors import NotRecordedError
-from lineage.location import URL_VARIABLE, describe, read_address
 from lineage.records import ExportRecord, LiteFileRecord, PublicationRecord, RunRecord, WithdrawalRecord
-from lineage.schema import bring_up_to_date
+from lineage.results import Ancestry, Descendants, RecordedFolder
 
 
 def open_lineage(url: str, *, create: bool = True) -> "Lineage":

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from contract.digests import digest_of_file
-from lineage.answers import RecordedFolder
+from lineage.results import RecordedFolder
 from lineage.store import Lineage
 
 Problem = Literal["missing", "changed", "added", "unreadable"]

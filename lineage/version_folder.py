@@ -5,7 +5,7 @@ from pathlib import Path
 
 from contract.blessing import Blessing
 from contract.digests import digest_of_file
-from contract.publication import read_version
+from contract.publish import read_version
 from contract.versions import BLESSING, MANIFEST, published_place
 from lineage.records import ExportRecord
 

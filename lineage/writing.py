@@ -6,7 +6,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from lineage import tables
+from lineage.database import tables
 from lineage.errors import ConflictError, NotRecordedError
 from lineage.path_names import as_text
 from lineage.records import (

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from contract.native_noise import native_noise_away
+from contract.native_stderr import native_noise_away
 from modelserver.errors import GraphError, LoadError
 
 Pixels = npt.NDArray[np.uint8]

@@ -3,7 +3,7 @@
 import logging
 import os
 
-from contract.native_noise import native_noise_away
+from contract.native_stderr import native_noise_away
 
 
 def prepare_tensorflow() -> None:

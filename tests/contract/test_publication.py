@@ -7,7 +7,7 @@ import pytest
 from contract.blessing import Blessing, Rollback
 from contract.errors import ContractError
 from contract.manifest import ModelManifest
-from contract.publication import publish_version, read_version
+from contract.publish import publish_version, read_version
 from contract.versions import BLESSING, MANIFEST, AlreadyPublishedError, published_versions, staged_folder, withdraw
 from tests.lineage.made_up import NOON
 from tests.lineage.made_up_folders import make_run, make_version

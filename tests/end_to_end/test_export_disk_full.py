@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.publication import read_version
+from contract.publish import read_version
 from contract.versions import published_versions
 from tests.end_to_end.command import graft
 from tests.exporter.runs import small_run

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from contract.publication import read_version
+from contract.publish import read_version
 from contract.versions import FIXTURES, published_versions
 from exporter.fixtures import ACCEPTED
 from tests.end_to_end.command import environment

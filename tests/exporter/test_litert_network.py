@@ -15,7 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 from contract.blessing import Blessing
 from contract.errors import ContractError
 from contract.manifest import ServedGraph
-from contract.publication import read_version
+from contract.publish import read_version
 from contract.versions import BLESSING, LITERT_NETWORK, digest_of_version
 from exporter.errors import ConversionError
 from exporter.export import export

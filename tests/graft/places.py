@@ -12,7 +12,7 @@ import pytest
 from contract.versions import published_versions
 from graft.cli import app
 from graft.errors import one_clear_line
-from lineage.location import URL_VARIABLE
+from lineage.database.location import URL_VARIABLE
 from lineage.store import Lineage, open_lineage
 from tests.lineage.made_up_folders import make_run, make_version
 

@@ -9,7 +9,7 @@ import pytest
 from contract.blessing import Blessing
 from contract.digests import digest_of_file
 from contract.manifest import ModelManifest
-from contract.publication import read_version
+from contract.publish import read_version
 from contract.versions import BLESSING, MANIFEST
 from lineage.verification import verify
 from tests.graft.places import Place, make_place

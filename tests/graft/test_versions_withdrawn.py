@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contract.versions import next_version, withdraw
-from lineage.answers import StoredPublication
+from lineage.results import StoredPublication
 from lineage.verification import verify
 from tests.graft.places import Place, make_place
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Connection, create_engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from lineage.location import read_address
+from lineage.database.location import read_address
+from lineage.database.tables import Table
 from lineage.store import open_lineage
-from lineage.tables import Table
 from tests.lineage import made_up
 from tests.lineage.databases import new_database
 

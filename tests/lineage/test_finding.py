@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from lineage.answers import Descendants
 from lineage.errors import AmbiguousError, NotRecordedError
+from lineage.results import Descendants
 from lineage.store import Lineage, open_lineage
 from tests.lineage import made_up
 from tests.lineage.databases import new_database

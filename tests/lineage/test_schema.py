@@ -9,13 +9,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, insert, inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from lineage.database import make_engine, transaction
+from lineage.database.connections import make_engine, transaction
+from lineage.database.location import read_address
+from lineage.database.migration import revisions
+from lineage.database.schema import HEAD, VERSION_TABLE
+from lineage.database.tables import Model, Table
 from lineage.errors import LineageNewerError, LineageUnreadableError
-from lineage.location import read_address
-from lineage.migration import revisions
-from lineage.schema import HEAD, VERSION_TABLE
 from lineage.store import open_lineage
-from lineage.tables import Model, Table
 from tests.lineage import made_up
 
 VERSIONS = Path(__file__).parents[2] / "lineage" / "migrations" / "versions"

@@ -14,7 +14,7 @@ import pytest
 
 from graft.errors import one_clear_line
 from graft.lineage_verbs import lineage_app
-from lineage.location import URL_VARIABLE
+from lineage.database.location import URL_VARIABLE
 from lineage.store import open_lineage
 from lineage.version_folder import describe_version
 from tests.lineage.made_up import digest

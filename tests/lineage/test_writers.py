@@ -33,7 +33,7 @@ with open_lineage(url) as lineage:
 
 OPEN_NEW = """
 import sys
-from lineage.migration import upgrade  # so that no process is late because it still loads Alembic
+from lineage.database.migration import upgrade  # so that no process is late because it still loads Alembic
 from lineage.store import open_lineage
 print("ready", flush=True)
 for url in sys.stdin:

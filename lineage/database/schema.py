@@ -2,9 +2,9 @@
 
 from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 
-from lineage.database import transaction
+from lineage.database.connections import transaction
+from lineage.database.location import describe
 from lineage.errors import LineageNewerError, LineageUnreadableError
-from lineage.location import describe
 
 HEAD = "0001"
 """The newest migration, so that a database that has it needs none of Alembic's half second."""
@@ -32,7 +32,7 @@ def bring_up_to_date(engine: Engine) -> None:
 
 
 def _migrate(connection: Connection) -> None:
-    from lineage.migration import revisions, upgrade  # noqa: PLC0415 - loads Alembic, which most openings do not need
+    from lineage.database.migration import revisions, upgrade  # noqa: PLC0415 - loads Alembic, which most openings do not need
 
     revision = _revision(connection)  # again: another process may have been faster
     if revision == HEAD:

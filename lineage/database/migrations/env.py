@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from lineage.schema import VERSION_TABLE
-from lineage.tables import Table
+from lineage.database.schema import VERSION_TABLE
+from lineage.database.tables import Table
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 
+from lineage.database.location import URL_VARIABLE, describe
 from lineage.errors import LineageUnreadableError
-from lineage.location import URL_VARIABLE, describe
 
 _PATIENCE = {"sqlite": ("timeout", 60), "postgresql": ("connect_timeout", 5)}
 """Seconds to wait for other writers, and for a server; the address may say otherwise."""

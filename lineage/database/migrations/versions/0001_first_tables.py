@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from lineage.migrations import append_only
+from lineage.database.migrations import append_only
 
 revision = "0001"
 down_revision = None
