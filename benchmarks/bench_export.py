@@ -28,10 +28,10 @@ from contract.image_input import ImageInput
 from exporter.saved_model import save
 from exporter.served_network import ServedNetwork, make_served_network
 from exporter.serving_signature import SERVING_DEFAULT, SERVING_PIXELS
-from trainer.architectures import image_input_of
-from trainer.base import build_base, load_base_weights
 from trainer.config import HeadSettings, ModelSettings
-from trainer.head import add_head
+from trainer.models.architectures import image_input_of
+from trainer.models.base import build_base, load_base_weights
+from trainer.models.head import add_head
 
 BATCHES = (1, 8)
 LABELS = tuple("abcde")

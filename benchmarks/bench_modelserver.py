@@ -33,10 +33,10 @@ from exporter.litert_network import write_litert_network
 from exporter.saved_model import save
 from exporter.served_network import make_served_network
 from exporter.warmup import write_warmup
-from trainer.architectures import image_input_of
-from trainer.base import build_base, load_base_weights
 from trainer.config import HeadSettings, ModelSettings
-from trainer.head import add_head
+from trainer.models.architectures import image_input_of
+from trainer.models.base import build_base, load_base_weights
+from trainer.models.head import add_head
 
 CLIENTS = (1, 8, 32)
 SIZES = (1, 2, 4, 8, 16, 32)

@@ -27,18 +27,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
-from trainer.architectures import fill_in, image_input_of
-from trainer.base import build_base, load_base_weights
 from trainer.config import TrainingConfig, read_config
-from trainer.fine_tuning import fine_tune
-from trainer.head import add_head
-from trainer.journal import Journal
-from trainer.network import Network
-from trainer.picture_folder import find_pictures
-from trainer.prediction import Predictor
+from trainer.data.image_folder import find_pictures
+from trainer.data.loading import read_pictures
+from trainer.models.architectures import fill_in, image_input_of
+from trainer.models.base import build_base, load_base_weights
+from trainer.models.head import add_head
+from trainer.models.network import Network
 from trainer.progress import Epoch, Progress
-from trainer.reading import read_pictures
-from trainer.training_data import make_training_data
+from trainer.training.fine_tuning import fine_tune
+from trainer.training.prediction import Predictor
+from trainer.training.training_data import make_training_data
+from trainer.training.training_state import Journal
 
 Phase = Literal["phase_one", "phase_two"]
 

@@ -34,8 +34,8 @@ def write_unfolded(run_folder: Path, folder: Path, *, without_antialias: bool = 
     import keras  # noqa: PLC0415 - not before TensorFlow was silenced
     import tensorflow as tf  # noqa: PLC0415
 
-    from trainer.preprocessing import scale_pixels  # noqa: PLC0415
-    from trainer.trained_model import read_run  # noqa: PLC0415
+    from trainer.data.preprocessing import scale_pixels  # noqa: PLC0415
+    from trainer.runs.trained_model import read_run  # noqa: PLC0415
 
     run = read_run(run_folder)
     model, image_input = run.load_model(), run.record.image_input

@@ -8,7 +8,7 @@ Encoding = Literal["jpeg", "png", "bmp", "webp"]
 
 
 class ImageInput(BaseModel):
-    """What `trainer.preprocessing` does to a picture before the network sees it.
+    """What `trainer.data.preprocessing` does to a picture before the network sees it.
 
     Decoded pixels are RGB uint8 [height, width, 3]; the network gets, per channel c in `channel_order`,
     `pixel * scale + offset - mean[c]` as float32. The same values travel in the manifest, so that a reader on

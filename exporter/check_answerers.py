@@ -17,7 +17,7 @@ from exporter.parity import LARGEST_DIFFERENCE
 from exporter.saved_model import LoadedVersion
 from exporter.serving_signature import SERVING_DEFAULT
 from exporter.warmup import string_array
-from trainer.trained_model import DecodedPictures, Run, answer_decoded
+from trainer.runs.trained_model import DecodedPictures, Run, answer_decoded
 
 
 class RecordedAnswers:

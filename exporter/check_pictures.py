@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.errors import CheckError
-from trainer.folder_walk import PassedOver, plain_name, walk
-from trainer.picture_files import PictureFile, read_ahead
-from trainer.picture_folder import LabelledPicture
+from trainer.data.folder_walk import PassedOver, plain_name, walk
+from trainer.data.image_files import PictureFile, read_ahead
+from trainer.data.image_folder import LabelledPicture
 
 if TYPE_CHECKING:  # a folder without pictures is refused before TensorFlow has to start
-    from trainer.preprocessing import PictureDecoder
+    from trainer.data.preprocessing import PictureDecoder
 
 _MOST = 8
 _MOST_BYTES = 3 * 2**20  # many servers of this API receive 4 MB at most, which is gRPC's default

@@ -8,7 +8,7 @@ from contract.image_input import ImageInput
 from exporter.check_answers import Answerer
 from exporter.check_pictures import PictureBatch, PictureSet
 from exporter.check_report import Row, Tally
-from trainer.preprocessing import PictureDecoder
+from trainer.data.preprocessing import PictureDecoder
 from trainer.progress import Progress
 
 OTHER_PICTURES_BOUND = 1e-4

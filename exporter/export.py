@@ -22,8 +22,8 @@ from exporter.serving_operations import check_operations
 from exporter.succession import compare_with_predecessor, find_predecessor, note_on_fairness
 from exporter.warmup import write_warmup
 from trainer.progress import Progress
-from trainer.run_record import RunRecord
-from trainer.trained_model import Run
+from trainer.runs.record import RunRecord
+from trainer.runs.trained_model import Run
 
 _STEPS = (
     "write",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.errors import FixtureError
-from trainer.run_record import TestPicture
-from trainer.trained_model import Answers
+from trainer.runs.record import TestPicture
+from trainer.runs.trained_model import Answers
 
 ACCEPTED = 8
 EXPECTED = "expected.json"

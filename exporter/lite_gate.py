@@ -10,9 +10,9 @@ from exporter.lite_graph import Probabilities
 from exporter.lite_interpreter import LiteModel
 from exporter.lite_pictures import TestPictures, in_batches
 from exporter.lite_records import Accuracy, ClassRecall, Measurement, PhoneResize, Variant
-from trainer.calibration import Labels
-from trainer.evaluation import Predictions, accuracy_interval, evaluate
-from trainer.pixel_store import PixelStore
+from trainer.data.pixel_store import PixelStore
+from trainer.evaluation.calibration import Labels
+from trainer.evaluation.scores import Predictions, accuracy_interval, evaluate
 
 LARGEST_DIFFERENCES: Mapping[Variant, float] = {"float32": 2e-3, "float16": 1e-2}
 """How far any probability may be from the SavedModel's; variants of integers are judged by their accuracy alone."""

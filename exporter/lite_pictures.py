@@ -10,10 +10,10 @@ import numpy.typing as npt
 from exporter.errors import FixtureError
 from exporter.lite_graph import PixelGraph, Pixels, Probabilities
 from exporter.lite_resize import stretch_file
-from trainer.dataset import decode_split
-from trainer.picture_folder import LabelledPicture
-from trainer.pixel_store import MemoryBudget, PixelStore
-from trainer.preprocessing import PictureDecoder
+from trainer.data.dataset import decode_split
+from trainer.data.image_folder import LabelledPicture
+from trainer.data.pixel_store import MemoryBudget, PixelStore
+from trainer.data.preprocessing import PictureDecoder
 
 REPRESENTATIVES = 100
 """Enough that no range of activations hangs on a single picture."""

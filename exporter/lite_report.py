@@ -7,7 +7,7 @@ from exporter.lite_plot import Row, plot
 from exporter.lite_readme import MEANINGS, recommended
 from exporter.lite_records import MobileBundle
 from exporter.lite_warnings import SAME_ANSWER_ON_PHONES
-from trainer.report_verdict import percent
+from trainer.report.verdict import percent
 
 
 def render_report(bundle: MobileBundle) -> str:

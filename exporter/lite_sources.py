@@ -7,11 +7,11 @@ from contract.manifest import ModelManifest
 from exporter.errors import FixtureError
 from lineage.results import Ancestry
 from trainer.config import TrainingConfig
+from trainer.data.folder_walk import plain_name
+from trainer.data.image_folder import PictureFolder, find_pictures
 from trainer.errors import DataSetError, RunNotFoundError
-from trainer.folder_walk import plain_name
-from trainer.picture_folder import PictureFolder, find_pictures
 from trainer.progress import Progress
-from trainer.run_record import find_run, read_record
+from trainer.runs.record import find_run, read_record
 
 
 @dataclass(frozen=True)

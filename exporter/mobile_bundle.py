@@ -35,12 +35,12 @@ from exporter.lite_report import render_report
 from exporter.lite_trial import Passed, Result, Workbench
 from exporter.lite_warnings import warnings_of
 from exporter.mobile_place import put_in_place
-from trainer.code_version import code_version
 from trainer.config import TrainingConfig
-from trainer.environment import environment
-from trainer.picture_folder import PictureFolder
-from trainer.preprocessing import PictureDecoder
+from trainer.data.image_folder import PictureFolder
+from trainer.data.preprocessing import PictureDecoder
 from trainer.progress import Progress
+from trainer.runs.code_version import code_version
+from trainer.runs.environment import environment
 
 _IN_THE_APP = ("decode", "turn upright", "stretch to the input's size", "hand over RGB bytes")
 _LIBRARIES = ("ai-edge-litert", "flatbuffers")

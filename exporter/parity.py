@@ -13,8 +13,8 @@ from exporter.fixtures import Fixture
 from exporter.saved_model import Inputs, Outputs
 from exporter.serving_signature import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from exporter.warmup import string_array
-from trainer.reference_histograms import brightness_of
-from trainer.trained_model import Answers, Run, answer_decoded, decode_each
+from trainer.data.reference_histograms import brightness_of
+from trainer.runs.trained_model import Answers, Run, answer_decoded, decode_each
 
 LARGEST_DIFFERENCE = 1e-5
 """How far a probability may be from the trained model's: float32 sums in another order differ by about 1e-6."""

@@ -12,7 +12,7 @@ from contract.manifest import ModelManifest
 from contract.versions import BLESSING, MANIFEST, digest_of_version
 from exporter.parity import LARGEST_DIFFERENCE, Comparison
 from exporter.saved_model import Written
-from trainer.trained_model import Run
+from trainer.runs.trained_model import Run
 
 
 def make_manifest(run: Run, staged: Path, version: int, image_input: ImageInput, written: Written) -> ModelManifest:

@@ -21,7 +21,7 @@ from exporter.served_network import ServedNetwork, make_served_network
 from exporter.serving_signature import PIXELS_OF_IMAGE, SERVING_DEFAULT, ServingSignatures
 from exporter.single_pictures import Answer, ask_single_pictures
 from exporter.warmup import read_warmup, string_array
-from trainer.trained_model import read_run
+from trainer.runs.trained_model import read_run
 
 _BATCH = 8
 

@@ -13,7 +13,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from contract.image_input import ImageInput
 from contract.manifest import ServedGraph
 from exporter.layer_folding import fold_layers, leave_as_trained
-from trainer.preprocessing import scale_pixels
+from trainer.data.preprocessing import scale_pixels
 
 _FLOAT32_BYTES = 4
 LARGEST_FROZEN_BYTES = 1_500_000_000

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from contract.versions import LABELS, MANIFEST
-from trainer.preprocessing import decode_picture, decode_pictures
+from trainer.data.preprocessing import decode_picture, decode_pictures
 
 SERVING_DEFAULT, SERVING_PIXELS, DESCRIBE = "serving_default", "serving_pixels", "describe"
 PIXELS_OF_IMAGE = "pixels_of_image"
@@ -83,7 +83,7 @@ class ServingSignatures:
 
 
 def _brightness_of(pixels: tf.Tensor) -> tf.Tensor:
-    """Return the mean of all values of each picture, as `trainer.reference_histograms.brightness_of` does.
+    """Return the mean of all values of each picture, as `trainer.data.reference_histograms.brightness_of` does.
 
     For whoever serves the model and decodes no pictures, to compare with the reference in the manifest. `pixels` are
     uint8, or the same as float32: the sum of a row is exact in both, and the same.

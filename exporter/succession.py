@@ -9,9 +9,9 @@ from contract.versions import MANIFEST, published_versions
 from exporter.errors import RegressionError
 from exporter.fixtures import read_test_picture
 from exporter.saved_model import LoadedVersion
+from trainer.evaluation.comparison import PairedAnswers, compare_answers
 from trainer.progress import Progress
-from trainer.run_comparison import PairedAnswers, compare_answers
-from trainer.run_record import LATEST, TestPicture
+from trainer.runs.record import LATEST, TestPicture
 
 
 def find_predecessor(base_path: Path, version: str) -> Path:

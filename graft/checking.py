@@ -26,10 +26,10 @@ from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError
 from lineage.records import LiteFileRecord
 from lineage.store import open_lineage
+from trainer.data.folder_walk import plain_name
 from trainer.errors import RunNotFoundError
-from trainer.folder_walk import plain_name
 from trainer.progress import Progress, TerminalProgress
-from trainer.run_record import find_run
+from trainer.runs.record import find_run
 from trainer.tensorflow_start import start_tensorflow
 
 
@@ -123,7 +123,7 @@ def _compare(
     from exporter.check_answerers import RecordedAnswers, SavedModel, TrainedModel, given_fixtures
     from exporter.check_lite import mobile_answers, network_answers
     from exporter.checking import OTHER_PICTURES_BOUND, Part, compare_answers
-    from trainer.trained_model import read_run
+    from trainer.runs.trained_model import read_run
 
     progress.on_work("opening the models", 3)
     recorded, saved = RecordedAnswers(request.version, len(manifest.labels)), SavedModel(request.version)

@@ -9,7 +9,7 @@ from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError
 from lineage.store import Lineage, open_lineage
 from trainer.progress import Progress, TerminalProgress
-from trainer.run_record import find_run
+from trainer.runs.record import find_run
 from trainer.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def run_export(name: str, models: Path, runs: Path, **options: Any) -> None:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
         from exporter.export import ExportOptions, export  # takes seconds, during which something should be seen
-        from trainer.trained_model import read_run
+        from trainer.runs.trained_model import read_run
 
         exported = export(read_run(folder), models, progress, ExportOptions(**options))
         _report(exported, models, progress)

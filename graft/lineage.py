@@ -19,11 +19,11 @@ from lineage.results import Ancestry, Descendants
 from lineage.store import Lineage, open_lineage
 from lineage.verification import Checked, check_everything
 from lineage.version_folder import blessed_at, describe_version
+from trainer.data.image_folder import find_pictures
 from trainer.errors import RunNotFoundError
-from trainer.lineage_entry import describe_run
-from trainer.picture_folder import find_pictures
 from trainer.progress import Progress, TerminalProgress
-from trainer.run_record import RunRecord, find_run, read_record, read_settings
+from trainer.runs.lineage_entry import describe_run
+from trainer.runs.record import RunRecord, find_run, read_record, read_settings
 
 _WIDE = 160  # columns where the output is a file or a pipe
 

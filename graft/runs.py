@@ -8,8 +8,8 @@ from rich.console import Console
 
 from graft.tables import NOT_KNOWN, plain_table, wide_console
 from trainer.errors import RunNotFoundError
-from trainer.phase_timing import PHASE_TITLES
-from trainer.run_record import (
+from trainer.runs.phase_timing import PHASE_TITLES
+from trainer.runs.record import (
     PREDICTIONS,
     REPORT,
     RunRecord,
@@ -18,7 +18,7 @@ from trainer.run_record import (
     read_settings,
     unfinished_runs,
 )
-from trainer.run_record import list_runs as finished_runs
+from trainer.runs.record import list_runs as finished_runs
 
 
 def list_runs(runs: Path, console: Console | None = None) -> None:
@@ -59,8 +59,8 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
         RunFileError: the predictions of one cannot be read.
     """
     # SciPy takes seconds, which listing runs should not cost
-    from trainer.predictions_file import read_predictions
-    from trainer.run_comparison import compare_answers, configuration_differences, shared_test_pictures
+    from trainer.evaluation.comparison import compare_answers, configuration_differences, shared_test_pictures
+    from trainer.evaluation.predictions_file import read_predictions
 
     console = console or wide_console()
     one, other = find_run(a, runs), find_run(b, runs)
@@ -152,7 +152,7 @@ def _print_results(a: Mapping[str, Any], b: Mapping[str, Any], console: Console)
 
 
 def _print_verdict(paired: Any, relabelled: int, console: Console) -> None:
-    from trainer.run_comparison import verdict_in_words
+    from trainer.evaluation.comparison import verdict_in_words
 
     if relabelled:
         console.print(f"{relabelled} shared test pictures have another class in B, and are left out.", markup=False)

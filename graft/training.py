@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from graft.errors import CommandError
 from lineage.database.location import lineage_url
 from lineage.store import Lineage, open_lineage
-from trainer.architectures import fill_in
 from trainer.config import TrainingConfig, parse_assignment, read_config
+from trainer.data.image_folder import find_pictures
 from trainer.interruption import sigterm_as_exception
-from trainer.picture_folder import find_pictures
+from trainer.models.architectures import fill_in
 from trainer.progress import Progress, TerminalProgress
-from trainer.run_record import REPORT
+from trainer.runs.record import REPORT
 from trainer.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
-    from trainer.trained_model import Run
+    from trainer.runs.trained_model import Run
 
 _PREVIEW = Path("augmentation-preview.png")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -118,7 +118,7 @@ def preview(request: TrainingRequest) -> None:
     with TerminalProgress() as progress:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
-        from trainer.previewing import preview_training_pictures
+        from trainer.augmentation.preview import preview_training_pictures
 
         preview_training_pictures(_PREVIEW, data, settings)
         progress.on_note(f"Wrote {_PREVIEW}")

@@ -3,9 +3,9 @@
 from typing import Any
 
 from exporter.layer_folding import fold_layers
-from trainer.architectures import ARCHITECTURES, Architecture
-from trainer.base import block_cut_points, build_base
 from trainer.config import ModelSettings
+from trainer.models.architectures import ARCHITECTURES, Architecture
+from trainer.models.base import block_cut_points, build_base
 
 _COLUMNS = (
     *("name", "size", "pixels", "widths", "layers unfrozen", "which come behind", "parameters", "BatchNorm folded"),

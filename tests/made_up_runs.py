@@ -11,17 +11,17 @@ import numpy.typing as npt
 
 from contract.image_input import ImageInput
 from contract.manifest import BaseWeights
-from trainer.calibration import expected_calibration_error, fit_temperature, reliability, with_temperature
 from trainer.config import TrainingConfig
-from trainer.evaluation import Predictions, evaluate
-from trainer.phase_timing import phase_timings
-from trainer.predictions_file import AnsweredPicture, write_predictions
+from trainer.data.reference_histograms import brightness_of, make_reference
+from trainer.evaluation.calibration import expected_calibration_error, fit_temperature, reliability, with_temperature
+from trainer.evaluation.comparison import compare_answers
+from trainer.evaluation.predictions_file import AnsweredPicture, write_predictions
+from trainer.evaluation.scores import Predictions, evaluate
+from trainer.evaluation.worst_mistakes import worst_mistakes
 from trainer.progress import Epoch, PhaseName
-from trainer.reference_histograms import brightness_of, make_reference
-from trainer.report_content import DataNotes, Reliability, Report
-from trainer.run_comparison import compare_answers
-from trainer.run_record import CONFIG, PREDICTIONS, RECORD, GateOutcome, RunRecord
-from trainer.worst_mistakes import worst_mistakes
+from trainer.report.content import DataNotes, Reliability, Report
+from trainer.runs.phase_timing import phase_timings
+from trainer.runs.record import CONFIG, PREDICTIONS, RECORD, GateOutcome, RunRecord
 
 ENDED = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
 PER_CLASS = 20

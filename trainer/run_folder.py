@@ -17,10 +17,10 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from contract.manifest import BaseWeights
-from trainer.checkpoint import Checkpoint
 from trainer.config import TrainingConfig
 from trainer.errors import RunNotFoundError
-from trainer.run_record import CHECKPOINT, CONFIG, LATEST, RECORD, RunRecord, unfinished_runs
+from trainer.runs.record import CHECKPOINT, CONFIG, LATEST, RECORD, RunRecord, unfinished_runs
+from trainer.training.checkpoint import Checkpoint
 
 _START, _WEIGHTS = "start.json", "start.npz"
 

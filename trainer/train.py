@@ -8,25 +8,25 @@ import keras
 import tensorflow as tf
 
 from lineage.store import Lineage
-from trainer.architectures import fill_in, image_input_of
 from trainer.config import TrainingConfig
-from trainer.fine_tuning import Outcome, fine_tune, train_from_scratch
-from trainer.finishing import Student, finish
+from trainer.data.image_folder import find_pictures
+from trainer.data.loading import Pictures, check_same_pictures, read_pictures
+from trainer.data.pixel_store import MemoryBudget
+from trainer.finalize import Student, finish
 from trainer.hardware import gpus, strategy_for
 from trainer.interruption import TerminatedError
-from trainer.journal import Journal
-from trainer.network import Network
-from trainer.network_building import begin_network, continue_network
-from trainer.picture_folder import find_pictures
-from trainer.pixel_store import MemoryBudget
-from trainer.prediction import Predictor
+from trainer.models.architectures import fill_in, image_input_of
+from trainer.models.network import Network
 from trainer.progress import Progress
-from trainer.reading import Pictures, check_same_pictures, read_pictures
 from trainer.run_folder import RunFolder, Start, begun_run, now, reopened_run
-from trainer.run_record import read_settings
-from trainer.tensorboard_logs import TensorBoardLogs
-from trainer.trained_model import Run
-from trainer.training_data import make_test_feed, make_training_data
+from trainer.runs.record import read_settings
+from trainer.runs.trained_model import Run
+from trainer.training.fine_tuning import Outcome, fine_tune, train_from_scratch
+from trainer.training.network_building import begin_network, continue_network
+from trainer.training.prediction import Predictor
+from trainer.training.tensorboard_logs import TensorBoardLogs
+from trainer.training.training_data import make_test_feed, make_training_data
+from trainer.training.training_state import Journal
 
 
 def train(

@@ -20,11 +20,11 @@ from exporter.serving_operations import unknown_operations
 from exporter.warmup import string_array
 from scripts.architecture_table import table_row
 from tests.pictures import COLOURS, encoded, speckled
-from trainer.architectures import ARCHITECTURES, fill_in, image_input_of, row_of
-from trainer.base import batch_norms, block_cut_points, build_base, dropouts, tensor_before_last
 from trainer.config import ModelSettings, read_config
-from trainer.preprocessing import scale_pixels
-from trainer.reference_histograms import brightness_of
+from trainer.data.preprocessing import scale_pixels
+from trainer.data.reference_histograms import brightness_of
+from trainer.models.architectures import ARCHITECTURES, fill_in, image_input_of, row_of
+from trainer.models.base import batch_norms, block_cut_points, build_base, dropouts, tensor_before_last
 
 Array = npt.NDArray[Any]
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "architectures.md"

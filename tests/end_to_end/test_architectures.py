@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.round_trip import Grown, assert_round_trip, assert_row_is_documented, assert_splits, grow
-from trainer.architectures import ARCHITECTURES
+from trainer.models.architectures import ARCHITECTURES
 
 LARGE = ("efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7")
 SLOW = ("resnet101", "inception_v3", "efficientnet_b1", "efficientnet_b2")

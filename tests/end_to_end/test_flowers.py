@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.command import Service
 from tests.end_to_end.conftest import Trained
-from trainer.trained_model import answer_pictures, read_run
+from trainer.runs.trained_model import answer_pictures, read_run
 
 
 @pytest.fixture(scope="module")

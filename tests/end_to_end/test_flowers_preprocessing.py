@@ -13,8 +13,8 @@ from contract.manifest import ModelManifest
 from contract.versions import MANIFEST
 from exporter.saved_model import LoadedVersion
 from tests.end_to_end.conftest import Trained
-from trainer.preprocessing import scale_pixels
-from trainer.trained_model import Run, read_run
+from trainer.data.preprocessing import scale_pixels
+from trainer.runs.trained_model import Run, read_run
 
 LEAST_AGREEMENT = 0.99
 MEAN_DIFFERENCE = 0.01

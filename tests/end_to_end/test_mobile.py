@@ -17,8 +17,8 @@ from exporter.lite_resize import read_upright, stretch
 from lineage.store import open_lineage
 from tests.end_to_end.command import environment, graft, must
 from tests.end_to_end.conftest import DATA, Trained
-from trainer.preprocessing import PictureDecoder
-from trainer.trained_model import read_run
+from trainer.data.preprocessing import PictureDecoder
+from trainer.runs.trained_model import read_run
 
 Array = npt.NDArray[Any]
 

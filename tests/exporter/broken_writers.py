@@ -12,8 +12,8 @@ from contract.manifest import ServedGraph
 from exporter.saved_model import Written, save
 from exporter.served_network import make_served_network
 from exporter.serving_signature import ServingSignatures
-from trainer.preprocessing import scale_pixels
-from trainer.trained_model import read_run
+from trainer.data.preprocessing import scale_pixels
+from trainer.runs.trained_model import read_run
 
 
 def write_with_other_weights(run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool) -> Written:

@@ -8,7 +8,7 @@ import pytest
 from exporter.export import Exported, export
 from tests.exporter.runs import small_run
 from trainer.progress import Progress
-from trainer.trained_model import Run
+from trainer.runs.trained_model import Run
 
 
 class Counting(Progress):

@@ -15,13 +15,13 @@ import numpy as np
 
 from contract.manifest import BaseWeights
 from tests.pictures import COLOURS, speckled, write_classes
-from trainer.architectures import BASE, image_input_of
-from trainer.base import batch_norms
 from trainer.config import TrainingConfig, read_config
-from trainer.head import add_head
+from trainer.models.architectures import BASE, image_input_of
+from trainer.models.base import batch_norms
+from trainer.models.head import add_head
 from trainer.run_folder import Start, begun_run
-from trainer.run_record import MODEL, RunRecord, TestPicture
-from trainer.trained_model import Run, digest_of_tensors
+from trainer.runs.record import MODEL, RunRecord, TestPicture
+from trainer.runs.trained_model import Run, digest_of_tensors
 
 CLASSES = ("blue", "green", "red")
 _STARTED = datetime(2026, 11, 21, 4, 50, tzinfo=UTC)

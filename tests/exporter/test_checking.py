@@ -19,8 +19,8 @@ from tests.exporter.runs import CLASSES
 from tests.graft.places import Ended, Place
 from tests.pictures import COLOURS, encoded, speckled, write_classes
 from trainer.progress import Progress
-from trainer.run_record import MODEL
-from trainer.trained_model import Run, answer_pictures, read_run
+from trainer.runs.record import MODEL
+from trainer.runs.trained_model import Run, answer_pictures, read_run
 
 
 @dataclass(frozen=True)

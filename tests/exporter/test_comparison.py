@@ -9,7 +9,7 @@ from exporter.errors import ParityError
 from exporter.fixtures import Fixture
 from exporter.parity import LARGEST_DIFFERENCE, Reference, compare
 from exporter.saved_model import Outputs
-from trainer.trained_model import Answers
+from trainer.runs.trained_model import Answers
 
 MANIFEST = '{"name": "colours"}\n'
 EXPECTED = np.array([[0.75, 0.25], [0.125, 0.875], [0.0, 0.0]], np.float32)

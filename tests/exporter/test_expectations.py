@@ -24,7 +24,7 @@ from exporter.saved_model import Answered
 from tests.exporter.runs import CLASSES, small_run
 from tests.pictures import encoded, speckled
 from trainer.progress import Progress
-from trainer.trained_model import Run, answer_pictures
+from trainer.runs.trained_model import Run, answer_pictures
 
 HEADER = "file,label,minimal_probability\n"
 

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.errors import FixtureError
 from exporter.fixtures import choose_fixtures
-from trainer.run_record import TestPicture
+from trainer.runs.record import TestPicture
 
 
 def pictures_of(folder: Path, counts: dict[str, int]) -> list[TestPicture]:

@@ -16,7 +16,7 @@ from tests.exporter.broken_writers import (
 from tests.exporter.failing_writer import write_and_fail
 from tests.exporter.runs import small_run
 from trainer.progress import Progress
-from trainer.trained_model import Run
+from trainer.runs.trained_model import Run
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from tests.exporter.conftest import Counting
 from tests.exporter.lite_versions import IMAGE_INPUT, SIZE, mean_colour, save_version
 from tests.pictures import write_classes
 from trainer.config import DataSettings
-from trainer.picture_folder import PictureFolder, find_pictures
+from trainer.data.image_folder import PictureFolder, find_pictures
 from trainer.progress import Progress
 
 ALL: tuple[Requested, ...] = ("float32", "float16", "dynamic", "int8")

@@ -16,7 +16,7 @@ from exporter.lite_records import RefusedVariant, Requested
 from exporter.lite_trial import Passed, Workbench
 from tests.exporter.conftest import Counting
 from tests.exporter.lite_versions import DESCRIPTION, SIZE, Answer, draw, mean_colour, save_graph, washed_out
-from trainer.pixel_store import MemoryBudget, PixelStore
+from trainer.data.pixel_store import MemoryBudget, PixelStore
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from exporter.lite_model import convert
 from exporter.lite_pictures import TestPictures
 from exporter.lite_records import Accuracy, ClassRecall, Measurement, Variant
 from tests.exporter.lite_versions import CLASSES, DESCRIPTION, SIZE, draw, mean_colour, save_graph
-from trainer.pixel_store import MemoryBudget, PixelStore
+from trainer.data.pixel_store import MemoryBudget, PixelStore
 
 
 def accuracy(right: int, pictures: int = 90) -> Accuracy:

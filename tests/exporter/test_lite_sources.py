@@ -11,8 +11,8 @@ from tests.exporter.conftest import Counting
 from tests.exporter.lite_versions import mean_colour, save_version
 from tests.pictures import write_classes
 from trainer.config import TrainingConfig
+from trainer.data.image_folder import find_pictures
 from trainer.errors import DataSetError
-from trainer.picture_folder import find_pictures
 
 
 @pytest.fixture(scope="module")

@@ -29,9 +29,9 @@ from tests.exporter.broken_writers import write_what_answers_one_alone_otherwise
 from tests.exporter.conftest import Publication
 from tests.exporter.lite_versions import CLASSES, SIZE, Answer, draw, mean_colour, save_graph
 from tests.exporter.runs import expected_of
-from trainer.preprocessing import PictureDecoder
+from trainer.data.preprocessing import PictureDecoder
 from trainer.progress import Progress
-from trainer.trained_model import Answers
+from trainer.runs.trained_model import Answers
 
 LARGEST = 100_000
 FROZEN = ServedGraph(batch_norms_folded=0, batch_norms_kept=0, paddings_merged=0, frozen=True)

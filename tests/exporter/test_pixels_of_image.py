@@ -18,7 +18,7 @@ from tests.bombs import BOMBS
 from tests.exporter.conftest import Publication
 from tests.exporter.test_rows import KINDS, REFUSED, half_a
 from tests.pictures import COLOURS, encoded, exif, gradient, speckled
-from trainer.preprocessing import PictureDecoder
+from trainer.data.preprocessing import PictureDecoder
 
 MOST_OPERATIONS = 110
 """Nodes that run for a JPEG, constants included; each costs microseconds, and decoding and resizing are two of them."""

@@ -12,7 +12,7 @@ from exporter.succession import compare_with_predecessor, find_predecessor, note
 from tests.exporter.conftest import Counting, Publication
 from tests.exporter.runs import CLASSES
 from trainer.progress import Progress
-from trainer.run_record import TestPicture
+from trainer.runs.record import TestPicture
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from graft.runs import compare_runs, list_runs, show_run
 from tests.made_up_runs import write_run
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunFileError, RunNotFoundError
-from trainer.run_record import PREDICTIONS, RECORD
+from trainer.runs.record import PREDICTIONS, RECORD
 
 GOOD = [True] * 90 + [False] * 10
 BAD = [True] * 60 + [False] * 40

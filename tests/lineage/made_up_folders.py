@@ -11,8 +11,8 @@ from contract.versions import BLESSING, MANIFEST, digest_of_version
 from tests.lineage.made_up import MORNING, NOON, digest
 from tests.pictures import write_classes
 from trainer.config import read_config
-from trainer.picture_folder import find_pictures
-from trainer.run_record import CONFIG, MODEL, RECORD, RunRecord, TestPicture
+from trainer.data.image_folder import find_pictures
+from trainer.runs.record import CONFIG, MODEL, RECORD, RunRecord, TestPicture
 
 LABELS = ("blue", "red")
 _IMAGE_INPUT = ImageInput(height=32, width=32)

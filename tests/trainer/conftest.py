@@ -9,8 +9,8 @@ import pytest
 from tests.pictures import write_classes
 from trainer.config import TrainingConfig, read_config
 from trainer.progress import Epoch, Progress
+from trainer.runs.trained_model import Run
 from trainer.train import train
-from trainer.trained_model import Run
 
 SMALLEST: dict[str, Any] = {
     "model.alpha": 0.1,

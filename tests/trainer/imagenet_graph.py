@@ -14,9 +14,9 @@ import keras
 import numpy as np
 from keras.src.legacy.saving import legacy_h5_format
 
-from trainer.base import batch_norms, build_base
 from trainer.config import ModelSettings
 from trainer.errors import WeightsError
+from trainer.models.base import batch_norms, build_base
 
 
 def keras_own() -> Any:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.pictures import gradient, speckled
-from trainer.augmentation_preview import describe_label, write_contact_sheet
+from trainer.augmentation.contact_sheet import describe_label, write_contact_sheet
 from trainer.augmentation_settings import Brightness, CutMix, Flip, MixUp, Step
 
 CAPTIONS = ("daisy", "roses", "tulips")

@@ -9,12 +9,12 @@ from contract.image_input import ImageInput
 from tests.awkward import AWKWARD, Row, awkward_rows
 from tests.pictures import write_classes
 from trainer.config import DataSettings
-from trainer.dataset import DecodedSplit, check_broken, decode_split
+from trainer.data.dataset import DecodedSplit, check_broken, decode_split
+from trainer.data.image_folder import SPLITS, PictureFolder, Split, find_pictures
+from trainer.data.leakage import find_leaks
+from trainer.data.pixel_store import MemoryBudget
+from trainer.data.preprocessing import PictureDecoder
 from trainer.errors import DataSetError
-from trainer.leakage import find_leaks
-from trainer.picture_folder import SPLITS, PictureFolder, Split, find_pictures
-from trainer.pixel_store import MemoryBudget
-from trainer.preprocessing import PictureDecoder
 
 DECODER = PictureDecoder(ImageInput(height=32, width=32))
 

@@ -13,11 +13,11 @@ import pytest
 
 from contract.manifest import BaseWeights
 from tests.trainer.conftest import Trained, smallest_config
-from trainer.architectures import BASE
-from trainer.base import batch_norms, build_base, copy_base_weights, tensor_before_last
-from trainer.base_weights import prepare_base
 from trainer.config import ModelSettings
 from trainer.errors import ConfigurationError, WeightsError
+from trainer.models.architectures import BASE
+from trainer.models.base import batch_norms, build_base, copy_base_weights, tensor_before_last
+from trainer.training.base_weights import prepare_base
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = (

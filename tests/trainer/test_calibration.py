@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trainer.calibration import (
+from trainer.evaluation.calibration import (
     BOUNDS,
     FEWEST_PICTURES,
     expected_calibration_error,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from trainer.class_weights import class_weights
+from trainer.data.class_weights import class_weights
 
 
 def labels(*counts: int) -> npt.NDArray[np.int32]:

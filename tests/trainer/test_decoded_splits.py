@@ -10,11 +10,11 @@ from PIL import Image
 from contract.image_input import ImageInput
 from tests.pictures import encoded, exif, gradient, pixels_of, solid
 from trainer.augmentation_settings import ResizeKernel
-from trainer.dataset import DecodedSplit, check_broken, decode_split
+from trainer.data.dataset import DecodedSplit, check_broken, decode_split
+from trainer.data.image_folder import LabelledPicture
+from trainer.data.pixel_store import MemoryBudget
+from trainer.data.preprocessing import PictureDecoder
 from trainer.errors import DataSetError
-from trainer.picture_folder import LabelledPicture
-from trainer.pixel_store import MemoryBudget
-from trainer.preprocessing import PictureDecoder
 
 INPUT = ImageInput(height=8, width=8, scale=1 / 127.5, offset=-1.0, max_pixels=100_000)
 DECODER = PictureDecoder(INPUT)

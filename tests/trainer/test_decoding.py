@@ -13,8 +13,8 @@ from PIL import Image
 from contract.image_input import ImageInput
 from tests.pictures import animated, encoded, gradient, pixels_of, solid
 from tests.trainer.tracing import decoded
-from trainer.image_headers import NOT_A_PICTURE, read_headers
-from trainer.preprocessing import scale_pixels
+from trainer.data.image_headers import NOT_A_PICTURE, read_headers
+from trainer.data.preprocessing import scale_pixels
 
 WIDTH, HEIGHT = 40, 30
 AS_IS = ImageInput(height=HEIGHT, width=WIDTH)

@@ -15,12 +15,12 @@ from tests.trainer.small_network import (
     small_network,
 )
 from trainer.augmentation_settings import Flip
+from trainer.data.pixel_store import MemoryBudget
 from trainer.errors import ConfigurationError
-from trainer.feature_cache import compute_features, cuts_worth_caching, is_cacheable
-from trainer.feeding import TrainingData
-from trainer.network import POOLED
-from trainer.pixel_store import MemoryBudget
+from trainer.models.network import POOLED
 from trainer.progress import Progress
+from trainer.training.batches import TrainingData
+from trainer.training.feature_cache import compute_features, cuts_worth_caching, is_cacheable
 
 
 def losses(cache: str, dropout: float, **sections: Any) -> list[float]:

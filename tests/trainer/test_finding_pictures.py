@@ -9,8 +9,8 @@ import pytest
 from contract.digests import digest_of_entries, digest_of_file
 from tests.pictures import write_classes
 from trainer.config import DataSettings
+from trainer.data.image_folder import SPLITS, PictureFolder, find_pictures
 from trainer.errors import DataSetError
-from trainer.picture_folder import SPLITS, PictureFolder, find_pictures
 
 
 def classes_of(folder: Path, counts: dict[str, int]) -> Path:

@@ -20,9 +20,9 @@ from tests.trainer.small_network import (
 )
 from trainer.config import HeadSettings
 from trainer.errors import DivergedError
-from trainer.head import add_head, divide_logits
+from trainer.models.head import add_head, divide_logits
 from trainer.progress import PhaseName
-from trainer.stages import Score
+from trainer.training.stages import Score
 
 Seen = tuple[dict[str, Any], Watching]
 

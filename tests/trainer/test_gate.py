@@ -7,10 +7,10 @@ import pytest
 
 from tests.trainer.small_network import Watching, learn, small_config, small_network
 from trainer.config import GateSettings
-from trainer.gate import judge_head
 from trainer.progress import Epoch
-from trainer.run_record import GateOutcome
-from trainer.stages import Score, Stage, StageOutcome
+from trainer.runs.record import GateOutcome
+from trainer.training.gate import judge_head
+from trainer.training.stages import Score, Stage, StageOutcome
 
 PATIENCE = 2
 SETTLED, FALLING = [0.9, 0.4, 0.41, 0.4], [0.9, 0.7, 0.5, 0.4]

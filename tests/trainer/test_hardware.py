@@ -10,8 +10,8 @@ import pytest
 from tests.trainer.small_network import small_config
 from trainer.config import HardwareSettings
 from trainer.hardware import precision, precision_of, strategy_for
-from trainer.network import Network
-from trainer.network_building import begin_network, in_full_precision
+from trainer.models.network import Network
+from trainer.training.network_building import begin_network, in_full_precision
 
 ON_TWO_DEVICES = """
 import tensorflow as tf

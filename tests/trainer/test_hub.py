@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pytest
 
 from tests.end_to_end.round_trip import assert_exported, grow
-from trainer.architectures import BASE, fill_in, image_input_of
-from trainer.base import batch_norms, block_cut_points, build_base, dropouts
-from trainer.base_weights import prepare_base
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import ConfigurationError, WeightsError
+from trainer.models.architectures import BASE, fill_in, image_input_of
+from trainer.models.base import batch_norms, block_cut_points, build_base, dropouts
+from trainer.training.base_weights import prepare_base
 
 keras_hub: Any = pytest.importorskip("keras_hub", reason="KerasHub is an optional extra: pip install 'graft[hub]'")
 
@@ -113,7 +113,7 @@ def test_trained_model_needs_no_keras_hub(resnet: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "pixels.npy", grown.pixels)
     script = WITHOUT_KERAS_HUB + (
         "import pathlib, keras, numpy\n"
-        "from trainer.hub import prepare_to_load\n"
+        "from trainer.models.hub import prepare_to_load\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "prepare_to_load(folder / 'model.keras')\n"
         "model = keras.saving.load_model(folder / 'model.keras', compile=False)\n"
@@ -143,7 +143,7 @@ def test_model_with_layers_of_keras_hub_says_that_it_needs_it(vit: Path, tmp_pat
     build_base(fill_in(config(vit)).model).save(tmp_path / "model.keras")
     script = WITHOUT_KERAS_HUB + (
         "import pathlib\n"
-        "from trainer.hub import prepare_to_load\n"
+        "from trainer.models.hub import prepare_to_load\n"
         "try: prepare_to_load(pathlib.Path(sys.argv[1]))\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )

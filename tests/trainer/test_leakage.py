@@ -15,14 +15,14 @@ from contract.image_input import ImageInput
 from examples.digits import picture as digit
 from tests.pictures import COLOURS, encoded, speckled
 from trainer.config import DataSettings
-from trainer.dataset import DecodedSplit, decode_split
+from trainer.data.dataset import DecodedSplit, decode_split
+from trainer.data.fingerprints import Fingerprints, fingerprints_of
+from trainer.data.image_folder import SPLITS, LabelledPicture, Split, find_pictures
+from trainer.data.leakage import Leak, check_leakage, count_duplicates, describe, find_leaks
+from trainer.data.near_duplicates import NearDuplicates
+from trainer.data.pixel_store import MemoryBudget
+from trainer.data.preprocessing import PictureDecoder
 from trainer.errors import LeakageError
-from trainer.fingerprints import Fingerprints, fingerprints_of
-from trainer.leakage import Leak, check_leakage, count_duplicates, describe, find_leaks
-from trainer.near_duplicates import NearDuplicates
-from trainer.picture_folder import SPLITS, LabelledPicture, Split, find_pictures
-from trainer.pixel_store import MemoryBudget
-from trainer.preprocessing import PictureDecoder
 
 ROOT = Path(__file__).parents[2]
 FLOWERS = ROOT / os.environ.get("GRAFT_DATA", "../shared/data") / "flowers"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from trainer.config import DataSettings
+from trainer.data.folder_walk import plain_name, walk
+from trainer.data.image_folder import SPLITS, find_pictures
 from trainer.errors import DataSetError
-from trainer.folder_walk import plain_name, walk
-from trainer.picture_folder import SPLITS, find_pictures
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def walked_by_nobody(folder: Path) -> dict[str, str]:
     program = """
 import json, os, sys
 from pathlib import Path
-from trainer.folder_walk import walk
+from trainer.data.folder_walk import walk
 if os.getuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
 found = walk(Path(sys.argv[1]))
@@ -127,5 +127,5 @@ def test_odd_names_of_classes_are_refused(folder: Path, name: bytes) -> None:
 
 def test_finding_loads_no_tensorflow() -> None:
     """A misspelled folder is refused before TensorFlow is loaded, which takes seconds."""
-    program = "import sys, trainer.picture_folder; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    program = "import sys, trainer.data.image_folder; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -6,8 +6,8 @@ import pytest
 
 from tests.trainer.small_network import LAST_TWO_BLOCKS, learn, small_config, small_network, weights_of_base
 from trainer.config import PhaseTwoSettings
-from trainer.optimizers import LayerwiseAdam, make_gentle_adam
-from trainer.stages import layer_factors
+from trainer.models.optimizers import LayerwiseAdam, make_gentle_adam
+from trainer.training.stages import layer_factors
 
 RATE = 0.1
 

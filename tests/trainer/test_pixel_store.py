@@ -10,8 +10,8 @@ import numpy as np
 import psutil
 import pytest
 
+from trainer.data.pixel_store import MemoryBudget, PixelStore
 from trainer.errors import StorageError
-from trainer.pixel_store import MemoryBudget, PixelStore
 
 ROWS, SHAPE = 200, (7, 5, 3)
 
@@ -140,7 +140,7 @@ import resource, signal
 from pathlib import Path
 import numpy as np
 from trainer.errors import StorageError
-from trainer.pixel_store import MemoryBudget, PixelStore
+from trainer.data.pixel_store import MemoryBudget, PixelStore
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 small = PixelStore(10, (1000,), np.uint8, MemoryBudget(0, Path({str(tmp_path)!r})))
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import RunFileError
-from trainer.predictions_file import COLUMNS, AnsweredPicture, read_predictions, write_predictions
+from trainer.evaluation.predictions_file import COLUMNS, AnsweredPicture, read_predictions, write_predictions
 
 ROWS = [
     AnsweredPicture("val", Path("photos/a/1.jpg"), "sha256:1", "a", "a", 0.1 + 0.2),

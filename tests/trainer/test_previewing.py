@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 
 from tests.pictures import write_classes
-from trainer.architectures import fill_in
+from trainer.augmentation.preview import preview_training_pictures
 from trainer.config import read_config
 from trainer.errors import DataSetError
-from trainer.previewing import preview_training_pictures
+from trainer.models.architectures import fill_in
 
 CONFIG = fill_in(read_config(None, {"augmentation.steps": [{"kind": "flip"}], "model.image_size": 64}))
 

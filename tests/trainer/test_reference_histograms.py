@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from trainer.reference_histograms import brightness_of, make_reference
+from trainer.data.reference_histograms import brightness_of, make_reference
 
 PROBABILITIES = np.array([[1.0, 0.0], [0.5, 0.5], [0.25, 0.75]], np.float32)
 SIZES = np.array([[640, 480], [16, 16], [7000, 7000]], np.int32)

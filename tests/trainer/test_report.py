@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.made_up_runs import PER_CLASS, TWO_PHASES, make_report, phase
-from trainer.report import render_report, write_report
-from trainer.report_content import Report
+from trainer.report.content import Report
+from trainer.report.page import render_report, write_report
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}$\\frac$"
 VOID = {"meta", "img", "br", "link", "input", "hr"}

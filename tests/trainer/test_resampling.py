@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.augmenting import SIZE, Pixels, augment, gradients
+from trainer.augmentation.geometric_transforms import resample
 from trainer.augmentation_settings import Crop, Rotation, Step, Zoom
-from trainer.resampling import resample
 
 
 def dots(count: int, row: int, column: int, size: int = 41) -> npt.NDArray[np.uint8]:

@@ -15,10 +15,10 @@ from tests.trainer.small_network import (
     small_network,
 )
 from trainer.augmentation_settings import Flip, MixUp
-from trainer.checkpoint import Checkpoint
 from trainer.config import TrainingConfig
-from trainer.network import Network
+from trainer.models.network import Network
 from trainer.progress import Epoch
+from trainer.training.checkpoint import Checkpoint
 
 CACHED = small_config(phase_two={"unfreeze": [LAST_BLOCK, LAST_TWO_BLOCKS], "ema": 0.5})
 AUGMENTED = small_config(augmentation={"steps": [{"kind": "flip"}, {"kind": "mixup"}]}, phase_two={"epochs": 2})

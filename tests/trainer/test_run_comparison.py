@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from trainer.config import TrainingConfig, read_config
-from trainer.predictions_file import AnsweredPicture
-from trainer.run_comparison import (
+from trainer.evaluation.comparison import (
     Difference,
     compare_answers,
     configuration_differences,
     shared_test_pictures,
     verdict_in_words,
 )
+from trainer.evaluation.predictions_file import AnsweredPicture
 
 
 def answered(digest: str, *, right: bool = True, truth: str = "a", split: str = "test") -> AnsweredPicture:

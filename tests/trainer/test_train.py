@@ -11,11 +11,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from contract.digests import digest_of_file
 from tests.trainer.conftest import Trained
-from trainer.architectures import BASE, fill_in
-from trainer.lineage_entry import describe_run
-from trainer.picture_folder import SPLITS, find_pictures
-from trainer.run_record import find_run
-from trainer.trained_model import answer_pictures, digest_of_tensors, read_run
+from trainer.data.image_folder import SPLITS, find_pictures
+from trainer.models.architectures import BASE, fill_in
+from trainer.runs.lineage_entry import describe_run
+from trainer.runs.record import find_run
+from trainer.runs.trained_model import answer_pictures, digest_of_tensors, read_run
 
 
 def variables_of_base(trained: Trained) -> dict[str, Any]:

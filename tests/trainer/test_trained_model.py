@@ -14,8 +14,8 @@ from tests.pictures import encoded, solid
 from trainer.config import TrainingConfig
 from trainer.errors import RunNotFoundError
 from trainer.run_folder import Start, begun_run, reopened_run
-from trainer.run_record import CHECKPOINT, MODEL, RECORD, RunRecord, find_run, list_runs, unfinished_runs
-from trainer.trained_model import Run, answer_pictures, digest_of_tensors, read_run
+from trainer.runs.record import CHECKPOINT, MODEL, RECORD, RunRecord, find_run, list_runs, unfinished_runs
+from trainer.runs.trained_model import Run, answer_pictures, digest_of_tensors, read_run
 
 STARTED = datetime(2026, 11, 21, tzinfo=UTC)
 INPUT = ImageInput(height=4, width=4, scale=1 / 255)

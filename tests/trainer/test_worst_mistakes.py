@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from trainer.evaluation import Predictions
-from trainer.worst_mistakes import worst_mistakes
+from trainer.evaluation.scores import Predictions
+from trainer.evaluation.worst_mistakes import worst_mistakes
 
 NAMES = ("a", "b")
 PATHS = [Path(f"{index}.jpg") for index in range(5)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from contract.image_input import ImageInput
-from trainer.preprocessing import DecodedBatch, decode_pictures
+from trainer.data.preprocessing import DecodedBatch, decode_pictures
 
 
 @functools.cache

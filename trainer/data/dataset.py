@@ -1,0 +1,149 @@
+"""Labelled pictures, decoded once: pixels at the model's size, what was left out, and what each picture is like."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from trainer.data.broken_images import BrokenPicture, why_broken
+from trainer.data.fingerprints import Fingerprints, fingerprints_of
+from trainer.data.folder_walk import plain_name
+from trainer.data.image_files import PictureFile, read_ahead
+from trainer.data.image_folder import LabelledPicture, Split
+from trainer.data.pixel_store import MemoryBudget, PixelStore
+from trainer.data.preprocessing import PictureDecoder, VariantsBatch
+from trainer.data.reference_histograms import brightness_of
+from trainer.errors import DataSetError
+
+_NAMED = 3  # broken pictures in an error
+
+
+@dataclass(frozen=True)
+class DecodedSplit:
+    """Decoded pictures of one split, and the `pictures` they came from; `broken` were left out.
+
+    `pixels` has uint8 rows [H, W, 3], or [K, H, W, 3] where K > 1 resize kernels were asked for, in their order.
+    `labels` is int32 [N]. `sizes` int32 [N, 2] are height and width as stored in the file, which is what its header
+    says, before it is turned upright. `brightness` float32 [N] is the mean of all values, 0 black to 1 white.
+    `sizes`, `brightness` and `fingerprints` are of the picture as it is served, whatever the kernels.
+    """
+
+    pixels: PixelStore[np.uint8]
+    labels: npt.NDArray[np.int32]
+    pictures: list[LabelledPicture]
+    broken: list[BrokenPicture]
+    sizes: npt.NDArray[np.int32]
+    brightness: npt.NDArray[np.float32]
+    fingerprints: Fingerprints
+
+
+def decode_split(
+    pictures: Sequence[LabelledPicture],
+    decoder: PictureDecoder,
+    budget: MemoryBudget,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> DecodedSplit:
+    """Decode every picture once, into memory or, where the budget has no room, into an unnamed file on disk.
+
+    `on_progress` is called with the number of pictures just decoded. Needs little memory besides the budget: two
+    batches of pictures, and some 2 KB for each picture.
+
+    Raises:
+        DataSetError: none of the pictures can be decoded.
+        StorageError: there is no room for them.
+    """
+    decoding = _Decoding(decoder, PixelStore(len(pictures), _row_shape(decoder), np.uint8, budget))
+    with ThreadPoolExecutor(2) as threads:
+        for files in read_ahead(pictures, decoder.image_input, threads):
+            decoding.add(files, threads)
+            on_progress(len(files))
+        return decoding.finish()
+
+
+def check_broken(splits: Mapping[Split, DecodedSplit], labels: Sequence[str], strict: bool) -> None:
+    """Refuse broken pictures where `strict`, and anyway where a class has none left to train on.
+
+    Raises:
+        DataSetError: naming the first of them and how many there are.
+    """
+    broken = [picture for split in splits.values() for picture in split.broken]
+    if strict and broken:
+        raise DataSetError(
+            f"{_named(broken)} cannot be decoded; mend or remove what is broken, or train without --strict."
+        )
+    missing = sorted(set(range(len(labels))) - set(splits["train"].labels.tolist()))
+    if missing:
+        raise DataSetError(
+            f"No picture of {', '.join(labels[label] for label in missing)} is left to train on: {_named(broken)} "
+            "cannot be decoded; add pictures that can."
+        )
+
+
+class _Measured(NamedTuple):
+    sizes: npt.NDArray[np.int32]
+    brightness: npt.NDArray[np.float32]
+    fingerprints: Fingerprints
+
+
+class _Decoding:
+    """One split while it is being decoded."""
+
+    def __init__(self, decoder: PictureDecoder, pixels: PixelStore[np.uint8]) -> None:
+        self._decoder = decoder
+        self._pixels = pixels
+        self._good: list[LabelledPicture] = []
+        self._broken: list[BrokenPicture] = []
+        self._measured: list[_Measured] = []
+        self._measuring: Future[_Measured] | None = None
+
+    def add(self, files: list[PictureFile], threads: ThreadPoolExecutor) -> None:
+        """Decode a batch, keep what is good, and say what is wrong with the rest."""
+        decoded = self._decoder.decode_variants([file.content for file in files])
+        variants = decoded.variants[decoded.valid]
+        self._pixels.write(len(self._good), variants if len(self._decoder.kernels) > 1 else variants[:, 0])
+        self._collect()  # one batch is measured beside the decoding of the next, not more
+        self._measuring = threads.submit(_measure, decoded)
+        for file, valid in zip(files, decoded.valid, strict=True):
+            if valid:
+                self._good.append(file.picture)
+            else:
+                reason = file.reason or why_broken(file.content, self._decoder.image_input)
+                self._broken.append(BrokenPicture(file.picture.path, reason))
+
+    def finish(self) -> DecodedSplit:
+        self._collect()
+        if not self._good:
+            raise DataSetError(f"No picture of a split can be decoded: {_named(self._broken)}; add some that can.")
+        self._pixels.keep_first(len(self._good))
+        return DecodedSplit(
+            self._pixels,
+            np.array([picture.label for picture in self._good], np.int32),
+            self._good,
+            self._broken,
+            np.concatenate([measured.sizes for measured in self._measured]),
+            np.concatenate([measured.brightness for measured in self._measured]),
+            Fingerprints.joined([measured.fingerprints for measured in self._measured]),
+        )
+
+    def _collect(self) -> None:
+        if self._measuring:
+            self._measured.append(self._measuring.result())
+            self._measuring = None
+
+
+def _measure(decoded: VariantsBatch) -> _Measured:
+    pixels = decoded.pixels[decoded.valid]
+    return _Measured(decoded.sizes[decoded.valid], brightness_of(pixels), fingerprints_of(pixels))
+
+
+def _row_shape(decoder: PictureDecoder) -> tuple[int, ...]:
+    shape = (decoder.image_input.height, decoder.image_input.width, 3)
+    return (len(decoder.kernels), *shape) if len(decoder.kernels) > 1 else shape
+
+
+def _named(broken: Sequence[BrokenPicture]) -> str:
+    first = ", ".join(f"{plain_name(picture.path)} ({picture.reason})" for picture in broken[:_NAMED])
+    return f"{len(broken)} pictures, among them {first}" if len(broken) > _NAMED else first

@@ -1,0 +1,58 @@
+"""The bytes of many picture files, read while others are being decoded."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from contract.image_input import ImageInput
+from trainer.data.image_folder import LabelledPicture
+
+_BATCH = 32
+_BATCH_BYTES = 64 * 2**20  # a batch of very large photos must not be what fills the memory
+_LARGEST_FILE_BYTES_PER_PIXEL = 8  # a PNG of 16 bits and four channels that cannot be compressed at all
+
+
+@dataclass(frozen=True)
+class PictureFile:
+    """The bytes of a picture's file; none where it cannot be read, with the `reason`."""
+
+    picture: LabelledPicture
+    content: bytes = b""
+    reason: str = ""
+
+
+def read_ahead(
+    pictures: Sequence[LabelledPicture], image_input: ImageInput, threads: ThreadPoolExecutor
+) -> Iterator[list[PictureFile]]:
+    """Yield the files in batches of at most 32, in order, each read while the one before is worked on.
+
+    A batch ends early at 64 MB. A file that cannot be read, or is larger than any picture that `image_input` lets
+    pass, comes without content.
+    """
+    batches = _read_in_batches(pictures, _LARGEST_FILE_BYTES_PER_PIXEL * image_input.max_pixels)
+    coming = threads.submit(next, batches, None)
+    while (batch := coming.result()) is not None:
+        coming = threads.submit(next, batches, None)
+        yield batch
+
+
+def _read_in_batches(pictures: Sequence[LabelledPicture], largest: int) -> Iterator[list[PictureFile]]:
+    batch: list[PictureFile] = []
+    size = 0
+    for picture in pictures:
+        batch.append(_read(picture, largest))
+        size += len(batch[-1].content)
+        if len(batch) == _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _read(picture: LabelledPicture, largest: int) -> PictureFile:
+    try:
+        if (size := picture.path.stat().st_size) > largest:
+            return PictureFile(picture, reason=f"a file of {size / 2**20:,.0f} MB, too large for a picture")
+        return PictureFile(picture, picture.path.read_bytes())
+    except OSError as error:
+        return PictureFile(picture, reason=f"cannot be read: {str(error.strerror).lower()}")

@@ -1,0 +1,214 @@
+"""Labelled pictures on disk: which there are, what is passed over, and how they are split. No TensorFlow here."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from contract.digests import digest_of_entries
+from trainer.config import DataSettings
+from trainer.data.file_digests import digests_of, same_bytes_together
+from trainer.data.folder_walk import PassedOver, plain_name, walk
+from trainer.errors import DataSetError
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+_FEWEST_PER_CLASS = 3  # one for each split
+_SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
+
+
+@dataclass(frozen=True)
+class LabelledPicture:
+    """A picture file and the index of its class."""
+
+    path: Path
+    label: int
+
+
+class PictureEntry(NamedTuple):
+    """One picture of a data set: where it belongs, and the digest of its file."""
+
+    split: Split
+    label: str
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """The pictures of a data set by split, the class names in label order, and what was passed over and why."""
+
+    labels: tuple[str, ...]
+    pictures: dict[Split, list[LabelledPicture]]
+    passed_over: list[PassedOver]
+    _digests: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def digest(self) -> str:
+        """Return the digest of names of split and class together with the contents; folder names aside.
+
+        Raises:
+            DataSetError: a file can no longer be read.
+        """
+        return digest_of_entries(
+            (f"{entry.split}/{entry.label}/{plain_name(entry.path.name)}", entry.digest) for entry in self.entries()
+        )
+
+    def entries(self, on_progress: Callable[[int], None] = lambda _: None) -> list[PictureEntry]:
+        """Return what `digest` is over: an entry for each picture, broken ones included, split by split.
+
+        Each file is read once, whatever is asked and however often. `on_progress` is called with the number of
+        files just read.
+
+        Raises:
+            DataSetError: a file can no longer be read.
+        """
+        unread = [picture.path for picture in self._all() if picture.path not in self._digests]
+        for path, digest in digests_of(unread):
+            self._digests[path] = digest
+            on_progress(1)
+        return [
+            PictureEntry(split, self.labels[picture.label], picture.path, self._digests[picture.path])
+            for split in SPLITS
+            for picture in self.pictures[split]
+        ]
+
+    def counts(self) -> dict[Split, dict[str, int]]:
+        """Return how many pictures each class has in each split, broken ones included."""
+        numbers = {split: Counter(picture.label for picture in self.pictures[split]) for split in SPLITS}
+        return {split: {name: numbers[split][label] for label, name in enumerate(self.labels)} for split in SPLITS}
+
+    def _all(self) -> Iterator[LabelledPicture]:
+        return (picture for split in SPLITS for picture in self.pictures[split])
+
+
+def find_pictures(folder: Path, settings: DataSettings, seed: int) -> PictureFolder:
+    """Find the pictures of `CLASS/*` (split here, seeded and stratified) or `train|val|test/CLASS/*`.
+
+    Files of the same bytes are kept together in one split, so that a split made here never tests on what it
+    trained on.
+
+    Raises:
+        DataSetError: there is no such folder, or it has fewer than two classes or too few pictures.
+    """
+    if not folder.is_dir():
+        raise DataSetError(
+            f"There is no folder {plain_name(folder)}; give a folder with one sub-folder of pictures per class."
+        )
+    if (folder / "train").is_dir():
+        return _read_given_splits(folder)
+    classes = _read_classes(folder)
+    _refuse_splits_by_other_names(folder, classes.labels)
+    digests: dict[Path, str] = {}
+    pictures: dict[Split, list[LabelledPicture]] = {split: [] for split in SPLITS}
+    for label, paths in enumerate(classes.paths):
+        random = np.random.default_rng([seed, label])
+        parts = _split(folder / classes.labels[label], paths, settings, random, digests)
+        for split, part in parts.items():
+            pictures[split] += [LabelledPicture(path, label) for path in part]
+    return PictureFolder(classes.labels, pictures, classes.passed_over, digests)
+
+
+class _Classes(NamedTuple):
+    """What a folder of class folders holds: `paths[label]` are the pictures of `labels[label]`."""
+
+    labels: tuple[str, ...]
+    paths: list[list[Path]]
+    passed_over: list[PassedOver]
+
+
+def _read_given_splits(folder: Path) -> PictureFolder:
+    missing = [split for split in SPLITS if not (folder / split).is_dir()]
+    if missing:
+        raise DataSetError(
+            f"{plain_name(folder)} has a folder train but none named {' and '.join(missing)}; give all three of "
+            "train, val and test, or only class folders, which are then split for you."
+        )
+    read = {split: _read_classes(folder / split) for split in SPLITS}
+    labels = read["train"].labels
+    for split in SPLITS[1:]:
+        if odd := ", ".join(sorted(set(labels) ^ set(read[split].labels))):
+            raise DataSetError(
+                f"{plain_name(folder / split)} and {plain_name(folder / 'train')} must have the same classes; "
+                f"only one has {odd}."
+            )
+    beside = [
+        PassedOver(path, "beside train, val and test") for path in sorted(folder.iterdir()) if path.name not in SPLITS
+    ]
+    return PictureFolder(
+        labels,
+        {split: _labelled(read[split].paths) for split in SPLITS},
+        beside + [passed for split in SPLITS for passed in read[split].passed_over],
+    )
+
+
+def _labelled(paths: list[list[Path]]) -> list[LabelledPicture]:
+    return [LabelledPicture(path, label) for label, its_paths in enumerate(paths) for path in its_paths]
+
+
+def _read_classes(folder: Path) -> _Classes:
+    children = sorted(_listed(folder))
+    classes = [path for path in children if path.is_dir() and not path.name.startswith(".")]
+    if len(classes) < 2:
+        raise DataSetError(
+            f"{plain_name(folder)} needs one sub-folder of pictures for each of at least two classes; "
+            f"it has {len(classes)}."
+        )
+    passed_over = [PassedOver(path, "in no class's folder") for path in children if path not in classes]
+    paths: list[list[Path]] = []
+    for class_folder in classes:
+        _refuse_odd_name(class_folder)
+        found = walk(class_folder)
+        if not found.pictures:
+            raise DataSetError(_why_empty(class_folder, found.passed_over))
+        paths.append(found.pictures)
+        passed_over += found.passed_over
+    return _Classes(tuple(path.name for path in classes), paths, passed_over)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise DataSetError(f"The folder {plain_name(folder)} cannot be read: {error.strerror}.") from error
+
+
+def _refuse_odd_name(class_folder: Path) -> None:
+    if not class_folder.name.isprintable():  # labels are lines of a file, and text in answers
+        raise DataSetError(
+            f"The name of {plain_name(class_folder)} cannot be a class's: rename it, without line breaks, control "
+            "characters or bytes that are not UTF-8."
+        )
+
+
+def _why_empty(class_folder: Path, passed_over: list[PassedOver]) -> str:
+    first = f"; passed over: {plain_name(passed_over[0].path.name)}, {passed_over[0].reason}" if passed_over else ""
+    return f"{plain_name(class_folder)} has no pictures (JPEG, PNG, BMP or WebP); add some or remove it{first}."
+
+
+def _refuse_splits_by_other_names(folder: Path, labels: tuple[str, ...]) -> None:
+    if {label.lower() for label in labels} <= _SPLIT_NAMES:
+        raise DataSetError(
+            f"The folders {', '.join(labels)} of {plain_name(folder)} look like splits, not classes; "
+            "name them train, val and test."
+        )
+
+
+def _split(
+    folder: Path, paths: list[Path], settings: DataSettings, random: np.random.Generator, digests: dict[Path, str]
+) -> dict[Split, list[Path]]:
+    groups = same_bytes_together(paths, digests)
+    if len(groups) < _FEWEST_PER_CLASS:
+        different = "different " if len(groups) < len(paths) else ""
+        raise DataSetError(
+            f"{plain_name(folder)} has {len(groups)} {different}pictures; each class needs at least "
+            f"{_FEWEST_PER_CLASS}, one each to train, validate and test."
+        )
+    shuffled = [groups[index] for index in random.permutation(len(groups))]
+    val = max(1, round(len(groups) * settings.validation_share))
+    test = max(1, min(round(len(groups) * settings.test_share), len(groups) - val - 1))
+    parts = {"val": shuffled[:val], "test": shuffled[val : val + test], "train": shuffled[val + test :]}
+    return {split: sorted(path for group in parts[split] for path in group) for split in SPLITS}

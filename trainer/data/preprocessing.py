@@ -1,0 +1,264 @@
+"""The only implementation of what happens between a picture's bytes and the network.
+
+Training calls it and the exporter traces it into the served graph, so the two cannot disagree: Pillow and
+TensorFlow differ on the same JPEG by 0.96 grey levels on average. What it does is declared by `ImageInput`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from contract.image_input import ImageInput
+from trainer.augmentation_settings import ResizeKernel
+from trainer.data.image_headers import (
+    JPEG,
+    NOT_A_PICTURE,
+    WEBP_WITH_ALPHA,
+    is_jpeg,
+    read_exif_orientation,
+    read_headers,
+)
+
+_PARALLEL_DECODES = 2
+
+_READ_BACKWARDS = [
+    [orientation in {3, 4, 7, 8}, orientation in {2, 3, 6, 7}, False]  # rows, columns, channels
+    for orientation in range(9)
+]
+"""By EXIF orientation, once the axes are swapped."""
+
+
+class DecodedBatch(NamedTuple):
+    """`pixels` uint8 [N, height, width, 3] RGB, zeros where `valid`, bool [N], is false."""
+
+    pixels: tf.Tensor
+    valid: tf.Tensor
+
+
+class DecodedPicture(NamedTuple):
+    """`values` float32 [height, width, 3] RGB, whole numbers of 0 to 255; zeros where `valid`, bool [], is false."""
+
+    values: tf.Tensor
+    valid: tf.Tensor
+
+
+class VariantsBatch(NamedTuple):
+    """Pictures for training: zeros where `valid`, bool [N], is false.
+
+    `pixels` uint8 [N, height, width, 3] RGB as they are served, `variants` uint8 [N, K, height, width, 3] by each
+    resize kernel, `sizes` int32 [N, 2] height and width as stored in the file, before it is turned upright.
+    """
+
+    pixels: tf.Tensor
+    variants: tf.Tensor
+    sizes: tf.Tensor
+    valid: tf.Tensor
+
+
+def decode_pictures(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedBatch:
+    """Decode, turn upright and resize a batch of encoded pictures, string [N], row by row.
+
+    A row that is no picture, declares too many pixels or is broken becomes zeros and not valid; its neighbours
+    come out as if it were not there. Never raises for any content, and decodes nothing that is too large.
+    """
+
+    def resize(_picture: tf.Tensor, upright: tf.Tensor) -> list[tf.Tensor]:
+        return [_resize(upright, image_input)]
+
+    (pixels,), valid = _decode_each(image_bytes, image_input, resize, [_blank(image_input)])
+    return DecodedBatch(pixels, valid)
+
+
+def decode_picture(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedPicture:
+    """Decode one encoded picture, string [], to the pixels that `decode_pictures` gives a row.
+
+    What is no picture, or declares too many pixels, becomes zeros and not valid. What then cannot be decoded, and a
+    JPEG of too many pixels, fails with an InvalidArgument error: there are no neighbours to protect, and what
+    protects them costs as much as all that comes before the decoding.
+    """
+
+    def decode_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
+        picture = _decode_jpeg(image_bytes, image_input.max_pixels)
+        if image_input.exif_orientation:
+            orientation = tf.squeeze(read_exif_orientation(tf.expand_dims(image_bytes, 0)), 0)
+            picture = tf.cond(orientation > 1, lambda: _turn_upright(picture, orientation), lambda: picture)
+        return _resized_values(picture, image_input), tf.constant(value=True)
+
+    def decode_other() -> tuple[tf.Tensor, tf.Tensor]:
+        headers = read_headers(tf.expand_dims(image_bytes, 0))
+        kind, size = tf.squeeze(headers.kind, 0), tf.squeeze(headers.pixels, 0)
+        decodable = (kind != NOT_A_PICTURE) & (size <= image_input.max_pixels)
+        values = tf.cond(
+            decodable,
+            lambda: _resized_values(_decode_other(image_bytes, kind), image_input),
+            lambda: tf.zeros([image_input.height, image_input.width, 3]),
+        )
+        return values, decodable
+
+    # most pictures are JPEGs, and need nothing of what is read of other headers
+    values, valid = tf.cond(is_jpeg(image_bytes), decode_jpeg, decode_other)
+    return DecodedPicture(tf.ensure_shape(values, [image_input.height, image_input.width, 3]), valid)
+
+
+def decode_variants(image_bytes: tf.Tensor, image_input: ImageInput, kernels: Sequence[ResizeKernel]) -> VariantsBatch:
+    """Decode training pictures, string [N], each once, and resize each by every one of K `kernels`.
+
+    Also tells their sizes. Otherwise as `decode_pictures`, whose pixels are among the answer.
+    """
+    own = _own_kernel(image_input)
+
+    def resize(picture: tf.Tensor, upright: tf.Tensor) -> list[tf.Tensor]:
+        resized = {kernel: _resize(upright, image_input, kernel) for kernel in dict.fromkeys((*kernels, own))}
+        return [resized[own], tf.stack([resized[kernel] for kernel in kernels]), tf.shape(picture)[:2]]
+
+    blank = _blank(image_input)
+    blanks = [blank, tf.stack([blank] * len(kernels)), tf.zeros([2], tf.int32)]
+    (pixels, variants, sizes), valid = _decode_each(image_bytes, image_input, resize, blanks)
+    return VariantsBatch(pixels, variants, sizes, valid)
+
+
+class PictureDecoder:
+    """Decodes for one `ImageInput`: traced once and then called many times.
+
+    With `kernels` a picture comes out of `decode_variants` once for each of them, else only as it is served.
+    """
+
+    def __init__(self, image_input: ImageInput, kernels: Sequence[ResizeKernel] = ()) -> None:
+        self.image_input = image_input
+        self.kernels = tuple(kernels) or (_own_kernel(image_input),)
+        contents = [tf.TensorSpec([None], tf.string)]
+        self._decode = tf.function(
+            lambda image_bytes: decode_pictures(image_bytes, image_input), input_signature=contents
+        )
+        self._decode_variants = tf.function(
+            lambda image_bytes: decode_variants(image_bytes, image_input, self.kernels), input_signature=contents
+        )
+
+    def decode(self, contents: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
+        """Return pixels, uint8 [N, height, width, 3], and bool [N]: which of the pictures they are there for."""
+        decoded = self._decode(tf.constant(contents, tf.string))
+        return decoded.pixels.numpy(), decoded.valid.numpy()
+
+    def decode_variants(self, contents: Sequence[bytes]) -> VariantsBatch:
+        """Return what `decode_variants` makes of encoded pictures, as arrays."""
+        decoded = self._decode_variants(tf.constant(contents, tf.string))
+        return VariantsBatch(*(tensor.numpy() for tensor in decoded))
+
+
+def scale_pixels(pixels: tf.Tensor, image_input: ImageInput) -> tf.Tensor:
+    """Turn RGB pixels of 0 to 255, [N, H, W, 3], into the float32 values the network was trained on."""
+    values = tf.cast(pixels, tf.float32)  # first: arithmetic on uint8 wraps around in silence
+    if image_input.channel_order == "bgr":
+        values = values[..., ::-1]
+    values = values * image_input.scale + image_input.offset
+    return values - tf.constant(image_input.mean, tf.float32) if any(image_input.mean) else values
+
+
+def _decode_each(
+    image_bytes: tf.Tensor,
+    image_input: ImageInput,
+    resize: Callable[[tf.Tensor, tf.Tensor], list[tf.Tensor]],
+    blanks: list[tf.Tensor],
+) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Apply `resize` to each picture as decoded and as turned upright; `blanks` stand in for rows that fail."""
+    headers = read_headers(image_bytes)
+    orientation = tf.where(headers.kind == JPEG, read_exif_orientation(image_bytes), 1)
+    decodable = (headers.kind != NOT_A_PICTURE) & (headers.pixels <= image_input.max_pixels)
+
+    def decode_row(row: tf.Tensor) -> list[tf.Tensor]:
+        picture = _decode(image_bytes[row], headers.kind[row], image_input.max_pixels)
+        upright = _turn_upright(picture, orientation[row]) if image_input.exif_orientation else picture
+        return resize(picture, upright)
+
+    rows = tf.cast(tf.where(decodable)[:, 0], tf.int32)
+    good_rows, decoded = _map_tolerantly(decode_row, rows, blanks)
+    count = tf.shape(good_rows)[0]
+    place = tf.fill([tf.shape(image_bytes)[0]], count)  # of each row's values in `decoded`; the blank is the last
+    place = tf.tensor_scatter_nd_update(place, good_rows[:, None], tf.range(count))
+    # gathered, for to scatter the pixels themselves takes five times as long
+    return [tf.ensure_shape(tf.gather(values, place), [None, *values.shape[1:]]) for values in decoded], place < count
+
+
+def _blank(image_input: ImageInput) -> tf.Tensor:
+    return tf.zeros([image_input.height, image_input.width, 3], tf.uint8)
+
+
+def _decode(content: tf.Tensor, kind: tf.Tensor, max_pixels: int) -> tf.Tensor:
+    return tf.cond(kind == JPEG, lambda: _decode_jpeg(content, max_pixels), lambda: _decode_other(content, kind))
+
+
+def _decode_other(content: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
+    def decode(channels: int) -> tf.Tensor:
+        # channels=0 would abort the process on an animated WebP whose header says it is still
+        picture = tf.io.decode_image(content, channels=channels, expand_animations=False)[..., :3]
+        return tf.ensure_shape(picture, [None, None, 3])
+
+    return tf.cond(kind == WEBP_WITH_ALPHA, lambda: decode(4), lambda: decode(3))
+
+
+def _decode_jpeg(content: tf.Tensor, max_pixels: int) -> tf.Tensor:
+    size = tf.io.extract_jpeg_shape(content, output_type=tf.int64)[:2]
+    # not tf.debugging.Assert, which wraps this one operation in two branches
+    small_enough = tf.raw_ops.Assert(condition=tf.reduce_prod(size) <= max_pixels, data=["too many pixels"])
+    with tf.control_dependencies([small_enough]):
+        # the default, INTEGER_FAST, is up to 6 grey levels off; this one is bit-identical to Pillow's
+        return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
+
+
+def _turn_upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Undo an EXIF orientation of 1 to 8: swap the axes from 5 on, then mirror each axis that is read backwards."""
+    # no branches: neither operation copies anything where there is nothing to do, and an untaken branch costs time
+    axes = tf.where(orientation >= 5, [1, 0, 2], [0, 1, 2])
+    backwards = tf.gather(tf.constant(_READ_BACKWARDS), orientation)
+    strides = tf.where(backwards, -1, 1)
+    turned = tf.strided_slice(
+        tf.transpose(picture, axes), [0, 0, 0], [0, 0, 0], strides, begin_mask=0b111, end_mask=0b111
+    )
+    return tf.ensure_shape(turned, [None, None, 3])
+
+
+def _own_kernel(image_input: ImageInput) -> ResizeKernel:
+    return "bilinear_antialias" if image_input.antialias else "bilinear"
+
+
+def _resize(picture: tf.Tensor, image_input: ImageInput, kernel: ResizeKernel | None = None) -> tf.Tensor:
+    """Resize as pictures are served, or by another `kernel`, to uint8."""
+    return tf.cast(_resized_values(picture, image_input, kernel), tf.uint8)
+
+
+def _resized_values(picture: tf.Tensor, image_input: ImageInput, kernel: ResizeKernel | None = None) -> tf.Tensor:
+    kernel = kernel or _own_kernel(image_input)
+    size = [image_input.height, image_input.width]
+    method = "area" if kernel == "area" else image_input.resize
+    resized = tf.image.resize(picture, size, method=method, antialias=kernel == "bilinear_antialias")
+    return tf.round(resized)  # of 0 to 255: none of these kernels goes beyond the picture's own values
+
+
+def _map_tolerantly(
+    decode_row: Callable[[tf.Tensor], list[tf.Tensor]], rows: tf.Tensor, blanks: list[tf.Tensor]
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """Apply `decode_row` to each of `rows`, int32 [K]; return the rows that went well, and what came of them.
+
+    The last of what came is one more: `blanks`.
+
+    `map_fn` would fail for the whole batch; a tf.data pipeline can leave out a failing element, and runs inside a
+    served graph too. A blank row at the end keeps the result from being empty, which `get_single_element` refuses.
+    """
+    options = tf.data.Options()  # tuning and rewriting the pipeline at each call costs more than the decoding
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    options.experimental_warm_start = False
+    blank = tf.data.Dataset.from_tensors((-1, *blanks))
+    decoded = (
+        tf.data.Dataset.from_tensor_slices(rows)
+        .map(lambda row: (row, *decode_row(row)), num_parallel_calls=_PARALLEL_DECODES, deterministic=True)
+        .ignore_errors(log_warning=False)
+        .concatenate(blank)
+        .batch(tf.cast(tf.shape(rows)[0] + 1, tf.int64))
+        .with_options(options)
+    )
+    good_rows, *values = decoded.get_single_element()
+    return good_rows[:-1], values

@@ -1,0 +1,63 @@
+"""The pictures on which a model was surest of a wrong class: often they are labelled wrongly, or show two classes."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from trainer.evaluation.scores import Predictions
+
+Pixels = npt.NDArray[np.uint8]
+
+_THUMBNAIL = 192  # pixels of the longer side: sharp at the 96 CSS pixels of a phone's gallery, about 8 KB a picture
+_JPEG_QUALITY = 80
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A picture, its true class, the class that the model gave it with `probability`, 0 to 1, and a small JPEG."""
+
+    path: Path
+    truth: str
+    predicted: str
+    probability: float
+    thumbnail: bytes
+
+
+def worst_mistakes(
+    predictions: Predictions,
+    pictures: Pixels | Callable[[int], Pixels],
+    paths: Sequence[Path],
+    class_names: Sequence[str],
+    count: int = 24,
+) -> list[Mistake]:
+    """Return at most `count` wrong answers, the surest first; equals stay in the order of the pictures.
+
+    `pictures` are uint8 [N, H, W, 3], RGB, or a function from an index to uint8 [H, W, 3] of any size; it is called
+    for the chosen ones only. `paths` are the N files.
+    """
+    predicted, confidence = predictions.predicted, predictions.probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != predictions.labels)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+    return [
+        Mistake(
+            paths[index],
+            class_names[predictions.labels[index]],
+            class_names[predicted[index]],
+            float(confidence[index]),
+            _thumbnail(pictures(index) if callable(pictures) else pictures[index]),
+        )
+        for index in worst.tolist()
+    ]
+
+
+def _thumbnail(pixels: Pixels) -> bytes:
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=_JPEG_QUALITY)
+    return file.getvalue()

@@ -1,0 +1,217 @@
+"""The networks that can be grown on: one table, one row each.
+
+Data only: nothing here imports Keras, so that a misspelled name is refused before TensorFlow's slow import.
+"""
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+from contract.image_input import ImageInput
+from trainer.config import ModelSettings, TrainingConfig
+from trainer.errors import ConfigurationError
+
+BASE = "base"
+"""The name of the base inside every model, by which a later run finds it."""
+
+HUB = "hub:"
+"""What the name of a KerasHub preset, or of the folder of one, begins with."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One family of networks: what it is called, what it does to pixels (see `ImageInput`), where it can be cut."""
+
+    keras_name: str
+    """Its name in `keras.applications`."""
+    image_size: int
+    """Height and width, in pixels, that its ImageNet weights were trained on."""
+    unfreeze: int
+    """How many of its last layers the second phase trains if nothing else is said; they begin at a block."""
+    block_ends: str
+    """A regular expression for the layers that end a block: nothing but their output goes on."""
+    scale: float = 1.0
+    offset: float = 0.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    contains_rescaling: bool = False
+    """Whether its first layers scale the pixels of 0 to 255 themselves."""
+    published_scale: tuple[float, ...] = ()
+    """Factor per channel behind its normalisation, without which its published weights see 2.1 times wrong input."""
+    alphas: tuple[float, ...] = ()
+    """Widths for which ImageNet weights were published; empty if it has no width multiplier."""
+    smallest_image: int = 32
+    """The smallest height and width, in pixels, that it can take."""
+
+
+def _efficientnet(number: int, image_size: int, unfreeze: int) -> Architecture:
+    return Architecture(
+        keras_name=f"EfficientNetB{number}",
+        image_size=image_size,
+        unfreeze=unfreeze,
+        block_ends=r"stem_activation|block\d[a-z]_(project_bn|add)",
+        contains_rescaling=True,
+        # 1/sqrt of ImageNet's standard deviations: Keras adds a layer with it only for the literal weights="imagenet"
+        published_scale=tuple(deviation**-0.5 for deviation in (0.229, 0.224, 0.225)),
+    )
+
+
+def _mobilenet_v3(size: str, unfreeze: int) -> Architecture:
+    return Architecture(
+        keras_name=f"MobileNetV3{size}",
+        image_size=224,
+        unfreeze=unfreeze,
+        block_ends=r"expanded_conv(_\d+)?_(project_bn|add)",
+        contains_rescaling=True,
+        alphas=(0.75, 1.0),
+    )
+
+
+def _resnet(layers: int) -> Architecture:
+    return Architecture(
+        keras_name=f"ResNet{layers}",
+        image_size=224,
+        unfreeze=20,
+        block_ends=r"pool1_pool|conv\d_block\d+_out",
+        mean=(103.939, 116.779, 123.68),  # of ImageNet, blue first: the weights came from Caffe
+        channel_order="bgr",
+    )
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "mobilenet_v2": Architecture(
+        keras_name="MobileNetV2",
+        image_size=224,
+        unfreeze=29,
+        block_ends=r"(expanded_conv|block_\d+)_(project_BN|add)",
+        scale=1 / 127.5,
+        offset=-1.0,
+        alphas=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+    ),
+    "mobilenet_v3_small": _mobilenet_v3("Small", unfreeze=33),
+    "mobilenet_v3_large": _mobilenet_v3("Large", unfreeze=33),
+    "resnet50": _resnet(50),
+    "resnet101": _resnet(101),
+    "resnet50_v2": Architecture(
+        keras_name="ResNet50V2",
+        image_size=224,
+        unfreeze=24,
+        block_ends=r"pool1_pool|conv\d_block\d+_out",
+        scale=1 / 127.5,
+        offset=-1.0,
+    ),
+    "efficientnet_b0": _efficientnet(0, 224, unfreeze=31),
+    "efficientnet_b1": _efficientnet(1, 240, unfreeze=31),
+    "efficientnet_b2": _efficientnet(2, 260, unfreeze=31),
+    "efficientnet_b3": _efficientnet(3, 300, unfreeze=31),
+    "efficientnet_b4": _efficientnet(4, 380, unfreeze=31),
+    "efficientnet_b5": _efficientnet(5, 456, unfreeze=33),
+    "efficientnet_b6": _efficientnet(6, 528, unfreeze=33),
+    "efficientnet_b7": _efficientnet(7, 600, unfreeze=33),
+    "inception_v3": Architecture(
+        keras_name="InceptionV3",
+        image_size=299,
+        unfreeze=62,
+        block_ends=r"mixed\d+",
+        scale=1 / 127.5,
+        offset=-1.0,
+        smallest_image=75,
+    ),
+}
+"""Scales, offsets, means and channel orders are those of each family's `preprocess_input` in Keras 3.15."""
+
+
+def row_of(architecture: str) -> Architecture | None:
+    """Return the row of an architecture; None for a KerasHub preset, which has none.
+
+    Raises:
+        ConfigurationError: there is no such architecture.
+    """
+    if architecture.startswith(HUB):
+        return None
+    if architecture in ARCHITECTURES:
+        return ARCHITECTURES[architecture]
+    nearest = difflib.get_close_matches(architecture, ARCHITECTURES, n=1, cutoff=0)[0]
+    raise ConfigurationError(
+        f"There is no architecture {architecture!r}; the nearest is {nearest!r}. There are "
+        f"{', '.join(ARCHITECTURES)}, and {HUB}PRESET for any image backbone of KerasHub."
+    )
+
+
+def fill_in(config: TrainingConfig) -> TrainingConfig:
+    """Return the settings with the picture size and the layers to unfreeze that the architecture has by default.
+
+    For a KerasHub preset both are read from the preset, and KerasHub is imported.
+
+    Raises:
+        ConfigurationError: there is no such architecture, or the width or size does not fit it.
+        WeightsError: the preset cannot be read.
+    """
+    row = row_of(config.model.architecture)
+    check_width(config.model)
+    if row is None:
+        return _fill_in_from_preset(config)
+    size = config.model.image_size or row.image_size
+    if size < row.smallest_image:
+        raise ConfigurationError(
+            f"{config.model.architecture} takes pictures of at least {row.smallest_image} pixels; "
+            f"model.image_size is {size}."
+        )
+    return _filled_in(config, size, config.phase_two.unfreeze or (row.unfreeze,))
+
+
+def check_width(model: ModelSettings) -> None:
+    """Raise ConfigurationError for a width that the family cannot have, or that no ImageNet weights fit."""
+    row = row_of(model.architecture)
+    if row is None or not row.alphas:
+        if model.alpha != 1:
+            raise ConfigurationError(
+                f"{model.architecture} has no width multiplier; model.alpha is {model.alpha}, leave it at 1."
+            )
+    elif model.weights == "imagenet" and model.alpha not in row.alphas:
+        raise ConfigurationError(
+            f"There are no ImageNet weights of {model.architecture} for alpha {model.alpha}; "
+            f"there are for {', '.join(map(str, row.alphas))}."
+        )
+
+
+def image_input_of(model: ModelSettings) -> ImageInput:
+    """Return what the architecture expects of a picture.
+
+    The base of a KerasHub preset contains the preset's rescaling, so it takes pixels of 0 to 255; for one,
+    `model.image_size` must have been filled in.
+    """
+    row = row_of(model.architecture)
+    size = model.image_size or (row.image_size if row else None)
+    if size is None:
+        raise ValueError("fill_in the settings first: the picture size of a preset is in the preset")
+    if row is None:
+        return ImageInput(height=size, width=size, antialias=model.antialias, max_pixels=model.max_pixels)
+    return ImageInput(
+        height=size,
+        width=size,
+        antialias=model.antialias,
+        max_pixels=model.max_pixels,
+        channel_order=row.channel_order,
+        scale=row.scale,
+        offset=row.offset,
+        mean=row.mean,
+    )
+
+
+def _fill_in_from_preset(config: TrainingConfig) -> TrainingConfig:
+    from trainer.models.base import default_unfreeze  # noqa: PLC0415 - they import TensorFlow, which the table must not
+    from trainer.models.hub import image_size_of_preset  # noqa: PLC0415
+
+    size = config.model.image_size or image_size_of_preset(config.model.architecture)
+    model = config.model.model_copy(update={"image_size": size})
+    return _filled_in(config, size, config.phase_two.unfreeze or (default_unfreeze(model),))
+
+
+def _filled_in(config: TrainingConfig, size: int, unfreeze: tuple[int, ...]) -> TrainingConfig:
+    return config.model_copy(
+        update={
+            "model": config.model.model_copy(update={"image_size": size}),
+            "phase_two": config.phase_two.model_copy(update={"unfreeze": unfreeze}),
+        }
+    )

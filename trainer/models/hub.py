@@ -1,0 +1,188 @@
+"""Bases from KerasHub: any of its image backbones, by the name of a preset or from the folder of one.
+
+The base that comes out is as flat as those of the table, and contains the preset's own rescaling as its first layer,
+so that it takes RGB pixels of 0 to 255. How the preset would crop and resize is left aside: pictures are resized as
+for every other base, in training and in use alike.
+"""
+
+import difflib
+import zipfile
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from trainer.config import ModelSettings
+from trainer.errors import ConfigurationError, WeightsError
+from trainer.models.architectures import BASE, HUB
+
+_UNREADABLE = (ImportError, KeyError, OSError, TypeError, ValueError)
+"""What KerasHub raises for a preset that is not there, cannot be downloaded or is no preset."""
+
+
+def build_preset_base(model: ModelSettings) -> Any:
+    """Build the base of a preset at `model.image_size`; "imagenet" means the weights that the preset brings.
+
+    Raises:
+        ConfigurationError: KerasHub is not installed, or the preset is none of pictures or not of this size.
+        WeightsError: there is no such preset, or it cannot be read.
+    """
+    preset = _preset_of(model.architecture)
+    backbone = _read_backbone(preset, load_weights=model.weights == "imagenet")
+    _check_takes_pictures(preset, backbone)
+    scaling = _rescaling_of(_read_converter(preset))
+    size = model.image_size or image_size_of_preset(model.architecture)
+    pictures = keras.Input((size, size, 3), name=backbone.inputs[0].name)
+    try:
+        base = _assemble(backbone, pictures, scaling(pictures) if scaling else pictures)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The preset {preset} cannot take pictures of {size} pixels ({_first_line(error)}); "
+            f"its own are {backbone.inputs[0].shape[1:3]}, set model.image_size."
+        ) from error
+    if base is None:
+        raise ConfigurationError(
+            f"KerasHub cannot load a saved {type(backbone).__name__} again, so what grew on {preset} would be lost; "
+            "take a preset of another family."
+        )
+    return base
+
+
+def image_size_of_preset(architecture: str) -> int:
+    """Return the height and width, in pixels, that the preset was made for.
+
+    Raises:
+        ConfigurationError: KerasHub is not installed, or the preset names no square size.
+        WeightsError: there is no such preset, or it cannot be read.
+    """
+    preset = _preset_of(architecture)
+    size = _read_converter(preset).image_size
+    if not size or size[0] != size[1]:
+        raise ConfigurationError(
+            f"The preset {preset} names no square picture size but {size}; set model.image_size to one it can take."
+        )
+    return int(size[0])
+
+
+def prepare_to_load(model_file: Path) -> None:
+    """Import KerasHub where a saved `.keras` model contains layers of it, without which Keras cannot load it.
+
+    Raises:
+        ConfigurationError: it does, and KerasHub is not installed.
+    """
+    with zipfile.ZipFile(model_file) as archive:
+        if b'"keras_hub' in archive.read("config.json"):
+            _import_keras_hub()
+
+
+def _preset_of(architecture: str) -> str:
+    return architecture.removeprefix(HUB)
+
+
+def _import_keras_hub() -> Any:
+    try:
+        import keras_hub  # noqa: PLC0415 - an optional extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"Presets need KerasHub, which cannot be imported here ({error}); pip install 'graft[hub]' brings it."
+        ) from error
+    return keras_hub
+
+
+def _read_backbone(preset: str, load_weights: bool) -> Any:
+    models = _import_keras_hub().models
+    try:
+        precision = keras.config.dtype_policy().name  # of the run, whatever the preset was saved in
+        return models.Backbone.from_preset(preset, load_weights=load_weights, dtype=precision)
+    except _UNREADABLE as error:
+        near = difflib.get_close_matches(preset, models.Backbone.presets, n=1)
+        hint = f"; did you mean {near[0]}?" if near and near[0] != preset else f": {_first_line(error)}"
+        raise WeightsError(f"The KerasHub preset {preset} cannot be read{hint}") from error
+
+
+def _read_converter(preset: str) -> Any:
+    try:
+        return _import_keras_hub().layers.ImageConverter.from_preset(preset)
+    except _UNREADABLE as error:
+        raise WeightsError(
+            f"The KerasHub preset {preset} does not say how it scales pixels ({_first_line(error)}); "
+            "save it with its image converter."
+        ) from error
+
+
+def _check_takes_pictures(preset: str, backbone: Any) -> None:
+    pictures, *more = [tensor.shape for tensor in backbone.inputs]
+    if more or len(pictures) != 4 or pictures[-1] != 3 or any(len(x.shape) not in {3, 4} for x in backbone.outputs):
+        raise ConfigurationError(
+            f"The preset {preset} is a {type(backbone).__name__}, which does not turn one picture into features; "
+            "give an image backbone such as hub:resnet_50_imagenet."
+        )
+
+
+def _rescaling_of(converter: Any) -> Any:
+    """Return the converter's scaling as a layer; None where it leaves pixels as they are."""
+    if converter.scale is None and converter.offset is None:
+        return None
+    scale = 1.0 if converter.scale is None else converter.scale
+    offset = 0.0 if converter.offset is None else converter.offset
+    return keras.layers.Rescaling(scale, offset, name="preset_rescaling")
+
+
+def _assemble(backbone: Any, pictures: Any, values: Any) -> Any:
+    """Return the base in layers, or else with the backbone in one piece; None where neither could be saved.
+
+    Some layers of KerasHub, those of its ViT among them, cannot be loaded by themselves, only by their backbone.
+    """
+    base = _in_layers(backbone, pictures, values)
+    if not any(_is_of_keras_hub(layer) for layer in base.layers) or _reloads(base):
+        return base
+    base = _model(pictures, backbone(_as_input_of(backbone, values)))
+    return base if _reloads(base) else None
+
+
+def _in_layers(backbone: Any, pictures: Any, values: Any) -> Any:
+    """Return a plain model of the backbone's own layers that begins at `pictures` and feeds them `values`.
+
+    Plain, so that a trained model loads without KerasHub unless the layers themselves are KerasHub's.
+    """
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = keras.tree.map_structure(lambda x: values if x is pictures else x, (args, kwargs))
+        return layer(*args, **kwargs)
+
+    network = keras.models.clone_model(
+        backbone,
+        input_tensors=_as_input_of(backbone, pictures),
+        clone_function=lambda layer: layer,
+        call_function=call,
+    )
+    return _model(pictures, network.outputs)
+
+
+def _as_input_of(backbone: Any, tensor: Any) -> Any:
+    return keras.tree.pack_sequence_as(backbone.input, [tensor])
+
+
+def _model(pictures: Any, outputs: Any) -> Any:
+    # the deepest, where a backbone gives the features of every stage
+    features = min(keras.tree.flatten(outputs), key=lambda tensor: prod(tensor.shape[1:-1]))
+    if len(features.shape) == 3:  # tokens: a row of them, over which pooling takes the mean
+        features = keras.layers.Reshape((1, *features.shape[1:]), name="token_row")(features)
+    return keras.Model(pictures, features, name=BASE)
+
+
+def _is_of_keras_hub(layer: Any) -> bool:
+    return type(layer).__module__.startswith("keras_hub")
+
+
+def _reloads(base: Any) -> bool:
+    try:
+        keras.Model.from_config(base.get_config())
+    except (AttributeError, KeyError, NotImplementedError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", maxsplit=1)[0].rstrip(".")

@@ -1,0 +1,114 @@
+"""A model, and the parts into which training cuts it: a frozen front, computed once, and a tail that learns."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from trainer.models.architectures import BASE
+from trainer.models.base import batch_norms, cut_points, dropouts, tensor_before_last
+from trainer.progress import PhaseName
+
+POOLED = 0
+"""The cut behind the whole base and its pooling: the tail is the head's dense layers alone."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """The whole model: pictures float32 [N, H, W, 3] to probabilities float32 [N, C]."""
+
+    model: Any
+
+    @property
+    def base(self) -> Any:
+        """The pretrained part."""
+        return self.model.get_layer(BASE)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return int(self.model.output_shape[-1])
+
+    def changing_variables(self, phase: PhaseName) -> list[Any]:
+        """Return what a stage changes; from scratch, BatchNorm's averages too."""
+        return list(self.model.weights if phase == "from_scratch" else self.model.trainable_variables)
+
+    def front(self, cuts: Sequence[int]) -> Any:
+        """Return a model of pictures to what crosses each cut, float32 each; layers are shared.
+
+        A cut is the number of the base's layers behind it, or `POOLED`.
+        """
+        outputs = [self._crossing(cut) for cut in cuts]
+        return keras.Model(self.base.input, [keras.layers.Activation("linear", dtype="float32")(x) for x in outputs])
+
+    def tail(self, cut: int) -> Any:
+        """Return a model of what crosses the cut to probabilities; layers are shared."""
+        pool, *dense = self._head()
+        crossing = self._crossing(cut)
+        values = features = keras.Input(crossing.shape[1:])
+        if cut != POOLED:
+            values = pool(keras.Model(crossing, self.base.output)(features))
+        for layer in dense:
+            values = layer(values)
+        return keras.Model(features, values)
+
+    def cut_for(self, unfrozen: int) -> int | None:
+        """Return the cut nearest to the head that leaves the last `unfrozen` layers in the tail; None for none."""
+        if unfrozen == 0:
+            return POOLED
+        return next((cut for cut in cut_points(self.base) if unfrozen <= cut < len(self.base.layers)), None)
+
+    def shape_at(self, cut: int) -> tuple[int, ...]:
+        """Return the shape of what crosses the cut, for one picture."""
+        return tuple(self._crossing(cut).shape[1:])
+
+    def unfreeze(self, count: int) -> None:
+        """Let the head and the last `count` layers of the base learn, but no BatchNorm of the base.
+
+        `base(x, training=False)` does not hold BatchNorm still in Keras 3: `fit` passes training=True through the
+        graph over it. Only `trainable = False` on each BatchNorm does. Flags are set one by one, since setting the
+        base's flag to a value that it already has leaves the layers' flags as they are.
+        """
+        base = self.base
+        base.trainable = True
+        for index, layer in enumerate(base.layers):
+            layer.trainable = index >= len(base.layers) - count
+        for layer in batch_norms(base):
+            layer.trainable = False
+
+    def unfreeze_everything(self) -> None:
+        """Let every layer learn, BatchNorm too: for training from scratch."""
+        self.base.trainable = True
+        for layer in self.base.layers:
+            layer.trainable = True
+
+    @contextmanager
+    def still_front(self, unfrozen: int) -> Iterator[None]:
+        """Switch off dropout in the frozen layers while a stage is trained: what is frozen answers the same always."""
+        quiet = dropouts(self.base, before_last=unfrozen)
+        rates = [layer.rate for layer in quiet]
+        for layer in quiet:
+            layer.rate = 0.0
+        try:
+            yield
+        finally:
+            for layer, rate in zip(quiet, rates, strict=True):
+                layer.rate = rate
+
+    def seed_dropouts(self, *seed: int) -> None:
+        """Make what dropout draws from here on a function of `seed` alone."""
+        random = np.random.default_rng(seed)
+        for layer in [*dropouts(self.base), *self._head()]:
+            if generator := getattr(layer, "seed_generator", None):
+                generator.state.assign(random.integers(0, 2**31, 2).astype(generator.state.dtype))
+
+    def _crossing(self, cut: int) -> Any:
+        pool = self._head()[0]
+        return pool(self.base.output) if cut == POOLED else tensor_before_last(self.base, cut)
+
+    def _head(self) -> list[Any]:
+        layers: list[Any] = self.model.layers
+        return layers[layers.index(self.base) + 1 :]

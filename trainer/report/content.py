@@ -1,0 +1,63 @@
+"""What a report says, as data."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from trainer.config import TrainingConfig
+from trainer.evaluation.calibration import ReliabilityBin
+from trainer.evaluation.worst_mistakes import Mistake
+from trainer.progress import Epoch, PhaseName
+from trainer.runs.record import RunRecord
+
+
+@dataclass(frozen=True)
+class DataNotes:
+    """What was found in the data: pictures by split and class, and what a reader has to know of them.
+
+    `left_out` are pictures that cannot be decoded, `passed_over` other files, `leaks` a sentence for each picture
+    that is in two splits, `class_weights` what each class counts in the loss, None where all count the same.
+    """
+
+    pictures: Mapping[str, Mapping[str, int]]
+    left_out: Sequence[str] = ()
+    passed_over: Sequence[str] = ()
+    leaks: Sequence[str] = ()
+    class_weights: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """The test pictures' bins of confidence before and after the temperature."""
+
+    before: Sequence[ReliabilityBin]
+    after: Sequence[ReliabilityBin]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows; its numbers are those of `record.metrics`, which is also `metrics.json`.
+
+    `epochs` are those of all phases in order, `mistakes` the surest first. `kept_val_loss` is the validation loss, in
+    nats, of the epoch whose weights were kept; if not given, the lowest of the kept phase is taken for it.
+    """
+
+    record: RunRecord
+    config: TrainingConfig
+    epochs: Sequence[Epoch]
+    data: DataNotes
+    reliability: Reliability | None = None
+    mistakes: Sequence[Mistake] = ()
+    kept_val_loss: float | None = None
+
+    @property
+    def kept_epoch(self) -> int | None:
+        """The index in `epochs` of the epoch whose weights were kept; None where the phase has none."""
+        return kept_epoch(self.epochs, self.record.kept_phase, self.kept_val_loss)
+
+
+def kept_epoch(epochs: Sequence[Epoch], phase: PhaseName, val_loss: float | None = None) -> int | None:
+    """Return the index of the phase's epoch with this validation loss; if not given, with the lowest."""
+    wanted = -math.inf if val_loss is None else val_loss
+    of_phase = [index for index, epoch in enumerate(epochs) if epoch.phase == phase]
+    return min(of_phase, key=lambda index: (abs(epochs[index].val_loss - wanted), epochs[index].val_loss), default=None)

@@ -1,0 +1,91 @@
+"""The report's tables, as rows that a template can write down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.report.content import DataNotes, Report
+from trainer.report.verdict import baseline_title
+
+MOST_CLASSES_IN_MATRIX = 30  # a larger matrix cannot be read, on a screen or at all; its largest counts can
+_MOST_CONFUSIONS = 20
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A count of the confusion matrix, whether it counts right answers, and how deep its colour is, 0 to 1.
+
+    The colour is the share of the row; of wrong answers its square root, so that the few can be seen at all.
+    """
+
+    pictures: int
+    shade: float
+    right: bool
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How many pictures of one class were taken for another, and what share of the true class's that is."""
+
+    truth: str
+    predicted: str
+    pictures: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model whose accuracy is compared, with the place of its numbers in `metrics.json`."""
+
+    title: str
+    place: str
+    metrics: Mapping[str, Any]
+
+
+def contenders(report: Report) -> list[Contender]:
+    """Return the model itself and its baselines."""
+    metrics = report.record.metrics
+    baselines = (metrics.get("baselines") or {}).items()
+    return [
+        Contender("this model", "test", metrics["test"]),
+        *(Contender(baseline_title(name), f"baselines.{name}", each) for name, each in baselines),
+    ]
+
+
+def weakest_first(per_class: Mapping[str, Any]) -> list[str]:
+    """Return the class names by rising F1; those without pictures last."""
+    return sorted(per_class, key=lambda name: (not per_class[name]["pictures"], per_class[name]["f1"] or 0.0))
+
+
+def matrix_cells(confusion: Sequence[Sequence[int]]) -> list[list[Cell]]:
+    """Return the confusion matrix with the colours of its cells."""
+    return [
+        [_cell(count, sum(row), truth == column) for column, count in enumerate(row)]
+        for truth, row in enumerate(confusion)
+    ]
+
+
+def largest_confusions(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> list[Confusion]:
+    """Return the pairs of classes that are confused most often, at most 20 of them."""
+    found = [
+        Confusion(names[truth], names[column], count, count / sum(row))
+        for truth, row in enumerate(confusion)
+        for column, count in enumerate(row)
+        if count and truth != column
+    ]
+    return sorted(found, key=lambda each: (-each.pictures, -each.share))[:_MOST_CONFUSIONS]
+
+
+def times_predicted(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> dict[str, int]:
+    """Return how often each class was the answer."""
+    return {name: sum(row[column] for row in confusion) for column, name in enumerate(names)}
+
+
+def picture_totals(data: DataNotes) -> dict[str, int]:
+    """Return the number of pictures of each split."""
+    return {split: sum(of_class.values()) for split, of_class in data.pictures.items()}
+
+
+def _cell(pictures: int, of_row: int, right: bool) -> Cell:
+    share = pictures / max(of_row, 1)
+    return Cell(pictures, share if right else share**0.5, right)

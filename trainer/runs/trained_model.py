@@ -1,0 +1,85 @@
+"""A finished training run on disk: the model, and everything that is known about how it came to be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from contract.digests import digest_of_bytes, digest_of_entries
+from contract.image_input import ImageInput
+from trainer.config import TrainingConfig
+from trainer.data.preprocessing import PictureDecoder, scale_pixels
+from trainer.models.hub import prepare_to_load
+from trainer.runs.record import MODEL, RunRecord, read_record, read_settings
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training run in its folder."""
+
+    folder: Path
+    record: RunRecord
+
+    def load_model(self) -> Any:
+        """Load the Keras model: float32 [N, H, W, 3] as `scale_pixels` makes it, to probabilities [N, C]."""
+        prepare_to_load(self.folder / MODEL)
+        return keras.saving.load_model(self.folder / MODEL, compile=False)
+
+    def config(self) -> TrainingConfig:
+        """Read the settings of the run."""
+        return read_settings(self.folder)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """`probabilities` float32 [N, C], zeros where `valid`, bool [N], is false, as the served model answers."""
+
+    probabilities: npt.NDArray[np.float32]
+    valid: npt.NDArray[np.bool_]
+
+
+def read_run(folder: Path) -> Run:
+    """Read the finished run in `folder`.
+
+    Raises:
+        RunNotFoundError: the folder holds no run that can be read.
+    """
+    return Run(folder, read_record(folder))
+
+
+@dataclass(frozen=True)
+class DecodedPictures:
+    """`pixels` uint8 [N, H, W, 3], zeros where `valid`, bool [N], is false."""
+
+    pixels: npt.NDArray[np.uint8]
+    valid: npt.NDArray[np.bool_]
+
+
+def decode_each(image_input: ImageInput, pictures: Sequence[bytes]) -> DecodedPictures:
+    """Decode each encoded picture by itself, so that nothing can depend on its neighbours."""
+    decoder = PictureDecoder(image_input)
+    rows = [decoder.decode([picture]) for picture in pictures]
+    return DecodedPictures(np.concatenate([row for row, _ in rows]), np.concatenate([valid for _, valid in rows]))
+
+
+def answer_pictures(model: Any, image_input: ImageInput, pictures: Sequence[bytes]) -> Answers:
+    """Answer encoded pictures with a loaded model: the reference for everything that serves it."""
+    return answer_decoded(model, image_input, decode_each(image_input, pictures))
+
+
+def answer_decoded(model: Any, image_input: ImageInput, pictures: DecodedPictures) -> Answers:
+    """Answer decoded pictures with a loaded model, in one batch."""
+    probabilities = model(scale_pixels(pictures.pixels, image_input), training=False).numpy()
+    return Answers(np.where(pictures.valid[:, None], probabilities, np.float32(0)), pictures.valid)
+
+
+def digest_of_tensors(tensors: Sequence[npt.NDArray[Any]]) -> str:
+    """Return the digest of a model's weights, in Keras's order."""
+    return digest_of_entries(
+        (f"{index:04d}", digest_of_bytes(np.ascontiguousarray(tensor).data.cast("B")))
+        for index, tensor in enumerate(tensors)
+    )

@@ -1,0 +1,79 @@
+"""Where a run stands after its last whole epoch, on disk: what `graft train --resume` goes on from."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from trainer.progress import Epoch
+from trainer.runs.record import GateOutcome
+from trainer.training.stages import Score, Stage, StageOutcome
+
+Arrays = dict[str, list[npt.NDArray[Any]]]
+"""Lists of arrays by name: the weights and the optimizer's variables."""
+
+_FILE, _POSITION = "epoch.npz", "position"
+
+
+class StagePosition(BaseModel):
+    """Where a stage stands; `waited` counts epochs without a better loss, for stopping and for the plateau."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: Stage
+    epoch: int = 0
+    before: Score | None = None
+    best: Score | None = None
+    lowest_loss: float | None = None
+    waited: int = 0
+    plateau_waited: int = 0
+    learning_rate: float
+    ended: Literal["", "no longer better", "out of epochs", "diverged"] = ""
+    remark: str = ""
+
+
+class Position(BaseModel):
+    """Where a run stands: all epochs so far, the stages that have ended, and the one that has not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    epochs: tuple[Epoch, ...] = ()
+    outcomes: tuple[StageOutcome, ...] = ()
+    gate: GateOutcome | None = None
+    stage: StagePosition | None = None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file in `folder` that holds a position and its arrays; replaced in one step, so that it is always whole."""
+
+    folder: Path
+
+    def save(self, position: Position, arrays: Mapping[str, list[npt.NDArray[Any]]]) -> None:
+        """Write the position and its arrays in place of the last ones."""
+        named: dict[str, Any] = {
+            f"{name}/{index:05d}": value for name, values in arrays.items() for index, value in enumerate(values)
+        }
+        text = np.frombuffer(position.model_dump_json().encode(), np.uint8)
+        unfinished = self.folder / f".{_FILE}"
+        with unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **{_POSITION: text}, **named)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(self.folder / _FILE)
+
+    def load(self) -> tuple[Position, Arrays]:
+        """Read what was saved last; an empty position where nothing was."""
+        file = self.folder / _FILE
+        if not file.is_file():
+            return Position(), {}
+        with np.load(file) as content:
+            arrays: Arrays = {}
+            for name in sorted(set(content.files) - {_POSITION}):
+                arrays.setdefault(name.split("/")[0], []).append(content[name])
+            return Position.model_validate_json(content[_POSITION].tobytes()), arrays

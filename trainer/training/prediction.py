@@ -1,0 +1,33 @@
+"""Answers of a model, or of a part of one, for many rows."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from trainer.evaluation.scores import Predictions, cross_entropy
+from trainer.training.batches import Feed, ordered_batches
+from trainer.training.stages import Score
+
+
+class Predictor:
+    """A model in inference mode, traced once."""
+
+    def __init__(self, model: Any) -> None:
+        self._call = tf.function(
+            lambda inputs: model(inputs, training=False), input_signature=[tf.TensorSpec(model.input_shape, tf.float32)]
+        )
+
+    def answer(self, feed: Feed, batch_size: int) -> npt.NDArray[np.float32]:
+        """Return the probabilities of every picture, float32 [N, C], in order."""
+        return np.concatenate([self._call(inputs).numpy() for inputs, _, _ in ordered_batches(feed, batch_size)])
+
+    def score(self, feed: Feed, batch_size: int) -> Score:
+        """Return cross-entropy and accuracy; a soft target counts for its largest class."""
+        probabilities = self.answer(feed, batch_size)
+        labels = feed.targets[0].argmax(axis=1)
+        return Score(
+            loss=cross_entropy(Predictions(probabilities, labels)),
+            accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
+        )

@@ -1,0 +1,60 @@
+"""Decoded pictures as what a network is trained on, judged by and tested with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from contract.image_input import ImageInput
+from trainer.augmentation.steps import Augmentation
+from trainer.config import TrainingConfig
+from trainer.data.class_weights import class_weights
+from trainer.data.dataset import DecodedSplit
+from trainer.data.pixel_store import PixelStore
+from trainer.training.batches import Feed, TrainingData, prepare_pixels, soft_targets
+
+
+def make_training_data(
+    train: DecodedSplit, val: DecodedSplit, classes: int, image_input: ImageInput, config: TrainingConfig
+) -> TrainingData:
+    """Return the training pictures, varied as the settings say and weighted by class, and the validation pictures."""
+    kernels = max(1, len(config.augmentation.resize_kernels))
+    variants = max(kernels, config.augmentation.views)
+    targets = soft_targets(train.labels, classes, config.head.label_smoothing)
+    steps = config.augmentation.steps
+    train_feed = Feed(
+        rows=_Variants(train.pixels, len(train.labels), kernels),
+        shape=(image_input.height, image_input.width, 3),
+        dtype="uint8",
+        targets=np.broadcast_to(targets, (variants, *targets.shape)),
+        class_weights=class_weights(train.labels, classes, config.data.class_weights),
+        prepare=prepare_pixels(image_input, Augmentation(steps) if steps else None),
+    )
+    return TrainingData(train_feed, make_test_feed(val, classes, image_input))
+
+
+def make_test_feed(split: DecodedSplit, classes: int, image_input: ImageInput) -> Feed:
+    """Return pictures as they are, for validation and test."""
+    return Feed(
+        rows=split.pixels,
+        shape=(image_input.height, image_input.width, 3),
+        dtype="uint8",
+        targets=soft_targets(split.labels, classes)[None],
+        class_weights=np.ones(classes, np.float32),
+        prepare=prepare_pixels(image_input),
+    )
+
+
+@dataclass(frozen=True)
+class _Variants:
+    """Pictures that were resized by several kernels: variant v was resized by kernel v, and so on round."""
+
+    pixels: PixelStore[np.uint8]
+    pictures: int
+    kernels: int
+
+    def take(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        picture, variant = index % self.pictures, index // self.pictures
+        if self.kernels == 1:
+            return self.pixels.take(picture)
+        return self.pixels.take_part(picture, variant % self.kernels)
