@@ -25,9 +25,9 @@ from rich.table import Table
 
 from benchmarks.photographs import HEIGHT, WIDTH, read_or_draw
 from contract.image_input import ImageInput
-from exporter.saved_model import save
-from exporter.served_network import ServedNetwork, make_served_network
-from exporter.serving_signature import SERVING_DEFAULT, SERVING_PIXELS
+from exporter.saved_model.network import ServedNetwork, make_served_network
+from exporter.saved_model.signatures import SERVING_DEFAULT, SERVING_PIXELS
+from exporter.saved_model.writer import save
 from trainer.config import HeadSettings, ModelSettings
 from trainer.models.architectures import image_input_of
 from trainer.models.base import build_base, load_base_weights

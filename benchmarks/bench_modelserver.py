@@ -29,10 +29,10 @@ from benchmarks.bench_export import LABELS
 from benchmarks.grpc_load import Load, predict_bytes, send
 from benchmarks.photographs import HEIGHT, WIDTH, read_or_draw
 from contract.versions import MANIFEST, WARMUP
-from exporter.litert_network import write_litert_network
-from exporter.saved_model import save
-from exporter.served_network import make_served_network
-from exporter.warmup import write_warmup
+from exporter.saved_model.network import make_served_network
+from exporter.saved_model.warmup import write_warmup
+from exporter.saved_model.writer import save
+from exporter.tflite.litert_network import write_litert_network
 from trainer.config import HeadSettings, ModelSettings
 from trainer.models.architectures import image_input_of
 from trainer.models.base import build_base, load_base_weights

@@ -11,16 +11,16 @@ from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
 from contract.publish import publish_version
 from contract.versions import FIXTURES, WARMUP, next_version, staged_folder
-from exporter.expectations import GIVEN, check_expectations, expectations_of, write_expectations
-from exporter.fixtures import choose_fixtures, write_fixtures
-from exporter.fresh_process import fresh_process
-from exporter.litert_network import NetworkVerdict, judge_network, write_litert_network
-from exporter.parity import Comparison, Reference, ask_trained_model, compare
-from exporter.publication import make_blessing, make_manifest, write_blessing, write_manifest
-from exporter.saved_model import LoadedVersion, Outputs, Written, ask_as_serving_loads, write_saved_model
-from exporter.serving_operations import check_operations
-from exporter.succession import compare_with_predecessor, find_predecessor, note_on_fairness
-from exporter.warmup import write_warmup
+from exporter.manifest_writing import make_blessing, make_manifest, write_blessing, write_manifest
+from exporter.proof.baseline import compare_with_predecessor, find_predecessor, note_on_fairness
+from exporter.proof.expectations import GIVEN, check_expectations, expectations_of, write_expectations
+from exporter.proof.fixtures import choose_fixtures, write_fixtures
+from exporter.proof.parity import Comparison, Reference, ask_trained_model, compare
+from exporter.saved_model.fresh_process import fresh_process
+from exporter.saved_model.operations import check_operations
+from exporter.saved_model.warmup import write_warmup
+from exporter.saved_model.writer import LoadedVersion, Outputs, Written, ask_as_serving_loads, write_saved_model
+from exporter.tflite.litert_network import NetworkVerdict, judge_network, write_litert_network
 from trainer.progress import Progress
 from trainer.runs.record import RunRecord
 from trainer.runs.trained_model import Run

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from exporter.check_report import CheckReport, Row
+from exporter.check.report import CheckReport, Row
 from graft.tables import NOT_KNOWN, plain_table, print_line
 
 _SHOWN = 5

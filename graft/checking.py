@@ -13,12 +13,12 @@ from pydantic import TypeAdapter
 
 from contract.manifest import ModelManifest
 from contract.publish import read_version
-from exporter.check_answers import Answerer
-from exporter.check_bundles import LiteFile, files_in_bundles, recorded_files
-from exporter.check_pictures import PictureSet, pictures_in
-from exporter.check_remote import Gateway, RunningServer
-from exporter.check_report import CheckReport
-from exporter.server_client import ServerClient
+from exporter.check.bundles import LiteFile, files_in_bundles, recorded_files
+from exporter.check.images import PictureSet, pictures_in
+from exporter.check.predictions import Answerer
+from exporter.check.remote import Gateway, RunningServer
+from exporter.check.report import CheckReport
+from exporter.check.server_client import ServerClient
 from graft.check_table import print_report
 from graft.embedded_server import EmbeddedModelServer
 from graft.tables import wide_console
@@ -120,9 +120,9 @@ def _compare(
     notes: list[str],
     progress: Progress,
 ) -> CheckReport:
-    from exporter.check_answerers import RecordedAnswers, SavedModel, TrainedModel, given_fixtures
-    from exporter.check_lite import mobile_answers, network_answers
-    from exporter.checking import OTHER_PICTURES_BOUND, Part, compare_answers
+    from exporter.check.compare import OTHER_PICTURES_BOUND, Part, compare_answers
+    from exporter.check.predictors import RecordedAnswers, SavedModel, TrainedModel, given_fixtures
+    from exporter.check.tflite_files import mobile_answers, network_answers
     from trainer.runs.trained_model import read_run
 
     progress.on_work("opening the models", 3)

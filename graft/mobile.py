@@ -7,9 +7,9 @@ from pathlib import Path
 
 from contract.manifest import ModelManifest
 from contract.publish import read_version
-from exporter.lite_records import REPORT_FILE, REQUESTED, MobileBundle, RefusedVariant, Requested, WrittenVariant
-from exporter.lite_sources import find_source, find_split_pictures
-from exporter.mobile_place import check_place
+from exporter.bundle.install import check_place
+from exporter.bundle.sources import find_source, find_split_pictures
+from exporter.tflite.records import REPORT_FILE, REQUESTED, MobileBundle, RefusedVariant, Requested, WrittenVariant
 from graft.errors import CommandError
 from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError
@@ -65,7 +65,7 @@ def run_tflite(request: MobileRequest) -> None:
         found = find_split_pictures(manifest, source, progress)
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
-        from exporter.mobile_bundle import BundleRequest, make_bundle  # takes seconds
+        from exporter.bundle.bundle import BundleRequest, make_bundle  # takes seconds
 
         lineage_id = ancestry.export.lineage_id if ancestry else None
         wanted = BundleRequest(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from exporter.layer_folding import fold_layers
+from exporter.saved_model.folding import fold_layers
 from trainer.config import ModelSettings
 from trainer.models.architectures import ARCHITECTURES, Architecture
 from trainer.models.base import block_cut_points, build_base

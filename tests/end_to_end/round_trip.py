@@ -14,10 +14,10 @@ from PIL import Image
 
 from contract.image_input import ImageInput
 from contract.versions import MANIFEST
-from exporter.saved_model import save
-from exporter.served_network import make_served_network
-from exporter.serving_operations import unknown_operations
-from exporter.warmup import string_array
+from exporter.saved_model.network import make_served_network
+from exporter.saved_model.operations import unknown_operations
+from exporter.saved_model.warmup import string_array
+from exporter.saved_model.writer import save
 from scripts.architecture_table import table_row
 from tests.pictures import COLOURS, encoded, speckled
 from trainer.config import ModelSettings, read_config

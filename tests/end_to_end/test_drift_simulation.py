@@ -20,8 +20,8 @@ from PIL import Image
 from contract.manifest import ModelManifest
 from contract.reference import Reference
 from contract.versions import MANIFEST
-from exporter.saved_model import LoadedVersion
-from exporter.warmup import string_array
+from exporter.saved_model.warmup import string_array
+from exporter.saved_model.writer import LoadedVersion
 from gateway.answered_picture import AnsweredPicture
 from gateway.drift_buckets import FEATURES, Feature, reference_counts
 from gateway.drift_comparison import compare

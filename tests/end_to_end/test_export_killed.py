@@ -14,7 +14,7 @@ import pytest
 
 from contract.publish import read_version
 from contract.versions import FIXTURES, published_versions
-from exporter.fixtures import ACCEPTED
+from exporter.proof.fixtures import ACCEPTED
 from tests.end_to_end.command import environment
 from tests.exporter.runs import expected_of, small_run
 

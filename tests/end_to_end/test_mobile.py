@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from exporter.lite_graph import PixelGraph
-from exporter.lite_interpreter import LiteModel
-from exporter.lite_records import MobileBundle, WrittenVariant
-from exporter.lite_resize import read_upright, stretch
+from exporter.tflite.graph import PixelGraph
+from exporter.tflite.interpreter import LiteModel
+from exporter.tflite.records import MobileBundle, WrittenVariant
+from exporter.tflite.resize import read_upright, stretch
 from lineage.store import open_lineage
 from tests.end_to_end.command import environment, graft, must
 from tests.end_to_end.conftest import DATA, Trained

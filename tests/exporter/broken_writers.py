@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from contract.manifest import ServedGraph
-from exporter.saved_model import Written, save
-from exporter.served_network import make_served_network
-from exporter.serving_signature import ServingSignatures
+from exporter.saved_model.network import make_served_network
+from exporter.saved_model.signatures import ServingSignatures
+from exporter.saved_model.writer import Written, save
 from trainer.data.preprocessing import scale_pixels
 from trainer.runs.trained_model import read_run
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from contract.image_input import ImageInput
 from contract.manifest import BaseWeights, ModelManifest
 from contract.versions import LABELS, MANIFEST, digest_of_version
-from exporter.lite_graph import Pixels
-from exporter.lite_metadata import Description
+from exporter.tflite.graph import Pixels
+from exporter.tflite.metadata import Description
 from tests.pictures import COLOURS, speckled
 from trainer.config import TrainingConfig
 

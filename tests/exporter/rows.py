@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST
-from exporter.saved_model import LoadedVersion, Outputs, ask_as_serving_loads
-from exporter.serving_signature import DESCRIBE, SERVING_DEFAULT, SERVING_PIXELS
-from exporter.warmup import string_array
+from exporter.saved_model.signatures import DESCRIBE, SERVING_DEFAULT, SERVING_PIXELS
+from exporter.saved_model.warmup import string_array
+from exporter.saved_model.writer import LoadedVersion, Outputs, ask_as_serving_loads
 
 TOLERANCE = 1e-5
 """How far the answers to one picture may be apart: sums of float32 depend on the size of the batch."""

@@ -8,8 +8,8 @@ import pytest
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST
 from exporter.export import ExportOptions, export
-from exporter.fresh_process import in_fresh_process
-from exporter.saved_model import LoadedVersion
+from exporter.saved_model.fresh_process import in_fresh_process
+from exporter.saved_model.writer import LoadedVersion
 from tests.bombs import BOMBS, SIDE, gif_bomb, huge
 from tests.exporter.conftest import Publication
 from tests.exporter.measured_answers import Measured, measure_answers

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from exporter.check_answers import Answered
-from exporter.check_pictures import PictureBatch
-from exporter.check_report import MOST_NAMED, CheckReport, Row, Tally
+from exporter.check.images import PictureBatch
+from exporter.check.predictions import Answered
+from exporter.check.report import MOST_NAMED, CheckReport, Row, Tally
 
 LABELS = ("blue", "green", "red")
 EXPECTED = Answered(

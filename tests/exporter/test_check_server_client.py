@@ -6,9 +6,9 @@ import grpc
 import numpy as np
 import pytest
 
-from exporter.check_remote import RunningServer
+from exporter.check.remote import RunningServer
+from exporter.check.server_client import ServerClient
 from exporter.errors import CheckError
-from exporter.server_client import ServerClient
 from tests.fakes.model_server import LABELS, FakeModelServer, label_for, manifest_for, probabilities_for
 
 PICTURES = [b"first", b"BROKEN second", b"third"]

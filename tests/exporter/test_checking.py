@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from contract.versions import MANIFEST
+from exporter.check.server_client import ServerClient
 from exporter.export import ExportOptions, export
-from exporter.server_client import ServerClient
 from graft.embedded_server import EmbeddedModelServer
 from tests.exporter.conftest import Publication
 from tests.exporter.runs import CLASSES

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from exporter.errors import ParityError
-from exporter.fixtures import Fixture
-from exporter.parity import LARGEST_DIFFERENCE, Reference, compare
-from exporter.saved_model import Outputs
+from exporter.proof.fixtures import Fixture
+from exporter.proof.parity import LARGEST_DIFFERENCE, Reference, compare
+from exporter.saved_model.writer import Outputs
 from trainer.runs.trained_model import Answers
 
 MANIFEST = '{"name": "colours"}\n'

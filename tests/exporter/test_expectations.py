@@ -10,7 +10,8 @@ import pytest
 from contract.blessing import Blessing, Rollback
 from contract.versions import BLESSING, published_versions
 from exporter.errors import ExpectationError, FixtureError
-from exporter.expectations import (
+from exporter.export import ExportOptions, export
+from exporter.proof.expectations import (
     EXPECTED,
     GIVEN,
     Expectation,
@@ -19,8 +20,7 @@ from exporter.expectations import (
     read_expectations,
     write_expectations,
 )
-from exporter.export import ExportOptions, export
-from exporter.saved_model import Answered
+from exporter.saved_model.writer import Answered
 from tests.exporter.runs import CLASSES, small_run
 from tests.pictures import encoded, speckled
 from trainer.progress import Progress

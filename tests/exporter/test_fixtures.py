@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import FixtureError
-from exporter.fixtures import choose_fixtures
+from exporter.proof.fixtures import choose_fixtures
 from trainer.runs.record import TestPicture
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from exporter.layer_folding import fold_layers
+from exporter.saved_model.folding import fold_layers
 
 SIZE = 9
 layers = keras.layers

@@ -16,13 +16,13 @@ from contract.digests import digest_of_file
 from contract.errors import ContractError
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, AlreadyPublishedError
+from exporter.bundle.bundle import BundleRequest, make_bundle
+from exporter.bundle.caveats import warnings_of
+from exporter.bundle.install import check_place
 from exporter.errors import ExportError, LiteGateError
-from exporter.lite_graph import PixelGraph
-from exporter.lite_interpreter import LiteModel
-from exporter.lite_records import MobileBundle, PhoneResize, Requested
-from exporter.lite_warnings import warnings_of
-from exporter.mobile_bundle import BundleRequest, make_bundle
-from exporter.mobile_place import check_place
+from exporter.tflite.graph import PixelGraph
+from exporter.tflite.interpreter import LiteModel
+from exporter.tflite.records import MobileBundle, PhoneResize, Requested
 from tests.exporter.conftest import Counting
 from tests.exporter.lite_versions import IMAGE_INPUT, SIZE, mean_colour, save_version
 from tests.pictures import write_classes

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from exporter.bundle.benchmark import Passed, Workbench
+from exporter.bundle.fallbacks import try_variants
+from exporter.bundle.images import TestPictures
 from exporter.errors import ConversionError, LiteGateError
-from exporter.lite_fallbacks import try_variants
-from exporter.lite_graph import PixelGraph
-from exporter.lite_pictures import TestPictures
-from exporter.lite_records import RefusedVariant, Requested
-from exporter.lite_trial import Passed, Workbench
+from exporter.tflite.graph import PixelGraph
+from exporter.tflite.records import RefusedVariant, Requested
 from tests.exporter.conftest import Counting
 from tests.exporter.lite_versions import DESCRIPTION, SIZE, Answer, draw, mean_colour, save_graph, washed_out
 from trainer.data.pixel_store import MemoryBudget, PixelStore

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from exporter.lite_graph import PixelGraph
-from exporter.lite_half import FEWEST_VALUES
-from exporter.lite_interpreter import LiteModel
-from exporter.lite_metadata import Description, with_metadata
-from exporter.lite_model import convert
-from exporter.lite_packing import pack, unpack
-from exporter.lite_records import Variant
+from exporter.tflite.conversion import convert
+from exporter.tflite.float16 import FEWEST_VALUES
+from exporter.tflite.graph import PixelGraph
+from exporter.tflite.interpreter import LiteModel
+from exporter.tflite.metadata import Description, with_metadata
+from exporter.tflite.packing import pack, unpack
+from exporter.tflite.records import Variant
 from tests.exporter.lite_versions import DESCRIPTION, convolutions, draw, mean_colour, save_graph
 
 PICTURES = draw(24)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from exporter.bundle.gate import lost_at_most, measure, why_refused
+from exporter.bundle.images import TestPictures
 from exporter.errors import ConversionError
-from exporter.lite_gate import lost_at_most, measure, why_refused
-from exporter.lite_graph import PixelGraph, Probabilities
-from exporter.lite_model import convert
-from exporter.lite_pictures import TestPictures
-from exporter.lite_records import Accuracy, ClassRecall, Measurement, Variant
+from exporter.tflite.conversion import convert
+from exporter.tflite.graph import PixelGraph, Probabilities
+from exporter.tflite.records import Accuracy, ClassRecall, Measurement, Variant
 from tests.exporter.lite_versions import CLASSES, DESCRIPTION, SIZE, draw, mean_colour, save_graph
 from trainer.data.pixel_store import MemoryBudget, PixelStore
 

@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from exporter.errors import ConversionError
-from exporter.lite_graph import PixelGraph, Pixels
-from exporter.lite_interpreter import LiteModel
-from exporter.lite_model import RAW_PIXELS, convert, spanning_all_values
-from exporter.lite_records import Variant
+from exporter.tflite.conversion import RAW_PIXELS, convert, spanning_all_values
+from exporter.tflite.graph import PixelGraph, Pixels
+from exporter.tflite.interpreter import LiteModel
+from exporter.tflite.records import Variant
 from tests.exporter.lite_versions import DESCRIPTION, SIZE, convolutions, draw, mean_colour, save_graph
 
 VARIANTS: dict[Variant, float] = {"float32": 1e-5, "float16": 1e-2, "dynamic": 0.05, "int8": 0.1, "int16x8": 0.01}

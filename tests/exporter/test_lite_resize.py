@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from contract.image_input import ImageInput
-from exporter.lite_resize import read_upright, stretch, stretch_file
+from exporter.tflite.resize import read_upright, stretch, stretch_file
 from tests.pictures import encoded, gradient
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from contract.manifest import ModelManifest
+from exporter.bundle.sources import PictureSource, find_source, find_split_pictures
 from exporter.errors import FixtureError
-from exporter.lite_sources import PictureSource, find_source, find_split_pictures
 from tests.exporter.conftest import Counting
 from tests.exporter.lite_versions import mean_colour, save_version
 from tests.pictures import write_classes

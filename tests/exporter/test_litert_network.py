@@ -19,12 +19,12 @@ from contract.publish import read_version
 from contract.versions import BLESSING, LITERT_NETWORK, digest_of_version
 from exporter.errors import ConversionError
 from exporter.export import export
-from exporter.fixtures import Fixture
-from exporter.lite_graph import PixelGraph
-from exporter.lite_interpreter import LiteModel
-from exporter.lite_model import convert_network
-from exporter.litert_network import judge_network, write_litert_network
-from exporter.parity import LARGEST_DIFFERENCE, Reference
+from exporter.proof.fixtures import Fixture
+from exporter.proof.parity import LARGEST_DIFFERENCE, Reference
+from exporter.tflite.conversion import convert_network
+from exporter.tflite.graph import PixelGraph
+from exporter.tflite.interpreter import LiteModel
+from exporter.tflite.litert_network import judge_network, write_litert_network
 from tests.exporter.broken_writers import write_what_answers_one_alone_otherwise
 from tests.exporter.conftest import Publication
 from tests.exporter.lite_versions import CLASSES, SIZE, Answer, draw, mean_colour, save_graph

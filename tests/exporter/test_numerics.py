@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exporter.saved_model import LoadedVersion
+from exporter.saved_model.writer import LoadedVersion
 from tests.exporter.conftest import Publication
 from tests.exporter.rows import TOLERANCE, ask_each, ask_rows, assert_same_answers
 from tests.pictures import COLOURS, encoded, exif, gradient, speckled, upright

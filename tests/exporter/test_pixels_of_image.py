@@ -11,8 +11,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from contract.image_input import ImageInput
-from exporter.saved_model import LoadedVersion, Outputs, ask_as_serving_loads
-from exporter.warmup import string_array
+from exporter.saved_model.warmup import string_array
+from exporter.saved_model.writer import LoadedVersion, Outputs, ask_as_serving_loads
 from tests.awkward import awkward_rows, content_of
 from tests.bombs import BOMBS
 from tests.exporter.conftest import Publication

@@ -21,10 +21,10 @@ from contract.versions import (
     digest_of_version,
     published_versions,
 )
-from exporter.fresh_process import in_fresh_process
-from exporter.parity import LARGEST_DIFFERENCE
-from exporter.saved_model import write_saved_model
-from exporter.warmup import BATCH_SIZES, read_warmup
+from exporter.proof.parity import LARGEST_DIFFERENCE
+from exporter.saved_model.fresh_process import in_fresh_process
+from exporter.saved_model.warmup import BATCH_SIZES, read_warmup
+from exporter.saved_model.writer import write_saved_model
 from tests.exporter.conftest import Publication
 from tests.exporter.runs import CLASSES, expected_of
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from exporter.fresh_process import in_fresh_process
-from exporter.saved_model import LoadedVersion
+from exporter.saved_model.fresh_process import in_fresh_process
+from exporter.saved_model.writer import LoadedVersion
 from tests.awkward import awkward_rows, content_of, is_answered
 from tests.exporter.conftest import Publication
 from tests.exporter.rows import Rows, ask_each, ask_for_nothing, ask_rows, assert_same_answers, mixed, refused

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from exporter.serving_operations import known_operations, unknown_operations
+from exporter.saved_model.operations import known_operations, unknown_operations
 from tests.exporter.conftest import Publication
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from contract.errors import ContractError
 from exporter.errors import FixtureError, RegressionError
-from exporter.saved_model import LoadedVersion, save
-from exporter.served_network import make_served_network
-from exporter.succession import compare_with_predecessor, find_predecessor, note_on_fairness
+from exporter.proof.baseline import compare_with_predecessor, find_predecessor, note_on_fairness
+from exporter.saved_model.network import make_served_network
+from exporter.saved_model.writer import LoadedVersion, save
 from tests.exporter.conftest import Counting, Publication
 from tests.exporter.runs import CLASSES
 from trainer.progress import Progress

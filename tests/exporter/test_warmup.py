@@ -9,7 +9,7 @@ import tensorflow as tf
 from contract.serving_messages import PredictionLog, string_tensor
 from contract.versions import WARMUP
 from exporter.errors import ParityError
-from exporter.saved_model import ask_as_serving_loads
+from exporter.saved_model.writer import ask_as_serving_loads
 from tests.exporter.conftest import Publication
 
 

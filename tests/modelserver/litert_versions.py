@@ -9,10 +9,10 @@ import tensorflow as tf
 from contract.image_input import ImageInput
 from contract.manifest import ServedGraph
 from contract.versions import MANIFEST, WARMUP
-from exporter.litert_network import write_litert_network
-from exporter.saved_model import save
-from exporter.served_network import ServedNetwork
-from exporter.warmup import write_warmup
+from exporter.saved_model.network import ServedNetwork
+from exporter.saved_model.warmup import write_warmup
+from exporter.saved_model.writer import save
+from exporter.tflite.litert_network import write_litert_network
 from tests.pictures import encoded, speckled
 
 SIZE = 24

@@ -1,0 +1,1 @@
+"""The bundle of TFLite files for a mobile app, measured and judged."""

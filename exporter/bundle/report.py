@@ -1,0 +1,50 @@
+"""The report of a mobile bundle: one self-contained page with the numbers of `bundle.json`."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from exporter.bundle.caveats import SAME_ANSWER_ON_PHONES
+from exporter.bundle.gate import LARGEST_DIFFERENCES, lost_at_most
+from exporter.bundle.plot import Row, plot
+from exporter.bundle.readme import MEANINGS, recommended
+from exporter.tflite.records import MobileBundle
+from trainer.report.verdict import percent
+
+
+def render_report(bundle: MobileBundle) -> str:
+    """Return the page as HTML: no script, nothing fetched from elsewhere, the same bytes for the same bundle."""
+    reference = bundle.saved_model
+    lowest = (reference.right - lost_at_most(reference, bundle.max_accuracy_drop)) / reference.pictures
+    rows = [Row(record.variant, record.measured, written=True) for record in bundle.written]
+    rows += [Row(each.variant, each.measured, written=False) for each in bundle.refused if each.measured]
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            bundle=bundle,
+            rows=rows,
+            figure=plot(rows, reference.share, lowest),
+            lowest=lowest,
+            lost=lost_at_most(reference, bundle.max_accuracy_drop),
+            bounds=LARGEST_DIFFERENCES,
+            same_on_phones=SAME_ANSWER_ON_PHONES,
+            chosen=recommended(bundle),
+            meanings=MEANINGS,
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("exporter.bundle", "."),
+        autoescape=True,  # names of classes come from users
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": percent,
+        "megabytes": lambda size: f"{size / 1e6:.2f}",
+        "small": lambda value: f"{value:.1e}",
+        "milliseconds": lambda value: f"{value:.2f}",
+    }
+    return environment

@@ -1,0 +1,1 @@
+"""Comparing everything that serves a version."""

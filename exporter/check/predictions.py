@@ -1,0 +1,37 @@
+"""What is compared in a check: answers to pictures, and those who give them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from exporter.check.images import PictureBatch
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What somebody said about N pictures: `probabilities` float32 [N, C], and `valid` bool [N], false where refused.
+
+    `labels` are N names, empty where a picture was refused; None from those that know no names.
+    """
+
+    probabilities: npt.NDArray[np.float32]
+    valid: npt.NDArray[np.bool_]
+    labels: tuple[str, ...] | None = None
+
+
+class Answerer(Protocol):
+    """One of those that are compared.
+
+    `who` names it in the report. `bound` is how far its probabilities may be from the reference's on the version's
+    own fixtures; None where a single picture says nothing. `timed` says whether its time for a picture means anything.
+    """
+
+    who: str
+    bound: float | None
+    timed: bool
+
+    def answer(self, batch: PictureBatch) -> Answered:
+        """Answer each picture of the batch, in order."""
+        ...

@@ -1,0 +1,160 @@
+"""What a check has found: one row for each of those that were compared, and the pictures that broke a bound."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from exporter.check.predictions import Answered, Answerer
+
+MOST_NAMED = 100
+"""Broken pictures that are named of each; of another model, every picture of a folder may be one."""
+
+Verdict = Literal["reference", "agrees", "breaks its bound", "no bound"]
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A picture on which somebody does not answer as the reference.
+
+    `difference` is the largest of any probability's, where both answered; `what` says it in words.
+    """
+
+    picture: str
+    kind: Literal["probability", "refusal", "label"]
+    difference: float | None
+    what: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """Somebody's answers beside the reference's.
+
+    A picture's difference is that of its most different probability. Largest, mean and agreement are over the
+    `answered` pictures, which both answered; None where there are none. `latency_p50_ms` is for one picture alone,
+    None where it was not measured. `bounds` are those that were applied, that of the fixtures first. `broken`
+    pictures broke theirs, of which `breaches` names the first ones.
+    """
+
+    who: str
+    verdict: Verdict
+    pictures: int = 0
+    answered: int = 0
+    largest_difference: float | None = None
+    worst_picture: str | None = None
+    mean_difference: float | None = None
+    top1_agreement: float | None = None
+    latency_p50_ms: float | None = None
+    bounds: tuple[float, ...] = ()
+    broken: int = 0
+    breaches: tuple[Breach, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What was checked, what a reader should know of it, and a row for each.
+
+    `pictures` says how many there were of each kind: fixtures, fixtures given by users, pictures of a folder.
+    """
+
+    name: str
+    version: int
+    digest: str
+    pictures: dict[str, int]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nobody broke a bound."""
+        return all(row.broken == 0 for row in self.rows)
+
+
+@dataclass
+class Tally:
+    """Collects what one answerer says beside what a reference says, batch by batch; keeps numbers, no pictures."""
+
+    answerer: Answerer
+    class_names: Sequence[str]
+    milliseconds: list[float] = field(default_factory=list)
+    _pictures: int = 0
+    _agreeing: int = 0
+    _differences: list[float] = field(default_factory=list)
+    _worst: tuple[float, str] = (-1.0, "")
+    _broken: int = 0
+    _bounds: list[float] = field(default_factory=list)
+    _breaches: list[Breach] = field(default_factory=list)
+
+    def add(self, names: Sequence[str], expected: Answered, seen: Answered, bound: float | None) -> None:
+        """Compare the answers to N pictures; a probability that is no number breaks any bound, or none."""
+        if bound is not None and bound not in self._bounds:
+            self._bounds.append(bound)
+        for row, name in enumerate(names):
+            self._pictures += 1
+            breaches = [*self._compare_validity(name, expected.valid[row], seen.valid[row])]
+            if expected.valid[row] and seen.valid[row]:
+                difference = self._compare_probabilities(name, expected.probabilities[row], seen.probabilities[row])
+                breaches += _hold_against(bound, name, difference)
+            breaches += self._check_label(name, row, seen)
+            self._broken += bool(breaches)
+            self._breaches += breaches[: MOST_NAMED - len(self._breaches)]
+
+    def row(self) -> Row:
+        """Return the numbers so far."""
+        seen = bool(self._differences)
+        return Row(
+            who=self.answerer.who,
+            verdict=self._verdict(),
+            pictures=self._pictures,
+            answered=len(self._differences),
+            largest_difference=self._worst[0] if seen else None,
+            worst_picture=self._worst[1] if seen else None,
+            mean_difference=float(np.mean(self._differences)) if seen else None,
+            top1_agreement=self._agreeing / len(self._differences) if seen else None,
+            latency_p50_ms=float(np.median(self.milliseconds)) if self.milliseconds else None,
+            bounds=tuple(self._bounds),
+            broken=self._broken,
+            breaches=tuple(self._breaches),
+        )
+
+    def _verdict(self) -> Verdict:
+        if self._broken:
+            return "breaks its bound"
+        if not self._pictures:
+            return "reference"
+        return "agrees" if self._bounds else "no bound"
+
+    def _compare_validity(self, name: str, expected: np.bool_, seen: np.bool_) -> list[Breach]:
+        if expected == seen:
+            return []
+        what = "refused, and must be answered" if expected else "answered, and must be refused"
+        return [Breach(name, "refusal", None, what)]
+
+    def _compare_probabilities(
+        self, name: str, expected: npt.NDArray[np.float32], seen: npt.NDArray[np.float32]
+    ) -> float:
+        difference = float(np.abs(seen - expected).max())
+        self._differences.append(difference)
+        self._agreeing += bool(seen.argmax() == expected.argmax())
+        if difference > self._worst[0] or math.isnan(difference):
+            self._worst = difference, name
+        return difference
+
+    def _check_label(self, name: str, row: int, seen: Answered) -> list[Breach]:
+        if seen.labels is None:
+            return []
+        label, probabilities = seen.labels[row], seen.probabilities[row]
+        if not seen.valid[row]:
+            return [Breach(name, "label", None, f"refused, and called {label!r}")] if label else []
+        right = label in self.class_names and probabilities[self.class_names.index(label)] == probabilities.max()
+        likeliest = self.class_names[int(probabilities.argmax())]
+        return [] if right else [Breach(name, "label", None, f"called {label!r}, and most probable is {likeliest!r}")]
+
+
+def _hold_against(bound: float | None, name: str, difference: float) -> list[Breach]:
+    if difference <= (math.inf if bound is None else bound):  # which NaN is not
+        return []
+    return [Breach(name, "probability", difference, f"off by {difference:.2g}")]

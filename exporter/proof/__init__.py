@@ -1,0 +1,1 @@
+"""Proofs that an export predicts what the trained model predicts."""

@@ -1,0 +1,1 @@
+"""Writing a SavedModel made for serving."""
