@@ -27,11 +27,11 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
     if not versions:
         raise CommandError(f"There is no published version under {models / name}; `graft export` makes one.")
     prepare_tensorflow()
-    from modelserver.engines import Engines
+    from modelserver.batching.tuning import choose, sentence
+    from modelserver.batching.version_tuning import curve_of, sample_call
+    from modelserver.engines.selection import Engines
+    from modelserver.engines.tensorflow_start import TensorFlowStart
     from modelserver.settings import ModelServerSettings
-    from modelserver.tensorflow_start import TensorFlowStart
-    from modelserver.tuning import choose, sentence
-    from modelserver.version_tuning import curve_of, sample_call
 
     folder = models / name / str(versions[-1])
     settings = make_settings(ModelServerSettings, model_base_path=folder.parent, engine=engine)

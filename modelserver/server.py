@@ -12,26 +12,26 @@ from dataclasses import dataclass
 
 import grpc
 
-from modelserver.batch_parameters import batch_parameters
-from modelserver.batching import Batcher
-from modelserver.engines import Engines
+from modelserver.batching.batcher import Batcher
+from modelserver.batching.parameters import batch_parameters
+from modelserver.batching.version_tuning import FirstVersionTuning, Load, tuned
+from modelserver.engines.freed_memory import keep_little_freed_memory
+from modelserver.engines.selection import Engines
+from modelserver.engines.tensorflow_start import TensorFlowStart
 from modelserver.errors import BadSettingError
-from modelserver.freed_memory import keep_little_freed_memory
-from modelserver.health import Health
-from modelserver.load_retries import LoadRetries
+from modelserver.grpc.health import Health
+from modelserver.grpc.metrics_port import metrics_path, metrics_port
+from modelserver.grpc.model_service import ModelService
+from modelserver.grpc.prediction_service import PredictionService
+from modelserver.grpc.reflection import offer_reflection
+from modelserver.grpc.tls import server_credentials
 from modelserver.metrics import Metrics
-from modelserver.metrics_port import metrics_path, metrics_port
-from modelserver.model_configs import ModelConfig, configs_of_file, model_configs
-from modelserver.model_service import ModelService
-from modelserver.prediction_service import PredictionService
-from modelserver.reflection import offer_reflection
-from modelserver.reloading import Reloading, poll_file
-from modelserver.served_models import ServedModels
 from modelserver.settings import ModelServerSettings
-from modelserver.tensorflow_start import TensorFlowStart
-from modelserver.tls import server_credentials
-from modelserver.version_loading import load_version
-from modelserver.version_tuning import FirstVersionTuning, Load, tuned
+from modelserver.versions.configs import ModelConfig, configs_of_file, model_configs
+from modelserver.versions.loading import load_version
+from modelserver.versions.reloading import Reloading, poll_file
+from modelserver.versions.retries import LoadRetries
+from modelserver.versions.served_models import ServedModels
 
 logger = logging.getLogger(__name__)
 

@@ -1,10 +1,10 @@
 """What can be said of a configuration before the seconds that TensorFlow takes to start."""
 
-from modelserver.batch_parameters import batch_parameters
-from modelserver.metrics_port import metrics_path
-from modelserver.model_configs import model_configs
+from modelserver.batching.parameters import batch_parameters
+from modelserver.grpc.metrics_port import metrics_path
+from modelserver.grpc.tls import server_credentials
 from modelserver.settings import ModelServerSettings
-from modelserver.tls import server_credentials
+from modelserver.versions.configs import model_configs
 
 
 def check_configuration(settings: ModelServerSettings) -> None:

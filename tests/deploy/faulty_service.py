@@ -14,8 +14,8 @@ import httpx
 
 from contract import serving_messages as messages
 from modelserver.errors import BadInputError
+from modelserver.grpc.metrics_port import metrics_port
 from modelserver.metrics import Metrics
-from modelserver.metrics_port import metrics_port
 from tests.fakes.made_up_answers import LABELS, manifest_for
 from tests.fakes.marked_pictures import marked_picture
 from tests.fakes.model_server import FakeModelServer

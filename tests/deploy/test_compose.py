@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.settings import ENVIRONMENT_PREFIX, Settings
-from modelserver.batch_parameters import read_batch_parameters
-from modelserver.metrics_port import metrics_path
+from modelserver.batching.parameters import read_batch_parameters
+from modelserver.grpc.metrics_port import metrics_path
 from modelserver.settings import ModelServerSettings
 from tests.deploy.conftest import MAIN, Compose, Config
 from tests.deploy.dockerfile import ROOT, read_dockerfile

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelserver.batch_parameters import read_batch_parameters
+from modelserver.batching.parameters import read_batch_parameters
 from tests.end_to_end.command import Service, must
 from tests.end_to_end.conftest import Trained
 from tests.pictures import COLOURS, encoded, solid

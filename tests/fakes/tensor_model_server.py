@@ -17,7 +17,7 @@ import grpc
 import numpy as np
 
 from contract import serving_messages as messages
-from modelserver.tensors import to_array, to_tensor
+from modelserver.model.tensors import to_array, to_tensor
 from tests.fakes.served_methods import RefusalError, ServedMethods
 
 MODEL = "tensors"

@@ -19,7 +19,7 @@ from gateway.model_signatures import Signature, TensorSpec
 from gateway.protocols.open_inference_inputs import read_inputs
 from gateway.protocols.open_inference_outputs import write_output
 from gateway.protocols.open_inference_requests import InputTensor
-from modelserver.tensors import to_array, to_tensor
+from modelserver.model.tensors import to_array, to_tensor
 
 NUMPY_TYPES: dict[str, tuple[str, Any]] = {
     "BOOL": ("BOOL", np.bool_),

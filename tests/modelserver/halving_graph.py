@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from modelserver.batch_parameters import BatchParameters
-from modelserver.batching import Batcher
+from modelserver.batching.batcher import Batcher
+from modelserver.batching.parameters import BatchParameters
 from modelserver.errors import BadInputError
-from modelserver.graph_calls import GraphCall, GraphOutputs
+from modelserver.model.calls import GraphCall, GraphOutputs
 
 _T = TypeVar("_T")
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from modelserver.aside import run_aside
+from modelserver.versions.low_priority import run_aside
 
 
 def priority() -> tuple[int, int]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from modelserver.batch_parameters import BatchParameters, batch_parameters, read_batch_parameters
+from modelserver.batching.parameters import BatchParameters, batch_parameters, read_batch_parameters
 from modelserver.errors import BadSettingError
 from modelserver.settings import ModelServerSettings
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelserver.batch_parameters import BatchParameters
-from modelserver.batching import Batcher
+from modelserver.batching.batcher import Batcher
+from modelserver.batching.parameters import BatchParameters
 from modelserver.errors import BadInputError, BatchedOutputError, ModelServerError, QueueFullError
-from modelserver.graph_calls import GraphCall, GraphOutputs
+from modelserver.model.calls import GraphCall, GraphOutputs
 from tests.modelserver.halving_graph import Halves, answers, call, until_started, with_batcher
 
 FOREVER = 3_600_000_000

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from modelserver.model_configs import ModelConfig, configs_of_file
-from modelserver.reloading import Reloading, poll_file
-from modelserver.served_models import ServedModels
+from modelserver.versions.configs import ModelConfig, configs_of_file
+from modelserver.versions.reloading import Reloading, poll_file
+from modelserver.versions.served_models import ServedModels
 from tests.modelserver.watched_models import Loads, make_versions, watched
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from contract.versions import LITERT_NETWORK
-from modelserver.engines import Engines
+from modelserver.engines.selection import Engines
+from modelserver.engines.tensorflow_start import TensorFlowStart
 from modelserver.errors import LoadError
 from modelserver.settings import ModelServerSettings
-from modelserver.tensorflow_start import TensorFlowStart
 from tests.modelserver.conftest import Client
 from tests.modelserver.litert_versions import picture, write_version
 from tests.modelserver.test_litert_model import CONTENTS, assert_same, strings

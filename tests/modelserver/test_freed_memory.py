@@ -8,7 +8,7 @@ import pytest
 
 ARENAS_OF_THREADS = """
 import ctypes, sys, threading
-from modelserver.freed_memory import keep_little_freed_memory
+from modelserver.engines.freed_memory import keep_little_freed_memory
 if sys.argv[1] == "few":
     keep_little_freed_memory()
 everybody = threading.Barrier(32)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from modelserver.engines.graph_messages import GraphDef
+from modelserver.engines.graph_session import GraphSession
+from modelserver.engines.signature_graphs import SavedGraphs, SignatureGraph
 from modelserver.errors import BadInputError, LoadError
-from modelserver.graph_messages import GraphDef
-from modelserver.graph_session import GraphSession
-from modelserver.signature_graphs import SavedGraphs, SignatureGraph
 from tests.modelserver.litert_versions import SIZE, write_version
 
 

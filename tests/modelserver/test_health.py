@@ -13,9 +13,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from contract.serving_messages import MODEL_SERVICE, PREDICTION_SERVICE
-from modelserver.health import Health
-from modelserver.model_configs import ModelConfig
-from modelserver.reflection import offer_reflection
+from modelserver.grpc.health import Health
+from modelserver.grpc.reflection import offer_reflection
+from modelserver.versions.configs import ModelConfig
 from tests.modelserver.watched_models import Loads, make_versions, watched
 
 Status = health_pb2.HealthCheckResponse

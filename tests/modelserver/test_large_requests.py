@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from modelserver.batch_parameters import BatchParameters
-from modelserver.batching import Batcher
+from modelserver.batching.batcher import Batcher
+from modelserver.batching.parameters import BatchParameters
 from modelserver.errors import BadInputError, QueueFullError
 from tests.modelserver.halving_graph import Halves, answers, call, until_started, with_batcher
 

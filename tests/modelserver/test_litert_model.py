@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pytest
 
 from contract.versions import LITERT_NETWORK
-from modelserver.engine_threads import EngineThreads
+from modelserver.engines.engine_threads import EngineThreads
+from modelserver.engines.litert_model import LitertModel
+from modelserver.engines.tensorflow_model import LoadedModel
 from modelserver.errors import BadInputError, LoadError, SignatureNotFoundError
-from modelserver.litert_model import LitertModel
-from modelserver.loaded_model import LoadedModel
-from modelserver.tensors import Array
+from modelserver.model.tensors import Array
 from tests.modelserver.litert_versions import LABELS, MANIFEST_TEXT, SIZE, picture, write_version
 from tests.pictures import encoded, gradient
 
@@ -38,7 +38,7 @@ WITHOUT_TENSORFLOW = """
 import sys
 from pathlib import Path
 import numpy as np
-from modelserver.litert_model import LitertModel
+from modelserver.engines.litert_model import LitertModel
 folder, file = map(Path, sys.argv[1:])
 asked = {"image_bytes": np.array([file.read_bytes()], object)}
 by_litert = LitertModel.load(folder).run("serving_default", asked)
@@ -46,7 +46,7 @@ assert not {"tensorflow", "keras"} & set(sys.modules), "TensorFlow was imported"
 import hashlib, hmac, secrets, ssl
 hmac.new(b"key", b"text", hashlib.sha256).hexdigest()
 ssl.create_default_context()
-from modelserver.loaded_model import LoadedModel
+from modelserver.engines.tensorflow_model import LoadedModel
 by_tensorflow = LoadedModel.load(folder).run("serving_default", asked)
 np.testing.assert_allclose(by_litert["probabilities"], by_tensorflow["probabilities"], atol=1e-6)
 again = LitertModel.load(folder).run("serving_default", asked)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from modelserver.load_retries import LoadRetries
-from modelserver.model_configs import ModelConfig, VersionPolicy
-from modelserver.served_models import ServedModels
-from modelserver.version_watcher import VersionStatus
+from modelserver.versions.configs import ModelConfig, VersionPolicy
+from modelserver.versions.retries import LoadRetries
+from modelserver.versions.served_models import ServedModels
+from modelserver.versions.watcher import VersionStatus
 from tests.modelserver.watched_models import Loads, make_versions, states, watched
 
 AN_HOUR = 3600.0

@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from contract import serving_messages as messages
 from modelserver.errors import BadInputError, BadSettingError, ModelNotFoundError
+from modelserver.grpc.metrics_port import metrics_path, metrics_port
 from modelserver.metrics import CONTENT_TYPE, Metrics
-from modelserver.metrics_port import metrics_path, metrics_port
 
 PATH = "/monitoring/prometheus/metrics"
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from modelserver.errors import BadSettingError
-from modelserver.model_configs import ModelConfig, VersionPolicy, model_configs
 from modelserver.settings import ModelServerSettings
+from modelserver.versions.configs import ModelConfig, VersionPolicy, model_configs
 
 
 def _configs(folder: Path, models: str, *, allow: bool = True) -> list[ModelConfig]:

@@ -76,7 +76,7 @@ def test_a_taken_port_ends_the_server_with_one_clear_line(tmp_path: Path) -> Non
 def test_settings_and_errors_do_not_load_tensorflow() -> None:
     """Whoever only reads settings and configurations or catches errors loads no TensorFlow, numpy or gRPC."""
     check = (
-        "import sys, modelserver.settings, modelserver.errors, modelserver.model_configs; "
+        "import sys, modelserver.settings, modelserver.errors, modelserver.versions.configs; "
         "print({'tensorflow','numpy','grpc'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from modelserver.record_files import DamagedRecordError, records_of
+from modelserver.versions.record_files import DamagedRecordError, records_of
 
 RECORDS = [b"", b"one", bytes(range(256)) * 300]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from modelserver.errors import BadInputError, BadSettingError, LoadError, ModelNotFoundError
-from modelserver.model_configs import ModelConfig, VersionPolicy
-from modelserver.reloading import Reloading
-from modelserver.served_models import ServedModels
+from modelserver.versions.configs import ModelConfig, VersionPolicy
+from modelserver.versions.reloading import Reloading
+from modelserver.versions.served_models import ServedModels
 from tests.modelserver.watched_models import Loads, make_versions, states, watched
 
 EVERY = VersionPolicy(newest=None)

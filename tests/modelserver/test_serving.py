@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from contract import serving_messages as messages
-from modelserver.tensors import to_array, to_tensor
+from modelserver.model.tensors import to_array, to_tensor
 
 METADATA = f"/{messages.PREDICTION_SERVICE}/GetModelMetadata"
 STATUS = f"/{messages.MODEL_SERVICE}/GetModelStatus"

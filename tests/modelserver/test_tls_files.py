@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from modelserver.errors import BadSettingError
-from modelserver.tls import server_credentials
+from modelserver.grpc.tls import server_credentials
 from tests.gateway.certificates import DAY, Authority
 
 

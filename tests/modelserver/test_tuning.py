@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 
-from modelserver.batch_parameters import BatchParameters
-from modelserver.graph_calls import GraphCall, GraphOutputs
-from modelserver.tuning import SIZES, Point, choose, curve, sentence
+from modelserver.batching.parameters import BatchParameters
+from modelserver.batching.tuning import SIZES, Point, choose, curve, sentence
+from modelserver.model.calls import GraphCall, GraphOutputs
 
 SAMPLE = GraphCall("serving_default", (np.arange(6.0).reshape(3, 2),), ("y",))
 """Three rows, of which the first is measured with."""

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from modelserver.version_folders import version_folders
+from modelserver.versions.folders import version_folders
 
 
 def test_names_are_read_as_tensorflow_serving_reads_them(tmp_path: Path) -> None:

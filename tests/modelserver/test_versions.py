@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from contract import serving_messages as messages
 from contract.versions import WARMUP
+from modelserver.engines.tensorflow_model import LoadedModel
 from modelserver.errors import LoadError
-from modelserver.loaded_model import LoadedModel
-from modelserver.model_configs import ModelConfig, VersionPolicy
-from modelserver.served_models import ServedModels
-from modelserver.tensors import to_tensor
-from modelserver.version_watcher import VersionWatcher
+from modelserver.model.tensors import to_tensor
+from modelserver.versions.configs import ModelConfig, VersionPolicy
+from modelserver.versions.served_models import ServedModels
+from modelserver.versions.watcher import VersionWatcher
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from modelserver.errors import LoadError
-from modelserver.load_retries import NO_RETRIES, LoadRetries
-from modelserver.model_configs import ModelConfig
-from modelserver.served_models import ServedModels
+from modelserver.versions.configs import ModelConfig
+from modelserver.versions.retries import NO_RETRIES, LoadRetries
+from modelserver.versions.served_models import ServedModels
 
 
 class Loads:

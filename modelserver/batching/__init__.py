@@ -1,0 +1,1 @@
+"""Requests of different clients in one run of the graph."""

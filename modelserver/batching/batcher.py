@@ -1,0 +1,214 @@
+"""Requests of different clients in one run of the graph."""
+
+import asyncio
+import functools
+import os
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from modelserver.batching.parameters import BatchParameters
+from modelserver.batching.runs import Answer, run_alone, run_batch
+from modelserver.errors import BadInputError, BatchedOutputError, QueueFullError
+from modelserver.model.calls import GraphCall, GraphOutputs, joined
+
+
+class Graph(Protocol):
+    """A version of a model, as far as batches need it; equal only to itself."""
+
+    def call(self, call: GraphCall) -> GraphOutputs:
+        """Run one signature; called from several threads at once."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    call: GraphCall
+    answer: "asyncio.Future[GraphOutputs]"
+
+
+@dataclass(eq=False)
+class _Batch:
+    graph: Graph
+    tasks: list[_Task] = field(default_factory=list)
+    rows: int = 0
+    is_due: bool = False
+    """Whether it starts as soon as a thread is free; until then, more may join."""
+
+
+@dataclass(eq=False)
+class _Queue:
+    """The batches of one signature of one version."""
+
+    waiting: list[_Batch] = field(default_factory=list)
+    """In the order of their first requests."""
+    joinable: dict[Hashable, _Batch] = field(default_factory=dict)
+    """The youngest batch that waits, by the shapes of its rows."""
+
+
+class Batcher:
+    """Merges calls of one signature of one version, whose rows have the same shapes, and runs them on batch threads.
+
+    A batch starts when it has `max_batch_size` rows or its first request has waited for `batch_timeout_micros` (or,
+    in company, for `gather_micros`), as soon as one of the `num_batch_threads` is free; others may join until then.
+    Free threads go round the signatures. Rules and texts are those of TensorFlow Serving, except that it fails a whole
+    batch where shapes of rows differ.
+
+    All methods belong to one event loop, except `use`, which any thread may call.
+    """
+
+    def __init__(self, parameters: BatchParameters, alone: Executor) -> None:
+        self.parameters = parameters
+        self._alone = alone  # for what cannot be merged
+        threads = max(parameters.num_batch_threads, os.cpu_count() or 1)  # there may be more of them later
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=parameters.thread_pool_name)
+        self._busy = 0
+        self._last_was_shared = False
+        self._queues: OrderedDict[Hashable, _Queue] = OrderedDict()
+
+    def use(self, parameters: BatchParameters) -> None:
+        """Go on with other parameters."""
+        self.parameters = parameters
+
+    def close(self) -> None:
+        """Let the threads end; what still waits or runs is no longer awaited by anyone."""
+        self._queues.clear()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def run(self, graph: Graph, call: GraphCall) -> GraphOutputs:
+        """Return the call's outputs, from a run of the graph that it may share with others.
+
+        A call without rows is run by itself, and so is one with an output filter if it cannot be merged. One of more
+        rows than a batch is run in pieces.
+
+        Raises:
+            BadInputError: the inputs do not share their first dimension, or have more rows than a batch.
+            QueueFullError: too many batches of this signature are waiting.
+            ModelServerError: the graph refused this call, or failed.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            rows = self._checked_rows(call)
+        except BadInputError:
+            if not call.filtered:
+                raise
+            return await loop.run_in_executor(self._alone, graph.call, call)
+        if rows == 0:
+            return await loop.run_in_executor(self._alone, run_alone, graph.call, call)
+        if rows <= self.parameters.most_rows:
+            return await self._enqueue(graph, call)
+        try:
+            return await self._run_in_pieces(graph, call)
+        except BatchedOutputError:
+            if not call.filtered:
+                raise
+            return await loop.run_in_executor(self._alone, graph.call, call)
+
+    async def _run_in_pieces(self, graph: Graph, call: GraphCall) -> GraphOutputs:
+        answers: list[asyncio.Future[GraphOutputs]] = []
+        try:
+            answers.extend(self._enqueue(graph, piece) for piece in call.pieces(self.parameters.most_rows))
+            return joined(await asyncio.gather(*answers))
+        finally:
+            for answer in answers:
+                answer.cancel()  # where one failed, nobody wants the others
+
+    def _checked_rows(self, call: GraphCall) -> int:
+        rows, most = call.rows(), self.parameters.max_batch_size
+        if rows > most:
+            raise BadInputError(f"Task size {rows} is larger than maximum input batch size {most}")
+        return rows
+
+    def _enqueue(self, graph: Graph, call: GraphCall) -> "asyncio.Future[GraphOutputs]":
+        queue = self._queues.setdefault((graph, call.signature_name), _Queue())
+        rows, most = call.rows(), self.parameters.most_rows
+        batch = queue.joinable.get(call.inner_shapes)
+        if batch is None or batch.rows + rows > most:
+            batch = self._add_batch(queue, graph, call.inner_shapes)
+        task = _Task(call, asyncio.get_running_loop().create_future())
+        batch.tasks.append(task)
+        batch.rows += rows
+        if batch.rows >= most:
+            self._set_due(batch)
+        return task.answer
+
+    def _add_batch(self, queue: _Queue, graph: Graph, shapes: Hashable) -> _Batch:
+        count, most = len(queue.waiting), self.parameters.max_enqueued_batches
+        if count >= most:
+            raise QueueFullError(
+                "The batch scheduling queue to which this task was submitted is full; currently "
+                f"{count} batches enqueued and max_enqueued_batches is {most}"
+            )
+        full = queue.joinable.get(shapes)
+        batch = queue.joinable[shapes] = _Batch(graph)
+        queue.waiting.append(batch)
+        if full:
+            self._set_due(full)
+        loop = asyncio.get_running_loop()
+        if wait := self._wait_micros():
+            loop.call_later(wait / 1e6, self._set_due, batch)
+        else:
+            loop.call_soon(self._set_due, batch)  # requests that arrived together stay together
+        return batch
+
+    def _wait_micros(self) -> int:
+        """Return how long the first request of a batch waits for others.
+
+        Those who were answered together are likely to ask again together.
+        """
+        in_company = self._busy > 0 or self._last_was_shared
+        return self.parameters.batch_timeout_micros or (self.parameters.gather_micros if in_company else 0)
+
+    def _set_due(self, batch: _Batch) -> None:
+        batch.is_due = True
+        self._start_batches()
+
+    def _start_batches(self) -> None:
+        """Give what is due to the threads that are free."""
+        while self._busy < self.parameters.num_batch_threads and (batch := self._take_due()):
+            tasks = [task for task in batch.tasks if not task.answer.done()]  # a client may have hung up
+            if tasks:
+                self._start(batch.graph, tasks)
+
+    def _take_due(self) -> _Batch | None:
+        for key, queue in self._queues.items():
+            for position, batch in enumerate(queue.waiting):
+                if batch.is_due:
+                    del queue.waiting[position]
+                    queue.joinable = {shapes: other for shapes, other in queue.joinable.items() if other is not batch}
+                    self._queues.move_to_end(key)  # it is the others' turn
+                    if not queue.waiting:
+                        del self._queues[key]  # or a version that is no longer served would be kept in memory
+                    return batch
+        return None
+
+    def _start(self, graph: Graph, tasks: Sequence[_Task]) -> None:
+        self._busy += 1
+        self._last_was_shared = len(tasks) > 1
+        calls = [task.call for task in tasks]
+        running = asyncio.get_running_loop().run_in_executor(
+            self._threads, run_batch, graph.call, calls, self.parameters.allowed_batch_sizes
+        )
+        running.add_done_callback(functools.partial(self._finish, tasks))
+
+    def _finish(self, tasks: Sequence[_Task], running: "asyncio.Future[list[Answer]]") -> None:
+        self._busy -= 1
+        self._start_batches()
+        if running.cancelled():
+            for task in tasks:
+                task.answer.cancel()
+            return
+        error = running.exception()
+        answers = [error] * len(tasks) if error else running.result()
+        for task, answer in zip(tasks, answers, strict=True):
+            _settle(task.answer, answer)
+
+
+def _settle(future: "asyncio.Future[GraphOutputs]", answer: Answer | BaseException) -> None:
+    if future.done():  # cancelled meanwhile
+        return
+    if isinstance(answer, BaseException):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -1,0 +1,54 @@
+"""One batch on its thread: requests in one run of the graph, and apart where that does not work."""
+
+from collections.abc import Sequence
+
+from modelserver.errors import BatchedOutputError, ModelServerError
+from modelserver.model.calls import GraphCall, GraphOutputs, RunGraph, merged, split
+
+Answer = GraphOutputs | ModelServerError
+
+
+def run_batch(run: RunGraph, calls: Sequence[GraphCall], allowed_sizes: Sequence[int]) -> list[Answer]:
+    """Return each call's outputs, or what is wrong with it, in the order of the calls.
+
+    They share a run of the graph. Where that fails, each has one of its own, so that only a guilty one gets an error;
+    in TensorFlow Serving all of them would.
+    """
+    if len(calls) > 1:
+        size = _padded_size(sum(call.rows() for call in calls), allowed_sizes)
+        try:
+            return list(split(run(merged(calls, size)), calls, size))
+        except ModelServerError:
+            pass  # it cannot be told whose fault it was
+    return [_answer(run, call, allowed_sizes) for call in calls]
+
+
+def run_alone(run: RunGraph, call: GraphCall, allowed_sizes: Sequence[int] = ()) -> GraphOutputs:
+    """Run one call by itself, with rows added up to an allowed size, and return its outputs.
+
+    Of a call without rows there is none to repeat, so that no size may be asked for.
+
+    Raises:
+        BatchedOutputError: an output does not have as many rows as the inputs. Where outputs are filtered this is
+            allowed, for TensorFlow Serving never batches those.
+        ModelServerError: the graph refused or failed.
+    """
+    size = _padded_size(call.rows(), allowed_sizes)
+    try:
+        (outputs,) = split(run(merged([call], size)), [call], size)
+    except BatchedOutputError:
+        if not call.filtered:
+            raise
+        return run(call)
+    return outputs
+
+
+def _answer(run: RunGraph, call: GraphCall, allowed_sizes: Sequence[int]) -> Answer:
+    try:
+        return run_alone(run, call, allowed_sizes)
+    except ModelServerError as error:
+        return error
+
+
+def _padded_size(rows: int, allowed_sizes: Sequence[int]) -> int:
+    return next((size for size in allowed_sizes if size >= rows), rows)

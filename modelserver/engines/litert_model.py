@@ -1,0 +1,165 @@
+"""One version of a model, its network run by LiteRT.
+
+Pictures are decoded by the version's own TensorFlow graph, cut down to the signature `pixels_of_image`; so there is
+still one implementation of preprocessing, and of everything that TensorFlow's graph answers this gives the same.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from contract.versions import LABELS, LITERT_NETWORK, MANIFEST
+from modelserver.engines.engine_threads import EngineThreads
+from modelserver.engines.graph_session import GraphSession
+from modelserver.engines.litert_network import LiteNetworks, Pixels, Probabilities
+from modelserver.engines.row_threads import RowThreads
+from modelserver.engines.signature_graphs import SavedGraphs
+from modelserver.errors import BadInputError, GraphError, LoadError
+from modelserver.model.calls import GraphCall
+from modelserver.model.model_version import Model
+from modelserver.model.tensors import Array, shape_text
+
+SERVING_DEFAULT, SERVING_PIXELS, DESCRIBE = "serving_default", "serving_pixels", "describe"
+PIXELS_OF_IMAGE = "pixels_of_image"
+
+_WHEN_LOADED = "__saved_model_init_op"
+"""Among the signatures of every SavedModel; not one that can be asked."""
+
+_Row = dict[str, Any]
+"""What is answered for one picture, by the names of the outputs."""
+
+
+class LitertModel(Model):
+    """A version that has `assets.extra/network.tflite`; see `docs/published-version.md` for its signatures.
+
+    Each row is decoded and answered in one thread, as many rows at a time as there are interpreters. `rows` are the
+    threads for requests of more than one row, which share them.
+    """
+
+    engine = "LiteRT"
+    gains_from_batches = False
+
+    def __init__(self, folder: Path, threads: EngineThreads, rows: RowThreads, on_run: Callable[[float], None]) -> None:
+        graphs = SavedGraphs(folder)
+        definitions = graphs.definitions
+        super().__init__(definitions, [name for name in definitions.signature_def if name != _WHEN_LOADED])
+        self._pictures = GraphSession(graphs.cut_out(PIXELS_OF_IMAGE), optimize=False)
+        self._networks = LiteNetworks(folder / LITERT_NETWORK, threads.rows_at_a_time, threads.for_one_row)
+        self._labels = np.array([label.encode() for label in _labels(folder)], np.object_)
+        self._manifest = (folder / MANIFEST).read_bytes()
+        self._rows = rows
+        self._on_run = on_run
+        if unknown := set(self.signatures) - set(self._ANSWERS):
+            raise LoadError(f"LiteRT has no answer for the signatures {', '.join(sorted(unknown))}.")
+        if self._networks.classes != len(self._labels):
+            raise LoadError(f"{LITERT_NETWORK} has {self._networks.classes} classes, not {len(self._labels)}.")
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        threads: EngineThreads | None = None,
+        rows: RowThreads | None = None,
+        on_run: Callable[[float], None] = lambda _: None,
+    ) -> Self:
+        """Load the version in `folder`; `on_run` gets the seconds of each call that goes well.
+
+        Without `threads` and `rows` they are chosen for this machine.
+
+        Raises:
+            LoadError: it has no network for LiteRT, or it cannot be read.
+        """
+        if not (folder / LITERT_NETWORK).is_file():
+            raise LoadError(f"{folder} has no {LITERT_NETWORK}: export the run again, or take --engine tensorflow.")
+        try:
+            threads = threads or EngineThreads.for_this_machine()
+            return cls(folder, threads, rows or RowThreads(threads.rows_at_a_time), on_run)
+        except OSError as error:
+            raise LoadError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+    def call(self, call: GraphCall) -> dict[str, Array]:
+        """Run one signature and return the outputs that are wanted, by name. Pictures that are none are not valid.
+
+        Raises:
+            BadInputError: the input has another shape than the signature says, or `pixels_of_image` no picture.
+            OutOfResourcesError: TensorFlow could not get its memory.
+            GraphError: TensorFlow or LiteRT failed for another reason.
+        """
+        started = time.perf_counter()
+        outputs = self._ANSWERS[call.signature_name](self, call)
+        self._on_run(time.perf_counter() - started)
+        return {name: outputs[name] for name in call.outputs}
+
+    def _answer_pictures(self, call: GraphCall) -> dict[str, Array]:
+        (contents,) = call.arguments
+        if contents.ndim != 1:
+            raise BadInputError(f"image_bytes must have the shape [N], not {shape_text(contents)}.")
+        rows = self._rows.map(self._answer_picture, contents.tolist())
+        probabilities = np.zeros((len(rows), self._networks.classes), np.float32)
+        labels = np.full(len(rows), b"", np.object_)
+        for number, row in enumerate(rows):
+            if row["valid"]:
+                probabilities[number] = row["probabilities"]
+                labels[number] = self._labels[row["probabilities"].argmax()]
+        return {
+            "probabilities": probabilities,
+            "label": labels,
+            "valid": np.array([row["valid"] for row in rows], np.bool_),
+            "brightness": np.array([row["brightness"] for row in rows], np.float32),
+        }
+
+    def _answer_picture(self, content: bytes) -> _Row:
+        with self._networks.lent() as network:
+            try:
+                decoded = self._pixels_of(content)
+            except (
+                BadInputError,
+                GraphError,
+            ):  # whatever the decoder says: the served graph ignores errors of a row, too
+                return {"valid": False, "brightness": 0.0}
+            if not decoded["valid"]:
+                return decoded
+            return {**decoded, "probabilities": network.answer(decoded["pixels"])}
+
+    def _answer_pixels(self, call: GraphCall) -> dict[str, Array]:
+        (pixels,) = call.arguments
+        if pixels.ndim != 4 or pixels.shape[1:] != self._networks.picture_shape:
+            shape = ",".join(map(str, self._networks.picture_shape))
+            raise BadInputError(f"pixels must have the shape [N,{shape}], not {shape_text(pixels)}.")
+        probabilities = np.zeros((len(pixels), self._networks.classes), np.float32)
+        for number, answered in enumerate(self._rows.map(self._answer_one, list(pixels))):
+            probabilities[number] = answered
+        return {"probabilities": probabilities}
+
+    def _answer_one(self, pixels: Pixels) -> Probabilities:
+        with self._networks.lent() as network:
+            return network.answer(pixels)
+
+    def _decode(self, call: GraphCall) -> dict[str, Array]:
+        (content,) = call.arguments
+        if content.ndim:
+            raise BadInputError(f"image_bytes must be one string, of the shape [], not {shape_text(content)}.")
+        return self._pixels_of(content.item())
+
+    def _pixels_of(self, content: bytes) -> dict[str, Array]:
+        scalar = np.empty((), np.object_)
+        scalar[()] = content
+        return self._pictures.run({"image_bytes": scalar}, ("pixels", "valid", "brightness"))
+
+    def _describe(self, call: GraphCall) -> dict[str, Array]:
+        return {"manifest": np.full(call.arguments[0].shape, self._manifest, np.object_)}
+
+    # of the class: bound methods would be a cycle, and a model that was replaced would stay until it is collected
+    _ANSWERS: ClassVar[Mapping[str, Callable[[Any, GraphCall], dict[str, Array]]]] = {
+        SERVING_DEFAULT: _answer_pictures,
+        SERVING_PIXELS: _answer_pixels,
+        PIXELS_OF_IMAGE: _decode,
+        DESCRIBE: _describe,
+    }
+
+
+def _labels(folder: Path) -> list[str]:
+    return (folder / LABELS).read_text(encoding="utf-8").splitlines()

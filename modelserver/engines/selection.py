@@ -1,0 +1,135 @@
+"""Which engine runs a version's network: TensorFlow, or LiteRT where the version has a network for it and gains."""
+
+import gc
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from contract.versions import LITERT_NETWORK
+from modelserver.engines.engine_threads import EngineThreads
+from modelserver.engines.freed_memory import give_back_freed_memory
+from modelserver.engines.graph_session import GraphSession
+from modelserver.engines.row_threads import RowThreads
+from modelserver.engines.signature_graphs import SavedGraphs
+from modelserver.errors import LoadError, ModelServerError
+from modelserver.model.model_version import Model
+from modelserver.settings import ModelServerSettings
+
+logger = logging.getLogger(__name__)
+
+_SIGNATURE, _INPUT, _OUTPUT = "serving_pixels", "pixels", "probabilities"
+_ROWS = 4
+"""In a batch of TensorFlow's, where rows are cheaper together; more than 8 are not cheaper still."""
+_RUNS = 6
+
+OnRun = Callable[[float], None]
+
+
+class Engines:
+    """Loads versions as the settings' `engine` says.
+
+    With `auto` LiteRT takes a version that has a network for it, once a short measurement has shown, for the first such
+    version of each model, that it is faster than TensorFlow on this machine; what LiteRT cannot load, TensorFlow runs,
+    and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a thread of the
+    usual priority: see `RowThreads`.
+    """
+
+    def __init__(self, settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> None:
+        self._engine = settings.engine
+        self._threads = EngineThreads.for_this_machine(
+            settings.tensorflow_intra_op_parallelism, settings.tensorflow_inter_op_parallelism
+        )
+        self._rows = RowThreads(self._threads.rows_at_a_time)
+        self._start_tensorflow = start_tensorflow
+        self._litert_is_faster: dict[Path, bool] = {}
+        """What was measured, by base path."""
+
+    def load(self, folder: Path, on_run: OnRun = lambda _: None) -> Model:
+        """Load the version in `folder`; `on_run` gets the seconds of each run that goes well.
+
+        Raises:
+            LoadError: it cannot be loaded, or not by the engine that the settings ask for.
+        """
+        if self._engine == "litert":
+            return self._by_litert(folder, on_run)
+        if self._engine == "tensorflow" or not (folder / LITERT_NETWORK).is_file():
+            return self._by_tensorflow(folder, on_run)
+        try:
+            model = self._by_litert(folder, on_run)
+            is_faster = self._is_faster(model, folder)
+        except ModelServerError as error:
+            logger.warning("%s version %s is run by TensorFlow: %s", folder.parent.name, folder.name, error)
+            return self._by_tensorflow(folder, on_run)
+        return model if is_faster else self._by_tensorflow(folder, on_run)
+
+    def _is_faster(self, model: Model, folder: Path) -> bool:
+        """Return what is known of the version's model, or was just measured."""
+        if folder.parent not in self._litert_is_faster:
+            self._litert_is_faster[folder.parent] = _is_faster(model, folder)
+            give_back_freed_memory()  # of TensorFlow's network
+        return self._litert_is_faster[folder.parent]
+
+    def _by_litert(self, folder: Path, on_run: OnRun) -> Model:
+        try:
+            from modelserver.engines.litert_model import LitertModel  # noqa: PLC0415 - which loads LiteRT
+        except ImportError as error:
+            raise LoadError(f"LiteRT cannot be imported: {error}.") from error
+        try:
+            return LitertModel.load(folder, self._threads, self._rows, on_run)
+        finally:
+            give_back_freed_memory()  # of each thread that loaded a version, or of the version before
+
+    def _by_tensorflow(self, folder: Path, on_run: OnRun) -> Model:
+        try:
+            self._start_tensorflow()
+            from modelserver.engines.tensorflow_model import LoadedModel  # noqa: PLC0415 - which imports TensorFlow
+        except ImportError as error:
+            raise LoadError(f"TensorFlow cannot be imported: {error}.") from error
+        if gc.get_freeze_count():  # else this would take a second
+            gc.collect()  # models are cycles of objects, and those that were replaced may be large
+        return LoadedModel.load(folder, on_run)
+
+
+def _is_faster(model: Model, folder: Path) -> bool:
+    """Return whether LiteRT needs less processor time for a picture than TensorFlow, each with one thread.
+
+    The least of several runs counts; the first prepares the operations.
+
+    Raises:
+        ModelServerError: LiteRT cannot run the network.
+    """
+    shape = [dim.size for dim in model.signatures[_SIGNATURE].inputs[_INPUT].tensor_shape.dim]
+    pixels = np.zeros([_ROWS, *shape[1:]], np.uint8)
+    one = pixels[:1]  # of more rows, several threads would share the work
+
+    def run_litert() -> object:
+        return model.run(_SIGNATURE, {_INPUT: one})
+
+    run_litert()
+    try:
+        session = GraphSession(SavedGraphs(folder).cut_out(_SIGNATURE))
+        # in turns, so that what else the machine does meets both
+        seconds = [
+            (_seconds(run_litert), _seconds(lambda: session.run({_INPUT: pixels}, [_OUTPUT])) / _ROWS)
+            for _ in range(_RUNS)
+        ]
+    except ModelServerError as error:  # such as weights that TensorFlow would have to restore first
+        logger.info("%s is run by LiteRT, without a comparison: %s", folder.parent.name, error)
+        return True
+    by_litert, by_tensorflow = min(mine for mine, _ in seconds), min(its for _, its in seconds)
+    engine = "LiteRT" if by_litert < by_tensorflow else "TensorFlow"
+    logger.info(
+        "%s is run by %s: a picture takes LiteRT %.1f ms of processor time and TensorFlow %.1f ms",
+        *(folder.parent.name, engine, by_litert * 1e3, by_tensorflow * 1e3),
+    )
+    return by_litert < by_tensorflow
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    """Return the processor time of a run: the clock would also count who else is on the processor."""
+    started = time.process_time()
+    run()
+    return time.process_time() - started

@@ -1,0 +1,68 @@
+"""`tensorflow.serving.ModelService`: how versions fare, and which models there are."""
+
+from typing import Any
+
+import grpc
+
+from contract.serving_messages import (
+    MODEL_SERVICE,
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+    ReloadConfigRequest,
+    ReloadConfigResponse,
+    VersionState,
+)
+from modelserver.errors import BadInputError
+from modelserver.status_codes import error_code, unary_handler
+from modelserver.versions.configs import configs_of_request
+from modelserver.versions.reloading import Reloading
+from modelserver.versions.served_models import ServedModels
+
+
+class ModelService:
+    """Converts in, asks the models, converts out."""
+
+    def __init__(self, models: ServedModels, reloading: Reloading) -> None:
+        self._models = models
+        self._reloading = reloading
+
+    def handler(self) -> "grpc.GenericRpcHandler[Any, Any]":
+        """Return what a gRPC server needs to offer this service."""
+        status = unary_handler(self.get_model_status, GetModelStatusRequest, GetModelStatusResponse)
+        reload = unary_handler(self.handle_reload_config, ReloadConfigRequest, ReloadConfigResponse)
+        methods = {"GetModelStatus": status, "HandleReloadConfigRequest": reload}
+        return grpc.method_handlers_generic_handler(MODEL_SERVICE, methods)
+
+    async def get_model_status(self, request: Any) -> Any:
+        """Answer with the states of one version or of all, newest first; of none while the first is awaited.
+
+        A label is ignored, as TensorFlow Serving does.
+
+        Raises:
+            ModelNotFoundError: there is no such model, or the version was never seen.
+            BadInputError: the request names no model.
+        """
+        if not request.HasField("model_spec"):
+            raise BadInputError("Missing ModelSpec")
+        spec = request.model_spec
+        number = spec.version.value if spec.HasField("version") else None
+        response = GetModelStatusResponse()
+        for seen in self._models.statuses(spec.name, number):
+            status = response.model_version_status.add(version=seen.number, state=VersionState.Value(seen.state))
+            status.status.SetInParent()  # present and empty where all is well
+            if seen.error:
+                status.status.error_code = error_code(seen.error)
+                status.status.error_message = str(seen.error)
+        return response
+
+    async def handle_reload_config(self, request: Any) -> Any:
+        """Serve the models of the request, and no others; answer once their versions were loaded or failed to.
+
+        Raises:
+            BadInputError: the configuration cannot be used; nothing was changed.
+            ModelServerError: it was not or not wholly applied, see `Reloading.apply`.
+        """
+        await self._reloading.apply(configs_of_request(request.config, self._models.names))
+        response = ReloadConfigResponse()
+        response.status.SetInParent()  # present and empty where all is well
+        return response

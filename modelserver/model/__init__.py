@@ -1,0 +1,1 @@
+"""What a loaded version is, whichever engine runs it: signatures, tensors, calls."""

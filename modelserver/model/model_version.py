@@ -1,0 +1,63 @@
+"""One version of a model in memory, whatever runs its network."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from modelserver.errors import SignatureNotFoundError
+from modelserver.model.calls import GraphCall
+from modelserver.model.signatures import Signature
+from modelserver.model.tensors import Array
+
+
+class Model(ABC):
+    """A SavedModel that answers `run`; safe to use from several threads at once.
+
+    `definitions` are its signatures as a SignatureDefMap of `contract.serving_messages`, of which those in `names` can
+    be called.
+    """
+
+    engine: ClassVar[str]
+    """What runs the network, as people call it."""
+    gains_from_batches: ClassVar[bool]
+    """Whether rows are cheaper together."""
+
+    def __init__(self, definitions: Any, names: Iterable[str]) -> None:
+        self.signature_definitions = definitions
+        self.signatures = {name: Signature(definitions.signature_def[name]) for name in names}
+
+    def run(
+        self, signature_name: str, inputs: Mapping[str, Array], output_filter: Iterable[str] = ()
+    ) -> dict[str, Array]:
+        """Run one signature and return its outputs by name: all of them, or those in `output_filter`.
+
+        Arrays have the dtypes of the signature; strings are object arrays of `bytes`.
+
+        Raises:
+            ModelServerError: see `check` and `call`.
+        """
+        return self.call(self.check(signature_name, inputs, output_filter))
+
+    def check(self, signature_name: str, inputs: Mapping[str, Array], output_filter: Iterable[str] = ()) -> GraphCall:
+        """Return what `call` needs to answer a request, with defaults filled in.
+
+        Raises:
+            SignatureNotFoundError: the model has no such signature.
+            BadInputError: the inputs or the filter do not fit the signature.
+        """
+        if signature_name not in self.signatures:
+            raise SignatureNotFoundError(f'Serving signature key "{signature_name}" not found.')
+        signature = self.signatures[signature_name]
+        arguments = tuple(signature.arguments(inputs))
+        outputs = tuple(signature.wanted_outputs(output_filter))
+        return GraphCall(signature_name, arguments, outputs, filtered=len(outputs) < len(signature.outputs))
+
+    @abstractmethod
+    def call(self, call: GraphCall) -> dict[str, Array]:
+        """Run one signature and return the outputs that are wanted, by name.
+
+        Raises:
+            BadInputError: an operation refuses the inputs.
+            OutOfResourcesError: an operation could not get its memory.
+            GraphError: an operation failed for another reason.
+        """
