@@ -27,9 +27,9 @@ from rich.table import Table
 from benchmarks.http_load import request_bytes, send
 from benchmarks.instant_model_server import SLOW
 from contract import serving_messages as messages
-from gateway.image_guard import check_picture
-from gateway.model_client import fill_spec
-from gateway.scores import pictures_request
+from gateway.backend.model_client import fill_spec
+from gateway.predict.image_guard import check_picture
+from gateway.predict.scores import pictures_request
 
 GUARD_CALLS, GUARD_MICROSECONDS = 2000, 100
 CONNECTIONS, MANY_CONNECTIONS = 16, 64

@@ -10,36 +10,36 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
-from gateway.access import install_access
-from gateway.adaptive_limit import AdaptiveLimit
-from gateway.admission import Admission, FixedLimit
-from gateway.application import Application
-from gateway.attempts import count_attempts
-from gateway.channel import open_channel
-from gateway.circuit import Circuits
-from gateway.credential_metrics import CredentialMetrics
-from gateway.drift import DriftMonitor
-from gateway.drift_metrics import DriftCollector
-from gateway.logs import RequestLog
-from gateway.metric_labels import metrics_folder
-from gateway.metrics import Metrics
-from gateway.model_client import ModelClient
-from gateway.model_metrics import ModelMetrics
-from gateway.model_signatures import ModelSignatures
-from gateway.model_versions import ModelVersions
-from gateway.observers import Observers
-from gateway.protocols.documentation import add_documentation
-from gateway.protocols.exchange import Exchanges
-from gateway.protocols.images import image_routes
-from gateway.protocols.model_pages import model_routes
-from gateway.protocols.open_inference import open_inference_routes
-from gateway.protocols.operations import health_routes, metrics_routes
-from gateway.protocols.problems import exception_handlers
-from gateway.protocols.tensorflow_rest import tensorflow_routes
-from gateway.services import Services
+from gateway.admission.adaptive_limit import AdaptiveLimit
+from gateway.admission.circuit import Circuits
+from gateway.admission.concurrency import Admission, FixedLimit
+from gateway.backend.attempts import count_attempts
+from gateway.backend.channel import open_channel
+from gateway.backend.model_client import ModelClient
+from gateway.backend.model_metrics import ModelMetrics
+from gateway.backend.model_versions import ModelVersions
+from gateway.documentation import add_documentation
+from gateway.drift.metrics import DriftCollector
+from gateway.drift.monitor import DriftMonitor
+from gateway.http.application import Application
+from gateway.http.middleware import Exchanges
+from gateway.http.operations import health_routes, metrics_routes
+from gateway.http.problems import exception_handlers
+from gateway.native.images import image_routes
+from gateway.native.model_pages import model_routes
+from gateway.observability.logs import RequestLog
+from gateway.observability.metric_labels import metrics_folder
+from gateway.observability.metrics import Metrics
+from gateway.observability.observers import Observers
+from gateway.observability.tracing_switch import open_tracing
+from gateway.open_inference.routes import open_inference_routes
+from gateway.predict.model_signatures import ModelSignatures
+from gateway.predict.services import Services
+from gateway.security.access import install_access
+from gateway.security.credential_metrics import CredentialMetrics
+from gateway.security.tls import certificate_ends, channel_credentials
 from gateway.settings import Settings
-from gateway.tls import certificate_ends, channel_credentials
-from gateway.tracing_switch import open_tracing
+from gateway.tensorflow.routes import tensorflow_routes
 
 _logger = logging.getLogger(__name__)
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from contract.errors import ContractError
-from gateway.access import check_access
 from gateway.errors import BadSettingError
-from gateway.logs import set_up_logs
-from gateway.server import listen
+from gateway.http.server import listen
+from gateway.observability.logs import set_up_logs
+from gateway.observability.tracing_switch import check_tracing
+from gateway.security.access import check_access
+from gateway.security.tls import server_tls
 from gateway.settings import Settings
-from gateway.tls import server_tls
-from gateway.tracing_switch import check_tracing
 from gateway.worker import Sockets, serve
 from gateway.workers import serve_with_workers
 

@@ -10,9 +10,9 @@ import uvicorn
 import uvloop
 
 from gateway.app import create_app, create_operations_app
-from gateway.server import GatewayServer, SecondServer
+from gateway.http.server import GatewayServer, SecondServer
+from gateway.security.tls import server_tls
 from gateway.settings import Settings
-from gateway.tls import server_tls
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
-from gateway.logs import set_up_logs
-from gateway.metric_labels import METRICS_FOLDER
+from gateway.observability.logs import set_up_logs
+from gateway.observability.metric_labels import METRICS_FOLDER
 from gateway.settings import Settings
 from gateway.worker import Sockets, serve
 

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from contract.versions import published_versions
-from gateway.access import check_access
 from gateway.main import main as serve_gateway
+from gateway.security.access import check_access
 from gateway.settings import Settings
 from graft.embedded_server import EmbeddedModelServer
 from graft.errors import GATE_SAID_NO, CommandError

@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from contract.versions import staged_folder
-from gateway.api_keys import KeysFile, StoredKey, new_key, read_keys
-from gateway.callers import Permission
-from gateway.rate_limits import Limits
+from gateway.security.api_keys import KeysFile, StoredKey, new_key, read_keys
+from gateway.security.callers import Permission
+from gateway.security.rate_limits import Limits
 from graft.errors import CommandError
 from graft.tables import plain_table, print_line, wide_console
 
@@ -29,7 +29,7 @@ _MODE = 0o600
 def create_key(file: Path, name: str, scopes: Iterable[Permission], expires: str | None, **limits: Any) -> None:
     """Add a key to `file`, which is made where there is none, and print the key alone on standard output.
 
-    `limits` are those of `gateway.api_keys.StoredKey`, None for no limit.
+    `limits` are those of `gateway.security.api_keys.StoredKey`, None for no limit.
 
     Raises:
         CommandError: the name, the end or a limit does not fit, or the folder is not there.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.callers import Permission
+from gateway.security.callers import Permission
 
 keys_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API keys of the gateway.")
 

@@ -25,7 +25,7 @@ from benchmarks.serving_phases import (
 from benchmarks.serving_report import report
 from benchmarks.serving_systems import System, SystemFailedError, started
 from gateway.errors import NotAnImageError, TooManyPixelsError, TruncatedImageError
-from gateway.image_guard import check_picture
+from gateway.predict.image_guard import check_picture
 
 FAKE = "tests.fakes.picture_service"
 PICTURES = [encode(draw(seed)) for seed in range(2)]

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from gateway.answered_picture import AnsweredPicture
-from gateway.metrics import Metrics
+from gateway.observability.metrics import Metrics
+from gateway.observability.predicted_image import AnsweredPicture
 from scripts.dashboards.__main__ import FOLDER
 from tests.deploy.exported_metrics import edges_in, exported, labels_in, names_in
 from tests.deploy.prometheus_rules import alerts, records

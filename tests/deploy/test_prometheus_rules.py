@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from gateway.app import create_app
-from gateway.error_table import TABLE
+from gateway.http.error_table import TABLE
 from gateway.settings import Settings
 from scripts.dashboards.__main__ import BOARDS
 from scripts.dashboards.description import Row

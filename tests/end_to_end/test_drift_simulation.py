@@ -22,11 +22,11 @@ from contract.reference import Reference
 from contract.versions import MANIFEST
 from exporter.saved_model.warmup import string_array
 from exporter.saved_model.writer import LoadedVersion
-from gateway.answered_picture import AnsweredPicture
-from gateway.drift_buckets import FEATURES, Feature, reference_counts
-from gateway.drift_comparison import compare
-from gateway.drift_window import Counts, Window
-from gateway.image_guard import check_picture
+from gateway.drift.buckets import FEATURES, Feature, reference_counts
+from gateway.drift.comparison import compare
+from gateway.drift.window import Counts, Window
+from gateway.observability.predicted_image import AnsweredPicture
+from gateway.predict.image_guard import check_picture
 from tests.end_to_end.conftest import DATA, Trained
 
 WINDOW, LEAST, LEAST_PSI = 500, 200, 0.1

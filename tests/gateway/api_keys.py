@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway.api_keys import KeysFile, StoredKey, new_key
-from gateway.callers import Permission
+from gateway.security.api_keys import KeysFile, StoredKey, new_key
+from gateway.security.callers import Permission
 
 HOUR = timedelta(hours=1)
 

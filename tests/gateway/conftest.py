@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.app import create_app
-from gateway.server import GatewayServer, listen
+from gateway.http.server import GatewayServer, listen
 from gateway.settings import Settings
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.waiting import wait_until_ready

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from contract.reference import Histogram, Reference
-from gateway.answered_picture import AnsweredPicture
+from gateway.observability.predicted_image import AnsweredPicture
 
 TWENTIETHS = tuple(index / 20 for index in range(21))
 PIXELS = tuple(float(2**power) for power in range(10, 27))

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from gateway.app import create_app
-from gateway.server import GatewayServer, listen
+from gateway.http.server import GatewayServer, listen
+from gateway.security.tls import server_tls
 from gateway.settings import Settings
-from gateway.tls import server_tls
 
 
 def settings_for(**given: Any) -> Settings:

@@ -9,8 +9,8 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.access import Access, Doorkeeper
 from gateway.app import create_app
+from gateway.security.access import Access, Doorkeeper
 from tests.gateway.api_keys import Keys
 from tests.gateway.issuer import AUDIENCE, ISSUER, Issuer
 from tests.gateway.running import settings_for

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.api_keys import KEY_PREFIX, Keyring, read_keys
 from gateway.errors import InvalidCredentialsError
+from gateway.security.api_keys import KEY_PREFIX, Keyring, read_keys
 from tests.gateway.api_keys import HOUR, Keys, bearer, public_id
 from tests.gateway.conftest import StartGateway
 from tests.gateway.pictures import draw
@@ -126,7 +126,7 @@ def test_a_broken_file_keeps_the_old_keys(
     old = keys.add()
     gateway = start_gateway(api_keys_file=keys.path)
     keys.write("{")
-    with caplog.at_level(logging.INFO, "gateway.watched_file"):
+    with caplog.at_level(logging.INFO, "gateway.security.watched_file"):
         wait_until(lambda: status(gateway, "/v1/models", bearer(old)) == 200 and bool(caplog.records), 5)
         until = time.monotonic() + 1.2  # so that a second look, which has nothing new to tell, takes place
         wait_until(lambda: status(gateway, "/v1/models", bearer(old)) == 200 and time.monotonic() > until, 5)

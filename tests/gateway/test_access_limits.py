@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from gateway.errors import TooManyRequestsError
-from gateway.rate_limits import Allowance, Allowances, Limits
+from gateway.security.rate_limits import Allowance, Allowances, Limits
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.api_keys import Keys, bearer
 from tests.gateway.conftest import StartGateway

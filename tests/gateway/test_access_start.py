@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from contract.errors import ContractError
-from gateway.access import check_access
 from gateway.errors import BadSettingError
+from gateway.security.access import check_access
 from tests.gateway.api_keys import Keys
 from tests.gateway.certificates import Authority
 from tests.gateway.issuer import AUDIENCE, ISSUER, Issuer

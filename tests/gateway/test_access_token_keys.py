@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from contract.errors import ContractError
-from gateway.bearer_tokens import BearerTokens
 from gateway.errors import InvalidCredentialsError, TokensUnverifiableError
-from gateway.token_keys import KEEP_SECONDS, REFRESH_SECONDS, RETRY_SECONDS, FetchedKeys, FileKeys
+from gateway.security.bearer_tokens import BearerTokens
+from gateway.security.token_keys import KEEP_SECONDS, REFRESH_SECONDS, RETRY_SECONDS, FetchedKeys, FileKeys
 from tests.gateway.api_keys import bearer
 from tests.gateway.issuer import AUDIENCE, ISSUER, Issuer
 from tests.gateway.running import running_gateway
@@ -168,7 +168,7 @@ def test_an_issuer_that_fails_is_one_clear_error(
         with pytest.raises(TokensUnverifiableError):
             await tokens.caller_of(good_token.encode(), time.time())
 
-    with caplog.at_level(logging.ERROR, "gateway.token_keys"):
+    with caplog.at_level(logging.ERROR, "gateway.security.token_keys"):
         with_tokens(url, clock, story)
     assert url in caplog.records[0].getMessage()
 

@@ -1,6 +1,6 @@
 """How many are let through follows the model server's latency, within bounds."""
 
-from gateway.adaptive_limit import AdaptiveLimit
+from gateway.admission.adaptive_limit import AdaptiveLimit
 
 USUAL_SECONDS = 0.02
 

@@ -5,7 +5,7 @@ import pytest
 
 from contract.image_input import Encoding
 from gateway.errors import TooManyPixelsError
-from gateway.image_guard import check_picture
+from gateway.predict.image_guard import check_picture
 from tests.awkward import awkward_rows, content_of, is_answered
 from tests.bombs import BOMBS, huge, jpeg_bomb
 from tests.fakes.model_server import FakeModelServer

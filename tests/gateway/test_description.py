@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import content_type_conformance, not_a_server_error, status_code_conformance
 from schemathesis.core.result import Ok
 
-from gateway.protocols.documentation import describe
+from gateway.documentation import describe
 
 _DOCUMENTED_FAILURES = {501, 502, 503, 504}
 """Of the model server or the model; 500 would be ours."""

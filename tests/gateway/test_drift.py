@@ -9,7 +9,7 @@ import pytest
 
 from contract import serving_messages as messages
 from gateway.errors import ModelServerFailedError
-from gateway.scores import read_scores
+from gateway.predict.scores import read_scores
 from tests.fakes.made_up_answers import output_tensors
 from tests.fakes.marked_pictures import marked_picture
 from tests.fakes.model_server import FakeModelServer

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.reference import Histogram, Reference
-from gateway.drift_buckets import Feature, Grouping, grouping_of
+from gateway.drift.buckets import Feature, Grouping, grouping_of
 from tests.gateway.drift_references import PIXELS, TWENTIETHS, picture_of, reference_of
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2
 
-from gateway.drift_statistics import (
+from gateway.drift.statistics import (
     FALSE_ALARM,
     chi_square_quantile,
     jensen_shannon_distance,

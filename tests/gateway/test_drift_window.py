@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.reference import Reference
-from gateway.answered_picture import AnsweredPicture
-from gateway.drift_buckets import reference_counts
-from gateway.drift_window import Window
+from gateway.drift.buckets import reference_counts
+from gateway.drift.window import Window
+from gateway.observability.predicted_image import AnsweredPicture
 from tests.gateway.drift_references import picture_of, reference_of
 
 LABELS = ("daisy", "roses", "tulips")

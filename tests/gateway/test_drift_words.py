@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.drift_comparison import FeatureDrift, compare
-from gateway.drift_window import Window
+from gateway.drift.comparison import FeatureDrift, compare
+from gateway.drift.window import Window
 from tests.gateway.drift_references import picture_of, reference_of
 
 LABELS = ("roses", "tulips", "daisy")

@@ -12,11 +12,11 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from gateway.drift import DriftMonitor
-from gateway.drift_sharing import SharedCounts, added_up
-from gateway.drift_window import Counts
-from gateway.model_client import ModelClient
-from gateway.model_versions import ModelVersions
+from gateway.backend.model_client import ModelClient
+from gateway.backend.model_versions import ModelVersions
+from gateway.drift.monitor import DriftMonitor
+from gateway.drift.sharing import SharedCounts, added_up
+from gateway.drift.window import Counts
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.drifting_model import ask, only_version, publish, series
 from tests.gateway.gateway_process import gateway_process

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.error_table import TABLE, row_for
 from gateway.errors import GatewayError
+from gateway.http.error_table import TABLE, row_for
 
 
 def family(kind: type[GatewayError]) -> Iterator[type[GatewayError]]:

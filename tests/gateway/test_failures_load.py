@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.admission import Admission, FixedLimit
+from gateway.admission.concurrency import Admission, FixedLimit
 from gateway.deadline import Deadline
-from gateway.metrics import Metrics
+from gateway.observability.metrics import Metrics
 from tests.fakes.made_up_answers import label_for
 from tests.fakes.marked_pictures import marked_picture
 from tests.fakes.model_server import FakeModelServer

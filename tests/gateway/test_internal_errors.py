@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI, Request, Response
 
-from gateway.protocols.routing import TemplateRoute
+from gateway.http.routing import TemplateRoute
 from tests.gateway.conftest import StartGateway
 
 

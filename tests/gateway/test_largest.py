@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from gateway.largest import largest
+from gateway.predict.largest import largest
 
 
 @pytest.mark.parametrize("count", [1, 3, 64, 65, 1000])

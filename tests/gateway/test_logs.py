@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.logs import RequestLog, set_up_logs
-from gateway.metrics import Metrics
-from gateway.observation import Observation
+from gateway.observability.logs import RequestLog, set_up_logs
+from gateway.observability.metrics import Metrics
+from gateway.observability.observation import Observation
 from gateway.settings import Settings
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.api_keys import Keys, bearer, public_id
@@ -248,9 +248,9 @@ def test_the_process_logs_in_one_shape(model_server: FakeModelServer, tmp_path: 
         running.process.terminate()
         assert running.process.wait(20) == 0
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
-    assert {each.get("logger") for each in lines} >= {"uvicorn.error", "gateway.protocols.problems", None}
+    assert {each.get("logger") for each in lines} >= {"uvicorn.error", "gateway.http.problems", None}
     assert [each["event"] for each in lines if each.get("request_id") == "mine"][-1] == "request"
-    assert "gateway.protocols.problems" in [each.get("logger") for each in lines if each.get("request_id") == "mine"]
+    assert "gateway.http.problems" in [each.get("logger") for each in lines if each.get("request_id") == "mine"]
     assert all(each["timestamp"] and each["level"] for each in lines)
     assert "CANARY" not in (tmp_path / "log").read_text()
 

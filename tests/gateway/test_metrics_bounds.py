@@ -7,9 +7,9 @@ from urllib.parse import quote
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.answered_picture import AnsweredPicture
-from gateway.metric_labels import MAX_CHARACTERS, MAX_CLASSES, MAX_VERSIONS
-from gateway.metrics import Metrics
+from gateway.observability.metric_labels import MAX_CHARACTERS, MAX_CLASSES, MAX_VERSIONS
+from gateway.observability.metrics import Metrics
+from gateway.observability.predicted_image import AnsweredPicture
 from tests.gateway.api_keys import HOUR, Keys, bearer, public_id
 from tests.gateway.conftest import StartGateway
 from tests.gateway.test_body_limit import connect

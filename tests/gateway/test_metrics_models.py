@@ -7,7 +7,7 @@ import grpc
 import httpx
 import pytest
 
-from gateway.metric_labels import MAX_CHARACTERS
+from gateway.observability.metric_labels import MAX_CHARACTERS
 from tests.fakes.model_server import FakeModelServer, manifest_for
 from tests.gateway.api_keys import HOUR, Keys, bearer, public_id
 from tests.gateway.certificates import DAY, Authority

@@ -4,8 +4,8 @@ import grpc
 import httpx
 import pytest
 
-from gateway.error_table import row_for
-from gateway.model_client import error_for
+from gateway.backend.model_client import error_for
+from gateway.http.error_table import row_for
 from tests.fakes.model_server import SECRET_WORDS, FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.pictures import draw

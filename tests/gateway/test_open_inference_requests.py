@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.protocols.open_inference_description import open_inference_paths, open_inference_schemas
-from gateway.protocols.open_inference_requests import LENGTH_HEADER
+from gateway.open_inference.description import open_inference_paths, open_inference_schemas
+from gateway.open_inference.requests import LENGTH_HEADER
 from tests.fakes.model_server import FakeModelServer, label_for
 from tests.gateway.conftest import StartGateway
 from tests.gateway.waiting import wait_until

@@ -15,10 +15,10 @@ from pydantic_core import to_json
 
 from contract.serving_messages import DataType, TensorProto
 from gateway.errors import BadTensorError, ModelServerFailedError
-from gateway.model_signatures import Signature, TensorSpec
-from gateway.protocols.open_inference_inputs import read_inputs
-from gateway.protocols.open_inference_outputs import write_output
-from gateway.protocols.open_inference_requests import InputTensor
+from gateway.open_inference.inputs import read_inputs
+from gateway.open_inference.outputs import write_output
+from gateway.open_inference.requests import InputTensor
+from gateway.predict.model_signatures import Signature, TensorSpec
 from modelserver.model.tensors import to_array, to_tensor
 
 NUMPY_TYPES: dict[str, tuple[str, Any]] = {

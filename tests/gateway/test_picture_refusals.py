@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from gateway.error_table import TABLE
+from gateway.http.error_table import TABLE
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.pictures import draw, draw_animation, draw_bmp_with_fields
 

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
-from gateway.protocols.routing import TemplateRoute
+from gateway.http.routing import TemplateRoute
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.pictures import draw

@@ -5,7 +5,7 @@ import math
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.openmetrics.exposition import generate_latest
 
-from gateway.quick_metrics import QuickCounter, QuickHistogram
+from gateway.observability.fast_metrics import QuickCounter, QuickHistogram
 
 BUCKETS = (0.1, 0.5, 1.0)
 AMOUNTS = (0.0, 0.1, 0.10001, 0.5, 0.7, 1.0, 1.5, 1e9, math.inf)

@@ -6,10 +6,10 @@ import pytest
 
 from contract import serving_messages as messages
 from gateway.errors import BadTensorError
-from gateway.model_signatures import Signature, TensorSpec
-from gateway.protocols.tensorflow_empty import answer_without_rows, has_no_rows
-from gateway.protocols.tensorflow_inputs import read_inputs
-from gateway.protocols.tensorflow_outputs import write_outputs
+from gateway.predict.model_signatures import Signature, TensorSpec
+from gateway.tensorflow.empty_requests import answer_without_rows, has_no_rows
+from gateway.tensorflow.inputs import read_inputs
+from gateway.tensorflow.outputs import write_outputs
 
 _FLOAT, _STRING = messages.DataType["DT_FLOAT"].number, messages.DataType["DT_STRING"].number
 _WORDS = {"x": TensorSpec("STRING", _STRING, (-1,))}

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from contract import serving_messages as messages
 from gateway.errors import BadJsonError, BadTensorError
-from gateway.protocols.tensorflow_examples import read_examples
-from gateway.protocols.tensorflow_json import read_document
-from gateway.protocols.tensorflow_outputs import write_classes, write_values
+from gateway.tensorflow.examples import read_examples
+from gateway.tensorflow.json_values import read_document
+from gateway.tensorflow.outputs import write_classes, write_values
 
 _FEATURES = st.one_of(
     st.lists(st.integers(-(2**63), 2**63 - 1), max_size=3),

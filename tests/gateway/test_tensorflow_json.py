@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BadJsonError
-from gateway.protocols.json_bodies import check_depth
-from gateway.protocols.tensorflow_json import RepeatedKeys, encode_text, read_document, show
+from gateway.http.json_bodies import check_depth
+from gateway.tensorflow.json_values import RepeatedKeys, encode_text, read_document, show
 
 _DEPTH = 64
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BadParameterError, MalformedTargetError
-from gateway.protocols.tensorflow_paths import Target, has_broken_escape, read_target
+from gateway.tensorflow.paths import Target, has_broken_escape, read_target
 
 
 @pytest.mark.parametrize(

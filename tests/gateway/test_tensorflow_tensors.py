@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from contract import serving_messages as messages
 from gateway.errors import BadJsonError, BadTensorError, ModelServerFailedError, UnsupportedError
-from gateway.model_signatures import TensorSpec
-from gateway.protocols.base64_text import decode_base64
-from gateway.protocols.tensorflow_dtypes import READABLE
-from gateway.protocols.tensorflow_inputs import is_row_format, read_inputs, read_instances
-from gateway.protocols.tensorflow_json import read_document
-from gateway.protocols.tensorflow_outputs import write_doubles, write_floats, write_outputs, write_predictions
+from gateway.http.base64_text import decode_base64
+from gateway.predict.model_signatures import TensorSpec
+from gateway.tensorflow.dtypes import READABLE
+from gateway.tensorflow.inputs import is_row_format, read_inputs, read_instances
+from gateway.tensorflow.json_values import read_document
+from gateway.tensorflow.outputs import write_doubles, write_floats, write_outputs, write_predictions
 
 _ELEMENTS: dict[str, st.SearchStrategy[Any]] = {
     "FLOAT": st.floats(width=32),

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from contract import serving_messages as messages
-from gateway.channel import open_channel
+from gateway.backend.channel import open_channel
+from gateway.security.tls import channel_credentials
 from gateway.settings import Settings
-from gateway.tls import channel_credentials
 from tests.gateway.certificates import Authority, Pair
 from tests.gateway.running import running_gateway, settings_for
 from tests.gateway.waiting import wait_until

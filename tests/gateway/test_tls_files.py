@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import BadSettingError
-from gateway.tls import channel_credentials, check_tls, server_tls
+from gateway.security.tls import channel_credentials, check_tls, server_tls
 from tests.gateway.certificates import Authority, Pair
 from tests.gateway.running import settings_for
 

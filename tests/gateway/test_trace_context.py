@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.trace_context import read_traceparent
+from gateway.observability.trace_context import read_traceparent
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 

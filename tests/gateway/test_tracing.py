@@ -19,7 +19,7 @@ from tests.gateway.waiting import wait_until, wait_until_ready
 pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="the extra `tracing` is not installed")
 
 from gateway.errors import BadSettingError
-from gateway.tracing import Tracing
+from gateway.observability.tracing import Tracing
 from tests.gateway.span_receiver import ReceivedSpan, SpanReceiver, receiving_spans
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

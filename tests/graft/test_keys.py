@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.api_keys import Keyring, StoredKey, read_keys
-from gateway.callers import Permission
 from gateway.errors import InvalidCredentialsError
+from gateway.security.api_keys import Keyring, StoredKey, read_keys
+from gateway.security.callers import Permission
 from graft.cli import app
 from graft.keys import create_key
 from tests.gateway.api_keys import public_id

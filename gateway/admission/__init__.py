@@ -1,0 +1,1 @@
+"""How many requests are in flight, and what happens to the rest."""

@@ -1,0 +1,139 @@
+"""How many requests are before the model server at a time, and what happens to the others.
+
+A bounded number is in flight, a bounded number waits a short time, in order, and whoever comes after that is told at
+once to come back: a long queue only means that answers arrive when nobody waits for them any more.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from typing import Protocol
+
+from gateway.deadline import Deadline
+from gateway.errors import OverloadedError
+from gateway.observability.metrics import Metrics
+from gateway.observability.observation import QUEUE, Stage
+
+QUEUE_FULL, QUEUE_TIMEOUT = "queue_full", "queue_timeout"
+
+
+class Limit(Protocol):
+    """How many may be in flight."""
+
+    @property
+    def current(self) -> int:
+        """The number that holds now, at least 1."""
+
+    def note(self, seconds: float, in_flight: int) -> None:
+        """Hear how long one that was in flight took, and how many were beside it, itself included."""
+
+
+class FixedLimit:
+    """The same number always."""
+
+    def __init__(self, current: int) -> None:
+        self.current = current
+
+    def note(self, seconds: float, in_flight: int) -> None:
+        """Learn nothing."""
+
+
+class Admission:
+    """Slots before the model server, for one event loop."""
+
+    def __init__(self, limit: Limit, max_queued: int, queue_timeout_seconds: float, metrics: Metrics) -> None:
+        self._limit = limit
+        self._max_queued = max_queued
+        self._timeout = queue_timeout_seconds
+        self._metrics = metrics.backend
+        self._metrics.set_slots(0, limit.current)
+        self._in_flight = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def check_room(self) -> None:
+        """Find out before a body is read whether there is any use in it.
+
+        Raises:
+            OverloadedError: the queue is full.
+        """
+        if len(self._waiting) >= self._max_queued and self._in_flight >= self._limit.current:
+            raise self._shed(QUEUE_FULL)
+
+    def slot(self, deadline: Deadline) -> "_Slot":
+        """Return one of the slots, to be held by `async with`; those who wait get one in the order in which they came.
+
+        Raises:
+            OverloadedError: on entering, the queue is full, or nothing became free in time.
+        """
+        return _Slot(self, deadline)
+
+    async def enter(self, deadline: Deadline) -> None:
+        """Wait for a slot; `slot` does this on entering."""
+        if self._in_flight < self._limit.current and not self._waiting:
+            self._in_flight += 1
+        else:
+            self.check_room()
+            await self._wait_for_turn(deadline)
+        self._metrics.set_slots(self._in_flight, self._limit.current)
+
+    async def _wait_for_turn(self, deadline: Deadline) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._metrics.set_queued(len(self._waiting))
+        try:
+            async with asyncio.timeout(min(self._timeout, deadline.remaining())):
+                await turn
+        except TimeoutError:
+            self._give_up(turn)
+            raise self._shed(QUEUE_TIMEOUT) from None
+        except asyncio.CancelledError:
+            self._give_up(turn)
+            raise
+        finally:
+            self._metrics.set_queued(len(self._waiting))
+
+    def _give_up(self, turn: "asyncio.Future[None]") -> None:
+        """Leave the queue, and hand on a slot that came in the same moment."""
+        if turn.done() and not turn.cancelled():
+            self._leave()
+            return
+        with contextlib.suppress(ValueError):  # taken out already, by who left and found it cancelled
+            self._waiting.remove(turn)
+
+    def leave(self, seconds: float) -> None:
+        """Give a slot back after it was held so long; `slot` does this at the end."""
+        self._limit.note(seconds, self._in_flight)
+        self._leave()
+
+    def _leave(self) -> None:
+        self._in_flight -= 1
+        while self._waiting and self._in_flight < self._limit.current:
+            turn = self._waiting.popleft()
+            if not turn.done():  # a cancelled one takes itself out
+                self._in_flight += 1
+                turn.set_result(None)
+        self._metrics.set_slots(self._in_flight, self._limit.current)
+
+    def _shed(self, reason: str) -> OverloadedError:
+        self._metrics.count_shed(reason)
+        return OverloadedError("Too many requests are being answered at the moment; try again shortly.")
+
+
+class _Slot:
+    """A slot while it is held. A class, for a generator's context manager costs four times as much."""
+
+    __slots__ = ("_admission", "_deadline", "_since")
+
+    def __init__(self, admission: Admission, deadline: Deadline) -> None:
+        self._admission = admission
+        self._deadline = deadline
+        self._since = 0.0
+
+    async def __aenter__(self) -> None:
+        with Stage(QUEUE):
+            await self._admission.enter(self._deadline)
+        self._since = time.monotonic()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._admission.leave(time.monotonic() - self._since)

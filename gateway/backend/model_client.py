@@ -1,0 +1,185 @@
+"""Calls to the model server: TensorFlow Serving's gRPC API in, our words out."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from contract import serving_messages as messages
+from contract.errors import ContractError
+from contract.manifest import ModelManifest
+from gateway.backend.tensors import read_strings
+from gateway.deadline import Deadline
+from gateway.errors import (
+    GatewayError,
+    MessageTooLargeError,
+    ModelNotLoadedError,
+    ModelServerBusyError,
+    ModelServerFailedError,
+    ModelServerTimeoutError,
+    ModelServerUnavailableError,
+    NotDescribedError,
+    QuestionRefusedError,
+    VersionNotServedError,
+)
+from gateway.observability.metrics import Metrics
+from gateway.observability.observation import observed
+
+PREDICT, CLASSIFY, REGRESS, METADATA, STATUS = "Predict", "Classify", "Regress", "GetModelMetadata", "GetModelStatus"
+
+_METHODS: dict[str, tuple[str, Any, Any]] = {
+    PREDICT: (messages.PREDICTION_SERVICE, messages.PredictRequest, messages.PredictResponse),
+    CLASSIFY: (messages.PREDICTION_SERVICE, messages.ClassificationRequest, messages.ClassificationResponse),
+    REGRESS: (messages.PREDICTION_SERVICE, messages.RegressionRequest, messages.RegressionResponse),
+    METADATA: (messages.PREDICTION_SERVICE, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse),
+    STATUS: (messages.MODEL_SERVICE, messages.GetModelStatusRequest, messages.GetModelStatusResponse),
+}
+
+_FAILED = (ModelServerFailedError, "The model server failed to answer.")
+
+_ERRORS: dict[grpc.StatusCode, tuple[type[GatewayError], str]] = {
+    grpc.StatusCode.UNAVAILABLE: (ModelServerUnavailableError, "The model server is not available at the moment."),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (ModelServerTimeoutError, "The model server did not answer in time."),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (ModelServerBusyError, "The model server has too much to do at the moment."),
+    grpc.StatusCode.NOT_FOUND: (VersionNotServedError, "This version of the model is not served."),
+    grpc.StatusCode.INVALID_ARGUMENT: (QuestionRefusedError, "The model server refused the request as invalid."),
+    grpc.StatusCode.FAILED_PRECONDITION: (QuestionRefusedError, "The model cannot answer this kind of request."),
+}
+
+# of these the text is the model server's own; for the others it may be gRPC's, which names addresses
+_SPEAKING = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.ABORTED,
+    }
+)
+_TOO_LARGE = "message larger than max"  # gRPC's own words, for either direction and side
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """One version of a model as the model server sees it: START, LOADING, AVAILABLE, UNLOADING or END."""
+
+    version: int
+    state: str
+    failed: bool
+
+
+def error_for(code: grpc.StatusCode, model: str, version: int | None, details: str = "") -> GatewayError:
+    """Return what a gRPC status means to someone who asked for `version` of `model`, None being its latest."""
+    error = _error_for(code, model, version, details)
+    error.code = code
+    error.details = details if code in _SPEAKING else ""
+    return error
+
+
+def _error_for(code: grpc.StatusCode, model: str, version: int | None, details: str) -> GatewayError:
+    if code is grpc.StatusCode.NOT_FOUND:  # which of the two is missing depends on what was asked for
+        if version is None:
+            return ModelNotLoadedError(f"No version of the model {model} is loaded.")
+        return VersionNotServedError(f"Version {version} of the model {model} is not served.")
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in details.lower():
+        return MessageTooLargeError("The request or its answer is larger than a message to the model server may be.")
+    kind, sentence = _ERRORS.get(code, _FAILED)
+    return kind(sentence)
+
+
+class ModelClient:
+    """One model server behind an open channel. Every call has a deadline and is timed.
+
+    Each method raises the errors of `error_for`, and `ModelServerFailedError` for an answer that makes no sense.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, timeout_seconds: float, metrics: Metrics) -> None:
+        self._timeout = timeout_seconds
+        self._metrics = metrics.backend
+        self._methods = {
+            name: channel.unary_unary(f"/{service}/{name}", request.SerializeToString, response.FromString)
+            for name, (service, request, response) in _METHODS.items()
+        }
+
+    async def call(self, method: str, message: Any, deadline: Deadline) -> Any:
+        """Return the answer to a request message with a `model_spec`; `method` is one of the names above."""
+        seconds = deadline.remaining()
+        if not seconds:  # gRPC would still send the call
+            raise ModelServerTimeoutError("There was no time left to ask the model server.")
+        observation = observed()
+        metadata = None if observation is None else observation.call_metadata()
+        started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
+        try:
+            response = await self._methods[method](message, timeout=seconds, metadata=metadata)
+            code = grpc.StatusCode.OK
+        except grpc.aio.AioRpcError as error:
+            code = error.code()
+            spec = message.model_spec
+            version = spec.version.value if spec.HasField("version") else None
+            raise error_for(code, spec.name, version, error.details() or "") from error
+        finally:
+            self._metrics.time_call(method, code.name, time.perf_counter() - started)
+        return response
+
+    async def describe(self, model: str, version: int) -> ModelManifest:
+        """Ask `version` of `model` for its manifest.
+
+        Raises:
+            NotDescribedError: it has no signature `describe`.
+        """
+        request = messages.PredictRequest(output_filter=["manifest"])
+        fill_spec(request.model_spec, model, version, signature="describe")
+        request.inputs["query"].CopyFrom(messages.string_tensor([b""]))
+        try:
+            response = await self.call(PREDICT, request, Deadline.after(self._timeout))
+            texts = read_strings(output_of(response, "manifest"))
+            return ModelManifest.from_json(texts[0] if texts else b"", where="What the model says of itself")
+        except ContractError as error:
+            raise ModelServerFailedError(str(error)) from error
+        except QuestionRefusedError as error:
+            raise NotDescribedError(
+                f"The model {model} does not describe itself (it has no signature `describe`), so its answers cannot "
+                "be labelled; ask it through the TensorFlow Serving or the Open Inference API."
+            ) from error
+
+    async def read_status(self, model: str) -> tuple[VersionStatus, ...]:
+        """Return the versions of `model` that the model server knows, in its order."""
+        request = messages.GetModelStatusRequest(model_spec={"name": model})
+        try:
+            response = await self.call(STATUS, request, Deadline.after(self._timeout))
+        except QuestionRefusedError as error:
+            raise ModelServerFailedError("The model server does not tell which versions it has.") from error
+        return tuple(
+            VersionStatus(row.version, _state_name(row.state), row.status.error_code != 0)
+            for row in response.model_version_status
+        )
+
+
+def fill_spec(spec: Any, model: str, version: int | None, label: str | None = None, signature: str = "") -> None:
+    """Say in a request's `model_spec` whom it is for: a version, a label, or the latest version if both are None."""
+    spec.name = model
+    spec.signature_name = signature
+    if version is not None:
+        spec.version.value = version
+    elif label is not None:
+        spec.version_label = label
+
+
+def output_of(response: Any, name: str) -> Any:
+    """Return one output of a PredictResponse.
+
+    Raises:
+        ModelServerFailedError: it is not there.
+    """
+    if name not in response.outputs:
+        raise ModelServerFailedError(f"The model server's answer has no {name}.")
+    return response.outputs[name]
+
+
+def _state_name(number: int) -> str:
+    known = messages.VersionState.values()
+    return str(messages.VersionState.Name(number)) if number in known else "UNKNOWN"

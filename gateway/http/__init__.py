@@ -1,0 +1,1 @@
+"""What every route has in common: the server, its connections, bodies, and errors as responses."""

@@ -1,0 +1,94 @@
+"""The files of a multipart/form-data body, read as it arrives and kept in memory."""
+
+from collections.abc import AsyncIterable
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from gateway.errors import BadFormError, NoPictureError, TooManyPicturesError
+from gateway.predict.prediction import Picture
+
+
+async def read_files(content_type: str, body: AsyncIterable[bytes], max_files: int) -> list[Picture]:
+    """Return the files in the order sent, at least one; fields that are no files are passed over.
+
+    The size of the body is bounded by whoever hands it over.
+
+    Raises:
+        BadFormError: the body is no such form, or ends too early.
+        TooManyPicturesError: there are more than `max_files`; known before the rest is read.
+        NoPictureError: there is none.
+    """
+    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    if not boundary:
+        raise BadFormError("The content type multipart/form-data has to name a boundary.")
+    form = _Form(max_files)
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": form.begin_part,
+                "on_header_field": form.add_to_header_name,
+                "on_header_value": form.add_to_header_value,
+                "on_header_end": form.end_header,
+                "on_headers_finished": form.end_headers,
+                "on_part_data": form.add_data,
+                "on_part_end": form.end_part,
+                "on_end": form.end,
+            },
+        )
+        async for piece in body:
+            parser.write(piece)
+    except FormParserError as error:
+        raise BadFormError("The multipart form cannot be read.") from error
+    if not form.ended:
+        raise BadFormError("The multipart form ends before its last boundary.")
+    if not form.files:
+        raise NoPictureError("The form has no file; send each picture as a part with a file name.")
+    return form.files
+
+
+class _Form:
+    """What the parser's events add up to. A part is a file if its disposition names one."""
+
+    def __init__(self, max_files: int) -> None:
+        self.files: list[Picture] = []
+        self.ended = False
+        self._max_files = max_files
+        self._header_name = b""
+        self._header_value = b""
+        self._disposition = b""
+        self._file_name: str | None = None
+        self._content = bytearray()
+
+    def begin_part(self) -> None:
+        self._disposition = b""
+        self._content = bytearray()
+
+    def add_to_header_name(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+
+    def add_to_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+
+    def end_header(self) -> None:
+        if self._header_name.lower() == b"content-disposition":
+            self._disposition = self._header_value
+        self._header_name = self._header_value = b""
+
+    def end_headers(self) -> None:
+        name = parse_options_header(self._disposition)[1].get(b"filename")
+        self._file_name = None if name is None else name.decode("utf-8", errors="replace")
+        if self._file_name is not None and len(self.files) == self._max_files:
+            raise TooManyPicturesError(f"At most {self._max_files} pictures are accepted in one request.")
+
+    def add_data(self, data: bytes, start: int, end: int) -> None:
+        if self._file_name is not None:
+            self._content += data[start:end]
+
+    def end_part(self) -> None:
+        if self._file_name is not None:
+            self.files.append(Picture(bytes(self._content), self._file_name))
+
+    def end(self) -> None:
+        self.ended = True

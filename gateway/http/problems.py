@@ -1,0 +1,116 @@
+"""Refusals: RFC 9457 problems in the native dialect, `{"error": ...}` in the others, whoever found them."""
+
+import logging
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import Scope
+
+from gateway.errors import (
+    BadParameterError,
+    ClientGoneError,
+    GatewayError,
+    MethodNotAllowedError,
+    ModelServerFailedError,
+    NoSuchPathError,
+    RequestError,
+)
+from gateway.http.error_table import row_for
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:problem-type:graft:"
+
+_RETRY_AFTER_SECONDS = "1"
+_SHOWN_CHARACTERS = 50
+_NODES = re.compile(r"\s*\[\[\{\{.*|\{\{(?:function_)?node [^}]*\}\}\s*", re.DOTALL)
+
+_Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
+
+_logger = logging.getLogger(__name__)
+
+
+def problem_response(request: Request, error: GatewayError) -> Response:
+    """Return the error in the shape of the request's dialect, and note its code as the request's outcome."""
+    return respond_to_error(request.scope, error)
+
+
+def respond_to_error(scope: Scope, error: GatewayError) -> Response:
+    """Return the same for middleware, which knows the request by its scope."""
+    row, state = row_for(error), scope["state"]
+    state["outcome"] = row.code
+    headers = dict(error.headers)
+    if row.status == 503:
+        headers.setdefault("Retry-After", _RETRY_AFTER_SECONDS)
+    if state["dialect"] != "native":
+        return JSONResponse({"error": error_sentence(error)}, row.status, headers)
+    content = {
+        "type": TYPE_PREFIX + row.code,
+        "title": row.title,
+        "status": row.status,
+        "detail": str(error),
+        "code": row.code,
+        "request_id": state["request_id"],
+    }
+    return JSONResponse(content, row.status, headers, MEDIA_TYPE)
+
+
+def error_sentence(error: GatewayError) -> str:
+    """Return what a caller of another dialect reads: the model server's own words where there are any."""
+    return without_nodes(error.details) or str(error)
+
+
+def without_nodes(details: str) -> str:
+    """Return a text of the model server without its references to nodes of the graph."""
+    return _NODES.sub("", details).rstrip()
+
+
+def exception_handlers() -> dict[int | type[Exception], _Handler]:
+    """Return how each kind of exception that can leave a route is answered."""
+    return {
+        GatewayError: _answer_gateway_error,
+        RequestValidationError: _answer_bad_parameter,
+        HTTPException: _answer_http_exception,
+        ClientDisconnect: _answer_nobody,
+        Exception: _answer_unexpected,
+    }
+
+
+async def _answer_gateway_error(request: Request, error: GatewayError) -> Response:
+    if isinstance(error, ModelServerFailedError):  # the caller is not told the cause; someone must be
+        _logger.warning("request %s: %s Cause: %s", request.state.request_id, error, error.__cause__)
+    return problem_response(request, error)
+
+
+async def _answer_bad_parameter(request: Request, error: RequestValidationError) -> Response:
+    first = error.errors()[0]
+    shown = str(first["input"])[:_SHOWN_CHARACTERS]
+    sentence = f"The query parameter {first['loc'][-1]} cannot be {shown!r}: {first['msg'].lower()}."
+    return problem_response(request, BadParameterError(sentence))
+
+
+async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
+    path = request.url.path[:_SHOWN_CHARACTERS]
+    found: dict[int, GatewayError] = {
+        404: NoSuchPathError(f"There is nothing at {path}."),
+        405: MethodNotAllowedError(f"{request.method} is not possible at {path}."),
+    }
+    response = problem_response(request, found.get(error.status_code, RequestError("The request is malformed.")))
+    response.headers.update(error.headers or {})  # Allow
+    return response
+
+
+async def _answer_nobody(request: Request, error: ClientDisconnect) -> Response:
+    return problem_response(request, ClientGoneError("The connection was closed before the request was complete."))
+
+
+async def _answer_unexpected(request: Request, error: Exception) -> Response:
+    response = problem_response(request, GatewayError("The gateway failed to answer; the failure was logged."))
+    response.headers["X-Request-ID"] = request.state.request_id  # sent from outside of all middleware
+    response.headers["Connection"] = "close"  # which the server does anyway, after an exception that nobody caught
+    return response

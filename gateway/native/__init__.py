@@ -1,0 +1,1 @@
+"""The native protocol: images in, labels out, and pages about models."""

@@ -1,0 +1,61 @@
+"""The pictures of a JSON body: `{"images": [{"b64": "..."}]}`."""
+
+import re
+from typing import Any
+
+from gateway.errors import BadEncodingError, BadJsonError, NoPictureError, TooManyPicturesError
+from gateway.http.base64_text import decode_base64
+from gateway.predict.prediction import Picture, UnreadablePicture
+
+_DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;]*)*?;base64,", re.IGNORECASE)
+_URL_SAFE = str.maketrans("-_", "+/")
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/\s]")
+_SHOWN_CHARACTERS = 20
+
+
+def read_pictures(content: Any, max_pictures: int) -> list[Picture | UnreadablePicture]:
+    """Return the pictures of a JSON body, at least one, in their order; what is no base64 is kept in its place.
+
+    Raises:
+        BadJsonError: the body has another shape.
+        NoPictureError: the list is empty.
+        TooManyPicturesError: it has more than `max_pictures`.
+    """
+    images = content.get("images") if isinstance(content, dict) else None
+    if not isinstance(images, list):
+        raise BadJsonError('The JSON body has to be like {"images": [{"b64": "..."}]}.')
+    if not images:
+        raise NoPictureError("The list of images is empty.")
+    if len(images) > max_pictures:
+        raise TooManyPicturesError(f"At most {max_pictures} pictures are accepted in one request.")
+    return [_read_picture(image, number) for number, image in enumerate(images, 1)]
+
+
+def _read_picture(image: Any, number: int) -> Picture | UnreadablePicture:
+    text = image.get("b64") if isinstance(image, dict) else None
+    name = image.get("name") if isinstance(image, dict) else None
+    if not isinstance(text, str) or not isinstance(name, str | None):
+        raise BadJsonError(f'Image {number} has to be like {{"b64": "..."}}, with a "name" if you like.')
+    try:
+        return Picture(_decode(text), name)
+    except ValueError:
+        return UnreadablePicture(BadEncodingError(f"Image {number} is not base64: {_what_is_wrong(text)}."), name)
+
+
+def _decode(text: str) -> bytes:
+    """Return the bytes of base64 in the standard or the URL-safe alphabet, padded or not, or of a data URL."""
+    if text[:5].lower() == "data:":
+        text = _DATA_URL.sub("", text, count=1)
+    if "-" in text or "_" in text:
+        text = text.translate(_URL_SAFE)
+    if not text.isascii():
+        raise ValueError("no ASCII")
+    return decode_base64(text)
+
+
+def _what_is_wrong(text: str) -> str:
+    plain = _DATA_URL.sub("", text, count=1).translate(_URL_SAFE)
+    odd = _NOT_BASE64.search(plain.rstrip("=\n\r "))
+    if odd:
+        return f"the character {odd[0]!r} at position {odd.start()} is not of its alphabet"
+    return f"{len(plain)} characters cannot be its length; it begins with {plain[:_SHOWN_CHARACTERS]!r}"

@@ -1,0 +1,62 @@
+"""What the gateway counts and times, and how it is shown. docs/metrics.md lists it; a test compares the two."""
+
+import os
+from collections.abc import Collection
+
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CollectorRegistry,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from gateway.observability.backend_metrics import BackendMetrics
+from gateway.observability.image_metrics import PictureMetrics
+from gateway.observability.metric_labels import METRICS_FOLDER, ModelLabels
+from gateway.observability.request_metrics import RequestMetrics
+
+_OPENMETRICS = "application/openmetrics-text"
+
+
+class Metrics:
+    """One application's metrics, in a registry of their own. `models` are the names that may appear as a label.
+
+    Others add their own: metrics of prometheus-client with `registry`, collectors with `collect_at_scrape`.
+    """
+
+    def __init__(self, models: Collection[str]) -> None:
+        # a series more for each series; the library knows one switch for the process
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self.labels = ModelLabels(models)
+        self.requests = RequestMetrics(self.labels, self.registry)
+        self.backend = BackendMetrics(self.labels, self.registry)
+        self.pictures = PictureMetrics(self.labels, self.registry)
+        self._at_scrape: list[Collector] = []
+
+    def collect_at_scrape(self, collector: Collector) -> None:
+        """Show what `collector` finds at each scrape; with several workers it is what the one finds that answers."""
+        self._at_scrape.append(collector)
+        if METRICS_FOLDER not in os.environ:
+            self.registry.register(collector)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Return everything, and its media type; several workers are added up.
+
+        OpenMetrics, which has exemplars, for who accepts that; Prometheus's text format for everybody else.
+        """
+        registry = self._together() if METRICS_FOLDER in os.environ else self.registry
+        if _OPENMETRICS in accept:
+            shown: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+            return shown, openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+
+    def _together(self) -> CollectorRegistry:
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        for collector in self._at_scrape:
+            together.register(collector)
+        return together

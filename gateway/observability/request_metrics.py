@@ -1,0 +1,69 @@
+"""What is counted and timed of requests, whatever they ask."""
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry
+
+from gateway.observability.fast_metrics import QuickCounter, QuickHistogram
+from gateway.observability.metric_labels import Children, ModelLabels
+
+SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0, 10.0)
+_STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, *SECONDS)
+
+Exemplar = Mapping[str, str] | None
+"""The trace to which a duration belongs, as `{"trace_id": ...}`."""
+
+
+class RequestMetrics:
+    """Requests by route, dialect, model, version and outcome, how long they took, and their stages."""
+
+    def __init__(self, labels: ModelLabels, registry: CollectorRegistry) -> None:
+        self._labels = labels
+        self._requests = Children(
+            QuickCounter,
+            "graft_gateway_requests",
+            "Requests answered; outcome is ok or the code of the error.",
+            ["route", "dialect", "model", "version", "outcome"],
+            registry,
+        )
+        labels.on_forgotten(self._requests.forget)
+        self._seconds = Children(
+            QuickHistogram,
+            "graft_gateway_request_duration_seconds",
+            "From the head of a request to the end of its answer.",
+            ["route", "dialect"],
+            registry,
+            buckets=SECONDS,
+        )
+        self._stages = Children(
+            QuickHistogram,
+            "graft_gateway_stage_duration_seconds",
+            "Stages of a request: receive, guard, queue, model_server or label.",
+            ["stage"],
+            registry,
+            buckets=_STAGE_SECONDS,
+        )
+        self._refusals = Children(
+            QuickCounter,
+            "graft_gateway_refusals",
+            "Requests and pictures refused for what they are, by the code of the error.",
+            ["reason"],
+            registry,
+        )
+
+    def count(self, route: str, dialect: str, model: str | None, version: int | None, outcome: str) -> None:
+        """Count one answered request; `model` is the name asked for, `version` the one that answered."""
+        name = self._labels.model(model)
+        self._requests.of(route, dialect, name, self._labels.version(name, version), outcome).inc()
+
+    def time(self, route: str, dialect: str, seconds: float, exemplar: Exemplar) -> None:
+        """Record how long one request took."""
+        self._seconds.of(route, dialect).observe(seconds, exemplar)
+
+    def time_stage(self, stage: str, seconds: float, exemplar: Exemplar) -> None:
+        """Record how long one stage of a request took."""
+        self._stages.of(stage).observe(seconds, exemplar)
+
+    def count_refusal(self, reason: str) -> None:
+        """Count a request or a picture that was refused for what it is; `reason` is the code of the error."""
+        self._refusals.of(reason).inc()

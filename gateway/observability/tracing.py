@@ -1,0 +1,161 @@
+"""Spans of requests, sent by OpenTelemetry over OTLP (gRPC), as its standard `OTEL_*` variables say.
+
+A span for each request, one for each of its stages, and their context on to the model server. Names and attributes
+follow OpenTelemetry's semantic conventions for HTTP. Nothing that callers send is recorded but the request's id and
+the model's name.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from gateway.errors import BadSettingError
+from gateway.observability.metric_labels import shortened
+from gateway.observability.observation import MODEL_SERVER, CallMetadata, Observation
+from gateway.observability.trace_context import TRACEPARENT, TraceContext
+
+_PROPAGATOR = TraceContextTextMapPropagator()  # no baggage: callers would put what they like before the model server
+_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
+_OTHER_METHOD = "_OTHER"
+_UNNAMED = "unknown_service"
+_LAST_WORDS_SECONDS = 3.0
+_POSSIBLE = {
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc",
+}
+
+
+class Tracing:
+    """The way of spans out of one process; its thread begins with it."""
+
+    def __init__(self) -> None:
+        self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._tracer = self._provider.get_tracer("gateway", version("graft"))
+
+    @staticmethod
+    def check_variables(variables: Mapping[str, str] = os.environ) -> None:
+        """Look whether the standard variables ask for what is possible.
+
+        Raises:
+            BadSettingError: one asks for another exporter or protocol than OTLP over gRPC.
+        """
+        for name, possible in _POSSIBLE.items():
+            if variables.get(name, possible) != possible:
+                raise BadSettingError(f"{name} is {variables[name]!r}; only {possible} is possible here.")
+
+    def begin(self, observation: Observation, method: str, tracestate: bytes | None) -> None:
+        """Begin the span of a request, in the trace of its caller if it has one."""
+        carrier = {} if observation.trace is None else {TRACEPARENT: observation.trace.traceparent}
+        if tracestate is not None:
+            carrier["tracestate"] = tracestate.decode("latin-1")
+        name = method if method in _METHODS else _OTHER_METHOD
+        root = self._tracer.start_span(
+            name,
+            context=_PROPAGATOR.extract(carrier),
+            kind=SpanKind.SERVER,
+            attributes={"http.request.method": name, "graft.request_id": observation.request_id},
+        )
+        spans = Spans(self._tracer, root, name)
+        observation.join(_trace_of(root), spans)
+
+    def close(self) -> None:
+        """Send what is left, for three seconds at most, and end."""
+        ending = threading.Thread(target=self._provider.shutdown, daemon=True)  # has no limit that it would keep
+        ending.start()
+        ending.join(_LAST_WORDS_SECONDS)
+
+
+class Spans:
+    """The spans of one request. If its trace is not kept, those of its stages are not made."""
+
+    __slots__ = ("_context", "_method", "_root", "_stage", "_tracer")
+
+    def __init__(self, tracer: Tracer, root: Span, method: str) -> None:
+        self._tracer = tracer
+        self._root = root
+        self._method = method
+        self._context = set_span_in_context(root)
+        self._stage: Span | None = None
+
+    def begin(self, stage: str) -> None:
+        """Begin a stage's span."""
+        if self._root.is_recording():
+            kind = SpanKind.CLIENT if stage == MODEL_SERVER else SpanKind.INTERNAL
+            self._stage = self._tracer.start_span(stage, self._context, kind)
+
+    def end(self, error: BaseException | None) -> None:
+        """End it; `error` is why the stage failed, if so. Its text is not recorded: it may name files and hosts."""
+        if self._stage is not None:
+            if error is not None:
+                self._stage.set_attribute("error.type", type(error).__name__)
+                self._stage.set_status(StatusCode.ERROR)
+            self._stage.end()
+            self._stage = None
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Add the span of a stage that ends now and took so long."""
+        if self._root.is_recording():
+            now = time.time_ns()
+            self._tracer.start_span(stage, self._context, start_time=now - int(seconds * 1e9)).end(now)
+
+    def call_metadata(self) -> CallMetadata:
+        """Return `traceparent` and `tracestate` of the span that a call belongs to."""
+        carrier: dict[str, str] = {}
+        _PROPAGATOR.inject(carrier, self._context if self._stage is None else set_span_in_context(self._stage))
+        return tuple(carrier.items())
+
+    def finish(self, observation: Observation, route: str, outcome: str, model: str | None) -> None:
+        """End the request's span."""
+        root = self._root
+        if root.is_recording():
+            root.update_name(f"{self._method} {route}")
+            root.set_attributes(_attributes(observation, route, outcome, model))
+            if not 0 < observation.status < 500:
+                root.set_attribute("error.type", outcome)
+                root.set_status(StatusCode.ERROR)
+        root.end()
+
+
+def _attributes(observation: Observation, route: str, outcome: str, model: str | None) -> Mapping[str, str | int]:
+    found: dict[str, str | int] = {
+        "http.route": route,
+        "http.request.body.size": observation.bytes_in,
+        "http.response.body.size": observation.bytes_out,
+        "graft.outcome": outcome,
+    }
+    if observation.status:
+        found["http.response.status_code"] = observation.status
+    if observation.pictures:
+        found["graft.pictures"] = observation.pictures
+    if model is not None:
+        found["graft.model"] = shortened(model)
+    if observation.version is not None:
+        found["graft.version"] = str(observation.version)
+    return found
+
+
+def _trace_of(span: Span) -> TraceContext:
+    context = span.get_span_context()
+    sampled = context.trace_flags.sampled
+    return TraceContext(f"{context.trace_id:032x}", sampled, "")
+
+
+def _resource() -> Resource:
+    """Return what the variables say of this process, under the name graft-gateway if they give none."""
+    told = Resource.create()
+    name = str(told.attributes.get(SERVICE_NAME, _UNNAMED))
+    own = {SERVICE_VERSION: version("graft")}
+    if name.startswith(_UNNAMED):
+        own[SERVICE_NAME] = "graft-gateway"
+    return told.merge(Resource(own))

@@ -1,0 +1,175 @@
+"""Tensors in: from the protocol's JSON and binary data to TensorProto, checked against the model's signature."""
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from contract.serving_messages import TensorProto
+from gateway.backend.datatypes import BY_NAME, Datatype, name_of
+from gateway.errors import BadTensorError
+from gateway.open_inference.requests import InputTensor
+from gateway.predict.model_signatures import Signature, TensorSpec
+
+_LENGTH_PREFIX = struct.Struct("<I")
+_SHOWN_CHARACTERS = 50
+_BOOL_BYTES = b"\0\1"
+
+
+def read_inputs(inputs: Sequence[InputTensor], binary: memoryview, signature: Signature) -> dict[str, Any]:
+    """Return the TensorProto of each input by name.
+
+    Raises:
+        BadTensorError: an input is missing, unknown, given twice or not as the signature wants it; it has no rows; or
+            its elements do not fit its datatype and shape.
+    """
+    tensors: dict[str, Any] = {}
+    offset = 0
+    for given in inputs:
+        if given.name in tensors:
+            raise BadTensorError(f"The input {_shown(given.name)} is given twice.")
+        datatype = _check(given, signature.inputs)
+        size = given.binary_data_size
+        raw = None if size is None else binary[offset : offset + size]
+        offset += size or 0
+        if offset > len(binary):
+            raise BadTensorError(
+                f"The inputs up to {_shown(given.name)} announce {offset} bytes of binary data; "
+                f"{len(binary)} were sent."
+            )
+        tensors[given.name] = _to_tensor(given, datatype, raw)
+    if offset != len(binary):
+        raise BadTensorError(f"The inputs announce {offset} bytes of binary data; {len(binary)} were sent.")
+    _refuse_missing(tensors, signature)
+    return tensors
+
+
+def _check(given: InputTensor, specs: Mapping[str, TensorSpec]) -> Datatype:
+    """Return the input's datatype if name, datatype and shape are those of the signature."""
+    name = _shown(given.name)
+    if given.name not in specs:
+        raise BadTensorError(f"The model has no input {name}; it has: {', '.join(specs)}.")
+    spec = specs[given.name]
+    wanted = name_of(spec.dtype)
+    if wanted not in BY_NAME:
+        raise BadTensorError(f"The input {name} is of TensorFlow's type {wanted}, which this protocol does not have.")
+    if given.datatype != wanted:
+        raise BadTensorError(f"The input {name} must be {wanted}, not {given.datatype[:_SHOWN_CHARACTERS]}.")
+    if not _fits(given.shape, spec.shape):
+        wanted_shape = list(spec.shape or ())
+        raise BadTensorError(f"The input {name} has the shape {_shape(given.shape)}; the model takes {wanted_shape}.")
+    if given.shape and given.shape[0] == 0:  # aborts TensorFlow Serving where `allowed_batch_sizes` is set
+        raise BadTensorError(f"The input {name} has no rows; send at least one.")
+    return BY_NAME[wanted]
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...] | None) -> bool:
+    if wanted is None:
+        return True
+    return len(shape) == len(wanted) and all(free < 0 or size == free for size, free in zip(shape, wanted, strict=True))
+
+
+def _to_tensor(given: InputTensor, datatype: Datatype, raw: memoryview | None) -> Any:
+    if (raw is None) == (given.data is None):
+        raise BadTensorError(f"The input {_shown(given.name)} needs either data or binary_data_size.")
+    tensor = TensorProto(dtype=datatype.number)
+    for size in given.shape:
+        tensor.tensor_shape.dim.add(size=size)
+    if raw is None:
+        values = _flatten(given)
+        _check_values(given, values, datatype)
+        if datatype.name == "BYTES":
+            tensor.string_val.extend(value.encode() for value in values)
+        else:
+            tensor.tensor_content = _pack(given, values, datatype)
+    elif datatype.name == "BYTES":
+        tensor.string_val.extend(_split(given, raw))
+    else:
+        tensor.tensor_content = _check_raw(given, raw.tobytes(), datatype)
+    return tensor
+
+
+def _flatten(given: InputTensor) -> list[Any]:
+    """Return the elements in row-major order; nested lists must have the shape's sizes."""
+    values = given.data or []
+    if len(given.shape) < 2 or not values or not isinstance(values[0], list):
+        return values
+    level = [values]
+    for size in given.shape:
+        if not all(isinstance(part, list) and len(part) == size for part in level):
+            raise BadTensorError(
+                f"The data of the input {_shown(given.name)} is not nested as its shape {_shape(given.shape)} says."
+            )
+        level = list(chain.from_iterable(level))
+    return level
+
+
+def _check_values(given: InputTensor, values: list[Any], datatype: Datatype) -> None:
+    _check_count(given, len(values))
+    wrong = set(map(type, values)) - datatype.json_types
+    if wrong:
+        first = next(value for value in values if type(value) in wrong)
+        shown = "a list" if isinstance(first, list) else repr(first)[:_SHOWN_CHARACTERS]
+        raise BadTensorError(f"The input {_shown(given.name)} is {datatype.name}, which {shown} is not.")
+
+
+def _check_count(given: InputTensor, count: int) -> None:
+    if count != math.prod(given.shape):
+        raise BadTensorError(
+            f"The input {_shown(given.name)} has {count} elements; its shape {_shape(given.shape)} has room for "
+            f"{math.prod(given.shape)}."
+        )
+
+
+def _pack(given: InputTensor, values: list[Any], datatype: Datatype) -> bytes:
+    try:
+        return datatype.pack(values)
+    except (struct.error, OverflowError) as error:
+        raise BadTensorError(
+            f"The input {_shown(given.name)} has a value that is out of the range of {datatype.name}."
+        ) from error
+
+
+def _check_raw(given: InputTensor, raw: bytes, datatype: Datatype) -> bytes:
+    expected = math.prod(given.shape) * datatype.size
+    if len(raw) != expected:
+        raise BadTensorError(
+            f"The input {_shown(given.name)} has {len(raw)} bytes of binary data; its shape {_shape(given.shape)} "
+            f"needs {expected}."
+        )
+    if datatype.name == "BOOL" and raw.translate(None, _BOOL_BYTES):
+        raise BadTensorError(f"The input {_shown(given.name)} is BOOL and has a byte that is neither 0 nor 1.")
+    return raw
+
+
+def _split(given: InputTensor, raw: memoryview) -> list[bytes]:
+    """Return the elements of BYTES: each is its length as four bytes, then that many."""
+    elements: list[bytes] = []
+    offset = 0
+    while offset < len(raw):
+        start = offset + _LENGTH_PREFIX.size
+        end = start + _LENGTH_PREFIX.unpack_from(raw, offset)[0] if start <= len(raw) else start
+        if end > len(raw):
+            raise BadTensorError(
+                f"The element {len(elements)} of the input {_shown(given.name)} ends {end - len(raw)} bytes behind the "
+                "input's binary data; each element is its length in four bytes, little-endian, then its bytes."
+            )
+        elements.append(raw[start:end].tobytes())
+        offset = end
+    _check_count(given, len(elements))
+    return elements
+
+
+def _refuse_missing(tensors: Mapping[str, Any], signature: Signature) -> None:
+    missing = [name for name in signature.inputs if name not in tensors and name not in signature.optional]
+    if missing:
+        raise BadTensorError(f"The request lacks the input {', '.join(missing)}.")
+
+
+def _shown(name: str) -> str:
+    return name[:_SHOWN_CHARACTERS]
+
+
+def _shape(shape: tuple[int, ...]) -> list[int]:
+    return list(shape[:_SHOWN_CHARACTERS])

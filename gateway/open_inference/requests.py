@@ -1,0 +1,170 @@
+"""The JSON part of an inference request, and where its binary part lies."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.errors import BadHeaderError, BadJsonError, BadTensorError
+from gateway.http.json_bodies import check_depth, check_length
+from gateway.predict.model_signatures import Signature
+from gateway.settings import Settings
+
+LENGTH_HEADER = "Inference-Header-Content-Length"
+
+_MAX_SIZE = 2**63 - 1
+_MAX_RANK = 254  # TensorFlow's own limit
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_SHOWN_CHARACTERS = 50
+
+_Size = Annotated[int, Field(ge=0, le=_MAX_SIZE)]
+
+
+class _Part(BaseModel):
+    """Keys that the protocol does not know are left alone: other servers' extensions put theirs here."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+class InputParameters(_Part):
+    """`binary_data_size` says how many bytes of the binary part belong to the input."""
+
+    binary_data_size: _Size | None = None
+    shared_memory_region: Any = None
+
+
+class InputTensor(_Part):
+    """One input: its elements stand in `data`, flat or nested as `shape` says, or in the binary part."""
+
+    name: str
+    datatype: str
+    shape: Annotated[tuple[_Size, ...], Field(max_length=_MAX_RANK)]
+    data: list[Any] | None = None
+    parameters: InputParameters | None = None
+
+    @property
+    def binary_data_size(self) -> int | None:
+        """How many bytes of the binary part belong to the input; None if its elements stand in `data`."""
+        return self.parameters.binary_data_size if self.parameters else None
+
+
+class OutputParameters(_Part):
+    """`binary_data` says whether the output is wanted as raw bytes; None leaves that to the request."""
+
+    binary_data: bool | None = None
+    classification: Any = None
+    shared_memory_region: Any = None
+
+
+class RequestedOutput(_Part):
+    """One output that is wanted."""
+
+    name: str
+    parameters: OutputParameters | None = None
+
+
+class RequestParameters(_Part):
+    """`signature_name` chooses the model's signature; `binary_data_output` is for outputs that say nothing."""
+
+    signature_name: str = ""
+    binary_data_output: bool = False
+    sequence_id: Any = None
+
+
+class InferenceRequest(_Part):
+    """The JSON object of a request."""
+
+    id: str | None = None
+    parameters: RequestParameters | None = None
+    inputs: tuple[InputTensor, ...]
+    outputs: tuple[RequestedOutput, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An inference request as it was sent. `binary` holds what follows the JSON object."""
+
+    id: str | None
+    parameters: RequestParameters
+    inputs: tuple[InputTensor, ...]
+    outputs: tuple[RequestedOutput, ...]
+    binary: memoryview
+
+    def wants_binary(self, output: RequestedOutput | None) -> bool:
+        """Return whether an output is wanted as raw bytes; None is one that the request does not name."""
+        if output and output.parameters and output.parameters.binary_data is not None:
+            return output.parameters.binary_data
+        return self.parameters.binary_data_output
+
+
+def read_question(body: bytes, header_length: str | None, settings: Settings) -> Question:
+    """Return what a body asks; `header_length` is the value of `LENGTH_HEADER`, None where it is missing.
+
+    Raises:
+        BadHeaderError: the length is no number, or larger than the body.
+        BadJsonError: the JSON part is not an inference request, or asks for what the gateway does not have.
+    """
+    length = len(body) if header_length is None else _read_length(header_length, len(body))
+    check_length(length, settings.max_json_bytes)
+    text = body if length == len(body) else body[:length]
+    check_depth(text, settings.max_json_depth)
+    try:
+        request = InferenceRequest.model_validate_json(text)
+    except ValidationError as error:
+        raise BadJsonError(_sentence(error)) from error
+    question = Question(
+        request.id,
+        request.parameters or RequestParameters(),
+        request.inputs,
+        request.outputs or (),
+        memoryview(body)[length:],
+    )
+    _refuse_other_extensions(question)
+    return question
+
+
+def wanted_outputs(question: Question, signature: Signature) -> list[str]:
+    """Return the names of the outputs that are asked for, empty if that is all of them.
+
+    Raises:
+        BadTensorError: the signature has no such output, or it is asked for twice.
+    """
+    names = [output.name for output in question.outputs]
+    for name in names:
+        if name not in signature.outputs:
+            there = ", ".join(signature.outputs)
+            raise BadTensorError(f"The model has no output {name[:_SHOWN_CHARACTERS]}; it has: {there}.")
+    if len(set(names)) != len(names):
+        raise BadTensorError("An output is asked for twice.")
+    return names
+
+
+def _read_length(text: str, body_length: int) -> int:
+    if not _LENGTH.fullmatch(text):
+        raise BadHeaderError(
+            f"{LENGTH_HEADER} must be the number of bytes of the JSON object, not {text[:_SHOWN_CHARACTERS]!r}."
+        )
+    if int(text) > body_length:
+        raise BadHeaderError(f"{LENGTH_HEADER} is {int(text)}, but the body has only {body_length} bytes.")
+    return int(text)
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    message = first["msg"].rstrip(".")
+    if first["type"] == "json_invalid":
+        return f"The request is not valid JSON ({message.removeprefix('Invalid JSON: ')})."
+    where = ".".join(map(str, first["loc"])) or "its top level"
+    return f"The request is not an inference request; at {where}: {message[0].lower()}{message[1:]}."
+
+
+def _refuse_other_extensions(question: Question) -> None:
+    """Refuse what would change the answer if it were ignored."""
+    given = (*(tensor.parameters for tensor in question.inputs), *(tensor.parameters for tensor in question.outputs))
+    if any(parameters and parameters.shared_memory_region is not None for parameters in given):
+        raise BadJsonError("Shared memory is not available here; send the tensors with the request.")
+    if any(output.parameters and output.parameters.classification is not None for output in question.outputs):
+        raise BadJsonError("The classification extension is not available here; ask for the output itself.")
+    if question.parameters.sequence_id not in (None, 0, ""):
+        raise BadJsonError("Sequences are not available here; leave sequence_id out.")

@@ -1,0 +1,1 @@
+"""From images to labels, whatever the protocol."""

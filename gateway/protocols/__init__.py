@@ -1,1 +1,0 @@
-"""The HTTP dialects of the gateway, one module each."""

@@ -1,0 +1,49 @@
+"""Bodies of TensorFlow Serving's REST API: JSON, perhaps compressed with gzip, whatever the content type says."""
+
+import zlib
+
+from fastapi import Request
+
+from gateway.errors import BadJsonError, BodyTooLargeError, UnsupportedContentTypeError
+from gateway.http.bodies import read_whole
+
+_GZIP = 16 + zlib.MAX_WBITS
+_SHOWN_CHARACTERS = 50
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return the body of a request, of at most `max_bytes` once it is unpacked.
+
+    Raises:
+        UnsupportedContentTypeError: it is compressed with something else than gzip.
+        BodyTooLargeError: it is larger when it is unpacked.
+        BadJsonError: it is no gzip, or cut short.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    body = await read_whole(request)
+    if encoding in {"", "identity"}:
+        return body
+    if encoding != "gzip":
+        raise UnsupportedContentTypeError(
+            f"A body compressed with {encoding[:_SHOWN_CHARACTERS]!r} is not accepted; send it as it is or with gzip."
+        )
+    return unpack(body, max_bytes)
+
+
+def unpack(packed: bytes, max_bytes: int) -> bytes:
+    """Return what gzip holds, without unpacking more than `max_bytes` and one.
+
+    Raises:
+        BodyTooLargeError: it holds more.
+        BadJsonError: it is no gzip, or cut short.
+    """
+    unpacker = zlib.decompressobj(_GZIP)
+    try:
+        body = unpacker.decompress(packed, max_bytes + 1)
+    except zlib.error as error:
+        raise BadJsonError("The body is not what gzip makes.") from error
+    if len(body) > max_bytes:
+        raise BodyTooLargeError(f"The body has more than the {max_bytes} bytes that are accepted once it is unpacked.")
+    if not unpacker.eof:
+        raise BadJsonError("The body ends before what gzip made does.")
+    return body

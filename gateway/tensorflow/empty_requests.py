@@ -1,0 +1,49 @@
+"""Answers to requests about no rows, which must not reach a model server: TensorFlow Serving may end at them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from contract import serving_messages as messages
+from gateway.backend.tensors import shape_of
+from gateway.errors import BadTensorError
+from gateway.predict.model_signatures import Signature, TensorSpec
+
+
+def has_no_rows(tensors: Mapping[str, Any]) -> bool:
+    """Tell whether the first dimension of an input is 0."""
+    return any(shape_of(tensor)[:1] == (0,) for tensor in tensors.values())
+
+
+def answer_without_rows(tensors: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
+    """Return what the model would say about no rows: every output with none.
+
+    Raises:
+        BadTensorError: an input does not have the signature's shape, or an output has other rows than the inputs.
+    """
+    for name, tensor in tensors.items():
+        wanted, given = signature.inputs[name].shape, shape_of(tensor)
+        if wanted is not None and not _fits(given, wanted):
+            raise BadTensorError(
+                f"Incompatible shapes: {_show(wanted)} vs. {_show(given)}; the input {name} has no rows of the model's."
+            )
+    return {name: _empty(name, spec) for name, spec in signature.outputs.items()}
+
+
+def _fits(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    if len(given) != len(wanted):
+        return False
+    return all(size in {-1, seen} for seen, size in zip(given, wanted, strict=True))
+
+
+def _empty(name: str, spec: TensorSpec) -> Any:
+    shape = (-1,) if spec.shape is None else spec.shape
+    if shape[:1] != (-1,):
+        raise BadTensorError(f"The model cannot be asked about no rows: its output {name} does not consist of rows.")
+    tensor = messages.TensorProto(dtype=spec.number)
+    for size in shape:
+        tensor.tensor_shape.dim.add(size=max(size, 0))
+    return tensor
+
+
+def _show(shape: tuple[int, ...]) -> str:
+    return f"[{','.join(map(str, shape))}]"

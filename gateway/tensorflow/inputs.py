@@ -1,0 +1,168 @@
+"""Tensors in: from the JSON of a predict request to TensorProto.
+
+What is right is converted whole, level by level, without a Python loop over numbers. What is not is looked at again by
+`tensorflow_complaints`, element by element, for the sentence that TensorFlow Serving would say.
+"""
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, NamedTuple
+
+from contract import serving_messages as messages
+from gateway.errors import BadTensorError
+from gateway.http.base64_text import decode_base64
+from gateway.predict.model_signatures import TensorSpec
+from gateway.tensorflow.dtypes import READABLE, JsonDtype, is_base64
+from gateway.tensorflow.json_values import encode_text, number_too_big, refuse_too_large, show
+from gateway.tensorflow.validation_errors import complain_about_inputs, complain_about_instances
+
+_FLOATS = frozenset({"float_val", "double_val"})
+
+
+class Flat(NamedTuple):
+    """The sizes of lists in lists, and the innermost values in row-major order."""
+
+    shape: tuple[int, ...]
+    values: list[Any]
+
+
+class _NotATensorError(ValueError):
+    """The values are no tensor of the wanted type; why, is found out later."""
+
+
+def is_row_format(document: Mapping[str, Any]) -> bool:
+    """Tell whether a predict request is in row format (`instances`); else it is in column format (`inputs`).
+
+    Raises:
+        BadTensorError: it has both keys, or none, or its rows are no list with something in it.
+    """
+    if "instances" not in document:
+        if "inputs" not in document:
+            raise BadTensorError("Missing 'inputs' or 'instances' key")
+        return False
+    wrong = _what_is_wrong_with_rows(document)
+    if wrong:
+        raise BadTensorError(f"JSON Value: {show(document)} {wrong}")
+    return True
+
+
+def _what_is_wrong_with_rows(document: Mapping[str, Any]) -> str:
+    if "inputs" in document:
+        return "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
+    if not isinstance(document["instances"], list):
+        return "Expecting 'instances' to be an list/array"
+    return "" if document["instances"] else "No values in 'instances' array"
+
+
+def read_instances(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> dict[str, Any]:
+    """Return the tensors of a request in row format, at least one row, by the name of the input.
+
+    Raises:
+        BadTensorError: the rows do not fit together or do not fit the inputs.
+        BadJsonError: a number is too large, or a string cannot be written.
+    """
+    try:
+        return {name: _to_tensor(values, inputs[name]) for name, values in _columns(instances, inputs).items()}
+    except _NotATensorError:
+        complain_about_instances(instances, inputs)
+        raise BadTensorError("Failed to process 'instances': the rows do not make up a tensor.") from None
+
+
+def read_inputs(value: Any, inputs: Mapping[str, TensorSpec]) -> dict[str, Any]:
+    """Return the tensors of a request in column format, by the name of the input.
+
+    Raises:
+        BadTensorError: an input is missing or no tensor of its type.
+        UnsupportedError: an input is of a type that cannot be read from JSON.
+        BadJsonError: a number is too large, or a string cannot be written.
+    """
+    try:
+        values = value if isinstance(value, dict) and not is_base64(value) else _only(value, inputs)
+        return {name: _to_tensor(_in(values, name), spec) for name, spec in inputs.items()}
+    except _NotATensorError:
+        complain_about_inputs(value, inputs)
+        raise BadTensorError("Failed to process 'inputs': the values do not make up a tensor.") from None
+
+
+def flatten(value: Any) -> Flat:
+    """Return the shape and values of a JSON value; an empty list ends the shape.
+
+    Raises:
+        ValueError: the lists of a level differ in size.
+    """
+    shape: list[int] = []
+    level = [value]
+    while level and type(level[0]) is list:
+        if set(map(type, level)) != {list} or len(sizes := set(map(len, level))) != 1:
+            raise _NotATensorError
+        shape.extend(sizes)
+        level = list(chain.from_iterable(level))
+    return Flat(tuple(shape), level)
+
+
+def _only(value: Any, inputs: Mapping[str, TensorSpec]) -> dict[str, Any]:
+    if len(inputs) != 1:
+        raise _NotATensorError
+    return {next(iter(inputs)): value}
+
+
+def _in(values: dict[str, Any], name: str) -> Any:
+    if name not in values:
+        raise _NotATensorError
+    return values[name]
+
+
+def _columns(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> dict[str, list[Any]]:
+    """Return the values of each input, row after row."""
+    first = instances[0]
+    if not isinstance(first, dict) and len(inputs) > 1:
+        raise _NotATensorError
+    if not isinstance(first, dict) or is_base64(first):
+        return {next(iter(inputs)): instances}
+    names = inputs.keys()
+    if set(map(type, instances)) != {dict} or any(row.keys() != names for row in instances):
+        raise _NotATensorError
+    return {name: [row[name] for row in instances] for name in names}
+
+
+def _to_tensor(value: Any, spec: TensorSpec) -> Any:
+    """Return a JSON value as TensorProto, in the type's own field as TensorFlow Serving does."""
+    shape, values = flatten(value)
+    tensor = messages.TensorProto(dtype=spec.number)
+    for size in shape:
+        tensor.tensor_shape.dim.add(size=size)
+    if not values:
+        return tensor
+    dtype = READABLE.get(spec.dtype)
+    if dtype is None:
+        raise _NotATensorError
+    try:
+        getattr(tensor, dtype.field).extend(_checked(values, dtype))
+    except ValueError as error:  # out of the field's range, or no base64
+        raise _NotATensorError from error
+    except OverflowError as error:  # a whole number for a float
+        raise number_too_big() from error
+    return tensor
+
+
+def _checked(values: list[Any], dtype: JsonDtype) -> list[Any]:
+    """Return what the field holds for these values."""
+    if dtype.field == "string_val":
+        return _to_bytes(values)
+    if not dtype.accepted.issuperset(map(type, values)):
+        raise _NotATensorError
+    if dtype.field in _FLOATS:
+        refuse_too_large(values)
+    return values
+
+
+def _to_bytes(values: list[Any]) -> list[bytes]:
+    strings = []
+    for value in values:
+        if type(value) is str:
+            strings.append(encode_text(value))
+        elif is_base64(value):
+            strings.append(decode_base64(value["b64"]))
+        else:
+            raise _NotATensorError
+    return strings

@@ -1,0 +1,126 @@
+"""Questions of TensorFlow Serving's REST API and their answers: from a target and a body to JSON."""
+
+import json
+from typing import Any
+
+from contract import serving_messages as messages
+from gateway.backend.model_client import CLASSIFY, METADATA, PREDICT, REGRESS, STATUS, fill_spec
+from gateway.deadline import Deadline
+from gateway.errors import (
+    BadTensorError,
+    ModelError,
+    QuestionRefusedError,
+    UnknownSignatureError,
+    UnsupportedError,
+)
+from gateway.predict.model_signatures import SIGNATURES, ModelSignatures, Signature
+from gateway.predict.prediction import ask
+from gateway.predict.services import Services
+from gateway.tensorflow.empty_requests import answer_without_rows, has_no_rows
+from gateway.tensorflow.error_bodies import unknown_signature
+from gateway.tensorflow.examples import read_examples
+from gateway.tensorflow.inputs import is_row_format, read_inputs, read_instances
+from gateway.tensorflow.json_values import read_document, show
+from gateway.tensorflow.outputs import write_classes, write_outputs, write_predictions, write_values
+from gateway.tensorflow.paths import Target
+from gateway.tensorflow.status import metadata_to_json, status_to_json
+from gateway.tensorflow.versions import WantedVersions
+
+_Document = dict[str, Any]
+
+# what another version might take: the one that was thought to answer may just have been replaced
+_PERHAPS_ANOTHER_VERSION = (BadTensorError, UnsupportedError, UnknownSignatureError, QuestionRefusedError, ModelError)
+
+
+class TensorFlowQuestions:
+    """Answers by verb. Every answer raises GatewayErrors; belongs to one event loop."""
+
+    def __init__(self, signatures: ModelSignatures) -> None:
+        self._signatures = signatures
+        self._versions = WantedVersions()
+
+    async def predict(self, target: Target, body: bytes, services: Services, deadline: Deadline) -> bytes:
+        """Answer a predict request; once more if a new version came in between and takes something else."""
+        document = read_document(body, services.settings.max_json_depth)
+        _signature_name(document)
+        version = await self._versions.current(target, services, deadline)
+        try:
+            return await self._predict(target, version, document, services, deadline)
+        except _PERHAPS_ANOTHER_VERSION:
+            newer = await self._versions.look_again(target, version, services, deadline)
+            if newer is None:
+                raise
+        return await self._predict(target, newer, document, services, deadline)
+
+    async def classify(self, target: Target, body: bytes, services: Services, deadline: Deadline) -> bytes:
+        """Answer a classify request."""
+        request = _examples_request(messages.ClassificationRequest(), target, body, services)
+        return write_classes((await ask(CLASSIFY, request, services, deadline)).result)
+
+    async def regress(self, target: Target, body: bytes, services: Services, deadline: Deadline) -> bytes:
+        """Answer a regress request."""
+        request = _examples_request(messages.RegressionRequest(), target, body, services)
+        return write_values((await ask(REGRESS, request, services, deadline)).result)
+
+    async def status(self, target: Target, _: bytes, services: Services, deadline: Deadline) -> bytes:
+        """Show the states of a model's versions; a label is passed over, as the real server does."""
+        services.versions.state(target.model)
+        request = messages.GetModelStatusRequest()
+        fill_spec(request.model_spec, target.model, target.version)
+        return _dump(status_to_json(await ask(STATUS, request, services, deadline)))
+
+    async def metadata(self, target: Target, _: bytes, services: Services, deadline: Deadline) -> bytes:
+        """Show the signatures of one version."""
+        services.versions.state(target.model)
+        request = messages.GetModelMetadataRequest(metadata_field=[SIGNATURES])
+        fill_spec(request.model_spec, target.model, target.version, target.label)
+        return _dump(metadata_to_json(await ask(METADATA, request, services, deadline)))
+
+    async def _predict(
+        self, target: Target, version: int | None, document: _Document, services: Services, deadline: Deadline
+    ) -> bytes:
+        name = _signature_name(document)
+        signature = await self._signature(target, version, name, services, deadline)
+        in_rows = is_row_format(document)
+        read = read_instances if in_rows else read_inputs
+        tensors = read(document["instances" if in_rows else "inputs"], signature.inputs)
+        if has_no_rows(tensors):
+            return write_outputs(answer_without_rows(tensors, signature))
+        request = messages.PredictRequest(inputs=tensors)
+        fill_spec(request.model_spec, target.model, target.version, target.label, name)
+        response = await ask(PREDICT, request, services, deadline)
+        self._versions.learn(target, response.model_spec.version.value)
+        return write_predictions(response.outputs) if in_rows else write_outputs(response.outputs)
+
+    async def _signature(
+        self, target: Target, version: int | None, name: str, services: Services, deadline: Deadline
+    ) -> Signature:
+        try:
+            signature = await self._signatures.signature(target.model, version, name, services, deadline)
+        except UnknownSignatureError as error:
+            raise unknown_signature(name) from error
+        if not signature.inputs:
+            raise BadTensorError(f"Failed to get input map for signature: {name or 'DEFAULT'}")
+        return signature
+
+
+def _examples_request(request: Any, target: Target, body: bytes, services: Services) -> Any:
+    """Fill a classify or regress request."""
+    document = read_document(body, services.settings.max_json_depth)
+    fill_spec(request.model_spec, target.model, target.version, target.label, _signature_name(document))
+    read_examples(document, request)
+    services.versions.state(target.model)
+    return request
+
+
+def _signature_name(document: _Document) -> str:
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise BadTensorError(
+            f"JSON Value: {show(document)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return name
+
+
+def _dump(content: _Document) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode()

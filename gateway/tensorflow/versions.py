@@ -1,0 +1,76 @@
+"""Which version of a model a request is for, so that its JSON can be read as what that version takes."""
+
+import time
+
+from contract import serving_messages as messages
+from gateway.backend.model_client import METADATA, fill_spec
+from gateway.deadline import Deadline
+from gateway.errors import GatewayError
+from gateway.predict.model_signatures import SIGNATURES
+from gateway.predict.prediction import ask
+from gateway.predict.services import Services
+from gateway.tensorflow.paths import Target
+
+_Key = tuple[str, str | None]
+
+
+class WantedVersions:
+    """Versions by label, learnt from answers. Belongs to one event loop.
+
+    The latest version is the one that the gateway's own look at the model showed. Both may be behind by a moment, so a
+    request that was refused may `look_again`.
+    """
+
+    def __init__(self) -> None:
+        self._labelled: dict[_Key, int] = {}
+        self._looked: dict[_Key, float] = {}
+
+    async def current(self, target: Target, services: Services, deadline: Deadline) -> int | None:
+        """Return the version that would answer, as far as is known; None where only the model server knows.
+
+        Raises:
+            GatewayError: the model is unknown, has no version of that label, or the model server does not say.
+        """
+        state = services.versions.state(target.model)
+        if target.version is not None:
+            return target.version
+        if target.label is None:
+            return max(state.available, default=None)
+        known = self._labelled.get((target.model, target.label))
+        return known if known is not None else await self._ask(target, services, deadline)
+
+    async def look_again(self, target: Target, seen: int | None, services: Services, deadline: Deadline) -> int | None:
+        """Return the version that answers now if it is another than `seen`, else None.
+
+        The model server is asked no more often than the gateway looks at models anyway: callers can send any number of
+        bad requests.
+        """
+        key = (target.model, target.label)
+        if target.version is not None or not self._may_look(key, services.settings.poll_interval_seconds):
+            return None
+        try:
+            version = await self._ask(target, services, deadline)
+        except GatewayError:
+            self._labelled.pop(key, None)
+            return None
+        return None if version == seen else version
+
+    def learn(self, target: Target, version: int) -> None:
+        """Note which version answered."""
+        if target.label is not None:
+            self._labelled[target.model, target.label] = version
+
+    def _may_look(self, key: _Key, interval_seconds: float) -> bool:
+        now = time.monotonic()
+        if now - self._looked.get(key, -interval_seconds) < interval_seconds:
+            return False
+        self._looked[key] = now
+        return True
+
+    async def _ask(self, target: Target, services: Services, deadline: Deadline) -> int:
+        request = messages.GetModelMetadataRequest(metadata_field=[SIGNATURES])
+        fill_spec(request.model_spec, target.model, None, target.label)
+        response = await ask(METADATA, request, services, deadline)
+        version = int(response.model_spec.version.value)
+        self.learn(target, version)
+        return version
