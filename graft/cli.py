@@ -6,18 +6,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from graft.check_verb import ApiKey, check
 from graft.errors import BAD_INPUT, one_clear_line
-from graft.export_verb import export
-from graft.gateway_verb import gateway
-from graft.keys_verbs import keys_app
-from graft.lineage_verbs import lineage_app
-from graft.modelserver_verb import EngineName, modelserver
-from graft.runs_verbs import runs_app
-from graft.serving_flags import ServingFlags
-from graft.tflite_verb import tflite
-from graft.train_verb import train
-from graft.versions_verbs import rollback, versions, withdraw
+from graft.verbs.check import ApiKey, check
+from graft.verbs.export import export
+from graft.verbs.gateway import gateway
+from graft.verbs.keys import keys_app
+from graft.verbs.lineage import lineage_app
+from graft.verbs.modelserver import EngineName, modelserver
+from graft.verbs.runs import runs_app
+from graft.verbs.serving_flags import ServingFlags
+from graft.verbs.tflite import tflite
+from graft.verbs.train import train
+from graft.verbs.versions import rollback, versions, withdraw
 
 
 class _Verbs(TyperGroup):
@@ -87,11 +87,11 @@ def up(
     Other settings of the gateway may be given as GATEWAY_* variables.
     """
     if tune:
-        from graft.tuning import tune_batching
+        from graft.actions.tuning import tune_batching
 
         tune_batching(models, name, engine)
         return
-    from graft.embedded import serve_embedded
+    from graft.actions.embedded import serve_embedded
 
     raise SystemExit(serve_embedded(models, name, host, port, insecure=insecure, batching=batching, engine=engine))
 
@@ -104,7 +104,7 @@ def predict(
     api_key: ApiKey = None,
 ) -> None:
     """Ask a running gateway what is in some pictures."""
-    from graft.predicting import predict_pictures
+    from graft.verbs.predict import predict_pictures
 
     if not predict_pictures(images, url, model, api_key):
         raise SystemExit(BAD_INPUT)

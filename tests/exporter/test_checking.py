@@ -13,7 +13,7 @@ import pytest
 from contract.versions import MANIFEST
 from exporter.check.server_client import ServerClient
 from exporter.export import ExportOptions, export
-from graft.embedded_server import EmbeddedModelServer
+from graft.actions.embedded_server import EmbeddedModelServer
 from tests.exporter.conftest import Publication
 from tests.exporter.runs import CLASSES
 from tests.graft.places import Ended, Place

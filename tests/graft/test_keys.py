@@ -14,8 +14,8 @@ import pytest
 from gateway.errors import InvalidCredentialsError
 from gateway.security.api_keys import Keyring, StoredKey, read_keys
 from gateway.security.callers import Permission
+from graft.actions.keys import create_key
 from graft.cli import app
-from graft.keys import create_key
 from tests.gateway.api_keys import public_id
 
 KEY = re.compile(r"graft_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from graft.runs import compare_runs, list_runs, show_run
+from graft.actions.runs import compare_runs, list_runs, show_run
 from tests.made_up_runs import write_run
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunFileError, RunNotFoundError

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from graft.errors import one_clear_line
-from graft.lineage_verbs import lineage_app
+from graft.verbs.lineage import lineage_app
 from lineage.database.location import URL_VARIABLE
 from lineage.store import open_lineage
 from lineage.version_folder import describe_version
@@ -214,7 +214,7 @@ def test_the_lineage_is_quick_and_light() -> None:
         "    open_lineage(f'sqlite:///{folder}/x.db').close()\n"
         "heavy = {'alembic', 'numpy', 'trainer', 'exporter', 'graft', 'psycopg'}\n"
         "print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))\n"
-        "import graft.lineage\n"
+        "import graft.actions.lineage\n"
         "print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

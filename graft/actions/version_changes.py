@@ -23,8 +23,8 @@ from contract.versions import (
     withdrawn_place,
     withdrawn_versions,
 )
+from graft.actions.versions import withdrawal_of
 from graft.errors import CommandError
-from graft.versions import withdrawal_of
 from lineage.database.location import lineage_url
 from lineage.errors import AmbiguousError, LineageError, NotRecordedError
 from lineage.people import current_user

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, published_versions, withdrawn_place, withdrawn_versions
+from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree
 from graft.errors import CommandError
-from graft.lineage_tree import ancestry_tree, checked_lines, descendants_tree
 from lineage.database.location import lineage_url
 from lineage.people import current_user
 from lineage.records import PublicationRecord, WithdrawalRecord

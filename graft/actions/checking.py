@@ -19,8 +19,8 @@ from exporter.check.predictions import Answerer
 from exporter.check.remote import Gateway, RunningServer
 from exporter.check.report import CheckReport
 from exporter.check.server_client import ServerClient
-from graft.check_table import print_report
-from graft.embedded_server import EmbeddedModelServer
+from graft.actions.check_table import print_report
+from graft.actions.embedded_server import EmbeddedModelServer
 from graft.tables import wide_console
 from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from graft.actions.version_summaries import VersionSummary, read_versions
 from graft.errors import CommandError
 from graft.tables import NOT_KNOWN, plain_table, print_line, wide_console
-from graft.version_summaries import VersionSummary, read_versions
 from lineage.database.location import lineage_url
 from lineage.errors import AmbiguousError, LineageError, NotRecordedError
 from lineage.records import WithdrawalRecord

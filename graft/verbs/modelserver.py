@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from graft.serving_flags import SWITCH
+from graft.verbs.serving_flags import SWITCH
 from trainer.tensorflow_start import prepare_tensorflow, start_tensorflow
 
 Name = Annotated[str | None, typer.Option("--model_name", help="The name that requests use.  [default: default]")]

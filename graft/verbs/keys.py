@@ -38,7 +38,7 @@ def create(
     max_in_flight: InFlight = None,
 ) -> None:
     """Make a key and print it. It is printed this once: the file holds its hash only."""
-    from graft.keys import create_key
+    from graft.actions.keys import create_key
 
     create_key(file, name, scope, expires, rate_per_second=rate, burst=burst, max_in_flight=max_in_flight)
 
@@ -46,7 +46,7 @@ def create(
 @keys_app.command("list")
 def list_(file: File = _FILE) -> None:
     """Print a table of all keys, those too that were revoked or have expired."""
-    from graft.keys import list_keys
+    from graft.actions.keys import list_keys
 
     list_keys(file)
 
@@ -54,6 +54,6 @@ def list_(file: File = _FILE) -> None:
 @keys_app.command()
 def revoke(key: Key, file: File = _FILE) -> None:
     """End a key now; running gateways refuse it within a second."""
-    from graft.keys import revoke_key
+    from graft.actions.keys import revoke_key
 
     revoke_key(file, key)

@@ -14,7 +14,7 @@ from contract.versions import published_versions
 from gateway.main import main as serve_gateway
 from gateway.security.access import check_access
 from gateway.settings import Settings
-from graft.embedded_server import EmbeddedModelServer
+from graft.actions.embedded_server import EmbeddedModelServer
 from graft.errors import GATE_SAID_NO, CommandError
 from graft.settings import make_settings
 

@@ -16,7 +16,7 @@ Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
 @runs_app.command("list")
 def list_(runs: Runs = Path("runs")) -> None:
     """Print a table of all runs, unfinished ones too."""
-    from graft.runs import list_runs
+    from graft.actions.runs import list_runs
 
     list_runs(runs)
 
@@ -24,7 +24,7 @@ def list_(runs: Runs = Path("runs")) -> None:
 @runs_app.command()
 def show(run: Run, runs: Runs = Path("runs")) -> None:
     """Print what is known about a run."""
-    from graft.runs import show_run
+    from graft.actions.runs import show_run
 
     show_run(runs, run)
 
@@ -32,6 +32,6 @@ def show(run: Run, runs: Runs = Path("runs")) -> None:
 @runs_app.command()
 def compare(a: Run, b: Run, runs: Runs = Path("runs")) -> None:
     """Print what differs between two runs, and whether their difference in accuracy is more than chance."""
-    from graft.runs import compare_runs
+    from graft.actions.runs import compare_runs
 
     compare_runs(runs, a, b)

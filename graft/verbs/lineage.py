@@ -22,7 +22,7 @@ Prefix = "; its first digits are enough."
 @lineage_app.command()
 def show(version: Version, as_json: Json = False) -> None:
     """Print the whole ancestry of a version: run, settings, code, data set, base, and the runs before."""
-    from graft import lineage
+    from graft.actions import lineage
 
     lineage.show(version, as_json=as_json)
 
@@ -37,7 +37,7 @@ def find(
     as_json: Json = False,
 ) -> None:
     """Print what was made from something: runs, versions, TFLite files, and where they were published."""
-    from graft import lineage
+    from graft.actions import lineage
 
     lineage.find(
         weights_digest=weights_digest,
@@ -52,7 +52,7 @@ def find(
 @lineage_app.command()
 def verify() -> None:
     """Hash again what is recorded and lies on disk, and name what no longer matches; exits with 1 if anything."""
-    from graft import lineage
+    from graft.actions import lineage
 
     if not lineage.verify():
         raise SystemExit(GATE_SAID_NO)
@@ -68,7 +68,7 @@ def withdraw(
 
     `graft withdraw` records it too, and takes the folder out of the servers' sight.
     """
-    from graft import lineage
+    from graft.actions import lineage
 
     lineage.withdraw(version, why, who)
 
@@ -80,6 +80,6 @@ def record(
     models: Annotated[Path, typer.Option(help="The folder of published models.")] = Path("models"),
 ) -> None:
     """Record a run and its versions afterwards, where they were made without this lineage."""
-    from graft import lineage
+    from graft.actions import lineage
 
     lineage.record(run, runs, models)
