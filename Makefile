@@ -56,7 +56,7 @@ bench-serving: $(READY) ## graft up beside a tutorial's service and the engines 
 	@$(BIN)/python -m benchmarks.bench_serving $(ARGS)
 
 bench-scaling: $(READY) ## throughput, latency and cost by number of replicas, from a queueing model; ARGS="--help"
-	@$(BIN)/python -m benchmarks.scaling $(ARGS)
+	@$(BIN)/python -m benchmarks.scaling.table $(ARGS)
 
 check: $(READY) ## formatting, lint, types and import directions
 	@$(BIN)/ruff format --check

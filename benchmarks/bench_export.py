@@ -23,7 +23,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.photographs import HEIGHT, WIDTH, read_or_draw
+from benchmarks.serving.photographs import HEIGHT, WIDTH, read_or_draw
 from contract.image_input import ImageInput
 from exporter.saved_model.network import ServedNetwork, make_served_network
 from exporter.saved_model.signatures import SERVING_DEFAULT, SERVING_PIXELS

@@ -24,8 +24,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.http_load import request_bytes, send
-from benchmarks.instant_model_server import SLOW
+from benchmarks.load.http import request_bytes, send
+from benchmarks.load.instant_model_server import SLOW
 from contract import serving_messages as messages
 from gateway.backend.model_client import fill_spec
 from gateway.predict.image_guard import check_picture
@@ -65,10 +65,10 @@ def main() -> None:
     for column in ("what", "gateway", "beside it", "ratio", "wanted"):
         table.add_column(column)
     time_guard(table)
-    with started("benchmarks.instant_model_server") as model_server:
+    with started("benchmarks.load.instant_model_server") as model_server:
         address = f"127.0.0.1:{model_server.port}"
         with (
-            started("benchmarks.plain_forwarder", address) as forwarder,
+            started("benchmarks.load.plain_forwarder", address) as forwarder,
             started_gateway(address) as (gateway, seconds),
         ):
             table.add_row("start to first 200 on /livez", f"{seconds:.2f} s", "", "", f"<= {START_SECONDS} s")

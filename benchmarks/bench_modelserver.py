@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench_export import LABELS
-from benchmarks.grpc_load import Load, predict_bytes, send
-from benchmarks.photographs import HEIGHT, WIDTH, read_or_draw
+from benchmarks.load.grpc import Load, predict_bytes, send
+from benchmarks.serving.photographs import HEIGHT, WIDTH, read_or_draw
 from contract.versions import MANIFEST, WARMUP
 from exporter.saved_model.network import make_served_network
 from exporter.saved_model.warmup import write_warmup
@@ -159,7 +159,7 @@ def started_limit(folder: Path, pictures: Sequence[bytes]) -> Generator[Limit]:
         files = [Path(temporary) / f"{number}.jpg" for number in range(len(pictures))]
         for file, picture in zip(files, pictures, strict=True):
             file.write_bytes(picture)
-        command = [sys.executable, "-m", "benchmarks.in_process_loop", str(folder), *map(str, files)]
+        command = [sys.executable, "-m", "benchmarks.engines.in_process_loop", str(folder), *map(str, files)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdin is not None
             assert process.stdout is not None

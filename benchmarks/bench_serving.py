@@ -19,10 +19,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.junk import junk
-from benchmarks.photographs import HEIGHT, WIDTH, read_or_draw
-from benchmarks.request_path import measure_path, path_table
-from benchmarks.serving_phases import (
+from benchmarks.load.request_path import measure_path, path_table
+from benchmarks.serving.junk import junk
+from benchmarks.serving.phases import (
     Footprint,
     Plan,
     Progress,
@@ -32,8 +31,9 @@ from benchmarks.serving_phases import (
     measure_open,
     warm_up,
 )
-from benchmarks.serving_report import report
-from benchmarks.serving_systems import (
+from benchmarks.serving.photographs import HEIGHT, WIDTH, read_or_draw
+from benchmarks.serving.report import report
+from benchmarks.serving.systems import (
     EngineLoop,
     System,
     SystemFailedError,
@@ -41,7 +41,7 @@ from benchmarks.serving_systems import (
     started_loop,
     started_tutorial,
 )
-from benchmarks.serving_version import PreparationError, Prepared, prepare, write_unfolded
+from benchmarks.serving.version import PreparationError, Prepared, prepare, write_unfolded
 
 BAD_INPUT = 2
 ENGINES = ("tensorflow", "litert")

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench_modelserver import MODEL, Server, started_server, write_model
-from benchmarks.grpc_load import predict_bytes
-from benchmarks.photographs import read_or_draw
+from benchmarks.load.grpc import predict_bytes
+from benchmarks.serving.photographs import read_or_draw
 from contract import serving_messages as messages
 
 FIRST = 10

@@ -16,13 +16,13 @@ from contract import serving_messages as messages
 from modelserver.errors import BadInputError
 from modelserver.grpc.metrics_port import metrics_port
 from modelserver.metrics import Metrics
-from tests.fakes.made_up_answers import LABELS, manifest_for
-from tests.fakes.marked_pictures import marked_picture
+from tests.fakes.made_up_predictions import LABELS, manifest_for
+from tests.fakes.marked_images import marked_picture
 from tests.fakes.model_server import FakeModelServer
-from tests.gateway.api_keys import Keys, bearer
-from tests.gateway.dialect_requests import DIALECTS, ask
-from tests.gateway.drift_references import picture_of, reference_of
+from tests.gateway.drift.references import picture_of, reference_of
+from tests.gateway.protocol_requests import DIALECTS, ask
 from tests.gateway.running import running_gateway
+from tests.gateway.security.api_keys import Keys, bearer
 
 METRICS_PATH = "/monitoring/prometheus/metrics"
 

@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from tests.end_to_end.command import Service, keep_lineage_in, must, started
-from tests.pictures import write_classes
+from tests.fakes.images import write_classes
 
 DATA = Path(os.environ.get("GRAFT_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")).resolve()
 WEIGHTS = DATA / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"

@@ -9,7 +9,7 @@ import pytest
 from modelserver.batching.parameters import read_batch_parameters
 from tests.end_to_end.command import Service, must
 from tests.end_to_end.conftest import Trained
-from tests.pictures import COLOURS, encoded, solid
+from tests.fakes.images import COLOURS, encoded, solid
 
 
 def test_up_says_what_a_measurement_chose(colours_service: Service) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.end_to_end.command import Service, graft, must, started
 from tests.end_to_end.conftest import DATA, SERVED, Trained
-from tests.pictures import COLOURS, encoded, solid, write_classes
+from tests.fakes.images import COLOURS, encoded, solid, write_classes
 
 _REFUSED_WITHOUT_TENSORFLOW = """
 import sys

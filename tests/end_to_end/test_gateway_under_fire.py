@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.fakes.made_up_answers import LABELS, probabilities_for
-from tests.fakes.marked_pictures import marked_picture
+from tests.fakes.made_up_predictions import LABELS, probabilities_for
+from tests.fakes.marked_images import marked_picture
 from tests.fakes.model_server_process import ModelServerProcess
-from tests.gateway.dialect_requests import DIALECTS, ask, probabilities_in
 from tests.gateway.gateway_process import gateway_process
+from tests.gateway.protocol_requests import DIALECTS, ask, probabilities_in
 from tests.gateway.waiting import wait_until
 
 CLIENTS = 32

@@ -20,7 +20,7 @@ import grpc.aio
 from contract import serving_messages as messages
 from contract.manifest import ModelManifest
 from tests.fakes.loop_thread import LoopThread
-from tests.fakes.made_up_answers import (
+from tests.fakes.made_up_predictions import (
     LABELS,
     brightness_for,
     label_for,

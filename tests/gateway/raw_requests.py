@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 
-from tests.gateway.test_body_limit import connect
+from tests.gateway.http.test_body_limit import connect
 
 _ROUND_TRIPS = 3
 

@@ -13,7 +13,7 @@ from exporter.saved_model.network import ServedNetwork
 from exporter.saved_model.warmup import write_warmup
 from exporter.saved_model.writer import save
 from exporter.tflite.litert_network import write_litert_network
-from tests.pictures import encoded, speckled
+from tests.fakes.images import encoded, speckled
 
 SIZE = 24
 LABELS = ("red", "green", "blue")

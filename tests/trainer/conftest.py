@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.pictures import write_classes
+from tests.fakes.images import write_classes
 from trainer.config import TrainingConfig, read_config
 from trainer.progress import Epoch, Progress
 from trainer.runs.trained_model import Run

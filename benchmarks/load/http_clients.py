@@ -1,0 +1,135 @@
+"""Clients over HTTP: some that ask again as soon as they were answered, or requests that come at times of their own."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from benchmarks.load.http_connection import Connection
+
+OK = 200
+_CONNECTIONS = 128
+"""Requests of an open loop that are under way at most; more wait, and their time counts."""
+
+
+@dataclass
+class Load:
+    """What one load met. `latencies` are those of requests answered with 200, in seconds, in no order.
+
+    `late` are the seconds by which the generator sent requests of an open loop later than they were due although a
+    connection was free; `generator` is the processor time that this process spent meanwhile.
+    """
+
+    latencies: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    late: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    generator: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        """Requests answered with 200 in a second."""
+        return len(self.latencies) / self.seconds
+
+    @property
+    def failed(self) -> int:
+        """How many requests were not answered with 200."""
+        return self.statuses.total() - self.statuses[OK]
+
+    def note(self, status: int, latency: float) -> None:
+        """Count an answer."""
+        self.statuses[status] += 1
+        if status == OK:
+            self.latencies.append(latency)
+
+
+Wait = Callable[[], Awaitable[object]]
+
+
+async def closed_loop(
+    port: int,
+    requests: Iterator[bytes],
+    clients: int,
+    seconds: float,
+    *,
+    before_each: Wait | None = None,
+    after_each: Callable[[], object] | None = None,
+) -> Load:
+    """Let clients with a connection each ask for so long, each again as soon as it was answered, once at least.
+
+    `before_each` is awaited before each request and its time does not count; `after_each` hears of each answer.
+    """
+    load = Load()
+    connections = [await Connection(port).open() for _ in range(clients)]
+
+    async def work(connection: Connection) -> None:
+        started = began
+        while not started > end:
+            if before_each:
+                await before_each()
+            started = time.perf_counter()
+            load.note(await connection.ask(next(requests)), time.perf_counter() - started)
+            if after_each:
+                after_each()
+
+    cpu, began = time.process_time(), time.perf_counter()
+    end = began + seconds
+    try:
+        await asyncio.gather(*(work(connection) for connection in connections))
+    finally:
+        load.seconds, load.generator = time.perf_counter() - began, time.process_time() - cpu
+        for connection in connections:
+            connection.close()
+    return load
+
+
+async def open_loop(port: int, requests: Iterator[bytes], due: Sequence[float]) -> Load:
+    """Send a request at each of the times `due`, in seconds from now, whether or not others were answered.
+
+    A latency counts from when the request was due, not from when it was sent: a server that stops for a second has
+    made everybody wait who came in that second.
+    """
+    load = Load()
+    free = deque([await Connection(port).open() for _ in range(_CONNECTIONS)])
+    slots = asyncio.Semaphore(_CONNECTIONS)
+    cpu, began = time.process_time(), time.perf_counter()
+
+    async def send(moment: float) -> None:
+        connection = free.popleft()
+        status = await connection.ask(next(requests))
+        load.note(status, time.perf_counter() - began - moment)
+        free.append(connection)
+        slots.release()
+
+    async with asyncio.TaskGroup() as group:
+        for moment in due:
+            await asyncio.sleep(began + moment - time.perf_counter())
+            waits = slots.locked()
+            await slots.acquire()
+            if not waits:
+                load.late.append(time.perf_counter() - began - moment)
+            group.create_task(send(moment))
+    load.seconds, load.generator = time.perf_counter() - began, time.process_time() - cpu
+    for connection in free:
+        connection.close()
+    return load
+
+
+def poisson_arrivals(rate: float, seconds: float, seed: int) -> list[float]:
+    """Return the times at which requests of many independent callers come, `rate` a second on average, for so long.
+
+    The same seed gives the same arrivals, at another rate closer together or further apart; one at least.
+    """
+    generator = random.Random(seed)
+    times = itertools.accumulate(generator.expovariate(1.0) / rate for _ in itertools.count())
+    first = next(times)
+    return [first, *itertools.takewhile(lambda moment: moment < seconds, times)]
+
+
+def lateness(load: Load) -> float:
+    """Return by how many seconds the generator was late in the middle."""
+    return median(load.late) if load.late else 0.0

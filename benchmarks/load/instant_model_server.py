@@ -1,0 +1,78 @@
+"""A model server that answers at once, to measure what is before it: `python -m benchmarks.load.instant_model_server`.
+
+Prints its port. It knows one model, `flowers`, in version 1; requests are not read further than to tell them apart,
+and the answer about pictures is one row whatever was asked. A request that ends with `SLOW` is answered a while later.
+"""
+
+import asyncio
+import gc
+
+import grpc.aio
+
+from contract import serving_messages as messages
+from tests.fakes.made_up_predictions import LABELS, manifest_for
+
+MODEL = "flowers"
+_OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0))
+_MARK_OF_DESCRIBE = b"describe"
+SLOW = b"SLOW"
+_SLOW_SECONDS = 3.0
+
+
+async def main() -> None:
+    """Serve until killed."""
+    server = grpc.aio.server(options=_OPTIONS)
+    predict, describe, status = _predict_answer(), _describe_answer(), _status_answer()
+
+    async def answer_predict(request: bytes, _: object) -> bytes:
+        if SLOW in request[-200:]:
+            await asyncio.sleep(_SLOW_SECONDS)
+        return describe if _MARK_OF_DESCRIBE in request[:200] else predict
+
+    async def answer_status(_: bytes, __: object) -> bytes:
+        return status
+
+    for service, method, answer in (
+        (messages.PREDICTION_SERVICE, "Predict", answer_predict),
+        (messages.MODEL_SERVICE, "GetModelStatus", answer_status),
+    ):
+        handler = grpc.unary_unary_rpc_method_handler(answer)
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    gc.freeze()
+    print(port, flush=True)
+    await server.wait_for_termination()
+
+
+def _predict_answer() -> bytes:
+    response = messages.PredictResponse(model_spec={"name": MODEL, "signature_name": "serving_default"})
+    response.model_spec.version.value = 1
+    probabilities = response.outputs["probabilities"]
+    probabilities.dtype = messages.DataType["DT_FLOAT"].number
+    for size in (1, len(LABELS)):
+        probabilities.tensor_shape.dim.add(size=size)
+    probabilities.float_val.extend([0.7, 0.2, 0.1])
+    valid = response.outputs["valid"]
+    valid.dtype = messages.DataType["DT_BOOL"].number
+    valid.tensor_shape.dim.add(size=1)
+    valid.bool_val.append(True)
+    return bytes(response.SerializeToString())
+
+
+def _describe_answer() -> bytes:
+    response = messages.PredictResponse(model_spec={"name": MODEL, "signature_name": "describe"})
+    response.model_spec.version.value = 1
+    manifest = manifest_for(MODEL, 1).to_json().encode()
+    response.outputs["manifest"].CopyFrom(messages.string_tensor([manifest]))
+    return bytes(response.SerializeToString())
+
+
+def _status_answer() -> bytes:
+    response = messages.GetModelStatusResponse()
+    response.model_version_status.add(version=1, state=messages.VersionState.Value("AVAILABLE"))
+    return bytes(response.SerializeToString())
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,174 @@
+"""What `bench_serving` prints at its end: what was measured, and whether what has to hold does."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+
+from benchmarks.load.http_clients import lateness
+from benchmarks.serving.bounds import (
+    CPU_RATIO,
+    LATENCY_RATIO,
+    MEMORY_MB,
+    NEIGHBOURS_RATIO,
+    RATE_RATIO,
+    START_SECONDS,
+    Bound,
+    bounds_table,
+)
+from benchmarks.serving.phases import Engines, Footprint, Loads, Neighbours
+from benchmarks.serving.rounds import Measured, median_ratio
+
+OURS, THEIRS = "graft up", "tutorial"
+_QUIET = 0.1
+"""Processors that others may take of a machine before its rates and latencies are no longer to be trusted."""
+
+
+def loads_table(loads: Loads, footprints: dict[str, Footprint]) -> Table:
+    """Return what each service answered under each load."""
+    columns = (
+        "load",
+        "system",
+        "pictures/s",
+        "p50 ms",
+        "p90 ms",
+        "p99 ms",
+        "CPU ms a picture",
+        "resident MB",
+        "errors",
+    )
+    table = Table(*columns, box=box.SIMPLE)
+    for (name, load), measured in loads.items():
+        table.add_row(
+            f"open, {load:.0%} of capacity" if isinstance(load, float) else f"{load} client{'s' * (load > 1)}",
+            name,
+            f"{measured.rate:.1f}",
+            *(f"{measured.percentile_ms(share):.1f}" for share in (50, 90, 99)),
+            f"{measured.cpu_ms:.2f}",
+            f"{footprints[name].busy_mb:.0f}",
+            str(measured.failed),
+        )
+    return table
+
+
+def engines_table(engines: Engines) -> Table:
+    """Return how fast each engine is with nothing around it."""
+    table = Table(
+        "engine in a loop", "at a time", "threads", "pictures/s", "CPU ms a picture", "median ms", box=box.SIMPLE
+    )
+    for (name, (signature, rows, threads)), called in engines.calls.items():
+        if called:
+            table.add_row(
+                f"{name}, {signature}",
+                str(rows),
+                str(threads),
+                f"{median(each.pictures_per_second for each in called):.1f}",
+                f"{median(each.cpu_seconds for each in called) * 1e3:.2f}",
+                f"{median(each.median_seconds for each in called) * 1e3:.1f}",
+            )
+    return table
+
+
+def neighbours_table(seen: Neighbours) -> Table:
+    """Return how seven good clients fared."""
+    table = Table("seven good clients", "p50 ms", "p90 ms", "their pictures/s", "failed", "p50 ratio", box=box.SIMPLE)
+    for what, measured in (
+        ("alone", seen.alone),
+        ("beside one more good client", seen.one_more),
+        ("beside one with junk, once for seven answers", seen.junk_in_step),
+        ("beside one with junk, without pause", seen.junk_unpaused),
+    ):
+        ratio = f"{_neighbours_ratio(measured, seen.one_more):.2f}"
+        shown = (f"{measured.percentile_ms(share):.1f}" for share in (50, 90))
+        table.add_row(what, *shown, f"{measured.rate:.1f}", str(measured.failed), ratio)
+    return table
+
+
+def footprint_lines(footprints: dict[str, Footprint]) -> list[str]:
+    """Return what each service takes to start, and in memory."""
+    lines = []
+    for name, seen in footprints.items():
+        starts = ", ".join(f"{seconds:.1f}" for seconds in seen.starts)
+        lines.append(
+            f"{name}: seconds to the first answer {starts}; {seen.first_mb:.0f} MB then, {seen.busy_mb:.0f} MB at most"
+        )
+        if len(seen.busy_mb_by_process) > 1:
+            each = ", ".join(f"{process} {mb:.0f}" for process, mb in seen.busy_mb_by_process.items())
+            lines.append(f"  MB of each process, with what they share counted for each: {each}")
+    return lines
+
+
+def cost_lines(loads: Loads) -> list[str]:
+    """Return where the processor time of `graft up` goes, and what the load generator and the machine's others took."""
+    lines = []
+    for (name, load), measured in loads.items():
+        if name == OURS and isinstance(load, int):
+            each = ", ".join(f"{process} {ms:.2f}" for process, ms in measured.cpu_ms_by_process().items())
+            lines.append(
+                f"{name}, {load} client{'s' * (load > 1)}: CPU ms a picture in {each}; "
+                f"the load generator {measured.generator_ms():.2f}"
+            )
+        elif isinstance(load, float):
+            late = median(lateness(each.load) for each in measured.rounds) * 1e3
+            lines.append(f"{name}, open at {load:.0%}: requests were sent {late:.2f} ms after they were due (median)")
+    others = sorted(each.others for measured in loads.values() for each in measured.rounds)
+    busy = f"in the middle, {others[-1]:.2f} at most"
+    lines.append(f"What else runs on this machine took {median(others):.2f} of its processors {busy}")
+    if median(others) > _QUIET:
+        lines.append("So it was not quiet: pictures/s and latencies favour whoever has more threads; CPU does not.")
+    return lines
+
+
+def bounds_of(loads: Loads, neighbours: Neighbours, footprint: Footprint) -> list[Bound]:
+    """Return what has to hold, with what was measured."""
+
+    def both(clients: int) -> tuple[Measured, Measured]:
+        return loads[OURS, clients], loads[THEIRS, clients]
+
+    cpu = [
+        Bound(f"CPU a picture, {clients} clients, of the tutorial's", _ratio(both(clients), "cpu_ms"), "<=", CPU_RATIO)
+        for clients in (8, 32)
+    ]
+    failed = sum(each.failed for each in (neighbours.junk_in_step, neighbours.junk_unpaused))
+    return [
+        *cpu,
+        Bound("pictures/s, 32 clients, of the tutorial's", _ratio(both(32), "rate"), ">=", RATE_RATIO),
+        Bound("median latency, 1 client, of the tutorial's", _ratio(both(1), "p50_ms"), "<=", LATENCY_RATIO),
+        Bound("requests of seven good clients that failed beside junk", failed, "<=", 0),
+        *(
+            Bound(f"their p50 beside junk {how}, of that beside a good client", ratio, "<=", NEIGHBOURS_RATIO)
+            for how, ratio in (
+                ("in step", _neighbours_ratio(neighbours.junk_in_step, neighbours.one_more)),
+                ("without pause", _neighbours_ratio(neighbours.junk_unpaused, neighbours.one_more)),
+            )
+        ),
+        Bound("memory of graft up", footprint.busy_mb, "<=", MEMORY_MB, "MB"),
+        Bound("graft up, start to first answer", median(footprint.starts), "<=", START_SECONDS, "s"),
+    ]
+
+
+def report(
+    loads: Loads, engines: Engines, neighbours: Neighbours, footprints: dict[str, Footprint]
+) -> Sequence[RenderableType]:
+    """Return all that is printed at the end, the bounds last."""
+    junk = ", ".join(f"{status or 'lost'} {count}" for status, count in sorted(neighbours.junk.statuses.items()))
+    return [
+        loads_table(loads, footprints),
+        *cost_lines(loads),
+        *engines.missing,
+        engines_table(engines),
+        neighbours_table(neighbours),
+        f"The junk was answered with: {junk}",
+        *footprint_lines(footprints),
+        bounds_table(bounds_of(loads, neighbours, footprints[OURS])),
+    ]
+
+
+def _ratio(pair: tuple[Measured, Measured], value: str) -> float:
+    return median_ratio(*pair, lambda each: float(getattr(each, value)))
+
+
+def _neighbours_ratio(measured: Measured, beside_a_good_one: Measured) -> float:
+    return median_ratio(measured, beside_a_good_one, lambda each: each.p50_ms)

@@ -1,0 +1,176 @@
+"""What `bench_serving` compares, as processes: `graft up`, a service as in tutorials, an engine in a loop."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from benchmarks.load.http_clients import OK
+from benchmarks.load.http_connection import Connection
+from benchmarks.load.process_tree import ProcessTree
+
+_ASK_AGAIN_SECONDS = 0.05
+_START_SECONDS, _STOP_SECONDS = 180, 30
+
+
+class SystemFailedError(Exception):
+    """A process that is measured ended, or did not start; the message says which, with the end of its log."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A service that answers over HTTP. `start_seconds` went by from its command to its first answer."""
+
+    name: str
+    path: str
+    port: int
+    tree: ProcessTree
+    log: Path
+    start_seconds: float
+
+    def requests(self, pictures: Sequence[bytes]) -> list[bytes]:
+        """Return whole requests about pictures."""
+        return [request_bytes(self.path, picture, self.port) for picture in pictures]
+
+    def answers(self, pictures: Sequence[bytes]) -> list[bytes]:
+        """Return the bodies of the answers to pictures."""
+
+        async def ask() -> list[bytes]:
+            connection = await Connection(self.port).open()
+            bodies = []
+            for request in self.requests(pictures):
+                await connection.ask(request)
+                bodies.append(connection.body)
+            connection.close()
+            return bodies
+
+        return asyncio.run(ask())
+
+
+def request_bytes(path: str, body: bytes, port: int) -> bytes:
+    """Return a whole POST request with a picture as its body."""
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: image/jpeg\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def started_graft(
+    models: Path, name: str, flags: Sequence[str], picture: bytes, log: Path
+) -> "contextlib.AbstractContextManager[System]":
+    """Run `graft up` until the context ends; it has answered once."""
+    command = ["graft", "up", "--models", str(models), "--name", name, *flags, "--port"]
+    return started("graft up", "/v1/predict", command, picture, log)
+
+
+def started_tutorial(
+    folder: Path, flags: Sequence[str], picture: bytes, log: Path
+) -> "contextlib.AbstractContextManager[System]":
+    """Run the service as in tutorials until the context ends; it has answered once."""
+    command = ["benchmarks.serving.tutorial_service", *flags, str(folder)]
+    return started("tutorial", "/predict", command, picture, log)
+
+
+@contextlib.contextmanager
+def started(name: str, path: str, module: Sequence[str], picture: bytes, log: Path) -> Generator[System]:
+    """Run a Python module that serves on the port given last until the context ends; it has answered once.
+
+    Raises:
+        SystemFailedError: it ended before that.
+    """
+    port = free_port()
+    with log.open("wb") as output:
+        began = time.perf_counter()
+        command = [sys.executable, "-m", *module, str(port)]
+        with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process:
+            try:
+                asyncio.run(first_answer(process, request_bytes(path, picture, port), port, log))
+                seconds = time.perf_counter() - began
+                yield System(name, path, port, ProcessTree(process.pid), log, seconds)
+            finally:
+                process.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_STOP_SECONDS)
+                if process.poll() is None:
+                    process.kill()
+
+
+async def first_answer(process: "subprocess.Popen[bytes]", request: bytes, port: int, log: Path) -> None:
+    """Ask until the answer is 200.
+
+    Raises:
+        SystemFailedError: the process ended before, or took minutes.
+    """
+    connection = Connection(port)
+    end = time.perf_counter() + _START_SECONDS
+    while await connection.ask(request) != OK:
+        if process.poll() is not None or time.perf_counter() > end:
+            raise SystemFailedError(f"A service on port {port} did not start: {_end_of(log)}")
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+    connection.close()
+
+
+def _end_of(log: Path) -> str:
+    return " ".join(log.read_text(errors="replace").splitlines()[-3:])
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Called:
+    """What an engine did in a loop: pictures a second, processor and median seconds of one call."""
+
+    pictures_per_second: float
+    cpu_seconds: float
+    median_seconds: float
+
+
+class EngineLoop:
+    """An engine that is called in a loop in a process of its own; `missing` says why it is not, else is empty."""
+
+    def __init__(self, name: str, orders: IO[str], answers: IO[str], log: Path) -> None:
+        self.name = name
+        self._orders, self._answers, self._log = orders, answers, log
+        first = answers.readline().strip()
+        self.missing = "" if first == "ready" else first or f"The {name} engine's process ended: {_end_of(log)}"
+
+    def call(self, signature: str, rows: int, threads: int, seconds: float) -> Called | None:
+        """Call a signature with so many pictures at a time from so many threads; None if the version lacks it.
+
+        Raises:
+            SystemFailedError: the process ended.
+        """
+        self._orders.write(f"{signature} {rows} {threads} {seconds}\n")
+        self._orders.flush()
+        line = self._answers.readline()
+        if not line:
+            raise SystemFailedError(f"The loop of the {self.name} engine ended: {_end_of(self._log)}")
+        if (took := json.loads(line)) is None:
+            return None
+        pictures = rows * took["calls"]
+        return Called(pictures / took["seconds"], took["cpu"] / pictures, took["median"])
+
+
+@contextlib.contextmanager
+def started_loop(engine: str, version: Path, pictures: Sequence[Path], log: Path) -> Generator[EngineLoop]:
+    """Run the loop's process until the context ends."""
+    command = [sys.executable, "-m", "benchmarks.engines.engine_loop", engine, str(version), *map(str, pictures)]
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield EngineLoop(engine, process.stdin, process.stdout, log)
+        finally:
+            process.terminate()

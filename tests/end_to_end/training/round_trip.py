@@ -1,0 +1,211 @@
+"""An architecture's way from random weights to an answering SavedModel, at a small size, in one process."""
+
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from PIL import Image
+
+from contract.image_input import ImageInput
+from contract.versions import MANIFEST
+from exporter.saved_model.network import make_served_network
+from exporter.saved_model.operations import unknown_operations
+from exporter.saved_model.warmup import string_array
+from exporter.saved_model.writer import save
+from scripts.architecture_table import table_row
+from tests.fakes.images import COLOURS, encoded, speckled
+from trainer.config import ModelSettings, read_config
+from trainer.data.preprocessing import scale_pixels
+from trainer.data.reference_histograms import brightness_of
+from trainer.models.architectures import ARCHITECTURES, fill_in, image_input_of, row_of
+from trainer.models.base import batch_norms, block_cut_points, build_base, dropouts, tensor_before_last
+
+Array = npt.NDArray[Any]
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "architectures.md"
+SPREAD = 1e-3
+"""How far apart the answers to different pictures must be for a comparison to mean anything."""
+
+_GENTLE = keras.initializers.RandomNormal(stddev=0.01)
+"""Of the head: rounding differs by up to 2e-5 between two ways to run the deepest networks under a larger one."""
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A base whose BatchNorm has seen pictures, under a head of three classes."""
+
+    settings: ModelSettings
+    unfreeze: int
+    base: Any
+    model: Any
+    pixels: Array
+    image_input: ImageInput
+
+    def answers(self, model: Any) -> Array:
+        """Ask a Keras model for the probabilities of the pictures, float32 [N, 3]."""
+        answered: Array = model(scale_pixels(self.pixels, self.image_input), training=False).numpy()
+        return answered
+
+    def train_one_step(self) -> None:
+        """Take one step with the last layers of the base unfrozen, and no BatchNorm."""
+        for index, layer in enumerate(self.base.layers):
+            layer.trainable = index >= len(self.base.layers) - self.unfreeze
+        for layer in batch_norms(self.base):
+            layer.trainable = False
+        self.model.compile(keras.optimizers.Adam(1e-5), keras.losses.SparseCategoricalCrossentropy(), run_eagerly=True)
+        labels = np.arange(len(self.pixels)) % len(COLOURS)
+        self.model.train_on_batch(scale_pixels(self.pixels, self.image_input), labels)
+
+
+def grow(architecture: str, weights: str, size: int | None) -> Grown:
+    """Build the base, let its BatchNorm follow drawn pictures, and put a head on it.
+
+    With untouched statistics a deep network answers the same to everything, and every comparison succeeds.
+    """
+    keras.utils.set_random_seed(5)
+    overrides = {"model.architecture": architecture, "model.weights": weights}
+    config = fill_in(read_config(None, overrides | ({"model.image_size": size} if size else {})))
+    assert config.phase_two.unfreeze is not None
+    base = build_base(config.model)
+    image_input = image_input_of(config.model)
+    pixels = _draw(image_input.height)
+    _follow(base, scale_pixels(pixels, image_input))
+    pictures = keras.Input(base.input_shape[1:])
+    pooled = keras.layers.GlobalAveragePooling2D()(base(pictures))
+    model = keras.Model(
+        pictures, keras.layers.Dense(len(COLOURS), activation="softmax", kernel_initializer=_GENTLE)(pooled)
+    )
+    return Grown(config.model, config.phase_two.unfreeze[0], base, model, pixels, image_input)
+
+
+def ask_as_serving_loads(folder: Path, pixels: Array) -> dict[str, dict[str, Array]]:
+    """Load the SavedModel through the graph's own restore operation, and ask each signature about the pictures.
+
+    Their files are PNGs, which keep every pixel; one more is no picture.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # the loader is deprecated; Serving's is the same
+    files = string_array([*(encoded(Image.fromarray(picture), "PNG") for picture in pixels), b"no picture"])
+    questions: dict[str, Any] = {
+        "serving_pixels": pixels,
+        "serving_default": files,
+        "describe": string_array([b"", b""]),
+        "pixels_of_image": files[-2],
+    }
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder)).signature_def
+        return {name: _ask(session, signatures[name], question) for name, question in questions.items()}
+
+
+def _ask(session: Any, signature: Any, question: Any) -> dict[str, Array]:
+    (asked,) = signature.inputs.values()
+    answers: dict[str, Array] = session.run(
+        {key: tensor.name for key, tensor in signature.outputs.items()}, {asked.name: question}
+    )
+    return answers
+
+
+def assert_exported(model: Any, grown: Grown, folder: Path) -> None:
+    """Write the model as it is served: its four signatures answer as the model, and 2.18 knows every operation."""
+    labels = tuple(COLOURS)
+    network = make_served_network(model, grown.image_input)
+    save(network, labels, grown.image_input, folder)
+    (folder / MANIFEST).parent.mkdir()
+    (folder / MANIFEST).write_text("the manifest")
+    assert unknown_operations(folder) == []
+    assert network.description.frozen
+    assert network.description.batch_norms_folded > 0
+    expected, bound = grown.answers(model), max(1e-5, 3 * _noise(model, grown))
+    answers = ask_as_serving_loads(folder, grown.pixels)
+    np.testing.assert_allclose(answers["serving_pixels"]["probabilities"], expected, rtol=0, atol=bound)
+    default = answers["serving_default"]
+    with_refused = np.concatenate([expected, np.zeros_like(expected[:1])])
+    np.testing.assert_allclose(default["probabilities"], with_refused, rtol=0, atol=bound)
+    assert [label.decode() for label in default["label"]] == [*(labels[row.argmax()] for row in expected), ""]
+    assert default["valid"].tolist() == [*(True for _ in expected), False]
+    np.testing.assert_array_equal(default["brightness"], [*brightness_of(grown.pixels), 0.0])
+    np.testing.assert_array_equal(answers["pixels_of_image"]["pixels"], grown.pixels[-1])
+    assert answers["describe"]["manifest"].tolist() == 2 * [b"the manifest"]
+
+
+def _noise(model: Any, grown: Grown) -> float:
+    """Return how far the answers move when each weight is rounded once more.
+
+    Folding rounds each weight once. A deep network of random weights, unlike a trained one, makes 2e-4 of that
+    (InceptionV3 at 75 pixels); most rows stay under 1e-6.
+    """
+    weights = [np.array(weight) for weight in model.get_weights()]
+    signs = np.random.default_rng(0)
+    answers = grown.answers(model)
+    model.set_weights([weight * (1 + 6e-8 * signs.choice([-1, 1], weight.shape)) for weight in weights])
+    moved = grown.answers(model)
+    model.set_weights(weights)
+    return float(np.abs(moved - answers).max())
+
+
+def assert_row_is_documented(grown: Grown) -> None:
+    """Compare the row of docs/architectures.md with the code."""
+    name = grown.settings.architecture
+    assert table_row(name, ARCHITECTURES[name], grown.base) in DOCUMENTATION.read_text().splitlines()
+
+
+def assert_splits(grown: Grown) -> None:
+    """Cut the base where its default says, and compare the halves with the whole."""
+    assert grown.unfreeze in block_cut_points(grown.base, row_of(grown.settings.architecture))
+    crossing = tensor_before_last(grown.base, grown.unfreeze)
+    front, tail = keras.Model(grown.base.input, crossing), keras.Model(crossing, grown.base.output)
+    values = scale_pixels(grown.pixels, grown.image_input)
+    whole = grown.base(values, training=False).numpy()
+    np.testing.assert_allclose(tail(front(values, training=False), training=False).numpy(), whole, rtol=0, atol=1e-6)
+    assert np.ptp(whole, axis=0).max() > SPREAD
+
+
+def assert_round_trip(grown: Grown, folder: Path) -> None:
+    """Train, save, reload and export the model; every one of them answers as the trained one."""
+    before = [np.array(weight) for weight in grown.base.get_weights()]
+    grown.train_one_step()
+    first_to_move = len(grown.base.weights) - sum(len(layer.weights) for layer in grown.base.layers[-grown.unfreeze :])
+    moved = [not np.array_equal(old, new) for old, new in zip(before, grown.base.get_weights(), strict=True)]
+    assert not any(moved[:first_to_move])
+    assert any(moved[first_to_move:])
+    answers = grown.answers(grown.model)
+    assert np.ptp(answers, axis=0).max() > SPREAD  # a model that always answers the same proves nothing
+    grown.model.save(folder / "model.keras", include_optimizer=False)
+    reloaded = keras.saving.load_model(folder / "model.keras", compile=False)
+    np.testing.assert_allclose(grown.answers(reloaded), answers, rtol=0, atol=1e-6)
+    assert_exported(reloaded, grown, folder / "exported")
+
+
+def _draw(size: int) -> Array:
+    colours = list(COLOURS.values())
+    pictures = [speckled(colours[index % len(colours)], index, size, size) for index in range(6)]
+    return np.stack([np.asarray(picture) for picture in pictures])
+
+
+def _follow(base: Any, values: Any) -> None:
+    """Let BatchNorm take over the statistics of the pictures, and give EfficientNet's input normalisation real ones."""
+    for layer in base.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.set_weights([np.array([0.485, 0.456, 0.406]), np.array([0.052, 0.050, 0.051]), np.array(1)])
+            layer.finalize_state()
+    for layer in dropouts(base):
+        layer.rate = 0.0
+    _quieten_branches(base)
+    for layer in batch_norms(base):
+        layer.momentum = 0.0
+    base(values, training=True)
+
+
+def _quieten_branches(base: Any) -> None:
+    """Let each residual branch add a fiftieth of what goes past it.
+
+    Random BatchNorm networks multiply every rounding error by about 1.2 a layer: 1e-7 is 0.04 at EfficientNetB7's end.
+    """
+    names = {layer.name for layer in base.layers}
+    for layer in batch_norms(base):
+        if re.sub("(project_bn|project_BN|3_bn)$", "add", layer.name) in names - {layer.name}:
+            layer.gamma.assign(0.02 * layer.gamma)

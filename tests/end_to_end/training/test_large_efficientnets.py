@@ -1,0 +1,29 @@
+"""The larger EfficientNets go the whole way; see `test_architectures.py`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.training.round_trip import Grown, assert_round_trip, assert_row_is_documented, assert_splits, grow
+
+
+@pytest.fixture(scope="module", params=[f"efficientnet_b{number}" for number in range(3, 8)])
+def grown(request: pytest.FixtureRequest) -> Grown:
+    """A base of each row, with a head."""
+    return grow(request.param, "none", 32)
+
+
+def test_row_is_documented(grown: Grown) -> None:
+    """The table for users says of the network what the code does."""
+    assert_row_is_documented(grown)
+
+
+def test_halves_answer_as_the_whole(grown: Grown) -> None:
+    """The layers that learn by default begin at a block, and the network cut there is still the network."""
+    assert_splits(grown)
+
+
+@pytest.mark.slow  # four minutes for the five; the smaller ones take the same way in every run
+def test_round_trip_keeps_the_answers(grown: Grown, tmp_path: Path) -> None:
+    """After a step of fine-tuning, the saved, reloaded and exported model answers the same."""
+    assert_round_trip(grown, tmp_path)

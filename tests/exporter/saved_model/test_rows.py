@@ -1,0 +1,163 @@
+"""Each row of a batch has an answer of its own, whatever it is and whatever lies beside it."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from exporter.saved_model.fresh_process import in_fresh_process
+from exporter.saved_model.writer import LoadedVersion
+from tests.exporter.conftest import Publication
+from tests.exporter.rows import Rows, ask_each, ask_for_nothing, ask_rows, assert_same_answers, mixed, refused
+from tests.exporter.runs import CLASSES
+from tests.fakes.awkward_files import awkward_rows, content_of, is_answered
+from tests.fakes.images import COLOURS, animated, encoded, gradient, solid, speckled
+
+ROWS = 64
+KINDS = ("JPEG", "PNG", "BMP", "WEBP")
+
+
+@pytest.fixture(scope="module")
+def version(first: Publication) -> LoadedVersion:
+    """The first version, loaded from where it was published."""
+    return LoadedVersion(first.folder)
+
+
+def test_each_awkward_file_is_answered_or_refused(version: LoadedVersion) -> None:
+    """Files as users send them are answered where they can be decoded, and else refused: alone, and all in a batch."""
+    rows = awkward_rows()
+    expected = {row["file"]: is_answered(row) for row in rows}
+    together = ask_rows(version, [content_of(row) for row in rows])
+    assert dict(zip(expected, together.valid, strict=True)) == expected
+    assert {name for name, answered in expected.items() if not answered} == {
+        "animated_31_frames.gif",
+        "empty.jpg",
+        "text_named.jpg",
+        "truncated.jpg",
+        "truncated.png",
+    }
+    assert_same_answers(together, ask_each(version, [content_of(row) for row in rows]))
+    np.testing.assert_allclose(together.probabilities.sum(axis=1), list(expected.values()), atol=1e-5)
+
+
+def test_of_an_animated_png_the_first_frame_is_answered(version: LoadedVersion) -> None:
+    """An animated PNG has the answer of its first frame."""
+    black, moving = encoded(solid((0, 0, 0)), "PNG"), animated("PNG")
+    assert b"acTL" in moving
+    assert_same_answers(ask_rows(version, [moving]), ask_rows(version, [black]))
+
+
+def palette_bmp() -> bytes:
+    return encoded(gradient().quantize(16), "BMP")
+
+
+def tiny_animated_webp(*, animation: bool = True, alpha: bool = False) -> bytes:
+    """Return an animated WebP of less than 250 bytes, whose header has these flags, true or not."""
+    content = bytearray(animated("WEBP", 8, 8))
+    assert content[12:16] == b"VP8X"
+    assert len(content) < 250
+    content[20] = 0x02 * animation | 0x10 * alpha
+    return bytes(content)
+
+
+def half_a(kind: str) -> bytes:
+    content = encoded(gradient(), kind)
+    return content[: len(content) // 2]
+
+
+REFUSED: dict[str, Callable[[], bytes]] = {
+    "GIF": lambda: encoded(gradient(), "GIF"),
+    "animated GIF": lambda: animated("GIF"),
+    "animated WebP": lambda: animated("WEBP"),
+    "tiny animated WebP": tiny_animated_webp,
+    "animated WebP with alpha": lambda: tiny_animated_webp(alpha=True),
+    "animated WebP that claims to be still": lambda: tiny_animated_webp(animation=False),
+    "animated WebP that claims to be still, with alpha": lambda: tiny_animated_webp(animation=False, alpha=True),
+    "palette BMP": palette_bmp,
+    "gray BMP": lambda: encoded(gradient().convert("L"), "BMP"),
+    "TIFF": lambda: encoded(gradient(), "TIFF"),
+    "text": lambda: b"This is a text file.\n",
+    "empty": lambda: b"",
+    "only a JPEG's mark": lambda: b"\xff\xd8\xff",
+    "only a PNG's mark": lambda: b"\x89PNG\r\n\x1a\n",
+    **{f"half a {kind}": functools.partial(half_a, kind) for kind in KINDS},
+}
+
+
+def ask_loaded(folder: Path, contents: list[bytes]) -> Rows:
+    return ask_rows(LoadedVersion(folder), contents)
+
+
+def test_no_refused_kind_ends_the_process(first: Publication) -> None:
+    """Kinds that a decoder gets wrong, or dies of, are refused, and the process lives on to answer a picture."""
+    contents = [make() for make in REFUSED.values()]
+    with in_fresh_process(ask_loaded, first.folder, [*contents, encoded(gradient(), "PNG")]) as asking:
+        rows = asking.result()
+    assert dict(zip([*REFUSED, "PNG"], rows.valid, strict=True)) == {**dict.fromkeys(REFUSED, False), "PNG": True}
+    assert rows.labels[:-1] == [""] * len(REFUSED)
+    assert not rows.probabilities[:-1].any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "channels"),
+    [("GIF", 3), ("animated GIF", 3), ("palette BMP", 3), ("gray BMP", 3), ("animated WebP with alpha", 4)],
+)
+def test_refused_although_the_decoder_would_take_it(version: LoadedVersion, kind: str, channels: int) -> None:
+    """What TensorFlow decodes without an error, but slowly or wrongly, is refused: its header is enough."""
+    content = REFUSED[kind]()
+    assert tf.io.decode_image(content, channels=channels, expand_animations=False).shape[2] == channels
+    rows = ask_rows(version, [content])
+    assert_same_answers(rows, refused(rows))
+
+
+def test_no_rows_are_answered_with_no_rows(first: Publication) -> None:
+    """A batch of no rows has outputs of no rows, from every signature and in both ways of loading."""
+    with in_fresh_process(ask_for_nothing, first.folder) as asking:
+        shapes = asking.result()
+    nothing = {
+        "serving_default": {"probabilities": (0, len(CLASSES)), "label": (0,), "valid": (0,), "brightness": (0,)},
+        "serving_pixels": {"probabilities": (0, len(CLASSES))},
+        "describe": {"manifest": (0,)},
+    }
+    assert shapes == {"by Python": nothing, "as TensorFlow Serving does": nothing}
+
+
+def good_pictures() -> list[bytes]:
+    """Draw pictures of all kinds, colours and of many sizes."""
+    random, colours = np.random.default_rng(11), list(COLOURS.values())
+    sizes = random.integers(1, 90, (ROWS, 2))
+    return [
+        encoded(speckled(colours[row % 3], row, int(width), int(height)), KINDS[row % 4])
+        for row, (width, height) in enumerate(sizes)
+    ]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(version: LoadedVersion) -> Rows:
+    """The answers to the good pictures, each asked by itself."""
+    rows = ask_each(version, good_pictures())
+    assert all(rows.valid)
+    assert len(np.unique(rows.probabilities.round(4), axis=0)) > ROWS / 2  # or mixing the rows up would not be seen
+    return rows
+
+
+def subsets() -> list[list[bool]]:
+    """Return none, all, single rows and random halves, tenths and nine tenths of the rows."""
+    random = np.random.default_rng(7)
+    single = [[row == place for row in range(ROWS)] for place in (0, 31, ROWS - 1)]
+    several = [(random.random(ROWS) < share).tolist() for share in (0.1, 0.5, 0.9) for _ in range(4)]
+    return [[False] * ROWS, [True] * ROWS, *single, *([not bad for bad in row] for row in single), *several]
+
+
+@pytest.mark.parametrize("is_bad", subsets(), ids=lambda is_bad: f"{sum(is_bad)} bad")
+def test_any_rows_of_a_batch_may_be_bad(version: LoadedVersion, undisturbed: Rows, is_bad: list[bool]) -> None:
+    """Of 64 rows those that are bad are refused, and each of the others has the answer that it has alone."""
+    bad = [make() for make in REFUSED.values()]
+    contents = [
+        bad[row % len(bad)] if row_is_bad else good
+        for row, (row_is_bad, good) in enumerate(zip(is_bad, good_pictures(), strict=True))
+    ]
+    assert_same_answers(ask_rows(version, contents), mixed(undisturbed, is_bad))

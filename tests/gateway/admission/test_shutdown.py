@@ -1,0 +1,102 @@
+"""A gateway that is told to end: who is in gets an answer, who comes is sent elsewhere, and it does end."""
+
+import signal
+import socket
+import time
+from typing import Any
+
+import httpx
+import psutil
+
+from tests.fakes.made_up_predictions import label_for
+from tests.fakes.marked_images import marked_picture
+from tests.fakes.model_server import FakeModelServer
+from tests.gateway.gateway_process import gateway_process
+from tests.gateway.http.test_body_limit import read_answer
+from tests.gateway.raw_requests import sent, settle
+from tests.gateway.waiting import wait_until
+
+HUNDRED = [marked_picture(number=number) for number in range(100)]
+
+
+def label_of(body: Any) -> str:
+    """Return the label in a native answer."""
+    return str(body["predictions"][0]["label"])
+
+
+def accepted_connections(process: int) -> int:
+    """Return how many connections a process has taken; those that still wait for it in the kernel do not count."""
+    return sum(one.status == psutil.CONN_ESTABLISHED for one in psutil.Process(process).net_connections("tcp"))
+
+
+def is_closed(gateway: httpx.Client) -> bool:
+    """Return whether new connections are refused; one that is cut off came while the port was being closed."""
+    try:
+        socket.create_connection((gateway.base_url.host, gateway.base_url.port)).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        return False
+    return False
+
+
+def test_a_hundred_in_flight_get_a_hundred_answers(model_server: FakeModelServer) -> None:
+    """At SIGTERM it is not ready at once, still takes what comes, then ends with 0 when all hundred are answered."""
+    with gateway_process(model_server.address, max_in_flight=100, shutdown_delay_seconds=2) as gateway:
+        with model_server.holding(), sent(gateway.client, *HUNDRED) as connections:
+            wait_until(lambda: model_server.calls.running == 100)
+            gateway.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: gateway.client.get("/readyz").status_code == 503, seconds=1)
+            late = gateway.client.get("/livez")
+            assert (late.status_code, late.headers["connection"]) == (200, "close")
+            wait_until(lambda: is_closed(gateway.client))
+            assert gateway.process.poll() is None
+            model_server.release()
+            answers = [read_answer(connection) for connection in connections]
+        assert [status for status, _ in answers] == [200] * 100
+        assert [label_of(body) for _, body in answers] == [label_for(picture) for picture in HUNDRED]
+        assert gateway.process.wait(10) == 0
+
+
+def test_those_who_wait_are_answered_too(model_server: FakeModelServer) -> None:
+    """At SIGTERM the queue is worked off: of a hundred, ten run and ninety wait, and all are answered."""
+    settings = {"max_in_flight": 10, "max_queued": 90, "queue_timeout_seconds": 10, "shutdown_delay_seconds": 0}
+    with gateway_process(model_server.address, **settings) as gateway:
+        with model_server.holding(), sent(gateway.client, *HUNDRED) as connections:
+            wait_until(
+                lambda: accepted_connections(gateway.process.pid) == len(HUNDRED) + 2
+            )  # the client, the model server
+            settle(gateway.client)
+            gateway.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: is_closed(gateway.client))
+            model_server.release()
+            answers = [read_answer(connection) for connection in connections]
+        assert [status for status, _ in answers] == [200] * 100
+        assert [label_of(body) for _, body in answers] == [label_for(picture) for picture in HUNDRED]
+        assert gateway.process.wait(10) == 0
+    assert model_server.calls.most_running == 10
+
+
+def test_a_hanging_call_does_not_keep_it(model_server: FakeModelServer) -> None:
+    """What does not end by its deadline is a 504, and then the process ends all the same."""
+    with gateway_process(model_server.address, request_timeout_seconds=1, shutdown_delay_seconds=0) as gateway:
+        with sent(gateway.client, marked_picture("HANG")) as [connection]:
+            wait_until(lambda: model_server.calls.running == 1)
+            gateway.process.send_signal(signal.SIGTERM)
+            assert read_answer(connection)[0] == 504
+        assert gateway.process.wait(10) == 0
+
+
+def test_a_second_signal_ends_it_at_once(model_server: FakeModelServer) -> None:
+    """A second SIGTERM does not wait for calls that run."""
+    with (
+        gateway_process(model_server.address, request_timeout_seconds=60, shutdown_delay_seconds=30) as gateway,
+        sent(gateway.client, marked_picture("HANG")),
+    ):
+        wait_until(lambda: model_server.calls.running == 1)
+        gateway.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: gateway.client.get("/readyz").status_code == 503)
+        started = time.monotonic()
+        gateway.process.send_signal(signal.SIGTERM)
+        gateway.process.wait(10)
+        assert time.monotonic() - started < 3

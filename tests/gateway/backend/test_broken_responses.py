@@ -1,0 +1,139 @@
+"""Whatever the model server does to a call, its caller gets the documented status, in time and in its dialect."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.fakes.made_up_predictions import label_for
+from tests.fakes.marked_images import marked_picture
+from tests.fakes.model_server import SECRET_WORDS, FakeModelServer
+from tests.gateway.conftest import StartGateway
+from tests.gateway.protocol_requests import DIALECTS, ask, label_in, sentence_in
+from tests.gateway.waiting import wait_until, wait_until_ready
+
+MISBEHAVIOUR = [
+    ("STATUS:UNAVAILABLE", 503, "model_server_unavailable"),
+    ("STATUS:RESOURCE_EXHAUSTED", 503, "model_server_busy"),
+    ("STATUS:DEADLINE_EXCEEDED", 504, "model_server_timeout"),
+    ("STATUS:CANCELLED", 502, "model_server_failed"),
+    ("STATUS:DATA_LOSS", 502, "model_server_failed"),
+    ("STATUS:UNIMPLEMENTED", 502, "model_server_failed"),
+    ("HANG", 504, "model_server_timeout"),
+    ("WITHOUT:probabilities", 502, "model_server_failed"),
+    ("WITHOUT:valid", 502, "model_server_failed"),
+    ("WRONG_DTYPE", 502, "model_server_failed"),
+    ("WRONG_CLASSES", 502, "model_server_failed"),
+    ("FEWER_ROWS", 502, "model_server_failed"),
+    ("ROW_WITHOUT", 502, "model_server_failed"),
+    ("MORE_ROWS", 502, "model_server_failed"),
+    ("NAN", 502, "model_server_failed"),
+    ("LARGE:300000", 413, "message_too_large"),
+]
+IN_EVERY_DIALECT = [
+    entry
+    for entry in MISBEHAVIOUR
+    if entry[0].partition(":")[0] in {"STATUS", "HANG", "LARGE"} and entry[0] != "STATUS:UNIMPLEMENTED"  # a 501 there
+]
+
+
+@pytest.fixture
+def impatient(start_gateway: StartGateway) -> httpx.Client:
+    """A client of a gateway that waits 0.5 s for an answer of at most 200 kB, and never looks at versions again."""
+    gateway = start_gateway(
+        request_timeout_seconds=0.5, max_answer_bytes=200_000, poll_interval_seconds=3600, circuit_failures=100
+    )
+    wait_until_ready(gateway)
+    return gateway
+
+
+@pytest.fixture
+def patient(start_gateway: StartGateway) -> httpx.Client:
+    """A client of a gateway that waits ten seconds for an answer, as where no call hangs."""
+    gateway = start_gateway(request_timeout_seconds=10, poll_interval_seconds=3600, circuit_failures=100)
+    wait_until_ready(gateway)
+    return gateway
+
+
+def test_every_misbehaviour_has_its_status(impatient: httpx.Client) -> None:
+    """Each way in which a call can go wrong is its own documented problem, soon, and without the server's words."""
+    seen = []
+    for mark, _, _ in MISBEHAVIOUR:
+        started = time.monotonic()
+        answer = ask(impatient, marked_picture(mark))
+        assert time.monotonic() - started < 1.5, mark
+        assert sentence_in(answer).endswith("."), mark
+        assert [word for word in SECRET_WORDS if word in answer.text] == [], mark
+        assert ("retry-after" in answer.headers) == (answer.status_code == 503), mark
+        seen.append((mark, answer.status_code, answer.json()["code"]))
+    assert seen == MISBEHAVIOUR
+
+
+@pytest.mark.parametrize("dialect", DIALECTS[1:])
+def test_every_misbehaviour_has_its_status_in_other_dialects(impatient: httpx.Client, dialect: str) -> None:
+    """In the dialects without labels a call that fails has the same status, and the dialect's own shape."""
+    seen = []
+    for mark, _, code in IN_EVERY_DIALECT:
+        answer = ask(impatient, marked_picture(mark), dialect)
+        assert sentence_in(answer, dialect), mark
+        assert [word for word in SECRET_WORDS if word in answer.text] == [], mark
+        seen.append((mark, answer.status_code, code))
+    assert seen == IN_EVERY_DIALECT
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_neighbours_of_failing_calls_get_their_own_answers(patient: httpx.Client, dialect: str) -> None:
+    """Between calls that fail in every way, good ones on the same channel get the answer to their own picture."""
+    marks = [mark for mark, _, _ in MISBEHAVIOUR if mark not in {"STATUS:UNAVAILABLE", "HANG"}]
+    pictures = [marked_picture(marks[number // 2 % len(marks)] if number % 2 else "", number) for number in range(60)]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda picture: ask(patient, picture, dialect), pictures))
+    good = list(zip(pictures, answers, strict=True))[::2]
+    assert [answer.status_code for _, answer in good] == [200] * 30
+    assert [label_in(answer, dialect) for _, answer in good] == [label_for(picture) for picture, _ in good]
+
+
+@pytest.mark.parametrize("mark", ["FEWER_ROWS", "ROW_WITHOUT", "MORE_ROWS"])
+def test_rows_that_do_not_match_the_pictures_are_no_answer(impatient: httpx.Client, mark: str) -> None:
+    """Of a batch whose answer has too few or too many rows nothing is passed on: nobody knows whose row is whose."""
+    files = [("file", (str(number), marked_picture(mark, number))) for number in range(3)]
+    answer = impatient.post("/v1/predict", files=files)
+    assert (answer.status_code, answer.json()["code"]) == (502, "model_server_failed")
+
+
+def test_a_version_that_vanishes_is_no_answer(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
+    """A version that is unloaded between status and call is a 503 for its model, and a 404 where it was named."""
+    unnamed = ask(own_gateway, marked_picture("VANISH"))
+    assert (unnamed.status_code, unnamed.json()["code"]) == (503, "model_not_loaded")
+    model_server.publish("flowers", 1)
+    wait_until_ready(own_gateway)
+    named = own_gateway.post("/v1/predict?version=1", content=marked_picture("VANISH"))
+    assert (named.status_code, named.json()["code"]) == (404, "version_not_served")
+
+
+def test_no_rows_are_no_call(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
+    """Without a single acceptable picture the model server is not asked, whatever the dialect: zero rows abort it."""
+    files = [("file", ("a", b"text")), ("file", ("b", b""))]
+    assert own_gateway.post("/v1/predict", files=files).status_code == 200
+    assert own_gateway.post("/v1/models/flowers:predict", json={"instances": []}).status_code in {200, 400}
+    empty = {"name": "image_bytes", "shape": [0], "datatype": "BYTES", "data": []}
+    assert own_gateway.post("/v2/models/flowers/infer", json={"inputs": [empty]}).status_code in {200, 400}
+    assert model_server.calls.count("Predict") == 0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_model_without_a_description(
+    start_gateway: StartGateway, model_server: FakeModelServer, dialect: str
+) -> None:
+    """A model of someone else's has no `describe`: the native API says so with 501, the other two answer."""
+    model_server.publish("flowers", 1, describes=False)
+    gateway = start_gateway()
+    wait_until(lambda: model_server.calls.count("describe", "FAILED_PRECONDITION") == 1)
+    picture = marked_picture()
+    answer = ask(gateway, picture, dialect)
+    if dialect == "native":
+        assert (answer.status_code, answer.json()["code"]) == (501, "model_not_described")
+        assert "TensorFlow Serving" in sentence_in(answer)
+    else:
+        assert (answer.status_code, label_in(answer, dialect)) == (200, label_for(picture))

@@ -1,0 +1,150 @@
+"""Nobody waits longer than agreed: not the caller, not the model server for a caller who left, not for slow bodies."""
+
+import re
+import time
+
+import httpx
+import pytest
+
+from tests.fakes.marked_images import marked_picture
+from tests.fakes.model_server import FakeModelServer
+from tests.gateway.conftest import StartGateway
+from tests.gateway.http.test_body_limit import connect, read_answer
+from tests.gateway.protocol_requests import DIALECTS, ask, sentence_in
+from tests.gateway.raw_requests import sent
+from tests.gateway.waiting import wait_until, wait_until_ready
+
+
+@pytest.fixture
+def quiet(start_gateway: StartGateway) -> httpx.Client:
+    """A client of a gateway that gives requests five seconds, and does not look at versions again."""
+    gateway = start_gateway(poll_interval_seconds=3600, request_timeout_seconds=5)
+    wait_until_ready(gateway)
+    return gateway
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_callers_deadline_is_the_backends(quiet: httpx.Client, model_server: FakeModelServer, dialect: str) -> None:
+    """X-Request-Timeout-Ms, if smaller than ours, reaches the model server as the call's deadline."""
+    assert ask(quiet, marked_picture(), dialect, **{"X-Request-Timeout-Ms": "900"}).status_code == 200
+    [call] = model_server.calls.of()
+    assert 0.5 < (call.seconds_left or 0) < 0.95
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Request-Timeout-Ms": "999999999"}])
+def test_our_deadline_is_the_longest(
+    quiet: httpx.Client, model_server: FakeModelServer, headers: dict[str, str]
+) -> None:
+    """Without the header, or with more than ours in it, a call has request_timeout_seconds."""
+    assert ask(quiet, marked_picture(), **headers).status_code == 200
+    [call] = model_server.calls.of()
+    assert 4.5 < (call.seconds_left or 0) < 5.05
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_call_that_is_too_slow_is_given_up(quiet: httpx.Client, model_server: FakeModelServer, dialect: str) -> None:
+    """A hanging call is a 504 when its caller's time is over, and the model server is told to stop."""
+    started = time.monotonic()
+    answer = ask(quiet, marked_picture("HANG"), dialect, **{"X-Request-Timeout-Ms": "300"})
+    assert answer.status_code == 504
+    assert sentence_in(answer, dialect)
+    assert 0.25 < time.monotonic() - started < 1.5
+    wait_until(lambda: model_server.calls.count("Predict", "cancelled") == 1)
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "1.5", "9" * 30])
+def test_a_deadline_that_is_no_number_is_refused(
+    quiet: httpx.Client, model_server: FakeModelServer, value: str
+) -> None:
+    """A header that cannot be read is a 400 that shows it, and no call."""
+    answer = ask(quiet, marked_picture(), **{"X-Request-Timeout-Ms": value})
+    assert answer.status_code == 400
+    assert value[:10] in sentence_in(answer)
+    assert model_server.calls.count() == 0
+
+
+def test_no_time_at_all_is_no_call(quiet: httpx.Client, model_server: FakeModelServer) -> None:
+    """A deadline of 0 ms is over before anything was asked."""
+    answer = ask(quiet, marked_picture(), **{"X-Request-Timeout-Ms": "0"})
+    assert answer.status_code in {503, 504}
+    assert model_server.calls.count() == 0
+
+
+def test_a_description_that_hangs_does_not_outlast_the_request(
+    quiet: httpx.Client, model_server: FakeModelServer
+) -> None:
+    """A request that needs a manifest which does not come is a 504 at its own deadline."""
+    model_server.publish("flowers", 2)
+    with model_server.holding("describe"):
+        started = time.monotonic()
+        answer = ask(quiet, marked_picture(), **{"X-Request-Timeout-Ms": "300"})
+        assert time.monotonic() - started < 1.5
+        assert answer.status_code == 504
+
+
+def test_a_caller_who_leaves_cancels_the_call(quiet: httpx.Client, model_server: FakeModelServer) -> None:
+    """When the caller's connection ends, the model server sees the call cancelled long before its deadline."""
+    with sent(quiet, marked_picture("HANG")):
+        wait_until(lambda: model_server.calls.running == 1)
+    started = time.monotonic()
+    wait_until(lambda: model_server.calls.count("Predict", "cancelled") == 1)
+    assert time.monotonic() - started < 2
+    wait_until(lambda: re.search(r'outcome="client_gone".* 1\.0', quiet.get("/metrics").text) is not None)
+    assert ask(quiet, marked_picture()).status_code == 200
+
+
+def test_only_the_caller_who_left_is_cancelled(quiet: httpx.Client, model_server: FakeModelServer) -> None:
+    """Of two calls that run at once, the one whose caller stays is answered."""
+    with model_server.holding(), sent(quiet, marked_picture(number=1)) as [stays]:
+        with sent(quiet, marked_picture(number=2)):
+            wait_until(lambda: model_server.calls.running == 2)
+        wait_until(lambda: model_server.calls.count("Predict", "cancelled") == 1)
+        model_server.release()
+        assert read_answer(stays)[0] == 200
+
+
+def test_a_slow_sender_is_cut_off(start_gateway: StartGateway, model_server: FakeModelServer) -> None:
+    """A body that drips in is refused with 408 when its time is over, and the connection ends."""
+    gateway = start_gateway(body_timeout_seconds=0.5)
+    wait_until_ready(gateway)
+    with connect(gateway) as connection:
+        connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        started = time.monotonic()
+        connection.settimeout(0.05)
+        answered = b""
+        while not answered:
+            connection.sendall(b"x")
+            try:
+                answered = connection.recv(1, 2)  # MSG_PEEK
+            except TimeoutError:
+                assert time.monotonic() - started < 5
+        assert 0.4 < time.monotonic() - started < 3
+        connection.settimeout(10)
+        status, problem = read_answer(connection)
+        assert (status, problem["code"]) == (408, "body_too_slow")
+        assert connection.recv(1) == b""
+    assert model_server.calls.count() == 0
+
+
+def test_a_slow_head_is_cut_off(start_gateway: StartGateway) -> None:
+    """A connection on which no complete head arrives in time is closed, whether it sends or not."""
+    gateway = start_gateway(header_timeout_seconds=0.5)
+    for beginning in (b"", b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"):
+        with connect(gateway) as connection:
+            started = time.monotonic()
+            connection.sendall(beginning)
+            connection.recv(65536)
+            assert 0.4 < time.monotonic() - started < 3
+
+
+def test_slow_senders_hold_up_nobody(start_gateway: StartGateway) -> None:
+    """Bodies that never arrive take no slot before the model server: others are answered meanwhile."""
+    gateway = start_gateway(max_in_flight=1, max_queued=0)
+    wait_until_ready(gateway)
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nxx"
+    connections = [connect(gateway) for _ in range(20)]
+    for connection in connections:
+        connection.sendall(head)
+    assert [ask(gateway, marked_picture(number=number)).status_code for number in range(5)] == [200] * 5
+    for connection in connections:
+        connection.close()

@@ -1,0 +1,82 @@
+"""Only what was not answered is asked again, only three times, and never beyond the deadline."""
+
+import time
+
+import httpx
+import pytest
+
+from tests.fakes.made_up_predictions import label_for
+from tests.fakes.marked_images import marked_picture
+from tests.fakes.model_server import FakeModelServer
+from tests.gateway.conftest import StartGateway
+from tests.gateway.protocol_requests import DIALECTS, ask, label_in
+from tests.gateway.waiting import wait_until_ready
+
+
+@pytest.fixture
+def quiet(start_gateway: StartGateway) -> httpx.Client:
+    """A client of a gateway that does not look at versions again, and whose circuit stays closed."""
+    gateway = start_gateway(poll_interval_seconds=3600, circuit_failures=1000)
+    wait_until_ready(gateway)
+    return gateway
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_unavailable_once_is_answered(quiet: httpx.Client, model_server: FakeModelServer, dialect: str) -> None:
+    """A call that ends with UNAVAILABLE once is made again, and its caller sees nothing but the answer."""
+    picture = marked_picture("FIRST:1:UNAVAILABLE")
+    answer = ask(quiet, picture, dialect)
+    assert (answer.status_code, label_in(answer, dialect)) == (200, label_for(picture))
+    assert [(call.attempt, call.outcome) for call in model_server.calls.of()] == [(1, "UNAVAILABLE"), (2, "answered")]
+
+
+def test_unavailable_twice_is_answered(quiet: httpx.Client, model_server: FakeModelServer) -> None:
+    """Two failures are still followed by an answer: there are three attempts."""
+    assert ask(quiet, marked_picture("FIRST:2:UNAVAILABLE")).status_code == 200
+    assert model_server.calls.count() == 3
+
+
+def test_unavailable_always_is_given_up_after_three(quiet: httpx.Client, model_server: FakeModelServer) -> None:
+    """A server that stays UNAVAILABLE is asked three times, then the caller is told to come back."""
+    answer = ask(quiet, marked_picture("STATUS:UNAVAILABLE"))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert [call.attempt for call in model_server.calls.of()] == [1, 2, 3]
+
+
+def test_retries_are_throttled(quiet: httpx.Client, model_server: FakeModelServer) -> None:
+    """When most calls fail nothing is asked again, so retries do not keep a server down; successes earn them back."""
+    for number in range(20):
+        assert ask(quiet, marked_picture("STATUS:UNAVAILABLE", number)).status_code == 503
+    assert model_server.calls.count() < 20 + 15  # the budget of 10, and what was on its way
+    model_server.calls.forget()
+    ask(quiet, marked_picture("STATUS:UNAVAILABLE", 100))
+    assert model_server.calls.count() == 1
+    for number in range(120):
+        assert ask(quiet, marked_picture(number=number)).status_code == 200
+    model_server.calls.forget()
+    ask(quiet, marked_picture("STATUS:UNAVAILABLE", 101))
+    assert model_server.calls.count() > 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["INTERNAL", "UNKNOWN", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "INVALID_ARGUMENT", "NOT_FOUND", "ABORTED"],
+)
+def test_no_other_status_is_retried(quiet: httpx.Client, model_server: FakeModelServer, name: str) -> None:
+    """A status that says more than that nobody was there is the answer, at the first attempt."""
+    assert ask(quiet, marked_picture(f"FIRST:1:{name}")).status_code >= 400
+    assert [call.outcome for call in model_server.calls.of()] == [name]
+
+
+def test_a_retry_does_not_reset_the_deadline(start_gateway: StartGateway, model_server: FakeModelServer) -> None:
+    """Each attempt has what is left of the one deadline, and their sum does not exceed it."""
+    gateway = start_gateway(poll_interval_seconds=3600, request_timeout_seconds=0.6)
+    wait_until_ready(gateway)
+    started = time.monotonic()
+    answer = ask(gateway, marked_picture("SLEEP:0.25 STATUS:UNAVAILABLE"))
+    assert answer.status_code in {503, 504}
+    assert time.monotonic() - started < 1.2
+    left = [call.seconds_left or 0 for call in model_server.calls.of()]
+    assert len(left) >= 2
+    assert 0.3 < left[0] < 0.65
+    assert left[1] < left[0] - 0.2

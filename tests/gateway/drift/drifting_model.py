@@ -1,0 +1,64 @@
+"""A model of the fake model server that knows how its answers looked, and pictures to ask it about."""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from contract.manifest import ModelManifest
+from tests.fakes.made_up_predictions import LABELS, brightness_for, label_for, manifest_for, probabilities_for
+from tests.fakes.marked_images import marked_picture
+from tests.fakes.model_server import FakeModelServer
+from tests.gateway.drift.references import picture_of, reference_of
+from tests.gateway.observability.test_metrics import read_metrics
+
+WINDOW, LEAST = 120, 100
+SETTINGS: dict[str, Any] = {"drift_window": WINDOW, "drift_least_pictures": LEAST, "max_pictures": 200}
+FEATURES = ("class", "confidence", "brightness", "size")
+
+_TESTED = range(100_000, 100_300)
+_PIXELS = 64
+
+
+def publish(server: FakeModelServer, version: int = 1, model: str = "flowers", **changed: Any) -> ModelManifest:
+    """Serve a version with a reference of 300 pictures; `changed` are fields of its manifest."""
+    pictures = [marked_picture(number=number) for number in _TESTED]
+    answered = [
+        picture_of(label_for(each), max(probabilities_for(each, len(LABELS))), _PIXELS, brightness_for(each))
+        for each in pictures
+    ]
+    described = {"reference": reference_of(answered, LABELS), **changed}
+    manifest = manifest_for(model, version).model_copy(update=described)
+    server.publish(model, version, manifest=manifest.to_json().encode())
+    return manifest
+
+
+def ask(gateway: httpx.Client, numbers: Sequence[int], mark: str = "", path: str = "/v1/predict") -> None:
+    """Ask about a picture for each number, in one request; all are answered."""
+    images = [{"b64": base64.b64encode(marked_picture(mark, number)).decode()} for number in numbers]
+    answer = gateway.post(path, json={"images": images})
+    assert answer.status_code == 200
+    assert all("label" in entry for entry in answer.json()["predictions"])
+
+
+def drift_of(gateway: httpx.Client, query: str = "") -> dict[str, Any]:
+    """Return what the gateway says of the drift of `flowers`."""
+    said: dict[str, Any] = gateway.get(f"/v1/models/flowers/drift{query}").raise_for_status().json()
+    return said
+
+
+def only_version(gateway: httpx.Client) -> dict[str, Any]:
+    """Return what it says of the one version there is."""
+    (version,) = drift_of(gateway)["versions"]
+    assert isinstance(version, dict)
+    return version
+
+
+def series(gateway: httpx.Client, name: str) -> dict[tuple[str, ...], float]:
+    """Return the values of a drift gauge by version and feature."""
+    return {
+        tuple(dict(labels)[key] for key in ("version", "feature") if key in dict(labels)): value
+        for (found, labels), value in read_metrics(gateway).items()
+        if found == f"graft_gateway_drift_{name}"
+    }

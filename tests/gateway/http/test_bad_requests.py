@@ -1,0 +1,122 @@
+"""Requests that cannot be understood are refused in one sentence, as problems."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway.conftest import StartGateway
+from tests.gateway.images import draw
+from tests.gateway.waiting import wait_until_ready
+
+
+def assert_problem(answer: httpx.Response, status: int, code: str, *parts: str) -> None:
+    """Assert that an answer is a problem of this status and code, with these parts in its one sentence."""
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["code"] == code
+    assert isinstance(problem["detail"], str)
+    assert problem["detail"].endswith(".")
+    assert [part for part in parts if part not in problem["detail"]] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "parts"),
+    [
+        ("top_k=0", ("top_k", "'0'")),
+        ("top_k=-3", ("top_k", "'-3'")),
+        ("top_k=many", ("top_k", "'many'")),
+        ("version=abc", ("version", "'abc'")),
+        ("version=0", ("version", "'0'")),
+        (f"version={2**63}", ("version", str(2**63))),
+        ("version=", ("version", "''")),
+    ],
+)
+def test_a_bad_query_parameter_is_named(gateway: httpx.Client, query: str, parts: tuple[str, ...]) -> None:
+    """A query parameter that cannot be used is refused with 400, its name and what it was."""
+    assert_problem(gateway.post(f"/v1/predict?{query}", content=draw()), 400, "bad_parameter", *parts)
+
+
+def test_an_unknown_model_names_those_there_are(start_gateway: StartGateway) -> None:
+    """A model that is not configured is refused with 404 and the names of those that are."""
+    gateway = start_gateway(models=("flowers", "dogs"))
+    answer = gateway.post("/v1/predict?model=cats", content=draw())
+    assert_problem(answer, 404, "unknown_model", "'cats'", "flowers", "dogs")
+
+
+def test_a_version_that_is_not_served_is_refused(gateway: httpx.Client) -> None:
+    """A version that the model server does not serve is refused with 404 and its number."""
+    assert_problem(gateway.post("/v1/predict?version=9", content=draw()), 404, "version_not_served", "9", "flowers")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "x"])
+def test_a_body_of_another_type_is_refused(gateway: httpx.Client, content_type: str) -> None:
+    """A content type that is neither a picture nor a form is refused with 415 and said back."""
+    answer = gateway.post("/v1/predict", content=draw(), headers={"Content-Type": content_type})
+    assert_problem(answer, 415, "unsupported_content_type", content_type)
+
+
+def test_a_form_without_files_is_refused(gateway: httpx.Client) -> None:
+    """A form that has fields only is refused with 400."""
+    answer = gateway.post("/v1/predict", files={"comment": (None, "no file")})
+    assert_problem(answer, 400, "no_picture")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content"),
+    [
+        ("multipart/form-data", b"anything"),
+        ("multipart/form-data; boundary=x", b"no boundary in here"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; filename="a"\r\n\r\ncut off'),
+        ("multipart/form-data; boundary=x", b""),
+    ],
+)
+def test_a_malformed_form_is_refused(gateway: httpx.Client, content_type: str, content: bytes) -> None:
+    """A form without a boundary, without structure or without an end is refused with 400."""
+    answer = gateway.post("/v1/predict", content=content, headers={"Content-Type": content_type})
+    assert_problem(answer, 400, "bad_form")
+
+
+def test_too_many_pictures_are_refused(start_gateway: StartGateway) -> None:
+    """One picture more than max_pictures is refused with 413; exactly as many are answered."""
+    gateway = start_gateway(max_pictures=3)
+    wait_until_ready(gateway)
+    files = [("file", (f"{number}.jpg", draw())) for number in range(4)]
+    assert_problem(gateway.post("/v1/predict", files=files), 413, "too_many_pictures", "3")
+    assert gateway.post("/v1/predict", files=files[:3]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nothing/here", 404, "no_such_path"),
+        ("POST", "/v1/predict/", 404, "no_such_path"),
+        ("GET", "/v1/predict", 405, "method_not_allowed"),
+        ("DELETE", "/livez", 405, "method_not_allowed"),
+    ],
+)
+def test_unknown_paths_and_methods_are_problems(
+    gateway: httpx.Client, method: str, path: str, status: int, code: str
+) -> None:
+    """A path or method that is not there is refused as a problem, too."""
+    assert_problem(gateway.request(method, path), status, code, path)
+
+
+def test_a_refused_method_names_those_there_are(gateway: httpx.Client) -> None:
+    """A 405 says in its Allow header what would be possible."""
+    assert gateway.get("/v1/predict").headers["allow"] == "POST"
+
+
+def test_the_framework_never_answers_for_us(gateway: httpx.Client) -> None:
+    """No refusal has the framework's own shape, whose detail is a list or whose only member it is."""
+    attempts: list[dict[str, Any]] = [
+        {"method": "POST", "url": "/v1/predict", "params": {"top_k": "x", "version": "y"}},
+        {"method": "POST", "url": "/v1/predict", "content": b"{", "headers": {"Content-Type": "application/json"}},
+        {"method": "PUT", "url": "/v1/models"},
+        {"method": "GET", "url": "/"},
+    ]
+    for attempt in attempts:
+        problem = gateway.request(**attempt).json()
+        assert problem["type"].startswith("urn:problem-type:graft:")
+        assert isinstance(problem["detail"], str)

@@ -1,0 +1,71 @@
+"""Files as users send them, and files that are made to hurt: refused by their header, in words, at no cost."""
+
+import httpx
+import pytest
+
+from contract.image_input import Encoding
+from gateway.errors import TooManyPixelsError
+from gateway.predict.image_guard import check_picture
+from tests.fakes.awkward_files import awkward_rows, content_of, is_answered
+from tests.fakes.bombs import BOMBS, huge, jpeg_bomb
+from tests.fakes.model_server import FakeModelServer
+from tests.gateway.conftest import StartGateway
+from tests.gateway.images import draw
+from tests.gateway.waiting import wait_until_ready
+from tests.peak_memory import peak_mb_above_now
+
+ENCODINGS: tuple[Encoding, ...] = ("jpeg", "png", "bmp", "webp")
+
+
+@pytest.fixture(scope="module")
+def bombs() -> dict[str, bytes]:
+    """Each kind of picture that declares about 20000 x 20000 pixels."""
+    return {kind: huge(kind) for kind in BOMBS}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_bomb_is_refused_before_any_call(
+    own_gateway: httpx.Client, model_server: FakeModelServer, bombs: dict[str, bytes], kind: str
+) -> None:
+    """It is refused with its size, the model server hears nothing of it, and memory does not grow with its pixels."""
+    asked = len(model_server.predict_requests)
+    bomb, answers = bombs[kind], []
+    grown = peak_mb_above_now(lambda: answers.append(own_gateway.post("/v1/predict", content=bomb)))
+    assert (answers[0].status_code, answers[0].json()["code"]) == (413, "too_many_pixels")
+    assert "at most 50000000" in answers[0].json()["detail"]
+    assert len(model_server.predict_requests) == asked
+    assert grown < 60 + 6 * len(bomb) / 1e6  # the body itself is held a few times on its way
+
+
+def test_the_limit_is_the_models(start_gateway: StartGateway, model_server: FakeModelServer) -> None:
+    """How many pixels are accepted is said by the manifest of the version that answers."""
+    model_server.publish("small", 1, max_pixels=63)
+    gateway = start_gateway(models=("flowers", "small"))
+    wait_until_ready(gateway)
+    picture = draw("PNG")
+    assert gateway.post("/v1/predict", content=picture).status_code == 200
+    refused = gateway.post("/v1/models/small/predict", content=picture)
+    assert (refused.status_code, refused.json()["code"]) == (413, "too_many_pixels")
+    assert "8 x 8 pixels; at most 63" in refused.json()["detail"]
+
+
+def test_every_awkward_file_is_judged_as_the_graph_does(
+    own_gateway: httpx.Client, model_server: FakeModelServer
+) -> None:
+    """What TensorFlow decodes is handed on; all else is refused without a call."""
+    for row in awkward_rows():
+        asked = len(model_server.predict_requests)
+        answer = own_gateway.post("/v1/predict", content=content_of(row))
+        called = len(model_server.predict_requests) - asked
+        expected = (200, 1) if is_answered(row) else (answer.status_code, 0)
+        assert (answer.status_code, called) == expected, row["file"]
+        assert answer.status_code in {200, 415, 422}
+
+
+def test_only_the_beginning_is_searched_for_a_header() -> None:
+    """A size behind more than 128 KiB of a JPEG is left to the graph: to search megabytes would hold up everybody."""
+    bomb = jpeg_bomb(20_000, 20_000)
+    comment = b"\xff\xfe\xff\xff" + bytes(0xFFFF - 2)
+    assert check_picture(bomb[:2] + 3 * comment + bomb[2:], ENCODINGS, 50_000_000).encoding == "jpeg"
+    with pytest.raises(TooManyPixelsError):
+        check_picture(bomb[:2] + comment + bomb[2:], ENCODINGS, 50_000_000)

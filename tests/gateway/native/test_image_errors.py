@@ -1,0 +1,80 @@
+"""What is no acceptable picture is refused in words that say what was seen."""
+
+import httpx
+import pytest
+
+from gateway.http.error_table import TABLE
+from tests.fakes.model_server import FakeModelServer
+from tests.gateway.images import draw, draw_animation, draw_bmp_with_fields
+
+GATEWAY_TYPES = {"Content-Type": "application/octet-stream"}
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "seen"),
+    [
+        (b"", "not_an_image", "0 bytes"),
+        (b"%PDF-1.7 and so on", "not_an_image", "application/pdf"),
+        ("Grüße an alle, ".encode() * 100, "not_an_image", "text"),
+        (bytes(range(256)), "not_an_image", "data of no known kind"),
+        (b"\xff\xfe\xfd no utf-8", "not_an_image", "data of no known kind"),
+        (draw("GIF"), "unsupported_image", "a GIF, which is not accepted because"),
+        (draw("TIFF"), "unsupported_image", "image/tiff"),
+        (draw("BMP", mode="P"), "unsupported_image", "a BMP with a palette"),
+        (draw("BMP", mode="1"), "unsupported_image", "a BMP with a palette"),
+        (draw_bmp_with_fields((0xFF, 0xFF00, 0xFF0000)), "unsupported_image", "unusual bit fields"),
+        (draw_animation("WEBP"), "unsupported_image", "an animated WebP"),
+        (b"RIFF0000WEBPVP8X", "truncated_image", "its header tells no size"),
+        (draw("JPEG")[:-2], "truncated_image", "JPEG is cut short"),
+        (draw("PNG")[:-1], "truncated_image", "PNG is cut short"),
+        (draw("WEBP")[:-1], "truncated_image", "WebP is cut short"),
+        (draw("BMP")[:-1], "truncated_image", "BMP is cut short"),
+        (draw("JPEG")[:20], "truncated_image", "its header tells no size"),
+    ],
+)
+def test_what_was_seen_is_said(
+    own_gateway: httpx.Client, model_server: FakeModelServer, content: bytes, code: str, seen: str
+) -> None:
+    """A file that is no picture, of a kind that is not accepted, or cut short is refused with what it is, uncalled."""
+    asked = len(model_server.predict_requests)
+    answer = own_gateway.post("/v1/predict", content=content, headers=GATEWAY_TYPES)
+    assert answer.status_code == (422 if code == "truncated_image" else 415)
+    assert answer.json()["code"] == code
+    assert seen in answer.json()["detail"]
+    assert len(model_server.predict_requests) == asked
+
+
+def test_usual_bit_fields_are_accepted(gateway: httpx.Client) -> None:
+    """A BMP of 32 bits that only spells out the usual order of its channels is a picture like any other."""
+    picture = draw_bmp_with_fields((0xFF0000, 0xFF00, 0xFF))
+    assert gateway.post("/v1/predict", content=picture).status_code == 200
+
+
+def test_a_picture_the_graph_refuses_is_undecodable(gateway: httpx.Client) -> None:
+    """A picture of a good kind that the model marks as not valid is refused as damaged or too large."""
+    answer = gateway.post("/v1/predict", content=draw(mark=b"BROKEN"))
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "undecodable_image"
+    assert "damaged or has more than 50000000 pixels" in answer.json()["detail"]
+
+
+def test_the_model_decides_which_kinds_it_decodes(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
+    """A kind of picture outside the manifest's encodings is refused, naming those inside."""
+    model_server.publish("flowers", 2, encodings=("jpeg", "png"))
+    answer = own_gateway.post("/v1/predict?version=2", content=draw("WEBP"))
+    assert answer.status_code == 415
+    assert answer.json()["code"] == "unsupported_image"
+    assert "image/webp" in answer.json()["detail"]
+    assert "JPEG or PNG" in answer.json()["detail"]
+
+
+def test_a_refusal_is_a_problem(gateway: httpx.Client) -> None:
+    """A refusal is application/problem+json with all of RFC 9457's members, a code and the request's id."""
+    answer = gateway.post("/v1/predict", content=b"text", headers=GATEWAY_TYPES)
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) == {"type", "title", "status", "detail", "code", "request_id"}
+    assert problem["status"] == 415
+    assert problem["type"].endswith(problem["code"])
+    assert problem["title"] in {row.title for row in TABLE.values()}
+    assert problem["request_id"] == answer.headers["x-request-id"]

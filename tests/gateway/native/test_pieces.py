@@ -1,0 +1,90 @@
+"""Bodies that come in pieces, and answers that go out in one."""
+
+import socket
+import struct
+import sys
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from starlette.responses import StreamingResponse
+
+from gateway.http.routing import TemplateRoute
+from tests.fakes.model_server import FakeModelServer
+from tests.gateway.conftest import StartGateway
+from tests.gateway.http.test_body_limit import connect
+from tests.gateway.http.test_connections import read_to_the_end
+from tests.gateway.images import draw
+from tests.gateway.raw_requests import request_bytes, settle
+
+BIG = draw(mark=bytes(range(256)) * 2000)
+
+
+def add_broken_answer(app: FastAPI) -> None:
+    """Add a path whose answer fails after its head."""
+
+    async def fail() -> AsyncIterator[bytes]:
+        for part in (0,):
+            yield bytes(1 // part)
+
+    async def answer(_: Request) -> StreamingResponse:
+        return StreamingResponse(fail())
+
+    app.router.routes.append(TemplateRoute("/broken", answer))
+
+
+def content_of(model_server: FakeModelServer) -> bytes:
+    """Return the picture that the model server was asked about last."""
+    [content] = model_server.predict_requests[-1].inputs["image_bytes"].string_val
+    return bytes(content)
+
+
+def segments_received(connection: socket.socket) -> int:
+    """Return how many segments with data came on a connection: `tcpi_data_segs_in` of Linux's `struct tcp_info`."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 156)
+    return int(struct.unpack_from("=I", info, 152)[0])
+
+
+def test_a_body_in_many_pieces_arrives_whole(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
+    """Chunks of a byte each, sent at once with the head, are the picture that the model server gets."""
+    picture = draw(mark=bytes(range(256)) * 4)
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in picture)
+    head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+    with connect(own_gateway) as connection:
+        connection.sendall(head + chunks + b"0\r\n\r\n")
+        assert b" 200 OK" in read_to_the_end(connection)
+    assert content_of(model_server) == picture
+
+
+def test_a_body_after_its_head_arrives_whole(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
+    """A body that comes in two parts, the first some time after the head, is taken together."""
+    request, picture = request_bytes(BIG, Connection="close"), len(BIG)
+    with connect(own_gateway) as connection:
+        for part in (request[:-picture], request[-picture:-1000], request[-1000:]):
+            connection.sendall(part)
+            settle(own_gateway)
+        assert b" 200 OK" in read_to_the_end(connection)
+    assert content_of(model_server) == BIG
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many segments of TCP came")
+def test_an_answer_is_sent_in_one_piece(own_gateway: httpx.Client) -> None:
+    """The head of an answer and its body are one segment of TCP, and so one call of the system."""
+    with connect(own_gateway) as connection:
+        for number in range(1, 6):
+            connection.sendall(request_bytes(draw()))
+            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+            assert f"content-length: {len(body)}".encode() in head
+            assert segments_received(connection) == number
+
+
+def test_the_head_of_a_broken_answer_is_sent(start_gateway: StartGateway) -> None:
+    """An answer that fails after its head is that head and the end of the connection: nobody takes it as whole."""
+    gateway = start_gateway(add_broken_answer)
+    with connect(gateway) as connection:
+        connection.sendall(b"GET /broken HTTP/1.1\r\nhost: x\r\n\r\n")
+        received = read_to_the_end(connection)
+    assert received.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert received.endswith(b"\r\n\r\n")
+    assert gateway.get("/livez").status_code == 200

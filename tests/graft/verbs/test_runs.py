@@ -1,0 +1,136 @@
+"""The verb `runs`: listing, showing and comparing what has been trained."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from graft.actions.runs import compare_runs, list_runs, show_run
+from tests.fakes.runs import write_run
+from trainer.config import TrainingConfig, read_config
+from trainer.errors import RunFileError, RunNotFoundError
+from trainer.runs.record import PREDICTIONS, RECORD
+
+GOOD = [True] * 90 + [False] * 10
+BAD = [True] * 60 + [False] * 40
+OTHER = read_config(None, {"model.alpha": 0.35, "phase_two.unfreeze": [20, 40]})
+
+
+class Screen(Console):
+    """A console whose output can be read."""
+
+    def __init__(self) -> None:
+        self.output = io.StringIO()
+        super().__init__(file=self.output, width=200, highlight=False)
+
+    @property
+    def text(self) -> str:
+        """What was printed, with runs of blanks as one."""
+        return "\n".join(" ".join(line.split()) for line in self.output.getvalue().splitlines())
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Two runs on the same test pictures, of which the first is better."""
+    write_run(tmp_path / "runs", "run-a", GOOD, TrainingConfig())
+    write_run(tmp_path / "runs", "run-b", BAD, OTHER, dataset_digest="sha256:0dd", name="[red]ships[/red]")
+    return tmp_path / "runs"
+
+
+def listed(runs: Path) -> str:
+    screen = Screen()
+    list_runs(runs, screen)
+    return screen.text
+
+
+def compared(runs: Path, a: str, b: str) -> str:
+    screen = Screen()
+    compare_runs(runs, a, b, screen)
+    return screen.text
+
+
+def test_runs_are_listed_with_their_results(runs: Path) -> None:
+    """Each run has its id, name, end, architecture, accuracy with interval, and the phase that was kept."""
+    first = "run-a flowers 2026-11-21 14:03 mobilenet_v2 90.0 % 82.6 % to 94.5 % phase two"
+    assert first in listed(runs)
+
+
+def test_names_with_brackets_are_shown_as_they_are(runs: Path) -> None:
+    """A name is not taken for the terminal's markup."""
+    assert "run-b [red]ships[/red]" in listed(runs)
+
+
+def test_a_run_that_is_not_finished_is_marked(runs: Path) -> None:
+    """A run with a checkpoint only is listed with what continues it."""
+    (runs / "run-c" / "checkpoint").mkdir(parents=True)
+    assert "run-c not finished graft train --resume run-c" in listed(runs)
+
+
+def test_a_run_that_cannot_be_read_does_not_hide_the_others(runs: Path) -> None:
+    """A record of another version is named, and the other runs are listed."""
+    (runs / "run-a" / RECORD).write_text("{}")
+    assert "run-a cannot be read" in listed(runs)
+    assert "60.0 %" in listed(runs)
+
+
+def test_no_runs_are_one_sentence(tmp_path: Path) -> None:
+    """Without runs the list says what makes one."""
+    assert listed(tmp_path) == f"There are no runs under {tmp_path}; graft train makes one."
+
+
+def test_a_run_is_shown(runs: Path) -> None:
+    """One run is shown with what it is, how good it is, and each class."""
+    screen = Screen()
+    show_run(runs, "run-a", screen)
+    assert "test accuracy 90.0 % of 100 pictures; 95 % interval 82.6 % to 94.5 %" in screen.text
+    assert "gate The head has settled." in screen.text
+    assert "a 100 100.0 % 90.0 % 94.7 %" in screen.text
+    assert "b 0 0.0 % - 0.0 %" in screen.text
+
+
+def test_an_unknown_run_is_refused(runs: Path) -> None:
+    """A run that is not there is an error that names those that are."""
+    with pytest.raises(RunNotFoundError, match="run-a, run-b"):
+        show_run(runs, "run-x", Screen())
+
+
+def test_comparing_names_what_differs(runs: Path) -> None:
+    """Settings and data that differ are listed for both runs, and what is equal is not."""
+    text = compared(runs, "run-a", "run-b")
+    assert "model.alpha 1.0 0.35" in text
+    assert "phase_two.unfreeze not set 20, 40" in text
+    assert "digest sha256:da7a sha256:0dd" in text
+    assert "model.architecture" not in text
+    assert "accuracy 0.9000 0.6000" in text
+
+
+def test_comparing_says_whether_it_is_more_than_chance(runs: Path) -> None:
+    """The shared test pictures decide: 30 that only A got right are more than chance."""
+    text = compared(runs, "run-a", "run-b")
+    assert "Shared test pictures: 100; right: A 90, B 60; only A 30, only B 0" in text
+    assert "A is ahead of B by 30.0 points; the difference is more than chance at the 5 % level" in text
+
+
+def test_comparing_runs_on_other_pictures_is_honest(runs: Path) -> None:
+    """Runs without shared test pictures are compared in all but significance."""
+    write_run(runs, "run-d", GOOD, TrainingConfig(), first_picture=500)
+    text = compared(runs, "run-a", "run-d")
+    assert "No setting differs." in text
+    assert "They share no test pictures" in text
+    assert "McNemar" not in text
+
+
+def test_a_run_does_not_differ_from_itself(runs: Path) -> None:
+    """A run compared with itself differs in nothing."""
+    text = compared(runs, "run-a", "run-a")
+    assert "No setting differs." in text
+    assert "No data differs." in text
+    assert "right and wrong on the same pictures" in text
+
+
+def test_a_run_without_predictions_cannot_be_compared(runs: Path) -> None:
+    """A run whose predictions are missing is an error that names the file."""
+    (runs / "run-b" / PREDICTIONS).unlink()
+    with pytest.raises(RunFileError, match=r"predictions\.csv"):
+        compared(runs, "run-a", "run-b")

@@ -1,0 +1,242 @@
+"""The same picture in two splits is found and refused; pictures that are merely alike are not."""
+
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from contract.image_input import ImageInput
+from examples.digits import picture as digit
+from tests.fakes.images import COLOURS, encoded, speckled
+from trainer.config import DataSettings
+from trainer.data.dataset import DecodedSplit, decode_split
+from trainer.data.fingerprints import Fingerprints, fingerprints_of
+from trainer.data.image_folder import SPLITS, LabelledPicture, Split, find_pictures
+from trainer.data.leakage import Leak, check_leakage, count_duplicates, describe, find_leaks
+from trainer.data.near_duplicates import NearDuplicates
+from trainer.data.pixel_store import MemoryBudget
+from trainer.data.preprocessing import PictureDecoder
+from trainer.errors import LeakageError
+
+ROOT = Path(__file__).parents[3]
+FLOWERS = ROOT / os.environ.get("GRAFT_DATA", "../shared/data") / "flowers"
+DECODER = PictureDecoder(ImageInput(height=96, width=96))
+Edit = Callable[[Image.Image], bytes]
+
+
+def scene(seed: int) -> Image.Image:
+    """Draw something with the large and small forms of a photo: smooth noise of every scale, 400 x 300."""
+    random = np.random.default_rng(seed)
+    layers = [
+        np.asarray(
+            Image.fromarray(random.integers(0, 256, (3 * scale, 4 * scale, 3)).astype(np.uint8)).resize(
+                (400, 300), Image.Resampling.BICUBIC
+            )
+        )
+        / scale
+        for scale in (1, 2, 4, 8, 16)
+    ]
+    total = np.sum(layers, axis=0)
+    return Image.fromarray((255 * (total - total.min()) / np.ptp(total)).astype(np.uint8))
+
+
+def decoded(folder: Path, contents: list[bytes]) -> DecodedSplit:
+    folder.mkdir(parents=True)
+    pictures = [LabelledPicture(folder / f"{index:03d}", 0) for index in range(len(contents))]
+    for picture, content in zip(pictures, contents, strict=True):
+        picture.path.write_bytes(content)
+    return decode_split(pictures, DECODER, MemoryBudget(100))
+
+
+def png(picture: Image.Image) -> bytes:
+    return encoded(picture, "PNG")
+
+
+def cropped(picture: Image.Image) -> Image.Image:
+    """Cut 1 % off each side."""
+    width, height = picture.size
+    return picture.crop((width // 100, height // 100, width - width // 100, height - height // 100))
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Image.Image]:
+    """Thirty different scenes."""
+    return [scene(seed) for seed in range(30)]
+
+
+@pytest.fixture(scope="module")
+def train(scenes: list[Image.Image], tmp_path_factory: pytest.TempPathFactory) -> DecodedSplit:
+    """All scenes but the last ten."""
+    return decoded(tmp_path_factory.mktemp("train") / "a", [png(picture) for picture in scenes[:20]])
+
+
+def found(leaks: list[Leak]) -> list[tuple[str, str, bool]]:
+    return [(leak.first.name, leak.second.name, leak.same_content) for leak in leaks]
+
+
+def test_different_pictures_are_no_leak(train: DecodedSplit, scenes: list[Image.Image], tmp_path: Path) -> None:
+    """Pictures that have nothing in common are not reported."""
+    others = decoded(tmp_path / "test", [png(picture) for picture in scenes[20:]])
+    assert find_leaks({"train": train, "test": others}) == []
+
+
+def test_same_content_in_another_file_is_found(train: DecodedSplit, scenes: list[Image.Image], tmp_path: Path) -> None:
+    """A picture is the same if its pixels are, whatever the kind of its file."""
+    test = decoded(
+        tmp_path / "test", [png(scenes[25]), encoded(scenes[7], "BMP"), encoded(scenes[3], "PNG", optimize=True)]
+    )
+    leaks = find_leaks({"train": train, "test": test})
+    assert sorted(found(leaks)) == [("003", "002", True), ("007", "001", True)]
+    assert {(leak.first_split, leak.second_split, leak.distance) for leak in leaks} == {("train", "test", 0)}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda picture: encoded(picture, "JPEG", quality=60),
+        lambda picture: encoded(picture, "WEBP", quality=60),
+        lambda picture: png(picture.resize((picture.width // 2, picture.height // 2))),
+        lambda picture: png(cropped(picture)),
+        lambda picture: encoded(cropped(picture).resize((200, 150)), "JPEG", quality=60),
+    ],
+    ids=["jpeg-60", "webp-60", "half", "cropped", "all-of-it"],
+)
+def test_near_duplicates_are_found(edit: Edit, train: DecodedSplit, scenes: list[Image.Image], tmp_path: Path) -> None:
+    """A copy that was re-encoded, resized or slightly cropped is found, with the picture that it is a copy of."""
+    test = decoded(tmp_path / "test", [edit(picture) for picture in scenes[:10]] + [png(scenes[25])])
+    leaks = find_leaks({"train": train, "test": test})
+    assert sorted(found(leaks)) == [(f"{index:03d}", f"{index:03d}", False) for index in range(10)]
+
+
+def test_several_copies_of_one_picture_are_found(
+    train: DecodedSplit, scenes: list[Image.Image], tmp_path: Path
+) -> None:
+    """Copies do not hide each other: three of one picture, each cut in another way, are all found."""
+    width, height = scenes[0].size
+    boxes = [(12, 0, width, height), (0, 9, width, height), (0, 0, width - 12, height)]
+    copies = decoded(tmp_path / "val", [png(scenes[0].crop(box)) for box in boxes])
+    assert len(find_leaks({"train": train, "val": copies})) == 3
+
+
+def test_each_pair_of_splits_is_compared(scenes: list[Image.Image], tmp_path: Path) -> None:
+    """A picture is told of each earlier split that it is in, exact copies first."""
+    contents: dict[Split, list[bytes]] = {
+        "train": [png(picture) for picture in scenes[:8]],
+        "val": [png(picture) for picture in scenes[8:14]] + [png(cropped(scenes[0]))],
+        "test": [png(scenes[15]), png(scenes[0]), png(scenes[9])],
+    }
+    leaks = find_leaks({split: decoded(tmp_path / split, its) for split, its in contents.items()})
+    told = [(leak.first_split, leak.first.name, leak.second_split, leak.second.name) for leak in leaks]
+    assert sorted(told[:2]) == [("train", "000", "test", "001"), ("val", "001", "test", "002")]
+    assert sorted(told[2:]) == [("train", "000", "val", "006"), ("val", "006", "test", "001")]
+    assert [leak.same_content for leak in leaks] == [True, True, False, False]
+
+
+def shaded(colour: tuple[int, int, int], amount: float) -> bytes:
+    """Draw a colour that gets lighter to the right by `amount` levels."""
+    lighter = np.linspace(0, amount, 96)[None, :, None] + np.zeros((96, 1, 1))
+    return png(Image.fromarray((np.array(colour) + lighter).astype(np.uint8)))
+
+
+def test_plain_pictures_are_no_near_duplicates(tmp_path: Path) -> None:
+    """Pictures of nearly one colour, whose hashes say nothing, are only reported where every pixel is the same."""
+    train = decoded(tmp_path / "train", [shaded((9, 9, 9), 4), shaded((30, 20, 20), 4), shaded((90, 0, 0), 0)])
+    test = decoded(tmp_path / "test", [shaded((13, 9, 9), 4), shaded((30, 24, 20), 4), shaded((90, 0, 0), 0)])
+    assert found(find_leaks({"train": train, "test": test})) == [("002", "002", True)]
+
+
+def test_the_same_form_in_another_colour_is_another_picture(tmp_path: Path) -> None:
+    """Smooth backgrounds of different colours, whose forms are all the same, are not reported."""
+    train = decoded(tmp_path / "train", [shaded((100, 20, 20), 90)])
+    test = decoded(tmp_path / "test", [shaded((20, 20, 100), 90), shaded((160, 20, 20), 90), shaded((101, 20, 20), 90)])
+    assert found(find_leaks({"train": train, "test": test})) == [("000", "002", False)]
+
+
+def test_pictures_of_one_kind_are_no_near_duplicates(tmp_path: Path) -> None:
+    """Different noise on the same colour, as the tests of training draw it, is not reported."""
+
+    def drawn(seed: int) -> list[bytes]:
+        return [encoded(speckled(colour, seed + index), "JPEG") for colour in COLOURS.values() for index in range(20)]
+
+    splits: dict[Split, DecodedSplit] = {
+        "train": decoded(tmp_path / "train", drawn(0)),
+        "test": decoded(tmp_path / "test", drawn(1000)),
+    }
+    assert find_leaks(splits) == []
+
+
+def test_handwritten_digits_are_told_apart() -> None:
+    """The demo's digits, many of which nearly coincide, are no near duplicates; re-encoded copies of them are."""
+    pictures = [digit(image).convert("RGB").resize((96, 96)) for image in load_digits().images]
+    copies = [Image.open(io.BytesIO(encoded(picture, "JPEG", quality=60))) for picture in pictures[::30]]
+    prints = fingerprints_of(np.stack([np.asarray(picture) for picture in [*pictures, *copies]]))
+    near = NearDuplicates(prints)
+    count = len(pictures)
+    assert near.between(range(count // 2), range(count // 2, count)) == []
+    told = near.between(range(count), range(count, count + len(copies)))
+    assert [(pair.first, pair.second) for pair in told] == [(30 * index, count + index) for index in range(len(copies))]
+
+
+def test_twenty_thousand_pictures_take_seconds() -> None:
+    """Many pictures are compared at once, in little time."""
+    random = np.random.default_rng(1)
+    count = 20_000
+    thumbnails = random.integers(0, 256, (count, 16, 16, 3)).astype(np.uint8)
+    hashes = random.integers(0, 2**64, count, np.uint64)
+    thumbnails[-50:], hashes[-50:] = thumbnails[:50], hashes[:50] ^ np.uint64(0b11)
+    near = NearDuplicates(Fingerprints([""] * count, hashes, thumbnails))
+    began = time.process_time()
+    told = near.between(range(14_000), range(14_000, count))
+    assert time.process_time() - began < 20
+    assert [(pair.first, pair.second, pair.bits) for pair in told] == [(i, count - 50 + i, 2) for i in range(50)]
+
+
+def test_flowers_are_not_refused() -> None:
+    """The 450 photos of flowers have no picture twice, and are not said to have."""
+    if not FLOWERS.is_dir():
+        pytest.skip(f"there are no photos at {FLOWERS}; GRAFT_DATA says where their folder's parent is")
+    found_flowers = find_pictures(FLOWERS, DataSettings(), 1)
+    splits = {split: decode_split(found_flowers.pictures[split], DECODER, MemoryBudget(100)) for split in SPLITS}
+    assert find_leaks(splits) == []
+    assert [count_duplicates(splits[split]) for split in SPLITS] == [0, 0, 0]
+
+
+def test_duplicates_within_a_split_are_counted(scenes: list[Image.Image], tmp_path: Path) -> None:
+    """Copies beside each other are no leak; how many there are is known."""
+    split = decoded(tmp_path / "train", [png(scenes[index]) for index in (0, 1, 0, 2, 0, 1)])
+    assert count_duplicates(split) == 3
+    assert find_leaks({"train": split}) == []
+
+
+def leak(number: int, *, same: bool = True) -> Leak:
+    return Leak(Path(f"train/{number}"), "train", Path(f"test/{number}"), "test", same, 0 if same else 4)
+
+
+def test_leakage_is_refused_with_what_and_how_many() -> None:
+    """The refusal names the first pairs, how many there are, and how to go on."""
+    with pytest.raises(LeakageError) as refused:
+        check_leakage([leak(1), leak(2, same=False), leak(3), leak(4)], allow=False)
+    assert str(refused.value) == (
+        "4 pictures are in two splits, so the scores would be too good: test/1 of test is train/1 of train; "
+        "test/2 of test is nearly (4 of 64 bits differ) train/2 of train; test/3 of test is train/3 of train; "
+        "and so on. Remove one of each pair, or train with --allow-leakage."
+    )
+    with pytest.raises(LeakageError, match=r"^1 picture is in two splits, .* train/1 of train\. Remove"):
+        check_leakage([leak(1)], allow=False)
+
+
+def test_leakage_may_be_allowed() -> None:
+    """With leave, or without leaks, nothing is refused."""
+    check_leakage([leak(1)], allow=True)
+    check_leakage([], allow=False)
+
+
+def test_names_of_leaks_fit_on_a_line() -> None:
+    """A line break in a name does not break the line that names it."""
+    assert describe(Leak(Path("a\nb"), "train", Path("c"), "val", True, 0)) == r"c of val is a\nb of train"
