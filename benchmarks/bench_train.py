@@ -30,8 +30,9 @@ from rich.table import Column, Table
 from trainer.config import TrainingConfig, read_config
 from trainer.data.image_folder import find_pictures
 from trainer.data.loading import read_pictures
-from trainer.models.architectures import fill_in, image_input_of
+from trainer.models.architectures import image_input_of
 from trainer.models.base import build_base, load_base_weights
+from trainer.models.defaults import fill_in
 from trainer.models.head import add_head
 from trainer.models.network import Network
 from trainer.progress import Epoch, Progress

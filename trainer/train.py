@@ -15,7 +15,8 @@ from trainer.data.pixel_store import MemoryBudget
 from trainer.finalize import Student, finish
 from trainer.hardware import gpus, strategy_for
 from trainer.interruption import TerminatedError
-from trainer.models.architectures import fill_in, image_input_of
+from trainer.models.architectures import image_input_of
+from trainer.models.defaults import fill_in
 from trainer.models.network import Network
 from trainer.progress import Progress
 from trainer.run_folder import RunFolder, Start, begun_run, now, reopened_run

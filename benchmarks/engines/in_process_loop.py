@@ -1,4 +1,4 @@
-"""A SavedModel called in a loop, with nothing around it: `python -m benchmarks.engines.in_process_loop FOLDER PICTURE...`.
+"""A SavedModel called in a loop, nothing around it: `python -m benchmarks.engines.in_process_loop FOLDER PICTURE...`.
 
 Reads lines of how many rows a call has and for how many seconds to call, and answers each with a line of JSON:
 calls, seconds, processor seconds and the median seconds of a call.

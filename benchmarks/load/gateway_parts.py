@@ -1,4 +1,4 @@
-"""Which part of the gateway its time goes to, from what py-spy recorded: `python -m benchmarks.load.gateway_parts FILE US`.
+"""Where the gateway spends its time, from a py-spy recording: `python -m benchmarks.load.gateway_parts FILE US`.
 
 FILE has a line for each stack, outermost frame first, and how often it was seen (`py-spy record --format raw`). US is
 the CPU of a request in microseconds, which is shared out; docs/performance.md has the commands around it.

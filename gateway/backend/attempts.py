@@ -1,8 +1,8 @@
 """How often calls were really put on a connection to the model server.
 
-gRPC tries again by itself (`gateway.backend.channel`), below its API: who calls sees one call, however often it was tried. Only
-channelz counts attempts, at each connection's end. It is asked again and again, for it forgets a connection that is
-gone; what such a one counted since the last look is missed.
+gRPC tries again by itself (`gateway.backend.channel`), below its API: the caller sees one call, however often it was
+tried. Only channelz counts attempts, at each connection's end. It is asked again and again, for it forgets a
+connection that is gone; what such a one counted since the last look is missed.
 """
 
 import asyncio

@@ -54,7 +54,7 @@ class BackendMetrics:
         self._attempts.inc(number)
 
     def count_shed(self, reason: str) -> None:
-        """Count one request that was not let through; `reason` is one of the words of `gateway.admission.concurrency`."""
+        """Count one request that was not let through; `reason` is a word of `gateway.admission.concurrency`."""
         self._shed.of(reason).inc()
 
     def set_slots(self, in_flight: int, limit: int) -> None:

@@ -14,7 +14,7 @@ from lineage.store import Lineage, open_lineage
 from trainer.config import TrainingConfig, parse_assignment, read_config
 from trainer.data.image_folder import find_pictures
 from trainer.interruption import sigterm_as_exception
-from trainer.models.architectures import fill_in
+from trainer.models.defaults import fill_in
 from trainer.progress import Progress, TerminalProgress
 from trainer.runs.record import REPORT
 from trainer.tensorflow_start import start_tensorflow

@@ -12,7 +12,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from contract.digests import digest_of_file
 from tests.trainer.conftest import Trained
 from trainer.data.image_folder import SPLITS, find_pictures
-from trainer.models.architectures import BASE, fill_in
+from trainer.models.architectures import BASE
+from trainer.models.defaults import fill_in
 from trainer.runs.lineage_entry import describe_run
 from trainer.runs.record import find_run
 from trainer.runs.trained_model import answer_pictures, digest_of_tensors, read_run

@@ -9,7 +9,8 @@ STORY = (
 STACKS = (
     f"{STORY};predict (gateway/predict/prediction.py:110) 5",
     f"{STORY};predict (gateway/predict/prediction.py:115);Stage.__exit__ (gateway/observability/observation.py:127);"
-    "QuickHistogram.observe (gateway/observability/fast_metrics.py:29);MutexValue.inc (prometheus_client/values.py:28) 3",
+    "QuickHistogram.observe (gateway/observability/fast_metrics.py:29);"
+    "MutexValue.inc (prometheus_client/values.py:28) 3",
     f"{STORY};ModelClient.call (gateway/backend/model_client.py:116);UnaryUnaryCall.__init__ (grpc/aio/_call.py:569) 7",
     "<module> (graft/__main__.py:6);Runner.run (asyncio/runners.py:118) 2",
     "Thread._bootstrap (threading.py:1002);Thread.run (threading.py:982);_worker (concurrent/futures/thread.py:81) 99",

@@ -23,8 +23,9 @@ from tests.fakes.images import COLOURS, encoded, speckled
 from trainer.config import ModelSettings, read_config
 from trainer.data.preprocessing import scale_pixels
 from trainer.data.reference_histograms import brightness_of
-from trainer.models.architectures import ARCHITECTURES, fill_in, image_input_of, row_of
+from trainer.models.architectures import ARCHITECTURES, image_input_of, row_of
 from trainer.models.base import batch_norms, block_cut_points, build_base, dropouts, tensor_before_last
+from trainer.models.defaults import fill_in
 
 Array = npt.NDArray[Any]
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "architectures.md"

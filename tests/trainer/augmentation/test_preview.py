@@ -9,7 +9,7 @@ from tests.fakes.images import write_classes
 from trainer.augmentation.preview import preview_training_pictures
 from trainer.config import read_config
 from trainer.errors import DataSetError
-from trainer.models.architectures import fill_in
+from trainer.models.defaults import fill_in
 
 CONFIG = fill_in(read_config(None, {"augmentation.steps": [{"kind": "flip"}], "model.image_size": 64}))
 

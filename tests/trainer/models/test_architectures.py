@@ -11,8 +11,9 @@ import pytest
 from trainer.config import TrainingConfig, read_config
 from trainer.data.preprocessing import scale_pixels
 from trainer.errors import ConfigurationError
-from trainer.models.architectures import ARCHITECTURES, fill_in, image_input_of
+from trainer.models.architectures import ARCHITECTURES, image_input_of
 from trainer.models.base import batch_norms, block_cut_points, build_base, cut_points, dropouts, tensor_before_last
+from trainer.models.defaults import fill_in
 
 _KERAS_MODULES = {
     "mobilenet_v2": keras.applications.mobilenet_v2,
@@ -63,7 +64,7 @@ def test_unknown_architecture_is_refused_before_tensorflow_loads() -> None:
     """A misspelled name is refused with the nearest one, in a process that never imported TensorFlow or Keras."""
     script = (
         "import sys\n"
-        "from trainer.models.architectures import fill_in\n"
+        "from trainer.models.defaults import fill_in\n"
         "from trainer.config import read_config\n"
         "try: fill_in(read_config(None, {'model.architecture': 'mobilnet_v2'}))\n"
         "except Exception as error: print(error)\n"

@@ -13,8 +13,9 @@ import pytest
 from tests.end_to_end.training.round_trip import assert_exported, grow
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import ConfigurationError, WeightsError
-from trainer.models.architectures import BASE, fill_in, image_input_of
+from trainer.models.architectures import BASE, image_input_of
 from trainer.models.base import batch_norms, block_cut_points, build_base, dropouts
+from trainer.models.defaults import fill_in
 from trainer.training.base_weights import prepare_base
 
 keras_hub: Any = pytest.importorskip("keras_hub", reason="KerasHub is an optional extra: pip install 'graft[hub]'")
