@@ -1,5 +1,6 @@
 """What was proved of a version before it was published, as its blessing says."""
 
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -34,6 +35,25 @@ class AcceptedChange(BaseModel):
     why: str
 
 
+class RoundingNoise(BaseModel):
+    """How far rounding alone moved the trained model's probabilities of the fixtures, on the processor of the export.
+
+    Each is the largest difference of a probability between two ways of computing the same; None where not measured.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    batch: float | None = Field(None, description="One picture at a time, against all in one batch.")
+    threads: float | None = Field(None, description="On one thread, against as many as there are processors.")
+    precision: float | None = Field(None, description="In double precision, against single.")
+
+    @property
+    def largest(self) -> float:
+        """The largest of those that were measured and are numbers; 0 where none is."""
+        measured = (value for value in (self.batch, self.threads, self.precision) if value is not None)
+        return max((value for value in measured if math.isfinite(value)), default=0.0)
+
+
 class Blessing(BaseModel):
     """When a version was checked, and with what result; what else it says is kept."""
 
@@ -41,6 +61,9 @@ class Blessing(BaseModel):
 
     checked: AwareDatetime
     bound: float | None = Field(None, description="Largest difference of a probability that was let through.")
+    noise: RoundingNoise | None = Field(
+        None, description="Of the trained model, which the bound is a multiple of; None where none was measured yet."
+    )
     comparisons: list[dict[str, Any]] = Field(description="With the trained model, each with largest_difference.")
     expectations_held: int = Field(0, description="How many of the users' own pictures were answered as they expect.")
     accepted_changes: tuple[AcceptedChange, ...] = Field((), description="Those that were not, with the reason.")

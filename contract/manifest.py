@@ -42,7 +42,7 @@ class BaseWeights(BaseModel):
 
 
 class ServedGraph(BaseModel):
-    """What was done to the trained network to make it quick; its answers are the same within 1e-5."""
+    """What was done to the trained network to make it quick; it answers the same but for rounding."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from exporter.manifest_writing import make_blessing, make_manifest, write_blessi
 from exporter.proof.baseline import compare_with_predecessor, find_predecessor, note_on_fairness
 from exporter.proof.expectations import GIVEN, check_expectations, expectations_of, write_expectations
 from exporter.proof.fixtures import choose_fixtures, write_fixtures
-from exporter.proof.parity import Comparison, Reference, ask_trained_model, compare
+from exporter.proof.parity import Comparison, Reference, ask_trained_model, compare, with_one_thread
+from exporter.proof.rounding import Probabilities, predict_on_one_thread
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.operations import check_operations
 from exporter.saved_model.warmup import write_warmup
@@ -92,13 +94,14 @@ def export(
     progress.on_work(f"exporting {run.record.id}", len(_STEPS))
     fixtures = choose_fixtures(run.record.test_pictures)
     expectations = expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None)
-    with staged_folder(base_path) as staged, fresh_process() as writer:
+    with staged_folder(base_path) as staged, fresh_process(threads=1) as writer:
         writing = writer.submit(write, run.folder, staged, image_input, fold=options.fold)
         reference = ask_trained_model(run, image_input, fixtures)
         progress.on_step()
         written = writing.result()
         progress.on_step()
         check_operations(staged)
+        on_one_thread = writer.submit(predict_on_one_thread, run.folder, image_input, reference.pixels)
         converting = writer.submit(write_litert_network, staged, written.served_graph)  # where TensorFlow runs already
         with fresh_process() as asker:
             write_fixtures(staged / FIXTURES, reference.fixtures, reference.answers)
@@ -106,6 +109,7 @@ def export(
             version = LoadedVersion(staged)
             held, changes = check_expectations(expectations, run.record.labels, version.answer, options.accept_change)
             write_expectations(staged / GIVEN, held)
+            reference = with_one_thread(reference, _or_none(on_one_thread))
             network = judge_network(converting, staged, reference)
             writer.shutdown(wait=False)  # it may hold gigabytes
             progress.on_step()
@@ -120,7 +124,7 @@ def export(
                 progress.on_note(note)
             paired = compare_with_predecessor(predecessor, version, run.record.test_pictures, progress)
             facts["better_than"] = {"version": int(predecessor.name), **paired.to_json()}
-        blessing = make_blessing(comparisons, without_litert=network.reason, **facts)
+        blessing = make_blessing(comparisons, reference, without_litert=network.reason, **facts)
         write_blessing(staged, blessing)
         manifest = publish_version(base_path, staged, manifest)
     return Exported(base_path / str(manifest.version), manifest, comparisons, blessing)
@@ -135,6 +139,13 @@ def _compare_both_ways(
     comparisons += compare("as TensorFlow Serving does", asking.result(), reference, manifest)
     progress.on_step()
     return comparisons
+
+
+def _or_none(computing: "Future[Probabilities]") -> Probabilities | None:
+    try:
+        return computing.result()
+    except BrokenProcessPool:  # the memory was not enough, which is a reason to go without, as without the network
+        return None
 
 
 def _tell_of_network(network: NetworkVerdict, progress: Progress) -> list[Comparison]:

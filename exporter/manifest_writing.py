@@ -10,7 +10,7 @@ from contract.blessing import Blessing
 from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
 from contract.versions import BLESSING, MANIFEST, digest_of_version
-from exporter.proof.parity import LARGEST_DIFFERENCE, Comparison
+from exporter.proof.parity import Comparison, Reference
 from exporter.saved_model.writer import Written
 from trainer.runs.trained_model import Run
 
@@ -51,11 +51,12 @@ def write_blessing(staged: Path, blessing: Blessing) -> None:
     (staged / BLESSING).write_text(blessing.to_json())
 
 
-def make_blessing(comparisons: Sequence[Comparison], **more: Any) -> Blessing:
-    """Return the blessing of a version that passed these comparisons now; `more` are other fields of it."""
+def make_blessing(comparisons: Sequence[Comparison], reference: Reference, **more: Any) -> Blessing:
+    """Return the blessing of a version that passed these comparisons with `reference` now; `more` are other fields."""
     return Blessing(
         checked=datetime.now(UTC).replace(microsecond=0),
-        bound=LARGEST_DIFFERENCE,
+        bound=reference.bound,
+        noise=reference.noise,
         comparisons=[asdict(comparison) for comparison in comparisons],
         **more,
     )

@@ -8,11 +8,12 @@ from contract.image_input import ImageInput
 from exporter.check.images import PictureBatch, PictureSet
 from exporter.check.predictions import Answerer
 from exporter.check.report import Row, Tally
+from exporter.proof.rounding import LARGEST_BOUND
 from trainer.data.preprocessing import PictureDecoder
 from trainer.progress import Progress
 
-OTHER_PICTURES_BOUND = 1e-4
-"""The least bound on pictures that are no fixtures, of which nothing was proved at the export.
+OTHER_PICTURES_BOUND = LARGEST_BOUND
+"""The least bound on pictures that are no fixtures, of which nothing was proved at the export, and no noise measured.
 
 Rounding alone can take two ways of running one network further apart than 1e-5: of a small network trained from
 scratch, the trained model and the SavedModel with folded BatchNorm were 9e-6 and 8e-6 from its answers in double

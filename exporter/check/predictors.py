@@ -6,17 +6,19 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from contract.blessing import Blessing
 from contract.image_input import ImageInput
-from contract.versions import FIXTURES
+from contract.versions import BLESSING, FIXTURES
 from exporter.check.images import PictureBatch, PictureSet
 from exporter.check.predictions import Answered
 from exporter.errors import CheckError
 from exporter.proof.expectations import GIVEN, read_expectations
 from exporter.proof.fixtures import EXPECTED
-from exporter.proof.parity import LARGEST_DIFFERENCE
+from exporter.proof.rounding import LEAST_BOUND, bound_for, measure_noise
 from exporter.saved_model.signatures import SERVING_DEFAULT
 from exporter.saved_model.warmup import string_array
 from exporter.saved_model.writer import LoadedVersion
+from trainer.data.preprocessing import PictureDecoder
 from trainer.runs.trained_model import DecodedPictures, Run, answer_decoded
 
 
@@ -45,7 +47,7 @@ class TrainedModel:
     """The Keras model of a run, with our preprocessing before it; asked as the export asks it."""
 
     who = "trained model"
-    bound: float | None = LARGEST_DIFFERENCE
+    bound: float | None = None
     timed = True
 
     def __init__(self, run: Run, image_input: ImageInput) -> None:
@@ -57,21 +59,40 @@ class TrainedModel:
         answers = answer_decoded(self._model, self._input, DecodedPictures(batch.pixels, batch.valid))
         return Answered(answers.probabilities, answers.valid)
 
+    def bound_here(self, images: PictureSet) -> float:
+        """Return the bound that the model's own rounding noise gives on this processor; see `exporter.proof.rounding`."""
+        batches = [batch.pixels[batch.valid] for batch in images.batches(PictureDecoder(self._input), lambda _: None)]
+        return bound_for(measure_noise(self._model, self._input, np.concatenate(batches)))
+
 
 class SavedModel:
     """A version as `tf.saved_model.load` loads it, asked through `serving_default`."""
 
     who = "SavedModel"
-    bound: float | None = LARGEST_DIFFERENCE
     timed = True
 
-    def __init__(self, version: Path) -> None:
+    def __init__(self, version: Path, bound: float) -> None:
+        self.bound: float | None = bound
         self._version = LoadedVersion(version)
 
     def answer(self, batch: PictureBatch) -> Answered:
         """Answer from the files' bytes."""
         (found,) = self._version.ask({SERVING_DEFAULT: ("image_bytes", string_array(list(batch.contents)))}).values()
         return Answered(found["probabilities"], found["valid"], tuple(label.decode() for label in found["label"]))
+
+
+def bound_on_fixtures(version: Path, trained: TrainedModel | None, fixtures: PictureSet) -> float:
+    """Return how far what runs the network in this process may be from the reference on the version's fixtures.
+
+    That is what the export let through, whose answers are recorded, or, where that is more, what the noise of the
+    trained model gives here: the export may have been on another processor.
+
+    Raises:
+        ContractError: the version does not say what was let through.
+    """
+    blessed = (version / BLESSING).is_file()
+    exported = (Blessing.read(version / BLESSING).bound if blessed else None) or LEAST_BOUND
+    return max(exported, trained.bound_here(fixtures)) if trained else exported
 
 
 def given_fixtures(version: Path) -> PictureSet | None:

@@ -11,7 +11,6 @@ from exporter.check.bundles import LiteFile
 from exporter.check.images import PictureBatch
 from exporter.check.predictions import Answered
 from exporter.errors import CheckError
-from exporter.proof.parity import LARGEST_DIFFERENCE
 from exporter.tflite.interpreter import LiteModel
 
 _BOUNDS: dict[str, float] = dict(LARGEST_DIFFERENCES.items())
@@ -47,10 +46,10 @@ def mobile_answers(file: LiteFile, manifest: ModelManifest) -> LiteFileAnswers:
     return LiteFileAnswers(file.path, manifest, f"TFLite {file.variant}", _BOUNDS.get(file.variant))
 
 
-def network_answers(version: Path, manifest: ModelManifest) -> list[LiteFileAnswers]:
+def network_answers(version: Path, manifest: ModelManifest, bound: float) -> list[LiteFileAnswers]:
     """Return the answers of the version's own network for servers with LiteRT, or none where it has none."""
     path = version / LITERT_NETWORK
-    return [LiteFileAnswers(path, manifest, "LiteRT network", LARGEST_DIFFERENCE)] if path.is_file() else []
+    return [LiteFileAnswers(path, manifest, "LiteRT network", bound)] if path.is_file() else []
 
 
 def _open(path: Path, manifest: ModelManifest) -> LiteModel:

@@ -1,36 +1,45 @@
 """Whether the exported model answers as the trained one does."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from contract.blessing import RoundingNoise
 from contract.image_input import ImageInput
 from exporter.errors import ParityError
 from exporter.proof.fixtures import Fixture
+from exporter.proof.rounding import bound_for, largest_difference, measure_noise
 from exporter.saved_model.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from exporter.saved_model.warmup import string_array
 from exporter.saved_model.writer import Inputs, Outputs
 from trainer.data.reference_histograms import brightness_of
 from trainer.runs.trained_model import Answers, Run, answer_decoded, decode_each
 
-LARGEST_DIFFERENCE = 1e-5
-"""How far a probability may be from the trained model's: float32 sums in another order differ by about 1e-6."""
+LARGEST_BRIGHTNESS_DIFFERENCE = 1e-5
+"""Brightness is a mean of pixels: no network multiplies its rounding."""
 
 
 @dataclass(frozen=True)
 class Reference:
     """What the trained model makes of the fixtures.
 
-    `pixels` uint8 [K, H, W, 3] are those of the K fixtures that `answers` marks valid.
+    `pixels` uint8 [K, H, W, 3] are those of the K fixtures that `answers` marks valid. `noise` is the model's own, and
+    decides how far a probability may be from these.
     """
 
     fixtures: Sequence[Fixture]
     labels: tuple[str, ...]
     answers: Answers
     pixels: npt.NDArray[np.uint8]
+    noise: RoundingNoise | None = None
+
+    @property
+    def bound(self) -> float:
+        """How far a probability may be from the trained model's."""
+        return bound_for(self.noise)
 
     def questions(self) -> Inputs:
         """Return what to ask a loaded model: the fixtures as bytes, then as pixels, and its manifest."""
@@ -73,12 +82,22 @@ def ask_trained_model(run: Run, image_input: ImageInput, fixtures: Sequence[Fixt
         ParityError: it answers one that must be refused, or refuses one that it was tested on.
     """
     pictures = decode_each(image_input, [fixture.content for fixture in fixtures])
-    answers = answer_decoded(run.load_model(), image_input, pictures)
+    model = run.load_model()
+    answers = answer_decoded(model, image_input, pictures)
     for fixture, valid in zip(fixtures, answers.valid, strict=True):
         if valid != (fixture.label is not None):
             did = "answers" if valid else "refuses"
             raise ParityError(f"The trained model {did} {fixture.name}, which it must not; nothing was published.")
-    return Reference(fixtures, run.record.labels, answers, pictures.pixels[pictures.valid])
+    pixels = pictures.pixels[pictures.valid]
+    return Reference(fixtures, run.record.labels, answers, pixels, measure_noise(model, image_input, pixels))
+
+
+def with_one_thread(reference: Reference, probabilities: npt.NDArray[np.float32] | None) -> Reference:
+    """Add to the noise what the model answered to the valid fixtures on one thread; None where it could not."""
+    if reference.noise is None or probabilities is None:
+        return reference
+    threads = largest_difference(probabilities, reference.answers_of_valid())
+    return replace(reference, noise=reference.noise.model_copy(update={"threads": threads}))
 
 
 def compare(loaded: str, outputs: Outputs, reference: Reference, manifest: str) -> list[Comparison]:
@@ -99,7 +118,7 @@ def compare(loaded: str, outputs: Outputs, reference: Reference, manifest: str) 
     from_bytes = measure(loaded, SERVING_DEFAULT, default["probabilities"], answers.probabilities, reference.names())
     comparisons = [from_bytes, compare_pixels(loaded, outputs[SERVING_PIXELS]["probabilities"], reference)]
     for comparison in comparisons:
-        if reason := why_refused(comparison):
+        if reason := why_refused(comparison, reference):
             raise ParityError(f"{reason}; nothing was published.")
     return comparisons
 
@@ -109,14 +128,15 @@ def compare_pixels(loaded: str, probabilities: npt.NDArray[np.float32], referenc
     return measure(loaded, SERVING_PIXELS, probabilities, reference.answers_of_valid(), reference.names_of_valid())
 
 
-def why_refused(comparison: Comparison) -> str | None:
+def why_refused(comparison: Comparison, reference: Reference) -> str | None:
     """Return in words, without a full stop, why a comparison is beyond the bound; None where it is not."""
-    largest = comparison.largest_difference
-    if largest <= LARGEST_DIFFERENCE:  # which NaN is not
+    largest, noise = comparison.largest_difference, reference.noise
+    if largest <= reference.bound:  # which NaN is not
         return None
+    own = f"; rounding alone moves this network's by {noise.largest:.2g} here" if noise else ""
     return (
         f"Loaded {comparison.loaded}, {comparison.signature} differs from the trained model by {largest:.2g} on "
-        f"{comparison.worst_picture} (bound {LARGEST_DIFFERENCE:.0e})"
+        f"{comparison.worst_picture} (bound {reference.bound:.2g}{own})"
     )
 
 
@@ -174,7 +194,7 @@ def _check_brightness(loaded: str, who: str, seen: npt.NDArray[np.float32], refe
     should_be = np.zeros_like(seen)
     should_be[reference.answers.valid] = brightness_of(reference.pixels)
     for name, found, expected in zip(reference.names(), seen, should_be, strict=True):
-        if not abs(found - expected) <= LARGEST_DIFFERENCE:
+        if not abs(found - expected) <= LARGEST_BRIGHTNESS_DIFFERENCE:
             raise ParityError(
                 f"Loaded {loaded}, {who} says that {name} has a brightness of {found:.6f}, and it is "
                 f"{expected:.6f}; nothing was published."

@@ -16,13 +16,14 @@ _T = TypeVar("_T")
 
 
 @contextmanager
-def fresh_process() -> Iterator[ProcessPoolExecutor]:
+def fresh_process(threads: int = 0) -> Iterator[ProcessPoolExecutor]:
     """Start a new Python process, which gets TensorFlow, and yield what calls functions in it, one after another.
 
+    TensorFlow shares one operation among `threads`, or as many as there are processors where it is 0.
     It starts at once: its first seconds pass while the caller does something else. The `with` ends when it has ended.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin) as pool:
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(threads,)) as pool:
         pool.submit(os.getpid)  # nothing: the pool starts no process before it has something to do
         yield pool
 
@@ -38,11 +39,14 @@ def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kw
         yield pool.submit(function, *args, **kwargs)
 
 
-def _begin() -> None:
+def _begin(threads: int) -> None:
     # Ctrl-C reaches every process of the terminal; one traceback a process would bury the parent's one line
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     start_tensorflow()
+    import tensorflow as tf  # noqa: PLC0415 - which takes seconds, and only this process's
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
 def _end_with_parent() -> None:

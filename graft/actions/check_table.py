@@ -35,7 +35,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _number(row.mean_difference),
         agreement,
         NOT_KNOWN if row.latency_p50_ms is None else f"{row.latency_p50_ms:.1f}",
-        ", ".join(f"{bound:.0e}" for bound in row.bounds) or NOT_KNOWN,
+        ", ".join(f"{bound:.1e}".replace(".0e", "e") for bound in row.bounds) or NOT_KNOWN,
         row.verdict,
     )
 

@@ -121,18 +121,20 @@ def _compare(
     progress: Progress,
 ) -> CheckReport:
     from exporter.check.compare import OTHER_PICTURES_BOUND, Part, compare_answers
-    from exporter.check.predictors import RecordedAnswers, SavedModel, TrainedModel, given_fixtures
+    from exporter.check.predictors import RecordedAnswers, SavedModel, TrainedModel, bound_on_fixtures, given_fixtures
     from exporter.check.tflite_files import mobile_answers, network_answers
     from trainer.runs.trained_model import read_run
 
     progress.on_work("opening the models", 3)
-    recorded, saved = RecordedAnswers(request.version, len(manifest.labels)), SavedModel(request.version)
+    recorded = RecordedAnswers(request.version, len(manifest.labels))
     progress.on_step()
     run = _find_run(request, manifest, notes)
     trained = TrainedModel(read_run(run), manifest.image_input) if run else None
+    bound = bound_on_fixtures(request.version, trained, recorded.pictures)
+    saved = SavedModel(request.version, bound)
     progress.on_step()
     first: Answerer = trained or recorded
-    others: list[Answerer] = [*network_answers(request.version, manifest), *remote.answerers()]
+    others: list[Answerer] = [*network_answers(request.version, manifest, bound), *remote.answerers()]
     others += [mobile_answers(file, manifest) for file in lite_files]
     parts = [Part("fixtures", recorded.pictures, first, [saved, *others])]
     for title, more in (("given fixtures", given_fixtures(request.version)), ("pictures", pictures)):

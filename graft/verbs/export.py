@@ -38,7 +38,7 @@ def export(
         typer.Option(min=1, help="Pictures of more pixels are refused before they are decoded.  [default: the run's]"),
     ] = None,
     fold: Annotated[
-        bool, typer.Option(help="Fold BatchNorm layers into convolutions: faster, and the same within 1e-5.")
+        bool, typer.Option(help="Fold BatchNorm layers into convolutions: faster, and the same but for rounding.")
     ] = True,
 ) -> None:
     """Publish a run as the next version of its model, after proving that it answers the same."""

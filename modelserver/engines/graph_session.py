@@ -11,6 +11,7 @@ import numpy as np
 from contract.serving_messages import DataType
 from modelserver.engines.graph_errors import sentence_of
 from modelserver.engines.graph_messages import ConfigProto
+from modelserver.engines.no_rows import run_rows
 from modelserver.engines.signature_graphs import SignatureGraph
 from modelserver.engines.tensorflow_library import STRING_BYTES, Output, tensorflow_library
 from modelserver.errors import BadInputError, GraphError, LoadError, ModelServerError, OutOfResourcesError
@@ -51,15 +52,24 @@ class GraphSession:
             weakref.finalize(self, _close, self._library, self._session)
         self._inputs = {name: self._place(tensor) for name, tensor in graph.inputs.items()}
         self._outputs = {name: self._place(tensor) for name, tensor in graph.outputs.items()}
+        self._output_shapes = graph.output_shapes
 
     def run(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
-        """Return the named outputs for these inputs.
+        """Return the named outputs for these inputs; inputs of no rows have outputs of no rows.
 
         Raises:
             BadInputError: an operation refuses the inputs.
             OutOfResourcesError: an operation could not get its memory.
             GraphError: an operation failed for another reason.
         """
+        names = list(inputs)
+        return run_rows(
+            lambda arrays: self._run(dict(zip(names, arrays, strict=True)), outputs),
+            list(inputs.values()),
+            self._output_shapes,
+        )
+
+    def _run(self, inputs: Mapping[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
         library = self._library
         with ExitStack() as stack:
             status = _Status(library, stack)

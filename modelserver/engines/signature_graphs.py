@@ -1,7 +1,7 @@
 """The part of a SavedModel that one signature needs: a graph of its own, which loads without the rest."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from contract.serving_messages import SignatureDefMap
 from modelserver.engines.graph_messages import GraphDef, SavedModel
 from modelserver.errors import LoadError
+from modelserver.model.signatures import shapes_of
 
 _TAG = "serve"
 _NEEDS_MORE = {"VarHandleOp", "VariableV2", "HashTableV2", "HashTable"}
@@ -24,6 +25,8 @@ class SignatureGraph:
     """A serialized GraphDef."""
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
+    output_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of the outputs whose rank is known, -1 where a size is not."""
 
 
 class SavedGraphs:
@@ -58,7 +61,7 @@ class SavedGraphs:
         cut = _with_what_it_needs(self._graph.graph_def, [*inputs.values(), *outputs.values()])
         if missing := _NEEDS_MORE & {node.op for node in _all_nodes(cut)}:
             raise LoadError(f"The signature {signature_name} has {', '.join(sorted(missing))}, and not only constants.")
-        return SignatureGraph(cut.SerializeToString(), inputs, outputs)
+        return SignatureGraph(cut.SerializeToString(), inputs, outputs, shapes_of(definition.outputs))
 
 
 def _graph_for_serving(path: Path) -> Any:

@@ -1,7 +1,7 @@
 """One version of a model, run by TensorFlow."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,6 +10,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from modelserver.engines.graph_errors import sentence_of
+from modelserver.engines.no_rows import run_rows
 from modelserver.engines.signature_graphs import SavedGraphs
 from modelserver.errors import (
     BadInputError,
@@ -75,16 +76,21 @@ class LoadedModel(Model):
             OutOfResourcesError: an operation could not get its memory.
             GraphError: an operation failed for another reason.
         """
-        dtypes = [info.dtype for info in self.signatures[call.signature_name].inputs.values()]
         started = time.perf_counter()
+        shapes = self.signatures[call.signature_name].output_shapes
+        outputs = run_rows(lambda arguments: self._run(call, arguments), call.arguments, shapes)
+        self._on_run(time.perf_counter() - started)
+        return outputs
+
+    def _run(self, call: GraphCall, arguments: Sequence[Array]) -> dict[str, Array]:
+        dtypes = [info.dtype for info in self.signatures[call.signature_name].inputs.values()]
         try:
-            tensors = [tf.constant(array, dtype) for array, dtype in zip(call.arguments, dtypes, strict=True)]
+            tensors = [tf.constant(array, dtype) for array, dtype in zip(arguments, dtypes, strict=True)]
             outputs = self._functions[call.signature_name](*tensors)
         except tf.errors.OpError as error:
             raise _graph_error(error) from error
         except UnicodeDecodeError as error:  # of TensorFlow's own message, which quotes what was sent
             raise BadInputError(sentence_of(error.object.decode("latin-1"))) from error
-        self._on_run(time.perf_counter() - started)
         return {name: _as_array(outputs[name]) for name in call.outputs}
 
 

@@ -21,6 +21,8 @@ class Signature:
         self.inputs: dict[str, Any] = {name: definition.inputs[name] for name in sorted(definition.inputs)}
         """A TensorInfo by input name, in the order of the names, which is that of the graph's arguments."""
         self.outputs = sorted(definition.outputs)
+        self.output_shapes: dict[str, tuple[int, ...]] = shapes_of(definition.outputs)
+        """Of the outputs whose rank is known, -1 where a size is not."""
         self._defaults = {name: to_array(tensor, name) for name, tensor in definition.defaults.items()}
 
     def arguments(self, inputs: Mapping[str, Array]) -> list[Array]:
@@ -72,6 +74,15 @@ class Signature:
             f"len({_set(expected)}). Sent extra: {_set(sent - expected)}. "
             f"Missing but required: {_set(expected - sent - set(self._defaults))}."
         )
+
+
+def shapes_of(outputs: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each TensorInfo whose rank is known, -1 where a size is not."""
+    return {
+        name: tuple(dim.size for dim in info.tensor_shape.dim)
+        for name, info in outputs.items()
+        if info.HasField("tensor_shape") and not info.tensor_shape.unknown_rank
+    }
 
 
 def _set(names: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from contract.image_input import ImageInput
@@ -21,6 +22,26 @@ def write_with_other_weights(run_folder: Path, target: Path, image_input: ImageI
     model, labels = _read(run_folder)
     kernel, bias = model.layers[-1].get_weights()
     bias[0] += 1e-3
+    model.layers[-1].set_weights([kernel, bias])
+    network = make_served_network(model, image_input, fold=fold)
+    return Written(save(network, labels, image_input, target), network.description)
+
+
+def write_with_another_channel_order(run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool) -> Written:
+    """Write the run's model as if it had been trained on blue, green and red."""
+    return _write_with(run_folder, target, image_input.model_copy(update={"channel_order": "bgr"}), fold)
+
+
+def write_without_antialias(run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool) -> Written:
+    """Write the run's model behind a resize that takes single pixels."""
+    return _write_with(run_folder, target, image_input.model_copy(update={"antialias": False}), fold)
+
+
+def write_with_a_weight_off(run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool) -> Written:
+    """Write the run's model with one weight of the last layer a thousandth higher: the one that matters most."""
+    model, labels = _read(run_folder)
+    kernel, bias = model.layers[-1].get_weights()
+    kernel[np.unravel_index(np.abs(kernel).argmax(), kernel.shape)] += 1e-3
     model.layers[-1].set_weights([kernel, bias])
     network = make_served_network(model, image_input, fold=fold)
     return Written(save(network, labels, image_input, target), network.description)
@@ -60,6 +81,12 @@ def write_with_a_newer_operation(run_folder: Path, target: Path, image_input: Im
     root = tf.Module()
     root.variables_of_model = [weight.value for weight in model.weights]
     return _save_module(root, answer, labels, image_input, target)
+
+
+def _write_with(run_folder: Path, target: Path, image_input: ImageInput, fold: bool) -> Written:
+    model, labels = _read(run_folder)
+    network = make_served_network(model, image_input, fold=fold)
+    return Written(save(network, labels, image_input, target), network.description)
 
 
 def _read(run_folder: Path) -> tuple[Any, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contract.blessing import Blessing
 from contract.digests import digest_of_folder
 from contract.manifest import ModelManifest
 from contract.versions import (
@@ -21,7 +22,7 @@ from contract.versions import (
     digest_of_version,
     published_versions,
 )
-from exporter.proof.parity import LARGEST_DIFFERENCE
+from exporter.proof.rounding import LEAST_BOUND, bound_for
 from exporter.saved_model.fresh_process import in_fresh_process
 from exporter.saved_model.warmup import BATCH_SIZES, read_warmup
 from exporter.saved_model.writer import write_saved_model
@@ -113,7 +114,7 @@ def test_expected_answers_tell_the_pictures_apart(first: Publication) -> None:
     """The fixtures' answers differ by far more than parity allows, or a comparison would prove nothing."""
     answers = np.array([entry["probabilities"] for entry in expected_of(first.folder)[:8]])
     np.testing.assert_allclose(answers.sum(axis=1), 1.0, rtol=1e-5)
-    assert answers.std(axis=0).max() > 1000 * LARGEST_DIFFERENCE
+    assert answers.std(axis=0).max() > 1000 * LEAST_BOUND
 
 
 def test_warmup_has_a_request_of_each_batch_size(first: Publication) -> None:
@@ -125,7 +126,7 @@ def test_warmup_has_a_request_of_each_batch_size(first: Publication) -> None:
 
 
 def test_blessing_says_what_was_compared(first: Publication) -> None:
-    """The blessing lists both signatures in both ways of loading, and LiteRT, each within the bound, and when."""
+    """The blessing lists both signatures in both ways of loading, and LiteRT, each within the bound, and why that."""
     blessing = json.loads((first.folder / BLESSING).read_text())
     seen = [(entry["loaded"], entry["signature"], entry["pictures"]) for entry in blessing["comparisons"]]
     assert seen == [
@@ -135,7 +136,11 @@ def test_blessing_says_what_was_compared(first: Publication) -> None:
     ] + [("by LiteRT", "serving_pixels", 8)]
     assert "without_litert" not in blessing
     assert all(0 <= entry["largest_difference"] <= blessing["bound"] for entry in blessing["comparisons"])
-    assert blessing["bound"] == LARGEST_DIFFERENCE
+    noise = Blessing.read(first.folder / BLESSING).noise
+    assert noise is not None
+    assert blessing["noise"] == {"batch": noise.batch, "threads": noise.threads, "precision": noise.precision}
+    assert 0 < noise.largest < LEAST_BOUND  # float32 is not float64
+    assert blessing["bound"] == bound_for(noise)
     assert datetime.fromisoformat(blessing["checked"]).tzinfo is not None
 
 

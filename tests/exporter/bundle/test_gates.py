@@ -1,5 +1,6 @@
 """An export that is not proved is not published: no version, and nothing left behind."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,14 @@ import pytest
 
 from exporter.errors import OperationError, ParityError
 from exporter.export import export
+from exporter.proof.rounding import LARGEST_BOUND
 from tests.exporter.broken_writers import (
     write_what_only_python_loads,
     write_with_a_newer_operation,
+    write_with_a_weight_off,
+    write_with_another_channel_order,
     write_with_other_weights,
+    write_without_antialias,
 )
 from tests.exporter.failing_writer import write_and_fail
 from tests.exporter.runs import small_run
@@ -43,6 +48,26 @@ def test_model_that_answers_otherwise_is_not_published(
     with pytest.raises(ParityError, match=message) as caught:
         export(run, tmp_path, Progress(), write=write)
     assert "\n" not in str(caught.value)
+    assert_nothing_visible(tmp_path)
+
+
+@pytest.mark.parametrize("write", [write_with_other_weights, write_with_a_weight_off, write_with_another_channel_order])
+def test_faults_are_larger_than_any_noise_lets_through(run: Run, tmp_path: Path, write: Callable[..., Any]) -> None:
+    """A weight or bias off by a thousandth, or red for blue, moves a probability by more than the ceiling of bounds."""
+    with pytest.raises(ParityError) as caught:
+        export(run, tmp_path, Progress(), write=write)
+    found = re.search(r"differs from the trained model by (\S+) on", str(caught.value))
+    assert found is not None, caught.value
+    assert float(found[1]) > LARGEST_BOUND
+    assert_nothing_visible(tmp_path)
+
+
+def test_resize_without_antialias_is_not_published(run: Run, tmp_path: Path) -> None:
+    """Pixels are compared exactly, whatever noise the network has."""
+    with pytest.raises(
+        ParityError, match=r"^Loaded by Python, pixels_of_image makes other pixels of .* than training did"
+    ):
+        export(run, tmp_path, Progress(), write=write_without_antialias)
     assert_nothing_visible(tmp_path)
 
 

@@ -1,13 +1,16 @@
 """The gate itself: which differences from the trained model it lets through, and what it says of the others."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from contract.blessing import RoundingNoise
 from exporter.errors import ParityError
 from exporter.proof.fixtures import Fixture
-from exporter.proof.parity import LARGEST_DIFFERENCE, Reference, compare
+from exporter.proof.parity import Reference, compare, with_one_thread
+from exporter.proof.rounding import LEAST_BOUND
 from exporter.saved_model.writer import Outputs
 from trainer.runs.trained_model import Answers
 
@@ -59,13 +62,32 @@ def test_agreement_is_reported_with_the_worst_picture() -> None:
     assert (pixels.signature, pixels.pictures, pixels.largest_difference) == ("serving_pixels", 2, 0.0)
 
 
+def test_bound_is_a_multiple_of_the_models_own_noise() -> None:
+    """What rounding does to the trained model itself is let through eight times over, and then named with the bound."""
+    noisy = replace(REFERENCE, noise=RoundingNoise(batch=1e-7, precision=4e-6))
+    compare("here", outputs(probabilities=off_by(3e-5, row=1)), noisy, MANIFEST)
+    message = r"by 3\.3e-05 on b\.jpg \(bound 3\.2e-05; rounding alone moves this network's by 4e-06 here\); nothing"
+    with pytest.raises(ParityError, match=message):
+        compare("here", outputs(probabilities=off_by(3.3e-5, row=1)), noisy, MANIFEST)
+
+
+def test_what_one_thread_answers_is_noise_too() -> None:
+    """The difference to the answers on one thread joins the noise; without them the noise stays as it was."""
+    noisy = replace(REFERENCE, noise=RoundingNoise(batch=1e-7))
+    assert with_one_thread(noisy, None) is noisy
+    assert with_one_thread(REFERENCE, EXPECTED[:2]) is REFERENCE
+    threaded = with_one_thread(noisy, off_by(5e-6, row=0, rows=2)).noise
+    assert threaded is not None
+    assert (threaded.batch, threaded.largest) == (1e-7, pytest.approx(5e-6, rel=0.02))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"probabilities": off_by(2 * LARGEST_DIFFERENCE, row=1)}, r"serving_default differs .* by 2e-05 on b\.jpg"),
-        ({"probabilities": off_by(2 * LARGEST_DIFFERENCE, row=2)}, r"serving_default differs .* on c\.txt"),
+        ({"probabilities": off_by(2 * LEAST_BOUND, row=1)}, r"serving_default differs .* by 2e-05 on b\.jpg"),
+        ({"probabilities": off_by(2 * LEAST_BOUND, row=2)}, r"serving_default differs .* on c\.txt"),
         ({"probabilities": off_by(np.nan, row=0)}, r"serving_default differs .* by nan on a\.jpg"),
-        ({"pixels": off_by(-2 * LARGEST_DIFFERENCE, row=0, rows=2)}, r"serving_pixels differs .* on a\.jpg"),
+        ({"pixels": off_by(-2 * LEAST_BOUND, row=0, rows=2)}, r"serving_pixels differs .* on a\.jpg"),
         ({"valid": np.array([True, False, False])}, r"the model refuses b\.jpg, other than trained"),
         ({"valid": np.array([True, True, True])}, r"the model answers c\.txt, other than trained"),
         ({"label": np.array([b"red", b"red", b""], object)}, r"the model calls a\.jpg 'red', not 'blue'"),

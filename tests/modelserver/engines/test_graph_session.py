@@ -36,13 +36,18 @@ def test_a_signature_is_cut_out_with_what_it_needs_alone(version: Path) -> None:
 
 
 def test_it_runs_as_the_whole_model(version: Path) -> None:
-    """Outputs are those of the SavedModel that Python loads, for any number of rows."""
+    """Outputs are those of the SavedModel that Python loads, for any number of rows; of none there are none.
+
+    With oneDNN TensorFlow itself refuses this graph's batch of no rows, so that there is nothing to compare with.
+    """
     session = GraphSession(SavedGraphs(version).cut_out("serving_pixels"))
     signature = tf.saved_model.load(str(version)).signatures["serving_pixels"]
-    for rows in (1, 3, 0):
+    for rows in (1, 3):
         pixels = np.random.default_rng(rows).integers(0, 256, (rows, SIZE, SIZE, 3), np.uint8)
         answer = session.run({"pixels": pixels}, ["probabilities"])["probabilities"]
         np.testing.assert_allclose(answer, signature(pixels=tf.constant(pixels))["probabilities"], atol=1e-6)
+    nothing = session.run({"pixels": np.zeros((0, SIZE, SIZE, 3), np.uint8)}, ["probabilities"])["probabilities"]
+    assert (nothing.shape, nothing.dtype) == ((0, 3), np.float32)
 
 
 def test_rows_of_strided_arrays_are_read_right(version: Path) -> None:
