@@ -8,9 +8,10 @@ from typing import Any
 
 from google.protobuf import text_format
 
+from contract.serving_messages import BatchingParameters
 from modelserver.errors import BadSettingError
 from modelserver.settings import ModelServerSettings
-from modelserver.text_messages import BatchingParameters, read_text_message
+from modelserver.text_files import read_text_message
 
 _NUMBERS = ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads")
 
@@ -66,7 +67,7 @@ def read_batch_parameters(path: Path) -> BatchParameters:
     """Return what a file says; what it leaves out has TensorFlow Serving's default.
 
     Raises:
-        BadSettingError: the file cannot be read, is no BatchingParameters message in text form, or asks for what
+        BadSettingError: the file cannot be read, is not a BatchingParameters message in text form, or asks for what
             cannot be.
     """
     message = read_text_message(path, BatchingParameters, "file of batching parameters")

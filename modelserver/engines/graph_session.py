@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from contract.serving_messages import DataType
+from contract.serving_messages import ConfigProto, DataType
 from modelserver.engines.graph_errors import sentence_of
-from modelserver.engines.graph_messages import ConfigProto
 from modelserver.engines.signature_graphs import SignatureGraph
 from modelserver.engines.tensorflow_library import STRING_BYTES, Output, tensorflow_library
 from modelserver.errors import BadInputError, GraphError, LoadError, ModelServerError, OutOfResourcesError

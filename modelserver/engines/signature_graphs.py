@@ -7,8 +7,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from contract.serving_messages import SignatureDefMap
-from modelserver.engines.graph_messages import GraphDef, SavedModel
+from contract.serving_messages import GraphDef, SavedModel, SignatureDefMap
 from modelserver.errors import LoadError
 
 _TAG = "serve"
@@ -39,10 +38,7 @@ class SavedGraphs:
     @property
     def definitions(self) -> Any:
         """All signatures as a SignatureDefMap of `contract.serving_messages`."""
-        definitions = SignatureDefMap()
-        for name, definition in self._graph.signature_def.items():  # the same message, of another descriptor pool
-            definitions.signature_def[name].MergeFromString(definition.SerializeToString())
-        return definitions
+        return SignatureDefMap(signature_def=self._graph.signature_def)
 
     def cut_out(self, signature_name: str) -> SignatureGraph:
         """Return the graph of one signature.

@@ -7,9 +7,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from contract.serving_messages import MonitoringConfig
 from modelserver.errors import BadSettingError
 from modelserver.metrics import CONTENT_TYPE
-from modelserver.text_messages import MonitoringConfig, read_text_message
+from modelserver.text_files import read_text_message
 
 _DEFAULT_PATH = "/monitoring/prometheus/metrics"
 _SILENCE_SECONDS = 10.0

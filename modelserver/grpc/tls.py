@@ -12,8 +12,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from contract.serving_messages import SSLConfig
 from modelserver.errors import BadSettingError
-from modelserver.text_messages import SSLConfig, read_text_message
+from modelserver.text_files import read_text_message
 
 
 def server_credentials(path: Path) -> grpc.ServerCredentials:

@@ -9,7 +9,7 @@ from typing import Any
 from contract.serving_messages import ModelServerConfig
 from modelserver.errors import BadInputError, BadSettingError
 from modelserver.settings import ModelServerSettings
-from modelserver.text_messages import read_text_message
+from modelserver.text_files import read_text_message
 
 logger = logging.getLogger(__name__)
 

@@ -85,7 +85,7 @@ def test_room_for_no_batch_is_room_for_one(tmp_path: Path) -> None:
             "max_execution_batch_size must be positive and no larger than max_batch_size; they were 8 and 4",
         ),
         ("pad_variable_length_inputs: true", "pad_variable_length_inputs is not supported here"),
-        ("max_batch_size: 8", "is no BatchingParameters in text form"),
+        ("max_batch_size: 8", "is not a BatchingParameters in text form"),
         ("max_rows { value: 8 }", 'has no field named "max_rows"'),
     ],
 )

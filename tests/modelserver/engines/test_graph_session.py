@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modelserver.engines.graph_messages import GraphDef
+from contract.serving_messages import GraphDef
 from modelserver.engines.graph_session import GraphSession
 from modelserver.engines.signature_graphs import SavedGraphs, SignatureGraph
 from modelserver.errors import BadInputError, LoadError

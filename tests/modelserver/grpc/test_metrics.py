@@ -221,7 +221,7 @@ def test_a_monitoring_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     """Another message, or a path that no request can have, is refused."""
     file = tmp_path / "monitoring.config"
     file.write_text("prometheus: true")
-    with pytest.raises(BadSettingError, match=r"monitoring\.config is no MonitoringConfig in text form: "):
+    with pytest.raises(BadSettingError, match=r"monitoring\.config is not a MonitoringConfig in text form: "):
         metrics_path(file)
     file.write_text('prometheus_config { enable: true path: "metrics" }')
     with pytest.raises(BadSettingError, match=r"The path 'metrics' in .* does not begin with a slash\."):

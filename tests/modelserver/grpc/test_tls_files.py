@@ -69,5 +69,5 @@ def test_a_file_that_is_missing_or_another_message_is_named(tmp_path: Path) -> N
     with pytest.raises(BadSettingError, match=r"The TLS configuration .*ssl\.config cannot be read: No such file"):
         server_credentials(tmp_path / "ssl.config")
     (tmp_path / "ssl.config").write_text("certificate: 1")
-    with pytest.raises(BadSettingError, match=r"ssl\.config is no SSLConfig in text form: .* no field named"):
+    with pytest.raises(BadSettingError, match=r"ssl\.config is not a SSLConfig in text form: .* no field named"):
         server_credentials(tmp_path / "ssl.config")

@@ -103,7 +103,7 @@ def test_labels_follow_the_file(file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("model_config_list { config {", "is no ModelServerConfig in text form"),
+        ("model_config_list { config {", "is not a ModelServerConfig in text form"),
         ("", "lists no model"),
         (None, "cannot be read: No such file or directory"),
         (

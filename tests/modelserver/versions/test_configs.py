@@ -82,7 +82,7 @@ def test_a_policy_says_which_versions_are_wanted(tmp_path: Path, policy: str, wa
         (_model(name=""), "The model at /models/flowers has no name"),
         ('config { name: "a" base_path: "/a" }', "neither model_type.* nor model_platform for model a"),
         ('config { name: "a" base_path: "/a" model_platform: "torch" }', "Model a requests unsupported platform torch"),
-        ("nonsense: 1", 'is no ModelServerConfig in text form: .* has no field named "nonsense"'),
+        ("nonsense: 1", 'is not a ModelServerConfig in text form: .* has no field named "nonsense"'),
     ],
     ids=["empty", "twice", "relative", "no name", "no platform", "platform", "field"],
 )
@@ -103,7 +103,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     """Bytes that are no UTF-8 are no configuration."""
     (tmp_path / "models.config").write_bytes(b"\xff\xfe")
     settings = ModelServerSettings(model_config_file=tmp_path / "models.config")
-    with pytest.raises(BadSettingError, match="is no ModelServerConfig in text form"):
+    with pytest.raises(BadSettingError, match="is not a ModelServerConfig in text form"):
         model_configs(settings)
 
 
