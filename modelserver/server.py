@@ -25,7 +25,7 @@ from modelserver.grpc.model_service import ModelService
 from modelserver.grpc.prediction_service import PredictionService
 from modelserver.grpc.reflection import offer_reflection
 from modelserver.grpc.tls import server_credentials
-from modelserver.metrics import Metrics
+from modelserver.metrics import ModelServerMetrics
 from modelserver.settings import ModelServerSettings
 from modelserver.versions.configs import ModelConfig, configs_of_file, model_configs
 from modelserver.versions.loading import load_version
@@ -73,7 +73,7 @@ async def running_server(
         BadSettingError: an address cannot be listened on, or a configuration file cannot be used.
     """
     configs = model_configs(settings)
-    metrics = Metrics(lambda name: name in models.names)
+    metrics = ModelServerMetrics(lambda name: name in models.names)
     executor = ThreadPoolExecutor(settings.grpc_max_threads, thread_name_prefix="graph")
     batcher = Batcher(batch_parameters(settings), executor) if settings.enable_batching else None
     engines = Engines(settings, start_tensorflow)
@@ -105,7 +105,7 @@ def _served_models(
     settings: ModelServerSettings,
     configs: Sequence[ModelConfig],
     engines: Engines,
-    metrics: Metrics,
+    metrics: ModelServerMetrics,
     batcher: Batcher | None,
 ) -> ServedModels:
     retries = LoadRetries(settings.max_num_load_retries, max(settings.load_retry_interval_micros, 0) / 1e6)
@@ -132,12 +132,12 @@ async def _watch(
 
 
 @contextlib.contextmanager
-def _metrics_port(settings: ModelServerSettings, metrics: Metrics) -> Iterator[int | None]:
+def _metrics_port(settings: ModelServerSettings, metrics: ModelServerMetrics) -> Iterator[int | None]:
     if settings.rest_api_port is None:
         yield None
         return
     path = metrics_path(settings.monitoring_config_file)
-    with metrics_port(settings.host, settings.rest_api_port, path, metrics.render) as port:
+    with metrics_port(settings.host, settings.rest_api_port, path, metrics.page) as port:
         logger.info("metrics over HTTP on %s:%d: %s", settings.host, port, path or "not shown")
         yield port
 

@@ -10,7 +10,7 @@ import grpc
 from contract import serving_messages as messages
 from modelserver.batching.batcher import Batcher
 from modelserver.errors import BadInputError
-from modelserver.metrics import Metrics
+from modelserver.metrics import ModelServerMetrics
 from modelserver.requests.handlers import CLASSIFY, PREDICT, REGRESS, Story
 from modelserver.requests.multi_inference import infer_all
 from modelserver.status_codes import unary_handler
@@ -27,7 +27,7 @@ class PredictionService:
     """
 
     def __init__(
-        self, models: ServedModels, executor: Executor, metrics: Metrics, batcher: Batcher | None = None
+        self, models: ServedModels, executor: Executor, metrics: ModelServerMetrics, batcher: Batcher | None = None
     ) -> None:
         self._models = models
         self._metrics = metrics
