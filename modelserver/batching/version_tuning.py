@@ -8,7 +8,7 @@ from modelserver.batching.tuning import SIZES, Point, choose, curve, sentence
 from modelserver.errors import ModelServerError
 from modelserver.model.calls import GraphCall
 from modelserver.model.model_version import Model
-from modelserver.requests.predict import read_predict
+from modelserver.requests.handlers import PREDICT
 from modelserver.versions.warmup import first_predict_request
 
 
@@ -19,7 +19,7 @@ def sample_call(model: Model, folder: Path) -> GraphCall | None:
         ModelServerError: it does not fit the model.
     """
     request = first_predict_request(folder)
-    return read_predict(model, request) if request else None
+    return PREDICT.read(model, request) if request else None
 
 
 def curve_of(model: Model, sample: GraphCall, seconds: float, seconds_per_point: float = 0.2) -> Iterator[Point]:

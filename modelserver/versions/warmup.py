@@ -21,13 +21,13 @@ from modelserver.versions.record_files import DamagedRecordError, records_of
 _MAX_RECORDS = 1000
 """TensorFlow Serving refuses a version with more."""
 
-_STORIES = {
-    "predict_log": PREDICT.answer,
-    "classify_log": CLASSIFY.answer,
-    "regress_log": REGRESS.answer,
+_HANDLERS = {
+    "predict_log": PREDICT.handle,
+    "classify_log": CLASSIFY.handle,
+    "regress_log": REGRESS.handle,
     "multi_inference_log": infer_all,
 }
-"""What answers a record, by the field of PredictionLog that holds it."""
+"""What handles a record, by the field of PredictionLog that holds it."""
 
 
 def replay_warmup(model: Model, folder: Path) -> int:
@@ -74,7 +74,7 @@ def _replay(model: Model, record: bytes, number: int) -> None:
     try:
         log = PredictionLog.FromString(record)
         kind = log.WhichOneof("log_type")
-        if kind in _STORIES:
-            _STORIES[kind](model, getattr(log, kind).request)
+        if kind in _HANDLERS:
+            _HANDLERS[kind](model, getattr(log, kind).request)
     except (DecodeError, ModelServerError) as error:
         raise LoadError(f"Warm-up record {number} does not fit: {error}") from error
