@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from contract.image_input import ImageInput
+from contract.signatures import SERVING_DEFAULT
 from contract.versions import FIXTURES
 from exporter.check.images import PictureBatch, PictureSet
 from exporter.check.predictions import Answered
@@ -14,7 +15,6 @@ from exporter.errors import CheckError
 from exporter.proof.expectations import GIVEN, read_expectations
 from exporter.proof.fixtures import EXPECTED
 from exporter.proof.parity import LARGEST_DIFFERENCE
-from exporter.saved_model.signatures import SERVING_DEFAULT
 from exporter.saved_model.warmup import string_array
 from exporter.saved_model.writer import LoadedVersion
 from trainer.runs.trained_model import DecodedPictures, Run, answer_decoded

@@ -14,11 +14,12 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from contract.manifest import ServedGraph, Signature, TensorSpec
+from contract.signatures import PIXELS_OF_IMAGE, SERVING_DEFAULT
 from contract.versions import LABELS, WARMUP
 from exporter.errors import ParityError
 from exporter.saved_model.full_disk import full_disk_as_os_error
 from exporter.saved_model.network import ServedNetwork, make_served_network
-from exporter.saved_model.signatures import PIXELS_OF_IMAGE, SERVING_DEFAULT, ServingSignatures
+from exporter.saved_model.signatures import ServingSignatures
 from exporter.saved_model.single_images import Answer, ask_single_pictures
 from exporter.saved_model.warmup import read_warmup, string_array
 from trainer.runs.trained_model import read_run

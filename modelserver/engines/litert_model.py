@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import LABELS, LITERT_NETWORK, MANIFEST
 from modelserver.engines.engine_threads import EngineThreads
 from modelserver.engines.graph_session import GraphSession
@@ -21,9 +22,6 @@ from modelserver.errors import BadInputError, GraphError, LoadError
 from modelserver.model.calls import GraphCall
 from modelserver.model.model_version import Model
 from modelserver.model.tensors import Array, shape_text
-
-SERVING_DEFAULT, SERVING_PIXELS, DESCRIBE = "serving_default", "serving_pixels", "describe"
-PIXELS_OF_IMAGE = "pixels_of_image"
 
 _WHEN_LOADED = "__saved_model_init_op"
 """Among the signatures of every SavedModel; not one that can be asked."""

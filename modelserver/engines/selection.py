@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from contract.signatures import SERVING_PIXELS
 from contract.versions import LITERT_NETWORK
 from modelserver.engines.engine_threads import EngineThreads
 from modelserver.engines.freed_memory import give_back_freed_memory
@@ -20,7 +21,7 @@ from modelserver.settings import ModelServerSettings
 
 logger = logging.getLogger(__name__)
 
-_SIGNATURE, _INPUT, _OUTPUT = "serving_pixels", "pixels", "probabilities"
+_INPUT, _OUTPUT = "pixels", "probabilities"
 _ROWS = 4
 """In a batch of TensorFlow's, where rows are cheaper together; more than 8 are not cheaper still."""
 _RUNS = 6
@@ -101,16 +102,16 @@ def _is_faster(model: Model, folder: Path) -> bool:
     Raises:
         ModelServerError: LiteRT cannot run the network.
     """
-    shape = [dim.size for dim in model.signatures[_SIGNATURE].inputs[_INPUT].tensor_shape.dim]
+    shape = [dim.size for dim in model.signatures[SERVING_PIXELS].inputs[_INPUT].tensor_shape.dim]
     pixels = np.zeros([_ROWS, *shape[1:]], np.uint8)
     one = pixels[:1]  # of more rows, several threads would share the work
 
     def run_litert() -> object:
-        return model.run(_SIGNATURE, {_INPUT: one})
+        return model.run(SERVING_PIXELS, {_INPUT: one})
 
     run_litert()
     try:
-        session = GraphSession(SavedGraphs(folder).cut_out(_SIGNATURE))
+        session = GraphSession(SavedGraphs(folder).cut_out(SERVING_PIXELS))
         # in turns, so that what else the machine does meets both
         seconds = [
             (_seconds(run_litert), _seconds(lambda: session.run({_INPUT: pixels}, [_OUTPUT])) / _ROWS)

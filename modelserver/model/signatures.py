@@ -6,9 +6,6 @@ from typing import Any
 from modelserver.errors import BadInputError
 from modelserver.model.tensors import Array, data_type_name, data_type_of, to_array
 
-DEFAULT_SIGNATURE = "serving_default"
-"""The signature of a request that names none."""
-
 
 class Signature:
     """A SignatureDef (of `contract.serving_messages`) and the checks that TensorFlow Serving makes by it.

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from contract.signatures import SERVING_DEFAULT
 from modelserver.errors import BadInputError
 from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.model_version import Model
-from modelserver.model.signatures import DEFAULT_SIGNATURE
 from modelserver.model.tensors import Array
 from modelserver.requests.handler import RequestHandler
 
@@ -35,7 +35,7 @@ class ExamplesHandler(RequestHandler):
         Raises:
             ModelServerError: the signature is missing or of another kind, or there is no example.
         """
-        name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        name = request.model_spec.signature_name or SERVING_DEFAULT
         definitions = model.signature_definitions.signature_def
         if name not in definitions:  # Predict words this otherwise, and with another status; so does the real server
             raise BadInputError(f"No signature was found with the name: {name}")

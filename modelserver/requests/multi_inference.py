@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from contract.serving_messages import MultiInferenceResponse
+from contract.signatures import SERVING_DEFAULT
 from modelserver.errors import BadInputError, UnsupportedMethodError
 from modelserver.model.model_version import Model
-from modelserver.model.signatures import DEFAULT_SIGNATURE
 from modelserver.requests.examples import INPUT, serialized_examples
 from modelserver.requests.handlers import CLASSIFY, REGRESS
 
@@ -42,7 +42,7 @@ def _checked(model: Model, tasks: Sequence[Any]) -> dict[str, list[str]]:
             raise BadInputError("Found ModelSpec with an empty model name.")
         if task.model_spec.name != tasks[0].model_spec.name:
             raise BadInputError("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
-        name = task.model_spec.signature_name or DEFAULT_SIGNATURE
+        name = task.model_spec.signature_name or SERVING_DEFAULT
         if name in outputs:
             raise BadInputError(f"Duplicate evaluation of signature: {name}")
         if name not in definitions:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from contract.serving_messages import PredictResponse
+from contract.signatures import SERVING_DEFAULT
 from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.model_version import Model
-from modelserver.model.signatures import DEFAULT_SIGNATURE
 from modelserver.model.tensors import to_array, write_tensor
 from modelserver.requests.handler import RequestHandler
 
@@ -20,7 +20,7 @@ class PredictHandler(RequestHandler):
             ModelServerError: it does not fit the model, or a tensor cannot be read.
         """
         inputs = {name: to_array(tensor, name) for name, tensor in request.inputs.items()}
-        return model.check(request.model_spec.signature_name or DEFAULT_SIGNATURE, inputs, request.output_filter)
+        return model.check(request.model_spec.signature_name or SERVING_DEFAULT, inputs, request.output_filter)
 
     def respond(self, call: GraphCall, outputs: GraphOutputs) -> Any:
         """Return the PredictResponse that the outputs make.
