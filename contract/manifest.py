@@ -14,7 +14,7 @@ SCHEMA_VERSION = "1.2"
 _KNOWN_MAJOR = SCHEMA_VERSION.split(".", maxsplit=1)[0]
 
 
-class TensorSpec(BaseModel):
+class SignatureTensor(BaseModel):
     """A named tensor of a signature. `shape` has None where any size fits."""
 
     model_config = ConfigDict(frozen=True)
@@ -23,13 +23,13 @@ class TensorSpec(BaseModel):
     shape: tuple[int | None, ...]
 
 
-class Signature(BaseModel):
+class SignatureSpec(BaseModel):
     """The named inputs and outputs of one signature."""
 
     model_config = ConfigDict(frozen=True)
 
-    inputs: dict[str, TensorSpec]
-    outputs: dict[str, TensorSpec]
+    inputs: dict[str, SignatureTensor]
+    outputs: dict[str, SignatureTensor]
 
 
 class BaseWeights(BaseModel):
@@ -74,7 +74,7 @@ class ModelManifest(BaseModel):
     created: datetime = Field(description="When the run that made the model ended, UTC.")
     labels: tuple[str, ...] = Field(min_length=2, description="Class names, in the order of the outputs.")
     image_input: ImageInput
-    signatures: dict[str, Signature]
+    signatures: dict[str, SignatureSpec]
     architecture: str
     base_weights: BaseWeights
     dataset_digest: str

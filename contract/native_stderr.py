@@ -10,7 +10,7 @@ _STANDARD_ERROR = 2
 
 
 @contextmanager
-def native_noise_away() -> Iterator[None]:
+def discard_native_stderr() -> Iterator[None]:
     """Send the process's standard error nowhere meanwhile: some libraries report there on every call.
 
     They have no setting for it. What goes wrong comes back from them as an error, with its message.

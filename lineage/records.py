@@ -79,7 +79,7 @@ class BaseRecord(Record):
     digest: Digest | None = Field(description="None where there were no weights.")
 
 
-class RunRecord(Record):
+class TrainingRunRecord(Record):
     """A finished training run and the model that it made, which lies in `folder` as `model_file`."""
 
     id: str = Field(min_length=1)

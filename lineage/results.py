@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from lineage.records import ExportRecord, LiteFileRecord, PublicationRecord, RunRecord, WithdrawalRecord
+from lineage.records import ExportRecord, LiteFileRecord, PublicationRecord, TrainingRunRecord, WithdrawalRecord
 
 Kind = Literal["data set", "run", "version", "TFLite file"]
 
@@ -16,7 +16,7 @@ class StoredRun:
 
     lineage_id: int
     recorded: datetime
-    record: RunRecord
+    record: TrainingRunRecord
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from lineage.database.connections import file_of, make_engine, transaction
 from lineage.database.location import URL_VARIABLE, describe, read_address
 from lineage.database.schema import bring_up_to_date
 from lineage.errors import NotRecordedError
-from lineage.records import ExportRecord, LiteFileRecord, PublicationRecord, RunRecord, WithdrawalRecord
+from lineage.records import ExportRecord, LiteFileRecord, PublicationRecord, TrainingRunRecord, WithdrawalRecord
 from lineage.results import Ancestry, Descendants, RecordedFolder
 
 
@@ -60,7 +60,7 @@ class Lineage:
         """Let go of the database."""
         self._engine.dispose()
 
-    def record_run(self, run: RunRecord) -> int:
+    def record_run(self, run: TrainingRunRecord) -> int:
         """Record a run with its data set, base and model, and return its lineage id; the same run again is no error.
 
         Raises:

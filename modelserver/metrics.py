@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
 
 from contract.serving_messages import ModelSpec
-from modelserver.errors import ModelServerError
+from modelserver.errors import ServingError
 from modelserver.status_codes import STATUS_OF
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ class ModelServerMetrics:
         self._registry = CollectorRegistry()
         self._page = make_wsgi_app(self._registry, disable_compression=True)
         self._requests = self._counter(
-            ":tensorflow:serving:request_count", "Requests answered, by status.", "model_name", "status", "version"
+            ":tensorflow:serving:request_count", "Finished requests, by status.", "model_name", "status", "version"
         )
         self._request_micros = self._histogram(
             ":tensorflow:serving:request_latency",
-            "Microseconds from a decoded request to its answer, of those that went well.",
+            "Microseconds from a decoded request to its response, of those that went well.",
             *("model_name", "API", "entrypoint", "version"),
         )
         self._graph_runs = self._counter(
@@ -61,14 +61,14 @@ class ModelServerMetrics:
             ":tensorflow:serving:model_warmup_latency", "Microseconds that warm-up took.", "model_path", "status"
         )
 
-    def counted(self, api: str, answer: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Coroutine[Any, Any, Any]]:
-        """Return `answer`, which takes a request and may raise a ModelServerError, so that its calls are counted."""
+    def counted(self, api: str, method: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Coroutine[Any, Any, Any]]:
+        """Return `method`, which takes a request and may raise a ServingError, so that its calls are counted."""
 
-        async def answer_and_count(request: Any) -> Any:
+        async def count_call(request: Any) -> Any:
             started = time.perf_counter()
             try:
-                response = await answer(request)
-            except ModelServerError as error:
+                response = await method(request)
+            except ServingError as error:
                 self._count_failure(_model_of(request), error)
                 raise
             version = str(_spec_of(response).version.value)
@@ -77,7 +77,7 @@ class ModelServerMetrics:
             self._request_micros.labels(_model_of(request), api, "GRPC", version).observe(micros)
             return response
 
-        return answer_and_count
+        return count_call
 
     def count_run(self, seconds: float) -> None:
         """Count one run of a graph."""
@@ -100,7 +100,7 @@ class ModelServerMetrics:
         text = b"".join(self._page(in_text_format, start_response)).decode()
         return [_APPENDED.sub(r"\1", _CREATED.sub("", text)).encode()]
 
-    def _count_failure(self, model: str, error: ModelServerError) -> None:
+    def _count_failure(self, model: str, error: ServingError) -> None:
         name = model if self._is_known(model) else UNKNOWN_MODEL
         self._requests.labels(name, STATUS_OF[type(error)].name, "").inc()
 

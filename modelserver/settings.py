@@ -1,4 +1,4 @@
-"""What the person who starts the model server decides."""
+"""The settings of a model server."""
 
 import os
 from pathlib import Path
@@ -85,7 +85,7 @@ class ModelServerSettings(BaseModel):
         pairs = [pair.partition("=") for pair in given.split(",") if pair]
         for name, equals, value in pairs:
             if not (name and equals and value):
-                raise ValueError(f"{name + equals + value!r} is no gRPC option; write NAME=VALUE")
+                raise ValueError(f"{name + equals + value!r} is not a gRPC option; write NAME=VALUE")
         return {name: int(value) if value.removeprefix("-").isdecimal() else value for name, _, value in pairs}
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ def check_configuration(settings: ModelServerSettings) -> None:
     """Read every configuration file that the settings name.
 
     Raises:
-        BadSettingError: one cannot be read or used.
+        SettingError: one cannot be read or used.
     """
     model_configs(settings)
     batch_parameters(settings)

@@ -54,10 +54,10 @@ def load(name: str, folder: Path) -> "Model":
 
     start_tensorflow()
     from modelserver.engines.graph_threads import start_graph_threads  # noqa: PLC0415
-    from modelserver.engines.tensorflow_model import LoadedModel  # noqa: PLC0415
+    from modelserver.engines.tensorflow_model import TensorFlowModel  # noqa: PLC0415
 
     start_graph_threads()
-    return LoadedModel.load(folder)
+    return TensorFlowModel.load(folder)
 
 
 def _load_litert(folder: Path) -> "Model":

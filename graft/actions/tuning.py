@@ -20,7 +20,7 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
 
     Raises:
         CommandError: there is no such model, or no request travels with it.
-        ModelServerError: it cannot be loaded, or its graph refuses that request.
+        ServingError: it cannot be loaded, or its graph refuses that request.
     """
     name = name or only_model(models)
     versions = published_versions(models / name)

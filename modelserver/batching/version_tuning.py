@@ -5,7 +5,7 @@ from pathlib import Path
 
 from modelserver.batching.parameters import BatchParameters
 from modelserver.batching.tuning import SIZES, Point, choose, curve, sentence
-from modelserver.errors import ModelServerError
+from modelserver.errors import ServingError
 from modelserver.model.calls import GraphCall
 from modelserver.model.model_version import Model
 from modelserver.requests.handlers import PREDICT
@@ -16,7 +16,7 @@ def sample_call(model: Model, folder: Path) -> GraphCall | None:
     """Return the first Predict request that travels with the version in `folder`; None where there is none.
 
     Raises:
-        ModelServerError: it does not fit the model.
+        ServingError: it does not fit the model.
     """
     request = first_predict_request(folder)
     return PREDICT.read(model, request) if request else None
@@ -59,7 +59,7 @@ class FirstVersionTuning:
         try:
             sample = sample_call(model, folder)
             points = list(curve_of(model, sample, self._seconds)) if sample and sample.rows() else []
-        except ModelServerError as error:
+        except ServingError as error:
             self._say(f"Batching with default parameters: measuring failed ({error}).")
             return
         if not points:

@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 _Row = TypeVar("_Row")
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 
 class RowThreads:
     """`count` threads, started here and now: they have the priority of the thread that makes them, for good.
 
-    So they are to be made by one of the usual priority, and not by the one that loads versions. They end when nobody
-    knows this object any more.
+    So they are to be made by one of the usual priority, and not by the one that loads versions. They end when
+    nothing refers to this object any more.
     """
 
     def __init__(self, count: int) -> None:
@@ -21,8 +21,8 @@ class RowThreads:
         all_there = threading.Barrier(count)
         list(self._pool.map(lambda _: all_there.wait(), range(count)))
 
-    def map(self, answer: Callable[[_Row], _Answer], rows: Sequence[_Row]) -> list[_Answer]:
-        """Return what `answer` makes of each row, in their order; a lone row is answered in the caller's thread."""
+    def map(self, function: Callable[[_Row], _Result], rows: Sequence[_Row]) -> list[_Result]:
+        """Return `function`'s result for each row, in their order; a lone row is handled in the caller's thread."""
         if len(rows) == 1:
-            return [answer(rows[0])]
-        return list(self._pool.map(answer, rows))
+            return [function(rows[0])]
+        return list(self._pool.map(function, rows))

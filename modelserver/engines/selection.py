@@ -15,7 +15,7 @@ from modelserver.engines.freed_memory import give_back_freed_memory
 from modelserver.engines.graph_session import GraphSession
 from modelserver.engines.row_threads import RowThreads
 from modelserver.engines.signature_graphs import SavedGraphs
-from modelserver.errors import LoadError, ModelServerError
+from modelserver.errors import LoadError, ServingError
 from modelserver.model.model_version import Model
 from modelserver.settings import ModelServerSettings
 
@@ -52,7 +52,7 @@ class Engines:
         """Load the version in `folder`; `on_run` gets the seconds of each run that goes well.
 
         Raises:
-            LoadError: it cannot be loaded, or not by the engine that the settings ask for.
+            LoadError: it cannot be loaded, or not by the engine of the settings.
         """
         if self._engine == "litert":
             return self._by_litert(folder, on_run)
@@ -61,7 +61,7 @@ class Engines:
         try:
             model = self._by_litert(folder, on_run)
             is_faster = self._is_faster(model, folder)
-        except ModelServerError as error:
+        except ServingError as error:
             logger.warning("%s version %s is run by TensorFlow: %s", folder.parent.name, folder.name, error)
             return self._by_tensorflow(folder, on_run)
         return model if is_faster else self._by_tensorflow(folder, on_run)
@@ -86,12 +86,12 @@ class Engines:
     def _by_tensorflow(self, folder: Path, on_run: OnRun) -> Model:
         try:
             self._start_tensorflow()
-            from modelserver.engines.tensorflow_model import LoadedModel  # noqa: PLC0415 - which imports TensorFlow
+            from modelserver.engines.tensorflow_model import TensorFlowModel  # noqa: PLC0415 - which imports TensorFlow
         except ImportError as error:
             raise LoadError(f"TensorFlow cannot be imported: {error}.") from error
         if gc.get_freeze_count():  # else this would take a second
             gc.collect()  # models are cycles of objects, and those that were replaced may be large
-        return LoadedModel.load(folder, on_run)
+        return TensorFlowModel.load(folder, on_run)
 
 
 def _is_faster(model: Model, folder: Path) -> bool:
@@ -100,7 +100,7 @@ def _is_faster(model: Model, folder: Path) -> bool:
     The least of several runs counts; the first prepares the operations.
 
     Raises:
-        ModelServerError: LiteRT cannot run the network.
+        ServingError: LiteRT cannot run the network.
     """
     shape = [dim.size for dim in model.signatures[SERVING_PIXELS].inputs[_INPUT].tensor_shape.dim]
     pixels = np.zeros([_ROWS, *shape[1:]], np.uint8)
@@ -117,7 +117,7 @@ def _is_faster(model: Model, folder: Path) -> bool:
             (_seconds(run_litert), _seconds(lambda: session.run({_INPUT: pixels}, [_OUTPUT])) / _ROWS)
             for _ in range(_RUNS)
         ]
-    except ModelServerError as error:  # such as weights that TensorFlow would have to restore first
+    except ServingError as error:  # such as weights that TensorFlow would have to restore first
         logger.info("%s is run by LiteRT, without a comparison: %s", folder.parent.name, error)
         return True
     by_litert, by_tensorflow = min(mine for mine, _ in seconds), min(its for _, its in seconds)
@@ -130,7 +130,7 @@ def _is_faster(model: Model, folder: Path) -> bool:
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    """Return the processor time of a run: the clock would also count who else is on the processor."""
+    """Return the processor time of a run: the clock would also count what else runs on the processor."""
     started = time.process_time()
     run()
     return time.process_time() - started

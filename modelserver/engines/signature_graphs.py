@@ -63,7 +63,7 @@ def _graph_for_serving(path: Path) -> Any:
     except OSError as error:
         raise LoadError(f"{path} cannot be read: {error.strerror}.") from error
     except DecodeError as error:
-        raise LoadError(f"{path} is no SavedModel: {error}.") from error
+        raise LoadError(f"{path} is not a SavedModel: {error}.") from error
     graphs = [graph for graph in saved_model.meta_graphs if _TAG in graph.meta_info_def.tags]
     if not graphs:
         raise LoadError(f"{path} has no graph with the tag {_TAG!r}.")

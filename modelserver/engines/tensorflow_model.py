@@ -15,12 +15,12 @@ from modelserver.errors import (
     BadInputError,
     GraphError,
     LoadError,
-    ModelServerError,
     OutOfResourcesError,
+    ServingError,
 )
 from modelserver.model.calls import GraphCall
 from modelserver.model.model_version import Model
-from modelserver.model.signatures import Signature
+from modelserver.model.signatures import ServedSignature
 from modelserver.model.tensors import Array
 
 _TAG = "serve"
@@ -40,7 +40,7 @@ _LOAD_FAILURES = (
 )
 
 
-class LoadedModel(Model):
+class TensorFlowModel(Model):
     """A SavedModel as TensorFlow runs it."""
 
     engine = "TensorFlow"
@@ -64,7 +64,7 @@ class LoadedModel(Model):
         """
         try:
             return cls(tf.saved_model.load(str(folder), tags=[_TAG]), SavedGraphs(folder).definitions, on_run)
-        except (*_LOAD_FAILURES, ModelServerError) as error:
+        except (*_LOAD_FAILURES, ServingError) as error:
             raise LoadError(sentence_of(str(error)) or type(error).__name__) from error
 
     def call(self, call: GraphCall) -> dict[str, Array]:
@@ -88,7 +88,7 @@ class LoadedModel(Model):
         return {name: _as_array(outputs[name]) for name in call.outputs}
 
 
-def _without_static_shapes(function: Any, signature: Signature) -> Callable[..., dict[str, Any]]:
+def _without_static_shapes(function: Any, signature: ServedSignature) -> Callable[..., dict[str, Any]]:
     """Return `function` with positional arguments of any shape.
 
     TensorFlow's own call would refuse shapes that TensorFlow Serving lets through to the operations.
@@ -107,7 +107,7 @@ def _as_array(tensor: Any) -> Array:
     return np.asarray(tensor.numpy(), tensor.dtype.as_numpy_dtype)  # a scalar's numpy() is not an array
 
 
-def _graph_error(error: Any) -> ModelServerError:
+def _graph_error(error: Any) -> ServingError:
     text = sentence_of(error.message)
     if isinstance(error, tf.errors.InvalidArgumentError):
         return BadInputError(text)

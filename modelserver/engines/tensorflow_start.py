@@ -40,7 +40,7 @@ class TensorFlowStart:
 
             settings = self._settings
             start_graph_threads(settings.tensorflow_intra_op_parallelism, settings.tensorflow_inter_op_parallelism)
-            # its own objects: to look through them took 0.6 to 1.2 s each time, and nobody was answered
+            # its own objects: each look through them took 0.6 to 1.2 s, and no request was served meanwhile
             gc.freeze()
         except ImportError as error:
             self._error = error

@@ -1,4 +1,4 @@
-"""The gRPC health service: whether requests can be answered."""
+"""The gRPC health service: whether requests can be served."""
 
 import asyncio
 import contextlib
@@ -47,7 +47,7 @@ class Health:
 
 
 class _Servicer(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # made at run time
-    """The library's, except that those who watch are sent away when the server drains: else it would await them."""
+    """The library's, but watches end when the server drains: otherwise it would wait for their clients."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class _Servicer(health.aio.HealthServicer):  # type: ignore[name-defined, misc] 
         self._changes = Changes()
 
     async def end_watches(self) -> None:
-        """Tell all who watch that it is over; return once they know."""
+        """End all watches; return once their clients know."""
         self._ending.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL_SECONDS):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from contract.serving_messages import MonitoringConfig
-from modelserver.errors import BadSettingError
+from modelserver.errors import SettingError
 from modelserver.text_files import read_text_message
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ def metrics_path(monitoring_config_file: Path | None) -> str | None:
     """Return the path of the metrics by a MonitoringConfig in text form; None where it does not enable them.
 
     Raises:
-        BadSettingError: the file cannot be read, or the path does not begin with a slash.
+        SettingError: the file cannot be read, or the path does not begin with a slash.
     """
     if monitoring_config_file is None:
         return None
     config = read_text_message(monitoring_config_file, MonitoringConfig, "monitoring configuration").prometheus_config
     path = str(config.path) or _DEFAULT_PATH
     if not path.startswith("/"):
-        raise BadSettingError(f"The path {path!r} in {monitoring_config_file} does not begin with a slash.")
+        raise SettingError(f"The path {path!r} in {monitoring_config_file} does not begin with a slash.")
     return path if config.enable else None
 
 
@@ -46,12 +46,12 @@ def metrics_port(host: str, port: int, path: str | None, page: "WSGIApplication"
     Yields the port, which is a free one for 0.
 
     Raises:
-        BadSettingError: the address cannot be listened on.
+        SettingError: the address cannot be listened on.
     """
     try:
         server = make_server(host, port, _only_at(path, page), _Server, _Handler)
     except OSError as error:
-        raise BadSettingError(
+        raise SettingError(
             f"{host}:{port} cannot be listened on for metrics ({error.strerror}); choose another --rest_api_port."
         ) from error
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="metrics")

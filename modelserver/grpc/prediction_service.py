@@ -56,7 +56,7 @@ class PredictionService:
         """Respond to a PredictRequest with the version it names.
 
         Raises:
-            ModelServerError: there is no such version, or it cannot serve this request.
+            ServingError: there is no such version, or it cannot serve this request.
         """
         return await self._respond(PREDICT, request)
 
@@ -64,7 +64,7 @@ class PredictionService:
         """Respond to a ClassificationRequest with the version it names.
 
         Raises:
-            ModelServerError: there is no such version, or it cannot serve this request.
+            ServingError: there is no such version, or it cannot serve this request.
         """
         return await self._respond(CLASSIFY, request)
 
@@ -72,7 +72,7 @@ class PredictionService:
         """Respond to a RegressionRequest with the version it names.
 
         Raises:
-            ModelServerError: there is no such version, or it cannot serve this request.
+            ServingError: there is no such version, or it cannot serve this request.
         """
         return await self._respond(REGRESS, request)
 
@@ -80,7 +80,7 @@ class PredictionService:
         """Respond to a MultiInferenceRequest with the version that its first task names.
 
         Raises:
-            ModelServerError: there is no such version, or it cannot serve this request.
+            ServingError: there is no such version, or it cannot serve this request.
         """
         spec = request.tasks[0].model_spec if request.tasks else messages.ModelSpec()
         served = self._find(spec)

@@ -1,7 +1,7 @@
 """TensorProto to numpy and back.
 
 A tensor travels either in the typed field of its element type or as raw little-endian bytes in `tensor_content`.
-Requests may use either; answers use typed fields only, as TensorFlow Serving's do.
+Requests may use either; responses use typed fields only, as TensorFlow Serving's do.
 """
 
 import math

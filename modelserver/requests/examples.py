@@ -33,7 +33,7 @@ class ExamplesHandler(RequestHandler):
         """Return the call of the graph that a request needs.
 
         Raises:
-            ModelServerError: the signature is missing or of another kind, or there is no example.
+            ServingError: the signature is missing or of another kind, or there is no example.
         """
         name = request.model_spec.signature_name or SERVING_DEFAULT
         definitions = model.signature_definitions.signature_def
@@ -46,7 +46,7 @@ class ExamplesHandler(RequestHandler):
         """Return the response that the outputs make.
 
         Raises:
-            ModelServerError: they do not fit into a result.
+            ServingError: they do not fit into a result.
         """
         response = self.response_class()
         self.add_results(response.result, outputs, call.rows())
@@ -87,7 +87,7 @@ class ExamplesHandler(RequestHandler):
         """Add one result for each of `rows` examples to the message `result`.
 
         Raises:
-            ModelServerError: the outputs do not fit into a result.
+            ServingError: the outputs do not fit into a result.
         """
 
 

@@ -15,7 +15,7 @@ class RequestHandler(ABC):
         """Return the call of the graph that a request needs.
 
         Raises:
-            ModelServerError: the request does not fit the model.
+            ServingError: the request does not fit the model.
         """
 
     @abstractmethod
@@ -23,14 +23,14 @@ class RequestHandler(ABC):
         """Return the response that the outputs of `read`'s call make, without name and version of the model.
 
         Raises:
-            ModelServerError: the outputs do not fit into a response.
+            ServingError: the outputs do not fit into a response.
         """
 
     def handle(self, model: Model, request: Any) -> Any:
         """Return the response to a request that runs by itself, without name and version of the model.
 
         Raises:
-            ModelServerError: the request does not fit the model, or the model failed.
+            ServingError: the request does not fit the model, or the model failed.
         """
         call = self.read(model, request)
         return self.respond(call, model.call(call))

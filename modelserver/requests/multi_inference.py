@@ -19,7 +19,7 @@ def infer_all(model: Model, request: Any) -> Any:
     All tasks are checked before the first one runs. The texts of errors are TensorFlow Serving's.
 
     Raises:
-        ModelServerError: the tasks do not go together, or one fails as its own request would.
+        ServingError: the tasks do not go together, or one fails as its own request would.
     """
     outputs = _checked(model, request.tasks)
     examples = serialized_examples(request.input)

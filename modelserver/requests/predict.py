@@ -17,7 +17,7 @@ class PredictHandler(RequestHandler):
         """Return the call of the graph that a PredictRequest needs.
 
         Raises:
-            ModelServerError: it does not fit the model, or a tensor cannot be read.
+            ServingError: it does not fit the model, or a tensor cannot be read.
         """
         inputs = {name: to_array(tensor, name) for name, tensor in request.inputs.items()}
         return model.check(request.model_spec.signature_name or SERVING_DEFAULT, inputs, request.output_filter)

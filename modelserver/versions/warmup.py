@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from contract.serving_messages import PredictionLog
 from contract.versions import WARMUP
-from modelserver.errors import LoadError, ModelServerError
+from modelserver.errors import LoadError, ServingError
 from modelserver.model.model_version import Model
 from modelserver.requests.handlers import CLASSIFY, PREDICT, REGRESS
 from modelserver.requests.multi_inference import infer_all
@@ -33,7 +33,7 @@ _HANDLERS = {
 def replay_warmup(model: Model, folder: Path) -> int:
     """Run every warm-up request of the version in `folder` on `model`; return how many there were.
 
-    Session runs are passed over, for this server has no such call.
+    Session runs are skipped, for this server has no such call.
 
     Raises:
         LoadError: the file cannot be read, holds too many records, or one that does not fit the model.
@@ -60,7 +60,7 @@ def first_predict_request(folder: Path) -> Any:
     try:
         return next((log.predict_log.request for log in logs if log.HasField("predict_log")), None)
     except DecodeError as error:
-        raise LoadError(f"{WARMUP} holds what is no PredictionLog: {error}") from error
+        raise LoadError(f"{WARMUP} holds something else than a PredictionLog: {error}") from error
 
 
 def _records(path: Path) -> Iterator[bytes]:
@@ -76,5 +76,5 @@ def _replay(model: Model, record: bytes, number: int) -> None:
         kind = log.WhichOneof("log_type")
         if kind in _HANDLERS:
             _HANDLERS[kind](model, getattr(log, kind).request)
-    except (DecodeError, ModelServerError) as error:
+    except (DecodeError, ServingError) as error:
         raise LoadError(f"Warm-up record {number} does not fit: {error}") from error

@@ -8,12 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from lineage.errors import AmbiguousError, ConflictError, NotRecordedError
-from lineage.records import DataSetRecord, RunRecord
+from lineage.records import DataSetRecord, TrainingRunRecord
 from lineage.store import Lineage, open_lineage
 from tests.lineage import made_up
 
 
-def without_pictures(run: RunRecord) -> RunRecord:
+def without_pictures(run: TrainingRunRecord) -> TrainingRunRecord:
     return run.model_copy(update={"data_set": run.data_set.model_copy(update={"pictures": ()})})
 
 

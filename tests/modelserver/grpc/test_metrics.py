@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from contract import serving_messages as messages
-from modelserver.errors import BadInputError, BadSettingError, ModelNotFoundError
+from modelserver.errors import BadInputError, ModelNotFoundError, SettingError
 from modelserver.grpc.metrics_port import metrics_path, metrics_port
 from modelserver.metrics import ModelServerMetrics
 
@@ -248,7 +248,7 @@ def test_a_connection_that_breaks_is_no_traceback(port: int, capfd: pytest.Captu
 def test_a_taken_port_is_named(metrics: ModelServerMetrics, port: int) -> None:
     """Two servers cannot show metrics on one port."""
     with (
-        pytest.raises(BadSettingError, match=rf"127\.0\.0\.1:{port} cannot be listened on for metrics"),
+        pytest.raises(SettingError, match=rf"127\.0\.0\.1:{port} cannot be listened on for metrics"),
         metrics_port("127.0.0.1", port, PATH, metrics.page),
     ):
         pass
@@ -274,9 +274,9 @@ def test_a_monitoring_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     """Another message, or a path that no request can have, is refused."""
     file = tmp_path / "monitoring.config"
     file.write_text("prometheus: true")
-    with pytest.raises(BadSettingError, match=r"monitoring\.config is not a MonitoringConfig in text form: "):
+    with pytest.raises(SettingError, match=r"monitoring\.config is not a MonitoringConfig in text form: "):
         metrics_path(file)
     file.write_text('prometheus_config { enable: true path: "metrics" }')
-    with pytest.raises(BadSettingError, match=r"The path 'metrics' in .* does not begin with a slash\."):
+    with pytest.raises(SettingError, match=r"The path 'metrics' in .* does not begin with a slash\."):
         metrics_path(file)
     assert metrics_path(None) is None

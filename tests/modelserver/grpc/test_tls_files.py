@@ -5,7 +5,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from modelserver.errors import BadSettingError
+from modelserver.errors import SettingError
 from modelserver.grpc.tls import server_credentials
 from tests.gateway.security.certificates import DAY, Authority
 
@@ -59,15 +59,15 @@ def test_what_cannot_be_used_is_named(authority: Authority, tmp_path: Path) -> N
     ]
     for fields, sentence in cases:
         path = ssl_config(tmp_path / "ssl.config", **fields)
-        with pytest.raises(BadSettingError) as caught:
+        with pytest.raises(SettingError) as caught:
             server_credentials(path)
         assert str(caught.value).replace(str(path), "PATH").startswith(sentence)
 
 
 def test_a_file_that_is_missing_or_another_message_is_named(tmp_path: Path) -> None:
     """The flag names a file that is there, and of the right kind."""
-    with pytest.raises(BadSettingError, match=r"The TLS configuration .*ssl\.config cannot be read: No such file"):
+    with pytest.raises(SettingError, match=r"The TLS configuration .*ssl\.config cannot be read: No such file"):
         server_credentials(tmp_path / "ssl.config")
     (tmp_path / "ssl.config").write_text("certificate: 1")
-    with pytest.raises(BadSettingError, match=r"ssl\.config is not a SSLConfig in text form: .* no field named"):
+    with pytest.raises(SettingError, match=r"ssl\.config is not a SSLConfig in text form: .* no field named"):
         server_credentials(tmp_path / "ssl.config")
