@@ -32,17 +32,12 @@ class Checked:
     mismatches: tuple[Mismatch, ...]
 
 
-def verify(lineage: Lineage) -> list[Mismatch]:
-    """Hash again what the lineage speaks of, and return all that does not match."""
-    return [mismatch for checked in check_everything(lineage) for mismatch in checked.mismatches]
-
-
 def check_everything(
     lineage: Lineage,
     on_folder: Callable[[RecordedFolder], None] = lambda _: None,
     on_file: Callable[[], None] = lambda: None,
 ) -> Iterator[Checked]:
-    """Check one recorded folder after the other; `on_folder` hears of each before, `on_file` of each file after."""
+    """Hash the files of one recorded folder after the other; `on_folder` is called before each, `on_file` after a file."""
     digest_once = cache(digest_of_file)  # several splits of one data set are several records of the same files
     for folder in lineage.everything_on_disk():
         on_folder(folder)

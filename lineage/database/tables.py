@@ -1,4 +1,4 @@
-"""The tables. They only grow: triggers (`lineage/migrations`) refuse every update and delete.
+"""The tables. They only grow: triggers (`lineage/database/migrations`) refuse every update and delete.
 
 data_sets ─ data_set_folders ─ data_set_pictures
                   │

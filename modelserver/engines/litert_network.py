@@ -67,7 +67,6 @@ class LiteNetworks:
 
     def __init__(self, file: Path, count: int, threads: int = 1) -> None:
         networks = [LiteNetwork(file, threads) for _ in range(count)]
-        self.count = count
         self.picture_shape = networks[0].picture_shape
         self.classes = networks[0].classes
         self._free: queue.SimpleQueue[LiteNetwork] = queue.SimpleQueue()

@@ -105,19 +105,8 @@ def to_array(tensor: Any, name: str) -> Array:
         raise BadInputError(f"tensor parsing error: {name}") from error
 
 
-def to_tensor(array: Array) -> Any:
-    """Return an array as a TensorProto with every element in the typed field.
-
-    Raises:
-        UnsupportedTypeError: no TensorProto carries the array's type.
-    """
-    tensor = TensorProto()
-    write_tensor(array, tensor)
-    return tensor
-
-
 def write_tensor(array: Array, tensor: Any) -> None:
-    """Make an empty TensorProto, which may lie in another message, what `to_tensor` returns.
+    """Write an array into an empty TensorProto, which may lie in another message, every element in the typed field.
 
     Raises:
         UnsupportedTypeError: no TensorProto carries the array's type.

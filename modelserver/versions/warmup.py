@@ -30,23 +30,18 @@ _HANDLERS = {
 """What handles a record, by the field of PredictionLog that holds it."""
 
 
-def replay_warmup(model: Model, folder: Path) -> int:
-    """Run every warm-up request of the version in `folder` on `model`; return how many there were.
+def replay_warmup(model: Model, folder: Path) -> None:
+    """Run every warm-up request of the version in `folder` on `model`.
 
     Session runs are skipped, for this server has no such call.
 
     Raises:
         LoadError: the file cannot be read, holds too many records, or one that does not fit the model.
     """
-    path = folder / WARMUP
-    if not path.exists():
-        return 0
-    count = 0
-    for count, record in enumerate(_records(path), 1):
-        if count > _MAX_RECORDS:
+    for number, record in enumerate(_records(folder / WARMUP), 1):
+        if number > _MAX_RECORDS:
             raise LoadError(f"{WARMUP} holds more than {_MAX_RECORDS} records.")
-        _replay(model, record, count)
-    return count
+        _replay(model, record, number)
 
 
 def first_predict_request(folder: Path) -> Any:

@@ -18,7 +18,7 @@ from lineage.errors import LineageNewerError, LineageUnreadableError
 from lineage.store import open_lineage
 from tests.lineage import made_up
 
-VERSIONS = Path(__file__).parents[2] / "lineage" / "migrations" / "versions"
+VERSIONS = Path(__file__).parents[2] / "lineage" / "database" / "migrations" / "versions"
 
 
 def execute(url: str, *statements: str) -> None:

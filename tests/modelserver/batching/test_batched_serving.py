@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from contract import serving_messages as messages
 from contract.versions import WARMUP
-from modelserver.model.tensors import to_array, to_tensor
+from modelserver.model.tensors import to_array
+from tests.fakes.tensors import to_tensor
 
 SCENARIO = "batching"
 STEPS = 100_000

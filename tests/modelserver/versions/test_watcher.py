@@ -15,10 +15,10 @@ from contract import serving_messages as messages
 from contract.versions import WARMUP
 from modelserver.engines.tensorflow_model import TensorFlowModel
 from modelserver.errors import LoadError
-from modelserver.model.tensors import to_tensor
 from modelserver.versions.configs import ModelConfig, VersionPolicy
 from modelserver.versions.served_models import ServedModels
 from modelserver.versions.watcher import VersionWatcher
+from tests.fakes.tensors import to_tensor
 
 
 @pytest.fixture
