@@ -37,7 +37,7 @@ def check_everything(
     on_folder: Callable[[RecordedFolder], None] = lambda _: None,
     on_file: Callable[[], None] = lambda: None,
 ) -> Iterator[Checked]:
-    """Hash the files of one recorded folder after the other; `on_folder` is called before each, `on_file` after a file."""
+    """Hash the files of each recorded folder; `on_folder` is called before each one, `on_file` after files."""
     digest_once = cache(digest_of_file)  # several splits of one data set are several records of the same files
     for folder in lineage.everything_on_disk():
         on_folder(folder)
