@@ -17,7 +17,7 @@ from modelserver.batching.parameters import batch_parameters
 from modelserver.batching.version_tuning import FirstVersionTuning, Load, tuned
 from modelserver.engines.freed_memory import keep_little_freed_memory
 from modelserver.engines.selection import Engines
-from modelserver.engines.tensorflow_start import TensorFlowStart
+from modelserver.engines.tensorflow.start import TensorFlowStart
 from modelserver.errors import SettingError
 from modelserver.grpc.health import Health
 from modelserver.grpc.metrics_port import metrics_path, metrics_port

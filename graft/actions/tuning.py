@@ -30,7 +30,7 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
     from modelserver.batching.tuning import choose, sentence
     from modelserver.batching.version_tuning import curve_of, sample_call
     from modelserver.engines.selection import Engines
-    from modelserver.engines.tensorflow_start import TensorFlowStart
+    from modelserver.engines.tensorflow.start import TensorFlowStart
     from modelserver.settings import ModelServerSettings
 
     folder = models / name / str(versions[-1])

@@ -7,7 +7,7 @@ from modelserver.batching.parameters import BatchParameters
 from modelserver.batching.tuning import SIZES, Point, choose, curve, sentence
 from modelserver.errors import ServingError
 from modelserver.model.calls import GraphCall
-from modelserver.model.model_version import Model
+from modelserver.model.version import Model
 from modelserver.requests.handlers import PREDICT
 from modelserver.versions.warmup import first_predict_request
 

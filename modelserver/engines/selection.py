@@ -10,13 +10,13 @@ import numpy as np
 
 from contract.signatures import SERVING_PIXELS
 from contract.versions import LITERT_NETWORK
-from modelserver.engines.engine_threads import EngineThreads
 from modelserver.engines.freed_memory import give_back_freed_memory
-from modelserver.engines.graph_session import GraphSession
-from modelserver.engines.row_threads import RowThreads
-from modelserver.engines.signature_graphs import SavedGraphs
+from modelserver.engines.graphs.session import GraphSession
+from modelserver.engines.graphs.signatures import SavedGraphs
+from modelserver.engines.litert.row_threads import RowThreads
+from modelserver.engines.litert.threads import EngineThreads
 from modelserver.errors import LoadError, ServingError
-from modelserver.model.model_version import Model
+from modelserver.model.version import Model
 from modelserver.settings import ModelServerSettings
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Engines:
 
     def _by_litert(self, folder: Path, on_run: OnRun) -> Model:
         try:
-            from modelserver.engines.litert_model import LitertModel  # noqa: PLC0415 - which loads LiteRT
+            from modelserver.engines.litert.model import LitertModel  # noqa: PLC0415 - which loads LiteRT
         except ImportError as error:
             raise LoadError(f"LiteRT cannot be imported: {error}.") from error
         try:
@@ -86,7 +86,7 @@ class Engines:
     def _by_tensorflow(self, folder: Path, on_run: OnRun) -> Model:
         try:
             self._start_tensorflow()
-            from modelserver.engines.tensorflow_model import TensorFlowModel  # noqa: PLC0415 - which imports TensorFlow
+            from modelserver.engines.tensorflow.model import TensorFlowModel  # noqa: PLC0415 - which imports TensorFlow
         except ImportError as error:
             raise LoadError(f"TensorFlow cannot be imported: {error}.") from error
         if gc.get_freeze_count():  # else this would take a second

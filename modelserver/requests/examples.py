@@ -12,8 +12,8 @@ import numpy as np
 from contract.signatures import SERVING_DEFAULT
 from modelserver.errors import BadInputError
 from modelserver.model.calls import GraphCall, GraphOutputs
-from modelserver.model.model_version import Model
 from modelserver.model.tensors import Array
+from modelserver.model.version import Model
 from modelserver.requests.handler import RequestHandler
 
 INPUT = "inputs"

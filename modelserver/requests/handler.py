@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from modelserver.model.calls import GraphCall, GraphOutputs
-from modelserver.model.model_version import Model
+from modelserver.model.version import Model
 
 
 class RequestHandler(ABC):

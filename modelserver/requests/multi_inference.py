@@ -6,7 +6,7 @@ from typing import Any
 from contract.serving_messages import MultiInferenceResponse
 from contract.signatures import SERVING_DEFAULT
 from modelserver.errors import BadInputError, UnsupportedMethodError
-from modelserver.model.model_version import Model
+from modelserver.model.version import Model
 from modelserver.requests.examples import INPUT, serialized_examples
 from modelserver.requests.handlers import CLASSIFY, REGRESS
 

@@ -5,8 +5,8 @@ from typing import Any
 from contract.serving_messages import PredictResponse
 from contract.signatures import SERVING_DEFAULT
 from modelserver.model.calls import GraphCall, GraphOutputs
-from modelserver.model.model_version import Model
 from modelserver.model.tensors import to_array, write_tensor
+from modelserver.model.version import Model
 from modelserver.requests.handler import RequestHandler
 
 

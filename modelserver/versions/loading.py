@@ -8,7 +8,7 @@ from pathlib import Path
 from contract.versions import WARMUP
 from modelserver.engines.selection import Engines
 from modelserver.metrics import ModelServerMetrics
-from modelserver.model.model_version import Model
+from modelserver.model.version import Model
 from modelserver.versions.warmup import replay_warmup
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelserver.errors import ModelNotFoundError
-from modelserver.model.model_version import Model
+from modelserver.model.version import Model
 from modelserver.versions.conditions import Changes
 from modelserver.versions.configs import ModelConfig
 from modelserver.versions.labels import VersionLabels

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from contract.serving_messages import PredictionLog
 from contract.versions import WARMUP
 from modelserver.errors import LoadError, ServingError
-from modelserver.model.model_version import Model
+from modelserver.model.version import Model
 from modelserver.requests.handlers import CLASSIFY, PREDICT, REGRESS
 from modelserver.requests.multi_inference import infer_all
 from modelserver.versions.record_files import DamagedRecordError, records_of

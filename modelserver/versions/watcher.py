@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from modelserver.errors import LoadError, ModelNotFoundError
-from modelserver.model.model_version import Model
+from modelserver.model.version import Model
 from modelserver.versions.conditions import Changes
 from modelserver.versions.configs import ModelConfig
 from modelserver.versions.folders import version_folders

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from contract import serving_messages as messages
 from contract.versions import WARMUP
-from modelserver.engines.tensorflow_model import TensorFlowModel
+from modelserver.engines.tensorflow.model import TensorFlowModel
 from modelserver.errors import LoadError
 from modelserver.versions.configs import ModelConfig, VersionPolicy
 from modelserver.versions.served_models import ServedModels

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from contract.serving_messages import ConfigProto, DataType
-from modelserver.engines.graph_errors import sentence_of
-from modelserver.engines.signature_graphs import SignatureGraph
-from modelserver.engines.tensorflow_library import STRING_BYTES, Output, tensorflow_library
+from modelserver.engines.graphs.errors import sentence_of
+from modelserver.engines.graphs.library import STRING_BYTES, Output, tensorflow_library
+from modelserver.engines.graphs.signatures import SignatureGraph
 from modelserver.errors import BadInputError, GraphError, LoadError, OutOfResourcesError, ServingError
 from modelserver.model.tensors import Array
 

@@ -13,15 +13,15 @@ import numpy.typing as npt
 import pytest
 
 from contract.versions import LITERT_NETWORK
-from modelserver.engines.engine_threads import EngineThreads
-from modelserver.engines.litert_model import LitertModel
-from modelserver.engines.tensorflow_model import TensorFlowModel
+from modelserver.engines.litert.model import LitertModel
+from modelserver.engines.litert.threads import EngineThreads
+from modelserver.engines.tensorflow.model import TensorFlowModel
 from modelserver.errors import BadInputError, LoadError, SignatureNotFoundError
 from modelserver.model.tensors import Array
 from tests.fakes.images import encoded, gradient
 from tests.modelserver.litert_versions import LABELS, MANIFEST_TEXT, SIZE, picture, write_version
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[4]
 
 CONTENTS = [
     picture(1),
@@ -38,7 +38,7 @@ WITHOUT_TENSORFLOW = """
 import sys
 from pathlib import Path
 import numpy as np
-from modelserver.engines.litert_model import LitertModel
+from modelserver.engines.litert.model import LitertModel
 folder, file = map(Path, sys.argv[1:])
 asked = {"image_bytes": np.array([file.read_bytes()], object)}
 by_litert = LitertModel.load(folder).run("serving_default", asked)
@@ -46,7 +46,7 @@ assert not {"tensorflow", "keras"} & set(sys.modules), "TensorFlow was imported"
 import hashlib, hmac, secrets, ssl
 hmac.new(b"key", b"text", hashlib.sha256).hexdigest()
 ssl.create_default_context()
-from modelserver.engines.tensorflow_model import TensorFlowModel
+from modelserver.engines.tensorflow.model import TensorFlowModel
 by_tensorflow = TensorFlowModel.load(folder).run("serving_default", asked)
 np.testing.assert_allclose(by_litert["probabilities"], by_tensorflow["probabilities"], atol=1e-6)
 again = LitertModel.load(folder).run("serving_default", asked)

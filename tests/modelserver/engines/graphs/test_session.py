@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from contract.serving_messages import GraphDef
-from modelserver.engines.graph_session import GraphSession
-from modelserver.engines.signature_graphs import SavedGraphs, SignatureGraph
+from modelserver.engines.graphs.session import GraphSession
+from modelserver.engines.graphs.signatures import SavedGraphs, SignatureGraph
 from modelserver.errors import BadInputError, LoadError
 from tests.modelserver.litert_versions import SIZE, write_version
 

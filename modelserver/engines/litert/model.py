@@ -13,15 +13,15 @@ import numpy as np
 
 from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import LABELS, LITERT_NETWORK, MANIFEST
-from modelserver.engines.engine_threads import EngineThreads
-from modelserver.engines.graph_session import GraphSession
-from modelserver.engines.litert_network import LiteNetworks, Pixels, Probabilities
-from modelserver.engines.row_threads import RowThreads
-from modelserver.engines.signature_graphs import SavedGraphs
+from modelserver.engines.graphs.session import GraphSession
+from modelserver.engines.graphs.signatures import SavedGraphs
+from modelserver.engines.litert.network import LiteNetworks, Pixels, Probabilities
+from modelserver.engines.litert.row_threads import RowThreads
+from modelserver.engines.litert.threads import EngineThreads
 from modelserver.errors import BadInputError, GraphError, LoadError
 from modelserver.model.calls import GraphCall
-from modelserver.model.model_version import Model
 from modelserver.model.tensors import Array, shape_text
+from modelserver.model.version import Model
 
 _WHEN_LOADED = "__saved_model_init_op"
 """Among the signatures of every SavedModel; not one that requests may name."""

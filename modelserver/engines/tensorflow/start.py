@@ -36,7 +36,7 @@ class TensorFlowStart:
         self._wanted.wait()
         try:
             self._start()
-            from modelserver.engines.graph_threads import start_graph_threads  # noqa: PLC0415 - imports TensorFlow
+            from modelserver.engines.tensorflow.threads import start_graph_threads  # noqa: PLC0415 - imports TensorFlow
 
             settings = self._settings
             start_graph_threads(settings.tensorflow_intra_op_parallelism, settings.tensorflow_inter_op_parallelism)

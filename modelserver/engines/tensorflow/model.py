@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from modelserver.engines.graph_errors import sentence_of
-from modelserver.engines.signature_graphs import SavedGraphs
+from modelserver.engines.graphs.errors import sentence_of
+from modelserver.engines.graphs.signatures import SavedGraphs
 from modelserver.errors import (
     BadInputError,
     GraphError,
@@ -19,9 +19,9 @@ from modelserver.errors import (
     ServingError,
 )
 from modelserver.model.calls import GraphCall
-from modelserver.model.model_version import Model
 from modelserver.model.signatures import ServedSignature
 from modelserver.model.tensors import Array
+from modelserver.model.version import Model
 
 _TAG = "serve"
 
