@@ -45,7 +45,7 @@ def test_the_file_wins_over_the_flags_for_one_model(tmp_path: Path) -> None:
 def test_a_request_log_is_passed_over_with_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What TensorFlow Serving would log of requests is not logged here, and whoever wants it reads so."""
     _configs(tmp_path, _model("logging_config {}"))
-    assert "logging_config of model flowers is passed over" in caplog.text
+    assert "logging_config of model flowers is ignored" in caplog.text
 
 
 def test_the_older_way_to_name_the_platform_is_understood(tmp_path: Path) -> None:
