@@ -11,7 +11,6 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from tests.modelserver.engines.test_litert_model import CONTENTS, assert_same, strings
 
 from contract.versions import LITERT_NETWORK
 from modelserver.engines.selection import Engines
@@ -19,6 +18,7 @@ from modelserver.engines.tensorflow.start import TensorFlowStart
 from modelserver.errors import LoadError
 from modelserver.settings import ModelServerSettings
 from tests.modelserver.conftest import Client
+from tests.modelserver.engine_comparison import CONTENTS, assert_same, strings
 from tests.modelserver.litert_versions import picture, write_version
 
 NAME = "colours"
