@@ -1,4 +1,4 @@
-"""Keeping away what native code writes past Python."""
+"""Standard error of native libraries, which write past Python."""
 
 import os
 import sys
@@ -11,9 +11,9 @@ _STANDARD_ERROR = 2
 
 @contextmanager
 def discard_native_stderr() -> Iterator[None]:
-    """Send the process's standard error nowhere meanwhile: some libraries report there on every call.
+    """Discard the process's standard error meanwhile: some libraries write there on every call.
 
-    They have no setting for it. What goes wrong comes back from them as an error, with its message.
+    They have no setting for it. Failures come back from them as errors with messages.
     """
     sys.stderr.flush()
     kept = os.dup(_STANDARD_ERROR)

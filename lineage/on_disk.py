@@ -1,4 +1,4 @@
-"""Which files the records speak of, one folder at a time."""
+"""The files of the records, one folder at a time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from lineage.results import RecordedFolder
 
 @dataclass(frozen=True)
 class Reader:
-    """How to read the folders of one table, row by row; a table may hold a million pictures."""
+    """How to read the folders of one table, row by row; a table may have a million images."""
 
     table: type[tables.DataSetFolderRow | tables.ModelRow | tables.ExportRow | tables.LiteFileRow]
     folder: Callable[[Session, int], RecordedFolder]
@@ -47,7 +47,7 @@ def _export(session: Session, key: int) -> RecordedFolder:
 
 
 def _where_it_lies(folder: Path) -> Path:
-    """Return the place of a version, which a withdrawal changes before it is recorded."""
+    """Return the folder of a version, which a withdrawal moves before it is recorded."""
     hidden = withdrawn_place(folder)
     return hidden if hidden.is_dir() and not folder.exists() else folder
 

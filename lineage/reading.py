@@ -1,4 +1,4 @@
-"""From rows to answers: up to what a version came from, and down to what was made."""
+"""From rows to results: up to what a version came from, and down to what was made from a run."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _DIGEST = re.compile("(?:sha256:)?([0-9a-f]{1,64})")
 
 
 def find_export(session: Session, name: str, version: int, digest: str | None) -> tables.ExportRow:
-    """Return the newest record of a version; `digest` says which, where the number was given more than once.
+    """Return the newest record of a version; `digest` says which, where the number was used more than once.
 
     Raises:
         NotRecordedError: there is none.
@@ -49,7 +49,7 @@ def find_export(session: Session, name: str, version: int, digest: str | None) -
 
 
 def ancestry_of(session: Session, export: tables.ExportRow) -> Ancestry:
-    """Follow a version back to the run that made it, and on to the runs it was grown on."""
+    """Follow a version back to the run that made it, and on to the runs it was fine-tuned from."""
     runs = [export.model.run]
     parent = runs[0].parent_run
     while parent is not None and parent not in {run.run_id for run in runs}:
@@ -65,7 +65,7 @@ def ancestry_of(session: Session, export: tables.ExportRow) -> Ancestry:
 def descendants_with(session: Session, **digests_or_names: str | None) -> list[Descendants]:
     """Return what was made of the runs that fit all that is given, the oldest first.
 
-    A run that was grown on another one of them is only found there.
+    A run that was fine-tuned from another one of them is only listed there.
     """
     wanted = select(tables.RunRow).join(tables.RunRow.model).join(tables.RunRow.base)
     wanted = (
@@ -135,19 +135,19 @@ def _whole_digest(session: Session, column: InstrumentedAttribute[Any], given: s
     """Return the one recorded digest that begins as given."""
     digits = _DIGEST.fullmatch(given.lower())
     if digits is None:
-        raise NotRecordedError(f"{given!r} is no digest; give its first hex digits, with or without sha256: before.")
+        raise NotRecordedError(f"{given!r} is not a digest; give its first hex digits, with or without sha256: before.")
     wanted = select(column).where(column.startswith(f"sha256:{digits[1]}")).distinct().order_by(column).limit(5)
     found: list[str] = list(session.scalars(wanted))
     if not found:
-        raise NotRecordedError(f"No such digest that begins with {digits[1]} is recorded.")
+        raise NotRecordedError(f"No digest of this kind that begins with {digits[1]} is recorded.")
     if len(found) > 1:
-        raise AmbiguousError(f"Several digests begin with {digits[1]}; give more of it: {', '.join(found)}.")
+        raise AmbiguousError(f"Several digests begin with {digits[1]}; give more digits: {', '.join(found)}.")
     return found[0]
 
 
 def _descendants(session: Session, run: tables.RunRow, above: frozenset[int]) -> Descendants:
     grown = session.scalars(select(tables.RunRow).filter_by(parent_run=run.run_id).order_by(tables.RunRow.id))
-    above |= {run.id}  # parents are names that nobody checks, so they could go round in a circle
+    above |= {run.id}  # parents are names that are not checked, so they could form a circle
     return Descendants(
         run_of(run),
         tuple(export_of(export) for export in run.model.exports),

@@ -1,4 +1,4 @@
-"""Whether what lies on disk is still what was recorded."""
+"""Whether files on disk are still as recorded."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Problem = Literal["missing", "changed", "added", "unreadable"]
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A file or folder that is not what was recorded; `found` is its digest now, or why it cannot be read."""
+    """A file or folder that is not as recorded; `found` is its digest now, or why it cannot be read."""
 
     within: RecordedFolder
     path: Path
@@ -26,7 +26,7 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Checked:
-    """A folder that was looked at, and what is wrong with it."""
+    """A folder that was checked, and what does not match."""
 
     folder: RecordedFolder
     mismatches: tuple[Mismatch, ...]

@@ -1,4 +1,4 @@
-"""From records to rows. Rows that several writers share are found or added; two writers at once make one row."""
+"""From records to rows. Rows that several writers share are found or added; concurrent writers make one row."""
 
 from typing import TypeVar
 
@@ -49,7 +49,7 @@ def add_export(session: Session, record: ExportRecord) -> tables.ExportRow:
     """
     run = session.scalar(select(tables.RunRow).filter_by(run_id=record.run_id))
     if run is None:
-        raise NotRecordedError(f"The run {record.run_id} is not recorded; record it before what was made from it.")
+        raise NotRecordedError(f"The run {record.run_id} is not recorded; record it first.")
     made = tables.ExportRow(
         model_id=run.model.id,
         folder=as_text(record.folder),
@@ -86,7 +86,7 @@ def add_publication(session: Session, export_id: int, record: PublicationRecord)
             return publication
         if publication.withdrawal is None:
             raise ConflictError(
-                f"{export.folder} was published by {publication.who} at {publication.at:%Y-%m-%d %H:%M} UTC already; "
+                f"{export.folder} was published by {publication.who} at {publication.at:%Y-%m-%d %H:%M} UTC; "
                 "withdraw it first."
             )
     made = tables.PublicationRow(export_id=export.id, content=content, who=record.who, at=record.when, why=record.why)
@@ -156,13 +156,13 @@ def _find_or_add(session: Session, made: _Row, **key: object) -> tuple[_Row, boo
     try:
         with session.begin_nested():
             session.add(made)
-    except IntegrityError:  # another writer was faster; its row can be seen now
+    except IntegrityError:  # another writer was faster; its row is visible now
         return session.scalars(wanted).one(), False
     return made, True
 
 
 def _lock_export(session: Session, export_id: int) -> tables.ExportRow:
-    """Return the row; what hangs on it is changed by one transaction at a time, as everything is in SQLite."""
+    """Return the row, locked: one transaction at a time changes what depends on it, as always in SQLite."""
     if session.get_bind().dialect.name == "postgresql":  # FOR UPDATE would need the right to update
         session.execute(select(func.pg_advisory_xact_lock(_LOCK, export_id)))
     export = session.get(tables.ExportRow, export_id)

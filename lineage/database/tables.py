@@ -1,4 +1,4 @@
-"""The tables. They only grow: triggers (`lineage/database/migrations`) refuse every update and delete.
+"""The tables. They are append-only: triggers (`lineage/database/migrations`) reject every update and delete.
 
 data_sets ─ data_set_folders ─ data_set_pictures
                   │
@@ -23,7 +23,7 @@ _NAMES = {
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A point in time; SQLite keeps no time zone, so UTC is put back on reading."""
+    """A point in time; SQLite has no time zones, so UTC is added on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -67,7 +67,7 @@ class DataSetRow(Table):
 
 
 class DataSetFolderRow(Table):
-    """A data set in a place; `listing` is the digest of the record with all pictures' paths."""
+    """A data set in a place; `listing` is the digest of the record with the paths of all images."""
 
     __tablename__ = "data_set_folders"
 
@@ -81,7 +81,7 @@ class DataSetFolderRow(Table):
 
 
 class DataSetPictureRow(Table):
-    """A picture of a data set in a place, by its path under the folder."""
+    """An image of a data set in a place, by its path under the folder."""
 
     __tablename__ = "data_set_pictures"
 
@@ -93,7 +93,7 @@ class DataSetPictureRow(Table):
 
 
 class BaseRow(Table):
-    """What models are grown on, once for each content; `digest` is null where there were no weights."""
+    """What models are fine-tuned from, once for each content; `digest` is null where there were no weights."""
 
     __tablename__ = "bases"
 
@@ -108,8 +108,8 @@ class BaseRow(Table):
 class RunRow(Table):
     """A training run.
 
-    `parent_run` is the name of a run and no foreign key: the parent may be recorded later, or elsewhere, and a row
-    that never changes could not be told of it then.
+    `parent_run` is the name of a run and not a foreign key: the parent may be recorded later, or elsewhere, and this
+    row could not be changed then.
     """
 
     __tablename__ = "runs"
@@ -152,7 +152,7 @@ class ModelRow(Table):
 
 
 class ExportRow(Table):
-    """A version that was made from a model; the same number may be given again after its folder was removed."""
+    """A version that was made from a model; a number may be used again after its folder was removed."""
 
     __tablename__ = "exports"
 
@@ -211,7 +211,7 @@ class PublicationRow(Table):
 
 
 class WithdrawalRow(Table):
-    """A publication was taken back; once."""
+    """A publication was withdrawn."""
 
     __tablename__ = "withdrawals"
 

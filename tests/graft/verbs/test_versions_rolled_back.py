@@ -115,7 +115,7 @@ def test_damaged_version_is_no_target(place: Place) -> None:
     """A version whose files are not those of its manifest is not published again, and leaves nothing."""
     (place.base_path / "1" / "saved_model.pb").write_text("another graph")
     refused = place.refused("rollback", "models/colours", "--why", "x")
-    assert refused.startswith("The files of models/colours/1 are not those that its manifest speaks of;")
+    assert refused.startswith("The files of models/colours/1 do not have the digest in its manifest;")
     assert sorted(path.name for path in place.base_path.iterdir()) == ["1", "2"]
 
 
