@@ -1,4 +1,4 @@
-"""Standard error of native libraries, which write past Python."""
+"""The standard error of native libraries, which they write to past Python."""
 
 import os
 import sys
@@ -10,10 +10,10 @@ _STANDARD_ERROR = 2
 
 
 @contextmanager
-def discard_native_stderr() -> Iterator[None]:
-    """Discard the process's standard error meanwhile: some libraries write there on every call.
+def discarded_native_stderr() -> Iterator[None]:
+    """Discard what is written to the process's standard error meanwhile: some libraries report there on every call.
 
-    They have no setting for it. Failures come back from them as errors with messages.
+    They have no setting for it. What goes wrong comes back from them as an error, with its message.
     """
     sys.stderr.flush()
     kept = os.dup(_STANDARD_ERROR)

@@ -8,7 +8,7 @@ import pytest
 from modelserver.errors import SettingError
 from modelserver.grpc.tls import server_credentials
 from tests.gateway.security.certificates import DAY, Authority
-from tests.modelserver.tls_files import ssl_config
+from tests.modelserver.ssl_config import ssl_config
 
 
 @pytest.fixture

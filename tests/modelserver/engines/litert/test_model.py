@@ -17,8 +17,16 @@ from modelserver.engines.litert.threads import EngineThreads
 from modelserver.engines.tensorflow.model import TensorFlowModel
 from modelserver.errors import BadInputError, LoadError, SignatureNotFoundError
 from modelserver.model.tensors import Array
-from tests.modelserver.engine_comparison import CONTENTS, assert_same, strings
-from tests.modelserver.litert_versions import LABELS, MANIFEST_TEXT, SIZE, picture, write_version
+from tests.modelserver.litert_versions import (
+    CONTENTS,
+    LABELS,
+    MANIFEST_TEXT,
+    SIZE,
+    assert_same,
+    picture,
+    strings,
+    write_version,
+)
 
 REPOSITORY = Path(__file__).parents[4]
 
