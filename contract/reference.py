@@ -46,7 +46,7 @@ class Histogram(BaseModel):
         return tuple(count / total if total else 0.0 for count in self.counts)
 
 
-class Reference(BaseModel):
+class ReferenceDistributions(BaseModel):
     """Distributions over held-out images, which the model was not trained on.
 
     Live traffic in the same buckets can be compared with them, for instance by the population stability index.
