@@ -84,9 +84,7 @@ class ModelManifest(BaseModel):
     temperature: float = Field(
         1.0, gt=0, description="Divides the logits, so that probabilities are calibrated; the graph does it already."
     )
-    reference: ReferenceDistributions | None = Field(
-        None, description="Of predictions and images on held-out data."
-    )
+    reference: ReferenceDistributions | None = Field(None, description="Of predictions and images on held-out data.")
     served_graph: ServedGraph | None = Field(None, description="None in versions made before it was recorded.")
     run: str = Field(description="The id of the training run, which is also its name in the lineage.")
     digest: str = Field(description="Over graph, variables and assets; not over this manifest.")

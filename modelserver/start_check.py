@@ -1,4 +1,4 @@
-"""What can be said of a configuration before the seconds that TensorFlow takes to start."""
+"""The check of a configuration before the seconds that TensorFlow takes to start."""
 
 from modelserver.batching.parameters import batch_parameters
 from modelserver.grpc.metrics_port import metrics_path

@@ -36,7 +36,7 @@ STATUS_OF: dict[type[ServingError], grpc.StatusCode] = {
     GraphError: grpc.StatusCode.INTERNAL,
 }
 
-# Details travel percent-encoded in a trailer, and clients refuse trailers over 8 KB: a longer text would turn
+# Details are sent percent-encoded in a trailer, and clients reject trailers over 8 KB: a longer text would turn
 # INVALID_ARGUMENT into RESOURCE_EXHAUSTED on their side.
 _MAX_DETAILS = 2000
 

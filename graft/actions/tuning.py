@@ -19,7 +19,7 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
     """Measure the newest version of one model, print the curve, write the parameters and return the file.
 
     Raises:
-        CommandError: there is no such model, or no request travels with it.
+        CommandError: there is no such model, or it has no warm-up request.
         ServingError: it cannot be loaded, or its graph refuses that request.
     """
     name = name or only_model(models)

@@ -51,9 +51,9 @@ class Batcher:
     """Merges calls of one signature of one version, whose rows have the same shapes, and runs them on batch threads.
 
     A batch starts when it has `max_batch_size` rows or its first request has waited for `batch_timeout_micros` (or,
-    in company, for `gather_micros`), as soon as one of the `num_batch_threads` is free; others may join until then.
-    Free threads go round the signatures. Rules and texts are those of TensorFlow Serving, except that it fails a whole
-    batch where shapes of rows differ.
+    if it is not alone, for `gather_micros`), as soon as one of the `num_batch_threads` is free; others may join until
+    then. Free threads take the signatures in turn. Rules and texts are those of TensorFlow Serving, except that it
+    fails a whole batch where shapes of rows differ.
 
     All methods belong to one event loop, except `use`, which any thread may call.
     """
@@ -157,8 +157,8 @@ class Batcher:
 
         Clients that got their responses together are likely to send their next requests together.
         """
-        in_company = self._busy > 0 or self._last_was_shared
-        return self.parameters.batch_timeout_micros or (self.parameters.gather_micros if in_company else 0)
+        not_alone = self._busy > 0 or self._last_was_shared
+        return self.parameters.batch_timeout_micros or (self.parameters.gather_micros if not_alone else 0)
 
     def _set_due(self, batch: _Batch) -> None:
         batch.is_due = True

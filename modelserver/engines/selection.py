@@ -34,8 +34,8 @@ class Engines:
 
     With `auto` LiteRT takes a version that has a network for it, once a short measurement has shown, for the first such
     version of each model, that it is faster than TensorFlow on this machine; what LiteRT cannot load, TensorFlow runs,
-    and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a thread of the
-    usual priority: see `RowThreads`.
+    and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a thread of
+    normal priority: see `RowThreads`.
     """
 
     def __init__(self, settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> None:
@@ -46,7 +46,7 @@ class Engines:
         self._rows = RowThreads(self._threads.rows_at_a_time)
         self._start_tensorflow = start_tensorflow
         self._litert_is_faster: dict[Path, bool] = {}
-        """What was measured, by base path."""
+        """The results of measurements, by base path."""
 
     def load(self, folder: Path, on_run: OnRun = lambda _: None) -> Model:
         """Load the version in `folder`; `on_run` gets the seconds of each run that goes well.
@@ -67,7 +67,7 @@ class Engines:
         return model if is_faster else self._by_tensorflow(folder, on_run)
 
     def _is_faster(self, model: Model, folder: Path) -> bool:
-        """Return what is known of the version's model, or was just measured."""
+        """Return the result for the version's model, measured if it is the first."""
         if folder.parent not in self._litert_is_faster:
             self._litert_is_faster[folder.parent] = _is_faster(model, folder)
             give_back_freed_memory()  # of TensorFlow's network

@@ -153,7 +153,7 @@ def _from_typed_values(tensor: Any, encoding: _Encoding, size: int) -> Array:
 
 
 def _wide(encoding: _Encoding) -> np.dtype[Any]:
-    # int_val and half_val hold int32; narrowing from there wraps around as in the real server, instead of raising
+    # int_val and half_val hold int32; narrowing from there wraps around as in TensorFlow Serving, instead of raising
     return np.dtype(np.int32) if encoding.field in {"int_val", "half_val"} else encoding.carrier
 
 

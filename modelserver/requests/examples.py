@@ -37,7 +37,7 @@ class ExamplesHandler(RequestHandler):
         """
         name = request.model_spec.signature_name or SERVING_DEFAULT
         definitions = model.signature_definitions.signature_def
-        if name not in definitions:  # Predict words this otherwise, and with another status; so does the real server
+        if name not in definitions:  # Predict has another text and status, as in TensorFlow Serving
             raise BadInputError(f"No signature was found with the name: {name}")
         outputs = self.outputs_of(definitions[name])
         return model.check(name, {INPUT: serialized_examples(request.input)}, outputs)

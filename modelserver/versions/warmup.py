@@ -1,7 +1,7 @@
-"""The requests that travel with a version, replayed before it is served.
+"""The warm-up requests of a version, replayed before it is served.
 
 The first run of a signature is tens of times slower than the others (808 ms against 15 ms in TensorFlow Serving);
-warm-up lets no caller meet it. A record that does not fit is also the last sign that an export went wrong.
+warm-up keeps callers from meeting it. A record that does not fit also shows that an export went wrong.
 """
 
 from collections.abc import Iterator

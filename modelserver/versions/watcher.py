@@ -32,7 +32,7 @@ class ServedVersion:
 
 @dataclass(frozen=True)
 class ServableStatus:
-    """Where a version is in its life; `error` says why, when its last load failed: tries go on while it is LOADING."""
+    """The state of a version; `error` says why its last load failed: retries go on while it is LOADING."""
 
     number: int
     state: _State
@@ -40,13 +40,13 @@ class ServableStatus:
 
 
 class VersionWatcher:
-    """Looks at a model's base path again and again and serves the versions its policy wants, as far as they load.
+    """Checks a model's base path repeatedly and serves the versions of its policy, if they load.
 
     A version is loaded in a thread of low priority, and takes its place in one assignment together
-    with the end of those that are no longer wanted. One that does not load is tried again as `retries` says, and
-    once they are used up when its folder changes; what was served stays, or at the start, when there is nothing to
-    stay, the next older version is tried. As in TensorFlow Serving, a base path that has gone away changes nothing,
-    and one without any wanted version ends all.
+    with the end of those that are no longer wanted. One that does not load is retried as `retries` says, and
+    after that when its folder changes; what was served stays, or at the start, when nothing is served yet, the next
+    older version is tried. As in TensorFlow Serving, a missing base path changes nothing, and one without any wanted
+    version ends all.
 
     `loading` bounds how many versions are loaded at a time, over all watchers that share it; every change is noted
     in `changes`. All methods belong to one event loop; only `load` runs in other threads.
@@ -78,9 +78,9 @@ class VersionWatcher:
         self._last_note = ""
 
     async def watch(self) -> None:
-        """Look at the base path now, after every wait and whenever the configuration changes, until cancelled.
+        """Check the base path now, after every wait and whenever the configuration changes, until cancelled.
 
-        With a wait of 0 seconds only retries and another configuration bring another look.
+        With a wait of 0 seconds only retries and another configuration cause another check.
         """
         while True:
             self._wake.clear()
@@ -181,7 +181,7 @@ class VersionWatcher:
         state = await asyncio.to_thread(folder_state, folder)
         if not self._failed.is_due(number, state):
             return
-        if number not in self._served:  # with another base path, its namesake is served on meanwhile
+        if number not in self._served:  # with another base path, the version of the same number is still served
             self._set_status(ServableStatus(number, "LOADING", self._failed.error(number)))
         async with self._loading:
             self._go_on_only_for(config, number)
@@ -199,7 +199,7 @@ class VersionWatcher:
         logger.info("%s version %d is AVAILABLE (loaded in %.1f s)", self.name, number, time.monotonic() - started)
 
     def _go_on_only_for(self, config: ModelConfig, number: int | None = None) -> None:
-        """Give up a look whose configuration was replaced meanwhile; the next one begins at once."""
+        """Give up a check whose configuration was replaced meanwhile; the next one begins at once."""
         if self.config is config:
             return
         if number is not None and number not in self._served:
@@ -254,4 +254,4 @@ class VersionWatcher:
 
 
 class _SupersededError(Exception):
-    """The configuration changed while a look was under way."""
+    """The configuration changed during a check."""

@@ -1,4 +1,4 @@
-"""The part of a SavedModel that one signature needs: a graph of its own, which loads without the rest."""
+"""The part of a SavedModel that one signature needs: a separate graph, which loads without the rest."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -10,9 +10,9 @@ _Result = TypeVar("_Result")
 
 
 class RowThreads:
-    """`count` threads, started here and now: they have the priority of the thread that makes them, for good.
+    """`count` threads, started at once: they keep the priority of the thread that makes them.
 
-    So they are to be made by one of the usual priority, and not by the one that loads versions. They end when
+    So a thread of normal priority has to make them, and not the one that loads versions. They end when
     nothing refers to this object any more.
     """
 
