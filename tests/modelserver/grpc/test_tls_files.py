@@ -41,7 +41,7 @@ def test_what_cannot_be_used_is_named(authority: Authority, tmp_path: Path) -> N
             "server_key in PATH is encrypted; give it without a password.",
         ),
         ({"server_key": ended.key, "server_cert": ended.certificate}, "server_cert in PATH expired on 20"),
-        ({**good, "client_verify": True}, "PATH asks for client certificates but has no custom_ca to verify them by."),
+        ({**good, "client_verify": True}, "PATH requires client certificates but has no custom_ca to verify them by."),
         ({**good, "custom_ca": "nonsense"}, "custom_ca in PATH holds no certificate in PEM form."),
     ]
     for fields, sentence in cases:
