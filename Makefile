@@ -68,7 +68,7 @@ format: $(READY) ## put the code into its one format
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-messages: $(READY) ## write contract/serving_messages.binpb anew from tensorflow-serving-api
+messages: $(READY) ## write contract/serving_messages.binpb anew, the messages of TensorFlow and TensorFlow Serving
 	@$(BIN)/python -m scripts.serving_messages
 
 kubernetes-files: $(READY) ## write deploy/kubernetes/base/generated anew, from the rules and settings of deploy/

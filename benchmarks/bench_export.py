@@ -25,8 +25,8 @@ from rich.table import Table
 
 from benchmarks.serving.photographs import HEIGHT, WIDTH, read_or_draw
 from contract.image_input import ImageInput
+from contract.signatures import SERVING_DEFAULT, SERVING_PIXELS
 from exporter.saved_model.network import ServedNetwork, make_served_network
-from exporter.saved_model.signatures import SERVING_DEFAULT, SERVING_PIXELS
 from exporter.saved_model.writer import save
 from trainer.config import HeadSettings, ModelSettings
 from trainer.models.architectures import image_input_of

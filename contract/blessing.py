@@ -1,4 +1,4 @@
-"""What was proved of a version before it was published, as its blessing says."""
+"""The blessing of a version: what was proved before it was published."""
 
 import math
 from datetime import datetime
@@ -23,14 +23,14 @@ class Rollback(BaseModel):
 
 
 class AcceptedChange(BaseModel):
-    """An expectation of a user's that this version does not fulfil, and why that was accepted."""
+    """A user's expectation that this version does not meet, and why that was accepted."""
 
     model_config = ConfigDict(frozen=True)
 
     file: str
-    label: str = Field(description="What the picture had to be called.")
+    label: str = Field(description="The label that the image should get.")
     minimal_probability: float
-    seen_label: str = Field(description="What it is called now; empty where it is refused.")
+    seen_label: str = Field(description="The label that it gets; empty where the image is rejected.")
     seen_probability: float
     why: str
 
@@ -55,18 +55,20 @@ class RoundingNoise(BaseModel):
 
 
 class Blessing(BaseModel):
-    """When a version was checked, and with what result; what else it says is kept."""
+    """When a version was checked, and with what result; unknown fields are kept."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     checked: AwareDatetime
-    bound: float | None = Field(None, description="Largest difference of a probability that was let through.")
+    bound: float | None = Field(None, description="The largest accepted difference of a probability.")
     noise: RoundingNoise | None = Field(
         None, description="Of the trained model, which the bound is a multiple of; None where none was measured yet."
     )
     comparisons: list[dict[str, Any]] = Field(description="With the trained model, each with largest_difference.")
-    expectations_held: int = Field(0, description="How many of the users' own pictures were answered as they expect.")
-    accepted_changes: tuple[AcceptedChange, ...] = Field((), description="Those that were not, with the reason.")
+    expectations_held: int = Field(0, description="How many of the users' own images were predicted as expected.")
+    accepted_changes: tuple[AcceptedChange, ...] = Field(
+        (), description="The expectations that were not met, with the reason."
+    )
     better_than: dict[str, Any] | None = Field(
         None, description="The comparison with an older version, if one was made."
     )
@@ -88,7 +90,7 @@ class Blessing(BaseModel):
 
     @property
     def why(self) -> str:
-        """Why the version was published in spite of something; empty where there was nothing."""
+        """The reasons of a rollback or of accepted changes; empty without either."""
         reasons = {change.why: [] for change in self.accepted_changes}  # type: dict[str, list[str]]
         for change in self.accepted_changes:
             reasons[change.why].append(f"{change.file} is no longer {change.label}")
@@ -100,12 +102,12 @@ class Blessing(BaseModel):
         """Read the file at `path`.
 
         Raises:
-            ContractError: there is none, or it does not say what was checked, and when.
+            ContractError: there is no file, or it does not say what was checked and when.
         """
         try:
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
-            raise ContractError(f"{path} does not say what was checked, and when; export again.") from error
+            raise ContractError(f"{path} does not say what was checked and when; export again.") from error
 
     def to_json(self) -> str:
         """Return the blessing as indented JSON."""

@@ -1,4 +1,4 @@
-"""Content identity: the same bytes have the same digest, wherever they lie."""
+"""Digests: the same content has the same digest, wherever it lies."""
 
 import hashlib
 from collections.abc import Callable, Iterable

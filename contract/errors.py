@@ -2,7 +2,7 @@
 
 
 class ContractError(Exception):
-    """A file or record is not what was agreed.
+    """A file or record is not as agreed.
 
     The message is one sentence for the person who runs the command: what was wrong, what was seen, what to do.
     """

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.errors import ContractError
 from contract.image_input import ImageInput
-from contract.reference import Reference
+from contract.reference import ReferenceDistributions
 
 SCHEMA_VERSION = "1.2"
 _KNOWN_MAJOR = SCHEMA_VERSION.split(".", maxsplit=1)[0]
 
 
-class TensorSpec(BaseModel):
+class SignatureTensor(BaseModel):
     """A named tensor of a signature. `shape` has None where any size fits."""
 
     model_config = ConfigDict(frozen=True)
@@ -23,17 +23,17 @@ class TensorSpec(BaseModel):
     shape: tuple[int | None, ...]
 
 
-class Signature(BaseModel):
+class SignatureSpec(BaseModel):
     """The named inputs and outputs of one signature."""
 
     model_config = ConfigDict(frozen=True)
 
-    inputs: dict[str, TensorSpec]
-    outputs: dict[str, TensorSpec]
+    inputs: dict[str, SignatureTensor]
+    outputs: dict[str, SignatureTensor]
 
 
 class BaseWeights(BaseModel):
-    """The pretrained weights a model was grown on."""
+    """The pretrained weights that a model was fine-tuned from."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,7 +42,7 @@ class BaseWeights(BaseModel):
 
 
 class ServedGraph(BaseModel):
-    """What was done to the trained network to make it quick; it answers the same but for rounding."""
+    """What was done to the trained network to make it fast; its predictions differ by rounding alone."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,7 +52,7 @@ class ServedGraph(BaseModel):
     frozen: bool = Field(description="Whether the variables are constants of the graph.")
 
     def in_words(self) -> str:
-        """Return the facts in a line."""
+        """Return a summary in one line."""
         norms = self.batch_norms_folded + self.batch_norms_kept
         return (
             f"{self.batch_norms_folded} of {norms} BatchNorm layers and {self.paddings_merged} paddings folded into "
@@ -61,9 +61,9 @@ class ServedGraph(BaseModel):
 
 
 class ModelManifest(BaseModel):
-    """The identity, the contract and the origin of one published version.
+    """The identity, the inputs and outputs, and the origin of one published version.
 
-    Unknown fields are kept, so that a newer minor version of the schema can be read and passed on.
+    Unknown fields are kept, so that a newer minor version of the schema can be read and copied.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -74,7 +74,7 @@ class ModelManifest(BaseModel):
     created: datetime = Field(description="When the run that made the model ended, UTC.")
     labels: tuple[str, ...] = Field(min_length=2, description="Class names, in the order of the outputs.")
     image_input: ImageInput
-    signatures: dict[str, Signature]
+    signatures: dict[str, SignatureSpec]
     architecture: str
     base_weights: BaseWeights
     dataset_digest: str
@@ -82,19 +82,19 @@ class ModelManifest(BaseModel):
     training_configuration: dict[str, Any]
     metrics: dict[str, Any]
     temperature: float = Field(
-        1.0, gt=0, description="Divides the logits so that probabilities mean what they say; the graph does it already."
+        1.0, gt=0, description="Divides the logits, so that probabilities are calibrated; the graph does it already."
     )
-    reference: Reference | None = Field(None, description="How answers and pictures looked on held-out data.")
+    reference: ReferenceDistributions | None = Field(None, description="Of predictions and images on held-out data.")
     served_graph: ServedGraph | None = Field(None, description="None in versions made before it was recorded.")
     run: str = Field(description="The id of the training run, which is also its name in the lineage.")
     digest: str = Field(description="Over graph, variables and assets; not over this manifest.")
 
     @classmethod
     def from_json(cls, text: str | bytes, *, where: str) -> Self:
-        """Read a manifest; `where` says in an error message where the text came from.
+        """Read a manifest; `where` is the origin of the text, for error messages.
 
         Raises:
-            ContractError: the text is no manifest, or one of a schema this code does not know.
+            ContractError: the text is not a manifest, or has a schema that this code does not know.
         """
         try:
             manifest = cls.model_validate_json(text)
@@ -115,7 +115,7 @@ class ModelManifest(BaseModel):
         """Read the manifest file at `path`.
 
         Raises:
-            ContractError: there is none, or it cannot be understood.
+            ContractError: it cannot be read, or is not a manifest.
         """
         try:
             text = path.read_bytes()

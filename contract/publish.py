@@ -1,4 +1,4 @@
-"""A version as a whole: read with its manifest proved, and published under the next number that is free."""
+"""Whole versions: read with their digest verified, and published under the next free number."""
 
 from pathlib import Path
 
@@ -15,27 +15,27 @@ from contract.versions import (
 
 
 def read_version(folder: Path) -> ModelManifest:
-    """Return the manifest of the version in `folder`, whose files are hashed again.
+    """Return the manifest of the version in `folder`, after its files were hashed again.
 
     Raises:
-        ContractError: there is no version, or its files are not those that its manifest speaks of.
+        ContractError: there is no version, or its files do not have the manifest's digest.
     """
     if not folder.is_dir():
         there = ", ".join(map(str, published_versions(folder.parent))) or "none"
         raise ContractError(f"There is no version at {folder}; published under {folder.parent}: {there}.")
     manifest = ModelManifest.read(folder / MANIFEST)
     if digest_of_version(folder) != manifest.digest:
-        raise ContractError(f"The files of {folder} are not those that its manifest speaks of; export the run again.")
+        raise ContractError(f"The files of {folder} do not have the digest in its manifest; export the run again.")
     return manifest
 
 
 def publish_version(base_path: Path, staged: Path, manifest: ModelManifest) -> ModelManifest:
     """Make the folder `staged` appear as the next version under `base_path`, and return its manifest.
 
-    The manifest is written with the version's number, which is another one if somebody publishes meanwhile.
+    The manifest is written with the version's number, which changes if another process publishes meanwhile.
 
     Raises:
-        AlreadyPublishedError: something that is no version lies where it should appear.
+        AlreadyPublishedError: the place is taken by something that is not a version.
     """
     while True:
         numbered = manifest.model_copy(update={"version": next_version(base_path)})

@@ -1,4 +1,4 @@
-"""How a model's answers and pictures looked on held-out data, with the bucket edges to compare live ones with."""
+"""Distributions of a model's predictions and images on held-out data, with the bucket edges for live traffic."""
 
 import math
 from bisect import bisect_right
@@ -13,8 +13,8 @@ Count = Annotated[int, Field(ge=0)]
 class Histogram(BaseModel):
     """Counts between edges: bucket i holds values from `edges[i]` up to, but not including, `edges[i + 1]`.
 
-    The first bucket also holds whatever is below it, and the last one whatever is at or above its lower edge, so
-    that every value has a bucket and counts add up to the number of values.
+    The first bucket also holds all values below it, and the last one all values from its lower edge on, so that
+    every value has a bucket and counts add up to the number of values.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -46,24 +46,23 @@ class Histogram(BaseModel):
         return tuple(count / total if total else 0.0 for count in self.counts)
 
 
-class Reference(BaseModel):
-    """Distributions over held-out pictures, which the model was not trained on.
+class ReferenceDistributions(BaseModel):
+    """Distributions over held-out images, which the model was not trained on.
 
-    Live traffic that is sorted into the same buckets can be compared with them, for instance by the population
-    stability index.
+    Live traffic in the same buckets can be compared with them, for instance by the population stability index.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pictures: int = Field(ge=0, description="How many pictures were answered.")
+    pictures: int = Field(ge=0, description="How many images were predicted.")
     predicted: dict[str, Count] = Field(description="How often each class was the most probable, by its name.")
     confidence: Histogram = Field(description="Probability of the most probable class, 0 to 1.")
-    entropy: Histogram = Field(description="Entropy of the probabilities divided by ln(classes): 0 sure, 1 no idea.")
-    size: Histogram = Field(description="Pixels of the picture as it was sent: width times height, before resizing.")
+    entropy: Histogram = Field(description="Entropy of the probabilities divided by ln(classes): 0 certain, 1 uniform.")
+    size: Histogram = Field(description="Pixels of the image as it was sent: width times height, before resizing.")
     brightness: Histogram = Field(description="Mean of all pixel values of all channels: 0 black, 1 white.")
 
 
 def normalised_entropy(probabilities: list[float]) -> float:
-    """Return the entropy of one answer divided by ln(classes), which is 0 to 1 whatever the number of classes."""
+    """Return the entropy of one prediction divided by ln(classes): 0 to 1 for any number of classes."""
     entropy = -sum(p * math.log(p) for p in probabilities if p > 0)
     return entropy / math.log(len(probabilities))

@@ -1,9 +1,9 @@
-"""The layout of a model base path, and publication that is whole or not there at all.
+"""The layout of a model base path, and publishing that is atomic.
 
 A base path holds one folder per version, named by a positive integer, as TensorFlow Serving expects. A folder is
-written under a hidden name beside its place, forced to disk and then renamed; a reader sees all of it or nothing. A
-version is taken back by the opposite rename: its folder gets a hidden name, which servers pass over, and its number is
-never given again.
+written under a hidden name beside its place, flushed to disk and then renamed; a reader sees all of it or nothing. A
+version is withdrawn by the opposite rename: its folder gets a hidden name, which servers ignore, and its number is
+never used again.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ FIXTURES = "assets.extra/fixtures"
 BLESSING = "assets.extra/blessing.json"
 LABELS = "assets/labels.txt"
 LITERT_NETWORK = "assets.extra/network.tflite"
-"""The network of `serving_pixels`, float32, for one picture, for servers with LiteRT; a version may lack it."""
+"""The network of `serving_pixels`, float32, for one image, for servers with LiteRT; a version may lack it."""
 
 _NOT_IN_DIGEST = {MANIFEST, BLESSING, "fingerprint.pb"}
-"""The digest stands in the manifest, the blessing has a time, and the fingerprint a random number of TensorFlow's."""
+"""The manifest contains the digest, the blessing a time, and the fingerprint a random number of TensorFlow's."""
 
 _VERSION_NAME = re.compile("[1-9][0-9]*")  # 007 would be another folder than 7
 _STAGING_PREFIX = ".unfinished-"
@@ -42,7 +42,7 @@ class AlreadyPublishedError(ContractError):
 
 
 class LastVersionError(ContractError):
-    """Without this version nothing would be left to serve."""
+    """Without this version there would be nothing left to serve."""
 
 
 def digest_of_version(folder: Path) -> str:
@@ -56,7 +56,7 @@ def published_versions(base_path: Path) -> list[int]:
 
 
 def withdrawn_versions(base_path: Path) -> list[int]:
-    """Return the numbers of the versions under `base_path` that were taken back, ascending."""
+    """Return the numbers of the versions under `base_path` that were withdrawn, ascending."""
     return _versions(base_path, prefix=_WITHDRAWN_PREFIX)
 
 
@@ -66,7 +66,7 @@ def next_version(base_path: Path) -> int:
 
 
 def withdrawn_place(folder: Path) -> Path:
-    """Return where the published version `folder` lies after it is withdrawn."""
+    """Return the place of the published version `folder` after it is withdrawn."""
     return folder.with_name(f"{_WITHDRAWN_PREFIX}{folder.name}")
 
 
@@ -76,22 +76,22 @@ def published_place(folder: Path) -> Path:
 
 
 def withdraw(folder: Path, *, even_the_last: bool = False) -> Path:
-    """Take the published version `folder` out of the servers' sight in one rename; return where it lies now.
+    """Take the published version `folder` out of the servers' sight in one rename; return its new place.
 
     Raises:
         ContractError: there is no such version, or its hidden place is taken; nothing was changed.
-        LastVersionError: it is the only one, and not `even_the_last` may be withdrawn; nothing was changed.
+        LastVersionError: it is the only one, and `even_the_last` is false; nothing was changed.
     """
     base_path, target = folder.parent, withdrawn_place(folder)
     if not _is_version(folder, prefix=""):
         raise ContractError(f"There is no published version at {folder}.")
-    with _locked(base_path):  # or two at once could each leave the last one to the other
+    with _locked(base_path):  # or two at once could withdraw the last two versions
         if published_versions(base_path) == [int(folder.name)] and not even_the_last:
             raise LastVersionError(
-                f"{folder} is the only version left of {base_path.name}; nothing else can be served."
+                f"{folder} is the only version left of {base_path.name}; nothing else could be served."
             )
         if target.exists():
-            raise ContractError(f"{target} exists already: version {folder.name} was withdrawn once; move one away.")
+            raise ContractError(f"{target} exists already: version {folder.name} was withdrawn before; move one away.")
         folder.rename(target)
         _force_to_disk(base_path)
     return target
@@ -101,8 +101,8 @@ def withdraw(folder: Path, *, even_the_last: bool = False) -> Path:
 def staged_folder(parent: Path) -> Iterator[Path]:
     """Yield a new hidden folder under `parent`, removed at the end unless `publish` renamed it.
 
-    Leftovers of processes that were killed are removed first. A living process holds a lock on its folder, which
-    the kernel lets go when the process ends, however it ends. An error because the disk is full names `parent`.
+    Leftovers of processes that were killed are removed first. A running process holds a lock on its folder, which
+    the kernel releases when the process ends, however it ends. If the disk is full, the error names `parent`.
     """
     parent.mkdir(parents=True, exist_ok=True)
     with _locked(parent):  # or a cleaner could take the new folder for a leftover before it is locked
@@ -132,10 +132,10 @@ def publish(staged: Path, target: Path) -> None:
         _force_to_disk(path)
     _force_to_disk(staged)
     with _locked(target.parent):  # or it could be published and withdrawn between the looks and the rename
-        if target.exists():  # an empty folder would be replaced in silence by the rename
+        if target.exists():  # an empty folder would be silently replaced by the rename
             raise AlreadyPublishedError(f"{target} exists already; what is published never changes.")
         if withdrawn_place(target).exists():
-            raise AlreadyPublishedError(f"{target} was withdrawn; its number is not given again.")
+            raise AlreadyPublishedError(f"{target} was withdrawn; its number is not used again.")
         try:
             staged.rename(target)
         except OSError as error:

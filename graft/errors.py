@@ -14,14 +14,14 @@ from exporter.errors import (
     RegressionError,
 )
 from lineage.errors import LineageError
-from modelserver.errors import ModelServerError
+from modelserver.errors import ServingError
 from trainer.errors import TrainerError
 from trainer.interruption import TerminatedError
 
 DONE, GATE_SAID_NO, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 _GATES = (ExpectationError, LiteGateError, OperationError, ParityError, RegressionError)
-_BAD_INPUT = (ContractError, ExportError, LineageError, ModelServerError, TrainerError)
+_BAD_INPUT = (ContractError, ExportError, LineageError, ServingError, TrainerError)
 
 
 class CommandError(Exception):

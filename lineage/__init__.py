@@ -1,1 +1,1 @@
-"""Which data, code and base made which model, and where it went."""
+"""Which data, code and base weights made which model, and where the model went."""

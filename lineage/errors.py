@@ -1,8 +1,8 @@
 """What can go wrong between the packages and the record of where models come from.
 
     LineageError
-    ├── LineageAddressError    an address that is none, or of a database that is not supported
-    ├── LineageUnreadableError no connection, no permission, no driver, or a file that is no lineage
+    ├── LineageAddressError    an address that is not valid, or of a database that is not supported
+    ├── LineageUnreadableError no connection, no permission, no driver, or a file that is not a lineage
     ├── LineageNewerError      a lineage that a newer Graft has written
     ├── ConflictError          something else is recorded under this name already
     ├── NotRecordedError       nothing is recorded under this name
@@ -18,7 +18,7 @@ class LineageError(Exception):
 
 
 class LineageAddressError(LineageError):
-    """An address that is none, or of a database that is not supported."""
+    """An address that is not valid, or of a database that is not supported."""
 
 
 class LineageUnreadableError(LineageError):

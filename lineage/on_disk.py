@@ -1,4 +1,4 @@
-"""Which files the records speak of, one folder at a time."""
+"""The files of the records, one folder at a time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from lineage.results import RecordedFolder
 
 @dataclass(frozen=True)
 class Reader:
-    """How to read the folders of one table, row by row; a table may hold a million pictures."""
+    """How to read the folders of one table, row by row; a table may have a million images."""
 
-    table: type[tables.DataSetFolder | tables.Model | tables.Export | tables.LiteFile]
+    table: type[tables.DataSetFolderRow | tables.ModelRow | tables.ExportRow | tables.LiteFileRow]
     folder: Callable[[Session, int], RecordedFolder]
 
     def keys(self, session: Session) -> Sequence[int]:
@@ -27,19 +27,19 @@ class Reader:
 
 
 def _data_set(session: Session, key: int) -> RecordedFolder:
-    row = session.get_one(tables.DataSetFolder, key)
-    pictures = select(tables.DataSetPicture.path, tables.DataSetPicture.digest).filter_by(folder_id=key)
+    row = session.get_one(tables.DataSetFolderRow, key)
+    pictures = select(tables.DataSetPictureRow.path, tables.DataSetPictureRow.digest).filter_by(folder_id=key)
     files = {as_path(path).as_posix(): digest for path, digest in session.execute(pictures)}
     return RecordedFolder("data set", row.data_set.digest, as_path(row.folder), files)
 
 
 def _model(session: Session, key: int) -> RecordedFolder:
-    row = session.get_one(tables.Model, key)
+    row = session.get_one(tables.ModelRow, key)
     return RecordedFolder("run", row.run.run_id, as_path(row.run.folder), {row.file: row.digest})
 
 
 def _export(session: Session, key: int) -> RecordedFolder:
-    row = session.get_one(tables.Export, key)
+    row = session.get_one(tables.ExportRow, key)
     stored = export_of(row)
     name = f"{row.name}/{row.version}"
     folder = _where_it_lies(as_path(row.folder))
@@ -47,20 +47,20 @@ def _export(session: Session, key: int) -> RecordedFolder:
 
 
 def _where_it_lies(folder: Path) -> Path:
-    """Return the place of a version, which a withdrawal changes before it is recorded."""
+    """Return the folder of a version, which a withdrawal moves before it is recorded."""
     hidden = withdrawn_place(folder)
     return hidden if hidden.is_dir() and not folder.exists() else folder
 
 
 def _lite_file(session: Session, key: int) -> RecordedFolder:
-    row = session.get_one(tables.LiteFile, key)
+    row = session.get_one(tables.LiteFileRow, key)
     file = as_path(row.file)
     return RecordedFolder("TFLite file", row.variant, file.parent, {file.name: row.digest})
 
 
 READERS = (
-    Reader(tables.DataSetFolder, _data_set),
-    Reader(tables.Model, _model),
-    Reader(tables.Export, _export),
-    Reader(tables.LiteFile, _lite_file),
+    Reader(tables.DataSetFolderRow, _data_set),
+    Reader(tables.ModelRow, _model),
+    Reader(tables.ExportRow, _export),
+    Reader(tables.LiteFileRow, _lite_file),
 )

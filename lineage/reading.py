@@ -1,4 +1,4 @@
-"""From rows to answers: up to what a version came from, and down to what was made."""
+"""From rows to results: up to what a version came from, and down to what was made from a run."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from lineage.records import (
     ExportRecord,
     LiteFileRecord,
     PublicationRecord,
-    RunRecord,
+    TrainingRunRecord,
     WithdrawalRecord,
 )
 from lineage.results import Ancestry, Descendants, StoredExport, StoredPublication, StoredRun
@@ -24,14 +24,14 @@ from lineage.results import Ancestry, Descendants, StoredExport, StoredPublicati
 _DIGEST = re.compile("(?:sha256:)?([0-9a-f]{1,64})")
 
 
-def find_export(session: Session, name: str, version: int, digest: str | None) -> tables.Export:
-    """Return the newest record of a version; `digest` says which, where the number was given more than once.
+def find_export(session: Session, name: str, version: int, digest: str | None) -> tables.ExportRow:
+    """Return the newest record of a version; `digest` says which, where the number was used more than once.
 
     Raises:
         NotRecordedError: there is none.
         AmbiguousError: there are several with different digests.
     """
-    wanted = select(tables.Export).filter_by(name=name, version=version).order_by(tables.Export.id.desc())
+    wanted = select(tables.ExportRow).filter_by(name=name, version=version).order_by(tables.ExportRow.id.desc())
     found = session.scalars(wanted).all()
     if digest is not None and found:
         found = [export for export in found if export.digest == digest]
@@ -48,12 +48,12 @@ def find_export(session: Session, name: str, version: int, digest: str | None) -
     return found[0]
 
 
-def ancestry_of(session: Session, export: tables.Export) -> Ancestry:
-    """Follow a version back to the run that made it, and on to the runs it was grown on."""
+def ancestry_of(session: Session, export: tables.ExportRow) -> Ancestry:
+    """Follow a version back to the run that made it, and on to the runs it was fine-tuned from."""
     runs = [export.model.run]
     parent = runs[0].parent_run
     while parent is not None and parent not in {run.run_id for run in runs}:
-        row = session.scalar(select(tables.Run).filter_by(run_id=parent))
+        row = session.scalar(select(tables.RunRow).filter_by(run_id=parent))
         if row is None:
             break
         runs.append(row)
@@ -65,10 +65,12 @@ def ancestry_of(session: Session, export: tables.Export) -> Ancestry:
 def descendants_with(session: Session, **digests_or_names: str | None) -> list[Descendants]:
     """Return what was made of the runs that fit all that is given, the oldest first.
 
-    A run that was grown on another one of them is only found there.
+    A run that was fine-tuned from another one of them is only listed there.
     """
-    wanted = select(tables.Run).join(tables.Run.model).join(tables.Run.base)
-    wanted = wanted.join(tables.Run.data_set_folder).join(tables.DataSetFolder.data_set).order_by(tables.Run.id)
+    wanted = select(tables.RunRow).join(tables.RunRow.model).join(tables.RunRow.base)
+    wanted = (
+        wanted.join(tables.RunRow.data_set_folder).join(tables.DataSetFolderRow.data_set).order_by(tables.RunRow.id)
+    )
     for key, given in digests_or_names.items():
         if given is not None:
             column = _COLUMNS[key]
@@ -84,26 +86,26 @@ def descendants_with(session: Session, **digests_or_names: str | None) -> list[D
     ]
 
 
-def run_of(row: tables.Run) -> StoredRun:
+def run_of(row: tables.RunRow) -> StoredRun:
     """Return the run as it was recorded, without its pictures."""
     data_set = DataSetRecord(
         digest=row.data_set_folder.data_set.digest,
         folder=as_path(row.data_set_folder.folder),
         counts=row.data_set_folder.data_set.counts,
     )
-    record = RunRecord(
+    record = TrainingRunRecord(
         id=row.run_id,
         data_set=data_set,
         base=BaseRecord(architecture=row.base.architecture, source=row.base.source, digest=row.base.digest),
         model_digest=row.model.digest,
         weights_digest=row.model.weights_digest,
         model_file=row.model.file,
-        **_same_fields(row, RunRecord),
+        **_same_fields(row, TrainingRunRecord),
     )
     return StoredRun(row.id, row.recorded, record)
 
 
-def export_of(row: tables.Export) -> StoredExport:
+def export_of(row: tables.ExportRow) -> StoredExport:
     """Return the version as it was recorded, with what came of it."""
     record = ExportRecord(run_id=row.model.run.run_id, **_same_fields(row, ExportRecord))
     lite_files = tuple(LiteFileRecord(**_same_fields(file, LiteFileRecord)) for file in row.lite_files)
@@ -111,7 +113,7 @@ def export_of(row: tables.Export) -> StoredExport:
     return StoredExport(row.id, row.recorded, record, lite_files, publications)
 
 
-def _publication_of(row: tables.Publication) -> StoredPublication:
+def _publication_of(row: tables.PublicationRow) -> StoredPublication:
     back = row.withdrawal
     return StoredPublication(
         row.id,
@@ -121,11 +123,11 @@ def _publication_of(row: tables.Publication) -> StoredPublication:
 
 
 _COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
-    "weights_digest": tables.Model.weights_digest,
-    "dataset_digest": tables.DataSet.digest,
-    "base_digest": tables.Base.digest,
-    "code_version": tables.Run.code_version,
-    "run": tables.Run.run_id,
+    "weights_digest": tables.ModelRow.weights_digest,
+    "dataset_digest": tables.DataSetRow.digest,
+    "base_digest": tables.BaseRow.digest,
+    "code_version": tables.RunRow.code_version,
+    "run": tables.RunRow.run_id,
 }
 
 
@@ -133,19 +135,19 @@ def _whole_digest(session: Session, column: InstrumentedAttribute[Any], given: s
     """Return the one recorded digest that begins as given."""
     digits = _DIGEST.fullmatch(given.lower())
     if digits is None:
-        raise NotRecordedError(f"{given!r} is no digest; give its first hex digits, with or without sha256: before.")
+        raise NotRecordedError(f"{given!r} is not a digest; give its first hex digits, with or without sha256: before.")
     wanted = select(column).where(column.startswith(f"sha256:{digits[1]}")).distinct().order_by(column).limit(5)
     found: list[str] = list(session.scalars(wanted))
     if not found:
-        raise NotRecordedError(f"No such digest that begins with {digits[1]} is recorded.")
+        raise NotRecordedError(f"No digest of this kind that begins with {digits[1]} is recorded.")
     if len(found) > 1:
-        raise AmbiguousError(f"Several digests begin with {digits[1]}; give more of it: {', '.join(found)}.")
+        raise AmbiguousError(f"Several digests begin with {digits[1]}; give more digits: {', '.join(found)}.")
     return found[0]
 
 
-def _descendants(session: Session, run: tables.Run, above: frozenset[int]) -> Descendants:
-    grown = session.scalars(select(tables.Run).filter_by(parent_run=run.run_id).order_by(tables.Run.id))
-    above |= {run.id}  # parents are names that nobody checks, so they could go round in a circle
+def _descendants(session: Session, run: tables.RunRow, above: frozenset[int]) -> Descendants:
+    grown = session.scalars(select(tables.RunRow).filter_by(parent_run=run.run_id).order_by(tables.RunRow.id))
+    above |= {run.id}  # parents are names that are not checked, so they could form a circle
     return Descendants(
         run_of(run),
         tuple(export_of(export) for export in run.model.exports),
@@ -159,7 +161,7 @@ def _below(tree: Descendants) -> Iterator[int]:
         yield from _below(child)
 
 
-def _same_fields(row: tables.Table, record: type[RunRecord | ExportRecord | LiteFileRecord]) -> dict[str, Any]:
+def _same_fields(row: tables.Table, record: type[TrainingRunRecord | ExportRecord | LiteFileRecord]) -> dict[str, Any]:
     """Return the columns that have the name of one of the record's fields."""
     names = (set(record.model_fields) & set(row.__mapper__.columns.keys())) - {"id", "run_id"}
     values = {name: getattr(row, name) for name in names}

@@ -1,7 +1,7 @@
-"""What callers hand over to be recorded, and get back word for word.
+"""What callers record, and get back unchanged.
 
 Digests are `sha256:` and 64 hex digits, as `contract.digests` makes them. Times need a time zone and are kept in UTC.
-In the free-form fields NaN and infinity become null, since no database keeps them in JSON.
+In free-form fields NaN and infinity become null, since JSON in databases cannot hold them.
 """
 
 import json
@@ -26,7 +26,7 @@ JsonObject = Annotated[dict[str, Any], BeforeValidator(lambda value: from_json(t
 
 
 class Record(BaseModel):
-    """What all records share: they never change, and know their content's digest."""
+    """The root of all records: they never change, and have a digest of their content."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,7 +40,7 @@ class Record(BaseModel):
 
 
 class PictureRecord(Record):
-    """One picture of a data set; `path` is relative to the folder, with `/`."""
+    """One image of a data set; `path` is relative to the folder, with `/`."""
 
     split: str
     label: str
@@ -51,7 +51,7 @@ class PictureRecord(Record):
 class DataSetRecord(Record):
     """A data set as a run found it in `folder`.
 
-    `counts` are pictures by split and class. With `pictures`, `graft lineage verify` can name the picture that changed;
+    `counts` are images by split and class. With `pictures`, `graft lineage verify` can name the image that changed;
     without, it cannot check the data set.
     """
 
@@ -62,7 +62,7 @@ class DataSetRecord(Record):
 
     @classmethod
     def of_pictures(cls, digest: str, folder: Path, pictures: Iterable[PictureRecord]) -> Self:
-        """Make the record of these pictures, counted; `digest` is the trainer's, over all of them."""
+        """Make the record of these images, counted; `digest` is the trainer's, over all of them."""
         kept = tuple(sorted(pictures, key=lambda picture: picture.path))
         counted = Counter((picture.split, picture.label) for picture in kept)
         counts: dict[str, dict[str, int]] = {}
@@ -72,15 +72,15 @@ class DataSetRecord(Record):
 
 
 class BaseRecord(Record):
-    """What a model was grown on: the network, where its weights came from, and the digest of their tensors."""
+    """What a model was fine-tuned from: the network, where its weights came from, and the digest of their tensors."""
 
     architecture: str
     source: str = Field(description='"imagenet", "none", a file name, or "run:" and the id of a run.')
     digest: Digest | None = Field(description="None where there were no weights.")
 
 
-class RunRecord(Record):
-    """A finished training run and the model that it made, which lies in `folder` as `model_file`."""
+class TrainingRunRecord(Record):
+    """A finished training run and its model, which is `model_file` in `folder`."""
 
     id: str = Field(min_length=1)
     name: str
@@ -91,7 +91,7 @@ class RunRecord(Record):
     code_version: str
     environment: JsonObject
     metrics: JsonObject
-    gates: JsonObject = Field(description="What each gate of the training said.")
+    gates: JsonObject = Field(description="The result of each gate of the training.")
     model_digest: Digest = Field(description="Of the bytes of the model's file.")
     weights_digest: Digest = Field(description="Over the model's tensors, however they are stored.")
     data_set: DataSetRecord
@@ -131,7 +131,7 @@ class PublicationRecord(Record):
 
 
 class WithdrawalRecord(Record):
-    """Who took a version back, when and why."""
+    """Who withdrew a version, when and why."""
 
     who: str
     when: UtcTime

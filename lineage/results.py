@@ -1,27 +1,27 @@
-"""What a lineage answers: records with the ids, times and relations they got."""
+"""What a lineage returns: records with their ids, times and relations."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from lineage.records import ExportRecord, LiteFileRecord, PublicationRecord, RunRecord, WithdrawalRecord
+from lineage.records import ExportRecord, LiteFileRecord, PublicationRecord, TrainingRunRecord, WithdrawalRecord
 
 Kind = Literal["data set", "run", "version", "TFLite file"]
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as it was recorded, but for the list of pictures, which may be long and is left empty."""
+    """A run as it was recorded, but without the list of images, which may be long."""
 
     lineage_id: int
     recorded: datetime
-    record: RunRecord
+    record: TrainingRunRecord
 
 
 @dataclass(frozen=True)
 class StoredPublication:
-    """A publication, and its withdrawal if there was one."""
+    """A publication, and its withdrawal if there is one."""
 
     lineage_id: int
     record: PublicationRecord
@@ -40,7 +40,7 @@ class StoredExport:
 
     @property
     def withdrawn(self) -> bool:
-        """Whether it was published, and every publication was taken back."""
+        """Whether it was published, and every publication was withdrawn."""
         return bool(self.publications) and all(publication.withdrawal for publication in self.publications)
 
 
@@ -48,8 +48,8 @@ class StoredExport:
 class Ancestry:
     """Where a version came from.
 
-    `runs` are the run that made it, the run that this one was grown on, and so on; `unknown_parent` is the id of the
-    next one where it is not recorded here.
+    `runs` are the run that made it, the run that this one was fine-tuned from, and so on; `unknown_parent` is the id of
+    the next one where it is not recorded here.
     """
 
     export: StoredExport
@@ -59,7 +59,7 @@ class Ancestry:
 
 @dataclass(frozen=True)
 class Descendants:
-    """What came of a run: its versions, and the runs that were grown on it."""
+    """What was made from a run: its versions, and the runs that were fine-tuned from it."""
 
     run: StoredRun
     exports: tuple[StoredExport, ...]

@@ -1,4 +1,4 @@
-"""The lineage: who asks for what, in a transaction each."""
+"""The lineage: each operation in a transaction of its own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,26 +13,26 @@ from lineage.database.connections import file_of, make_engine, transaction
 from lineage.database.location import URL_VARIABLE, describe, read_address
 from lineage.database.schema import bring_up_to_date
 from lineage.errors import NotRecordedError
-from lineage.records import ExportRecord, LiteFileRecord, PublicationRecord, RunRecord, WithdrawalRecord
+from lineage.records import ExportRecord, LiteFileRecord, PublicationRecord, TrainingRunRecord, WithdrawalRecord
 from lineage.results import Ancestry, Descendants, RecordedFolder
 
 
 def open_lineage(url: str, *, create: bool = True) -> "Lineage":
     """Open the lineage at `url`, with its tables brought up to date; close it, or use it in a `with`.
 
-    Without `create` a file that does not exist is an error, so that asking leaves no empty file behind.
+    Without `create` a file that does not exist is an error, so that reading leaves no empty file behind.
 
     Raises:
-        LineageAddressError: the address is none, or of a database that is not supported.
+        LineageAddressError: the address is not valid, or of a database that is not supported.
         LineageUnreadableError: the database cannot be reached or opened, or holds something else.
         LineageNewerError: a newer Graft wrote it.
-        NotRecordedError: there is no file, and none should be made.
+        NotRecordedError: there is no file, and `create` is false.
     """
     address = read_address(url)
     file = file_of(address)
     if not create and file and not file.exists():
         raise NotRecordedError(
-            f"There is no lineage at {describe(address)}; go where you trained, or set {URL_VARIABLE}."
+            f"There is no lineage at {describe(address)}; change to the folder of the training, or set {URL_VARIABLE}."
         )
     engine = make_engine(address)
     bring_up_to_date(engine)
@@ -57,11 +57,11 @@ class Lineage:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections."""
         self._engine.dispose()
 
-    def record_run(self, run: RunRecord) -> int:
-        """Record a run with its data set, base and model, and return its lineage id; the same run again is no error.
+    def record_run(self, run: TrainingRunRecord) -> int:
+        """Record a run with its data set, base and model, and return its lineage id; a repetition is not an error.
 
         Raises:
             ConflictError: another run has this id.
@@ -74,7 +74,7 @@ class Lineage:
 
         Raises:
             NotRecordedError: its run is not recorded.
-            ConflictError: it is published already, by somebody else or at another time.
+            ConflictError: it is already published, by another user or at another time.
         """
         with self._session(writes=True) as session:
             export_id = writing.add_export(session, export).id
@@ -102,7 +102,7 @@ class Lineage:
             return writing.add_publication(session, export_id, publication).id
 
     def record_withdrawal(self, export_id: int, withdrawal: WithdrawalRecord) -> int:
-        """Record that a version was taken back, and return the withdrawal's lineage id.
+        """Record that a version was withdrawn, and return the withdrawal's lineage id.
 
         Raises:
             NotRecordedError: no version has this lineage id.
@@ -112,7 +112,7 @@ class Lineage:
             return writing.add_withdrawal(session, export_id, withdrawal).id
 
     def ancestry_of_version(self, name: str, version: int, digest: str | None = None) -> Ancestry:
-        """Return all that a version came from; `digest` says which, where its number was given more than once.
+        """Return all that a version came from; `digest` says which, where its number was used more than once.
 
         Raises:
             NotRecordedError: it is not recorded.
@@ -130,13 +130,13 @@ class Lineage:
         code_version: str | None = None,
         run: str | None = None,
     ) -> list[Descendants]:
-        """Return the runs that fit all that is given, with all that was made of them, the oldest first.
+        """Return the runs that fit all that is given, with all that was made from them, the oldest first.
 
-        Of a digest its beginning is enough, with or without `sha256:`.
+        The beginning of a digest is enough, with or without `sha256:`.
 
         Raises:
             NotRecordedError: there is no such digest.
-            AmbiguousError: several digests begin like this.
+            AmbiguousError: several digests begin so.
         """
         with self._session(writes=False) as session:
             return reading.descendants_with(

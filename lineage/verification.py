@@ -1,4 +1,4 @@
-"""Whether what lies on disk is still what was recorded."""
+"""Whether files on disk are still as recorded."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Problem = Literal["missing", "changed", "added", "unreadable"]
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A file or folder that is not what was recorded; `found` is its digest now, or why it cannot be read."""
+    """A file or folder that is not as recorded; `found` is its digest now, or why it cannot be read."""
 
     within: RecordedFolder
     path: Path
@@ -26,15 +26,10 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Checked:
-    """A folder that was looked at, and what is wrong with it."""
+    """A folder that was checked, and what does not match."""
 
     folder: RecordedFolder
     mismatches: tuple[Mismatch, ...]
-
-
-def verify(lineage: Lineage) -> list[Mismatch]:
-    """Hash again what the lineage speaks of, and return all that does not match."""
-    return [mismatch for checked in check_everything(lineage) for mismatch in checked.mismatches]
 
 
 def check_everything(
@@ -42,7 +37,7 @@ def check_everything(
     on_folder: Callable[[RecordedFolder], None] = lambda _: None,
     on_file: Callable[[], None] = lambda: None,
 ) -> Iterator[Checked]:
-    """Check one recorded folder after the other; `on_folder` hears of each before, `on_file` of each file after."""
+    """Hash the files of each recorded folder; `on_folder` is called before each one, `on_file` after files."""
     digest_once = cache(digest_of_file)  # several splits of one data set are several records of the same files
     for folder in lineage.everything_on_disk():
         on_folder(folder)

@@ -11,10 +11,10 @@ from lineage.records import ExportRecord
 
 
 def describe_version(folder: Path) -> ExportRecord:
-    """Return the version in `folder` as its files say it is; of a withdrawn one, where it was published.
+    """Return the record of the version in `folder`, with the place where it was published if it was withdrawn.
 
     Raises:
-        ContractError: there is no version, or its files are not those that its manifest speaks of.
+        ContractError: there is no version, or its files do not have the manifest's digest.
     """
     manifest = read_version(folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -34,6 +34,6 @@ def blessed_at(folder: Path) -> datetime:
     """Return when the version in `folder` was published: after it passed its checks, or at a rollback.
 
     Raises:
-        ContractError: it does not say.
+        ContractError: its blessing cannot be read.
     """
     return Blessing.read(folder / BLESSING).published

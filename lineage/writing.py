@@ -1,4 +1,4 @@
-"""From records to rows. Rows that several writers share are found or added; two writers at once make one row."""
+"""From records to rows. Rows that several writers share are found or added; concurrent writers make one row."""
 
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from lineage.records import (
     ExportRecord,
     LiteFileRecord,
     PublicationRecord,
-    RunRecord,
+    TrainingRunRecord,
     WithdrawalRecord,
 )
 
@@ -23,7 +23,7 @@ _LOCK = 0x657870  # "exp": with an export's id, any pair of numbers that no othe
 _Row = TypeVar("_Row", bound=tables.Table)
 
 
-def add_run(session: Session, record: RunRecord) -> tables.Run:
+def add_run(session: Session, record: TrainingRunRecord) -> tables.RunRow:
     """Return the row of the run, added where it is new.
 
     Raises:
@@ -31,7 +31,7 @@ def add_run(session: Session, record: RunRecord) -> tables.Run:
     """
     data_set = record.data_set.model_copy(update={"pictures": ()})  # the digest says which they are
     content = record.model_copy(update={"data_set": data_set}).content_digest()
-    found = session.scalar(select(tables.Run).filter_by(run_id=record.id))
+    found = session.scalar(select(tables.RunRow).filter_by(run_id=record.id))
     if found is None:
         # the shared rows always in this order, so that no two writers wait for each other
         base, folder = _add_base(session, record.base), _add_data_set_folder(session, record.data_set)
@@ -41,16 +41,16 @@ def add_run(session: Session, record: RunRecord) -> tables.Run:
     return found
 
 
-def add_export(session: Session, record: ExportRecord) -> tables.Export:
+def add_export(session: Session, record: ExportRecord) -> tables.ExportRow:
     """Return the row of the version, added where it is new.
 
     Raises:
         NotRecordedError: its run is not recorded.
     """
-    run = session.scalar(select(tables.Run).filter_by(run_id=record.run_id))
+    run = session.scalar(select(tables.RunRow).filter_by(run_id=record.run_id))
     if run is None:
-        raise NotRecordedError(f"The run {record.run_id} is not recorded; record it before what was made from it.")
-    made = tables.Export(
+        raise NotRecordedError(f"The run {record.run_id} is not recorded; record it first.")
+    made = tables.ExportRow(
         model_id=run.model.id,
         folder=as_text(record.folder),
         content=record.content_digest(),
@@ -59,7 +59,7 @@ def add_export(session: Session, record: ExportRecord) -> tables.Export:
     return _find_or_add(session, made, content=made.content)[0]
 
 
-def add_lite_file(session: Session, export_id: int, record: LiteFileRecord) -> tables.LiteFile:
+def add_lite_file(session: Session, export_id: int, record: LiteFileRecord) -> tables.LiteFileRow:
     """Return the row of the TFLite file, added where it is new.
 
     Raises:
@@ -68,11 +68,11 @@ def add_lite_file(session: Session, export_id: int, record: LiteFileRecord) -> t
     export = _lock_export(session, export_id)
     content = record.content_digest()
     values = record.model_dump(include={"variant", "digest", "parity"})
-    made = tables.LiteFile(export_id=export.id, file=as_text(record.file), content=content, **values)
+    made = tables.LiteFileRow(export_id=export.id, file=as_text(record.file), content=content, **values)
     return _find_or_add(session, made, export_id=export.id, content=content)[0]
 
 
-def add_publication(session: Session, export_id: int, record: PublicationRecord) -> tables.Publication:
+def add_publication(session: Session, export_id: int, record: PublicationRecord) -> tables.PublicationRow:
     """Return the row of the publication, added where it is new.
 
     Raises:
@@ -86,16 +86,16 @@ def add_publication(session: Session, export_id: int, record: PublicationRecord)
             return publication
         if publication.withdrawal is None:
             raise ConflictError(
-                f"{export.folder} was published by {publication.who} at {publication.at:%Y-%m-%d %H:%M} UTC already; "
+                f"{export.folder} was published by {publication.who} at {publication.at:%Y-%m-%d %H:%M} UTC; "
                 "withdraw it first."
             )
-    made = tables.Publication(export_id=export.id, content=content, who=record.who, at=record.when, why=record.why)
+    made = tables.PublicationRow(export_id=export.id, content=content, who=record.who, at=record.when, why=record.why)
     session.add(made)
     session.flush()
     return made
 
 
-def add_withdrawal(session: Session, export_id: int, record: WithdrawalRecord) -> tables.Withdrawal:
+def add_withdrawal(session: Session, export_id: int, record: WithdrawalRecord) -> tables.WithdrawalRow:
     """Return the new row of the withdrawal.
 
     Raises:
@@ -108,40 +108,42 @@ def add_withdrawal(session: Session, export_id: int, record: WithdrawalRecord) -
         last = export.publications[-1].withdrawal if export.publications else None
         since = f"; {last.who} withdrew it at {last.at:%Y-%m-%d %H:%M} UTC" if last else ""
         raise ConflictError(f"{export.folder} is not published{since}, so there is nothing to withdraw.")
-    made = tables.Withdrawal(publication_id=standing[0].id, who=record.who, at=record.when, why=record.why)
+    made = tables.WithdrawalRow(publication_id=standing[0].id, who=record.who, at=record.when, why=record.why)
     session.add(made)
     session.flush()
     return made
 
 
-def _run_row(record: RunRecord, content: str, base_id: int, folder_id: int) -> tables.Run:
+def _run_row(record: TrainingRunRecord, content: str, base_id: int, folder_id: int) -> tables.RunRow:
     same = {"name", "started", "ended", "configuration", "code_version", "environment", "metrics", "gates"}
-    return tables.Run(
+    return tables.RunRow(
         run_id=record.id,
         folder=as_text(record.folder),
         base_id=base_id,
         data_set_folder_id=folder_id,
         parent_run=record.parent_run,
         content=content,
-        model=tables.Model(file=record.model_file, digest=record.model_digest, weights_digest=record.weights_digest),
+        model=tables.ModelRow(file=record.model_file, digest=record.model_digest, weights_digest=record.weights_digest),
         **record.model_dump(include=same),
     )
 
 
-def _add_base(session: Session, record: BaseRecord) -> tables.Base:
-    made = tables.Base(content=record.content_digest(), **record.model_dump())
+def _add_base(session: Session, record: BaseRecord) -> tables.BaseRow:
+    made = tables.BaseRow(content=record.content_digest(), **record.model_dump())
     return _find_or_add(session, made, content=made.content)[0]
 
 
-def _add_data_set_folder(session: Session, record: DataSetRecord) -> tables.DataSetFolder:
+def _add_data_set_folder(session: Session, record: DataSetRecord) -> tables.DataSetFolderRow:
     data_set, _ = _find_or_add(
-        session, tables.DataSet(digest=record.digest, counts=record.counts), digest=record.digest
+        session, tables.DataSetRow(digest=record.digest, counts=record.counts), digest=record.digest
     )
-    made = tables.DataSetFolder(data_set_id=data_set.id, folder=as_text(record.folder), listing=record.content_digest())
+    made = tables.DataSetFolderRow(
+        data_set_id=data_set.id, folder=as_text(record.folder), listing=record.content_digest()
+    )
     folder, is_new = _find_or_add(session, made, listing=made.listing)
     if is_new and record.pictures:
         rows = [{"folder_id": folder.id, **picture.model_dump()} for picture in record.pictures]
-        session.execute(insert(tables.DataSetPicture), rows)
+        session.execute(insert(tables.DataSetPictureRow), rows)
     return folder
 
 
@@ -154,16 +156,16 @@ def _find_or_add(session: Session, made: _Row, **key: object) -> tuple[_Row, boo
     try:
         with session.begin_nested():
             session.add(made)
-    except IntegrityError:  # another writer was faster; its row can be seen now
+    except IntegrityError:  # another writer was faster; its row is visible now
         return session.scalars(wanted).one(), False
     return made, True
 
 
-def _lock_export(session: Session, export_id: int) -> tables.Export:
-    """Return the row; what hangs on it is changed by one transaction at a time, as everything is in SQLite."""
+def _lock_export(session: Session, export_id: int) -> tables.ExportRow:
+    """Return the row, locked: one transaction at a time changes what depends on it, as always in SQLite."""
     if session.get_bind().dialect.name == "postgresql":  # FOR UPDATE would need the right to update
         session.execute(select(func.pg_advisory_xact_lock(_LOCK, export_id)))
-    export = session.get(tables.Export, export_id)
+    export = session.get(tables.ExportRow, export_id)
     if export is None:
         raise NotRecordedError(f"No version with the lineage id {export_id} is recorded.")
     return export

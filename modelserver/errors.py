@@ -1,10 +1,10 @@
-"""What can go wrong between a request and its answer, or a folder and a served version.
+"""What can go wrong between a request and its response, or a folder and a served version.
 
-    ModelServerError
-    ├── BadSettingError         a setting the server cannot start with
+    ServingError
+    ├── SettingError         a setting the server cannot start with
     ├── LoadError               a version that cannot be loaded or warmed up
     ├── ModelNotFoundError      no such model or version
-    ├── SignatureNotFoundError  no such signature in the model that was asked
+    ├── SignatureNotFoundError  no such signature in the model of the request
     ├── BadInputError           a request that the server or the graph refuses
     ├── UnsupportedTypeError    an element type that this server cannot carry
     ├── UnsupportedMethodError  a task of another kind than classification and regression
@@ -18,49 +18,49 @@ error is on the wire stands in `modelserver/status_codes.py`.
 """
 
 
-class ModelServerError(Exception):
+class ServingError(Exception):
     """The family's root."""
 
 
-class BadSettingError(ModelServerError):
+class SettingError(ServingError):
     """A setting the server cannot start with."""
 
 
-class LoadError(ModelServerError):
+class LoadError(ServingError):
     """A version that cannot be loaded or warmed up."""
 
 
-class ModelNotFoundError(ModelServerError):
+class ModelNotFoundError(ServingError):
     """No such model or version."""
 
 
-class SignatureNotFoundError(ModelServerError):
-    """No such signature in the model that was asked."""
+class SignatureNotFoundError(ServingError):
+    """No such signature in the model of the request."""
 
 
-class BadInputError(ModelServerError):
+class BadInputError(ServingError):
     """A request that the server or the graph refuses."""
 
 
-class UnsupportedTypeError(ModelServerError):
+class UnsupportedTypeError(ServingError):
     """An element type that this server cannot carry."""
 
 
-class UnsupportedMethodError(ModelServerError):
+class UnsupportedMethodError(ServingError):
     """A task of another kind than classification and regression."""
 
 
-class OutOfResourcesError(ModelServerError):
+class OutOfResourcesError(ServingError):
     """The graph needed more memory than there is."""
 
 
-class QueueFullError(ModelServerError):
+class QueueFullError(ServingError):
     """Too many batches wait to be run."""
 
 
-class BatchedOutputError(ModelServerError):
+class BatchedOutputError(ServingError):
     """An output that cannot be split among the requests of a batch."""
 
 
-class GraphError(ModelServerError):
+class GraphError(ServingError):
     """The graph failed, and not for its inputs."""

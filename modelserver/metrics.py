@@ -6,17 +6,19 @@ Label values come from bounded sets, whatever callers send.
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
 
 from contract.serving_messages import ModelSpec
-from modelserver.errors import ModelServerError
+from modelserver.errors import ServingError
 from modelserver.status_codes import STATUS_OF
 
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 UNKNOWN_MODEL = "unknown"
 
 _MICROSECONDS = tuple(10 * 1.8**power for power in range(33))
@@ -27,7 +29,7 @@ _APPENDED = re.compile(r"^((?:# \w+ )?[\w:]+)_total(?=[ {])", re.MULTILINE)
 _CREATED = re.compile(r"^(?:# \w+ )?[\w:]+_created[ {].*\n", re.MULTILINE)
 
 
-class Metrics:
+class ModelServerMetrics:
     """One server's metrics, in a registry of their own; safe to use from several threads at once.
 
     `is_known` tells which names may appear as a model; any other becomes `unknown`.
@@ -35,13 +37,14 @@ class Metrics:
 
     def __init__(self, is_known: Callable[[str], bool]) -> None:
         self._is_known = is_known
-        self.registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
+        self._page = make_wsgi_app(self._registry, disable_compression=True)
         self._requests = self._counter(
-            ":tensorflow:serving:request_count", "Requests answered, by status.", "model_name", "status", "version"
+            ":tensorflow:serving:request_count", "Finished requests, by status.", "model_name", "status", "version"
         )
         self._request_micros = self._histogram(
             ":tensorflow:serving:request_latency",
-            "Microseconds from a decoded request to its answer, of those that went well.",
+            "Microseconds from a decoded request to its response, of those that went well.",
             *("model_name", "API", "entrypoint", "version"),
         )
         self._graph_runs = self._counter(
@@ -58,14 +61,14 @@ class Metrics:
             ":tensorflow:serving:model_warmup_latency", "Microseconds that warm-up took.", "model_path", "status"
         )
 
-    def counted(self, api: str, answer: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Coroutine[Any, Any, Any]]:
-        """Return `answer`, which takes a request and may raise a ModelServerError, so that its calls are counted."""
+    def counted(self, api: str, method: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Coroutine[Any, Any, Any]]:
+        """Return `method`, which takes a request and may raise a ServingError, so that its calls are counted."""
 
-        async def answer_and_count(request: Any) -> Any:
+        async def count_call(request: Any) -> Any:
             started = time.perf_counter()
             try:
-                response = await answer(request)
-            except ModelServerError as error:
+                response = await method(request)
+            except ServingError as error:
                 self._count_failure(_model_of(request), error)
                 raise
             version = str(_spec_of(response).version.value)
@@ -74,7 +77,7 @@ class Metrics:
             self._request_micros.labels(_model_of(request), api, "GRPC", version).observe(micros)
             return response
 
-        return answer_and_count
+        return count_call
 
     def count_run(self, seconds: float) -> None:
         """Count one run of a graph."""
@@ -91,20 +94,21 @@ class Metrics:
         """Count one warm-up of the version in `folder`."""
         self._warmup_micros.labels(str(folder), "success" if ok else "fail").observe(seconds * 1e6)
 
-    def render(self) -> bytes:
-        """Return everything in Prometheus's text format, of type `CONTENT_TYPE`."""
-        text = generate_latest(self.registry).decode()
-        return _APPENDED.sub(r"\1", _CREATED.sub("", text)).encode()
+    def page(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Be a WSGI application that shows everything in Prometheus's text format, whatever the client accepts."""
+        in_text_format = {**environ, "HTTP_ACCEPT": ""}  # OpenMetrics would require the suffixes
+        text = b"".join(self._page(in_text_format, start_response)).decode()
+        return [_APPENDED.sub(r"\1", _CREATED.sub("", text)).encode()]
 
-    def _count_failure(self, model: str, error: ModelServerError) -> None:
+    def _count_failure(self, model: str, error: ServingError) -> None:
         name = model if self._is_known(model) else UNKNOWN_MODEL
         self._requests.labels(name, STATUS_OF[type(error)].name, "").inc()
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
-        return Counter(name, about, labels, registry=self.registry)
+        return Counter(name, about, labels, registry=self._registry)
 
     def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
-        return Histogram(name, about, labels, buckets=_MICROSECONDS, registry=self.registry)
+        return Histogram(name, about, labels, buckets=_MICROSECONDS, registry=self._registry)
 
 
 def _model_of(request: Any) -> str:

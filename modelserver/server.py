@@ -17,15 +17,15 @@ from modelserver.batching.parameters import batch_parameters
 from modelserver.batching.version_tuning import FirstVersionTuning, Load, tuned
 from modelserver.engines.freed_memory import keep_little_freed_memory
 from modelserver.engines.selection import Engines
-from modelserver.engines.tensorflow_start import TensorFlowStart
-from modelserver.errors import BadSettingError
+from modelserver.engines.tensorflow.start import TensorFlowStart
+from modelserver.errors import SettingError
 from modelserver.grpc.health import Health
 from modelserver.grpc.metrics_port import metrics_path, metrics_port
 from modelserver.grpc.model_service import ModelService
 from modelserver.grpc.prediction_service import PredictionService
 from modelserver.grpc.reflection import offer_reflection
 from modelserver.grpc.tls import server_credentials
-from modelserver.metrics import Metrics
+from modelserver.metrics import ModelServerMetrics
 from modelserver.settings import ModelServerSettings
 from modelserver.versions.configs import ModelConfig, configs_of_file, model_configs
 from modelserver.versions.loading import load_version
@@ -37,10 +37,10 @@ logger = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 10.0
 _TUNING_SECONDS = 2.0
-"""How much later the first version is served for the sake of batches that suit it."""
+"""How much later the first version is served so that batches suit it."""
 
 _SWITCH_SECONDS = 0.0005
-"""How long a thread may keep others from Python; with Python's 5 ms, loading a version doubles the slowest answers."""
+"""How long a thread may hold Python's lock; with Python's 5 ms, loading a version doubles the slowest latencies."""
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # 4 MB by default: a batch of pictures is larger
@@ -50,8 +50,8 @@ _OPTIONS = (
 
 
 @dataclass(frozen=True)
-class RunningServer:
-    """A server that listens. `watching` ends only by an error that nobody foresaw."""
+class RunningModelServer:
+    """A server that listens. `watching` ends only by an unexpected error."""
 
     port: int
     metrics_port: int | None
@@ -61,7 +61,7 @@ class RunningServer:
 @contextlib.asynccontextmanager
 async def running_server(
     settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None
-) -> AsyncIterator[RunningServer]:
+) -> AsyncIterator[RunningModelServer]:
     """Listen while the context is open, also before a version is loaded; then drain.
 
     `start_tensorflow` is called before TensorFlow is imported for a version that needs it.
@@ -70,10 +70,10 @@ async def running_server(
     then, a load or a graph call, cannot be interrupted; only the process's end waits for it.
 
     Raises:
-        BadSettingError: an address cannot be listened on, or a configuration file cannot be used.
+        SettingError: an address cannot be listened on, or a configuration file cannot be used.
     """
     configs = model_configs(settings)
-    metrics = Metrics(lambda name: name in models.names)
+    metrics = ModelServerMetrics(lambda name: name in models.names)
     executor = ThreadPoolExecutor(settings.grpc_max_threads, thread_name_prefix="graph")
     batcher = Batcher(batch_parameters(settings), executor) if settings.enable_batching else None
     engines = Engines(settings, start_tensorflow)
@@ -89,7 +89,7 @@ async def running_server(
         await server.start()
         watching = asyncio.create_task(_watch(settings, configs, models, reloading, health))
         try:
-            yield RunningServer(port, http_port, watching)
+            yield RunningModelServer(port, http_port, watching)
         finally:
             await health.drain()
             await server.stop(_DRAIN_SECONDS)
@@ -98,14 +98,14 @@ async def running_server(
             await asyncio.wait({watching})
             if batcher:
                 batcher.close()
-            executor.shutdown(wait=False, cancel_futures=True)  # what still runs is no longer waited for by anyone
+            executor.shutdown(wait=False, cancel_futures=True)  # results of what still runs are no longer needed
 
 
 def _served_models(
     settings: ModelServerSettings,
     configs: Sequence[ModelConfig],
     engines: Engines,
-    metrics: Metrics,
+    metrics: ModelServerMetrics,
     batcher: Batcher | None,
 ) -> ServedModels:
     retries = LoadRetries(settings.max_num_load_retries, max(settings.load_retry_interval_micros, 0) / 1e6)
@@ -132,12 +132,12 @@ async def _watch(
 
 
 @contextlib.contextmanager
-def _metrics_port(settings: ModelServerSettings, metrics: Metrics) -> Iterator[int | None]:
+def _metrics_port(settings: ModelServerSettings, metrics: ModelServerMetrics) -> Iterator[int | None]:
     if settings.rest_api_port is None:
         yield None
         return
     path = metrics_path(settings.monitoring_config_file)
-    with metrics_port(settings.host, settings.rest_api_port, path, metrics.render) as port:
+    with metrics_port(settings.host, settings.rest_api_port, path, metrics.page) as port:
         logger.info("metrics over HTTP on %s:%d: %s", settings.host, port, path or "not shown")
         yield port
 
@@ -148,7 +148,7 @@ async def serve(
     """Serve until SIGTERM or SIGINT, then drain; `on_listening` gets the port. A second signal ends at once.
 
     Raises:
-        BadSettingError: the address cannot be listened on, or the models' configuration cannot be used.
+        SettingError: the address cannot be listened on, or the models' configuration cannot be used.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -181,7 +181,7 @@ def main(settings: ModelServerSettings, start_tensorflow: Callable[[], None] = l
         tensorflow.ensure()
     try:
         asyncio.run(serve(settings, lambda port: _announce(settings.host, port), tensorflow.ensure))
-    except BadSettingError as error:
+    except SettingError as error:
         logger.error("%s", error)
         return 2
     return 0
@@ -193,9 +193,7 @@ def _bind(server: grpc.aio.Server, settings: ModelServerSettings) -> int:
     try:
         return server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     except RuntimeError as error:
-        raise BadSettingError(
-            f"{address} cannot be listened on; is another server there? Choose a port, or 0."
-        ) from error
+        raise SettingError(f"{address} cannot be listened on; is another server there? Choose a port, or 0.") from error
 
 
 def _announce(host: str, port: int) -> None:

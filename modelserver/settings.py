@@ -1,4 +1,4 @@
-"""What the person who starts the model server decides."""
+"""The settings of a model server."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ class ModelServerSettings(BaseModel):
         description="A ModelServerConfig in text form, for several models; name and base path are ignored then.",
     )
     model_config_file_poll_wait_seconds: float = Field(
-        0.0, ge=0, description="Seconds between two looks whether that file has changed; 0 reads it once."
+        0.0, ge=0, description="Seconds between two checks of that file for changes; 0 reads it once."
     )
     allow_version_labels_for_unavailable_models: bool = Field(
         False, description="Whether the file may label versions, although none is loaded when it is read."
@@ -31,16 +31,16 @@ class ModelServerSettings(BaseModel):
     host: str = Field("127.0.0.1", description="The address to listen on; only this machine by default.")
     port: int = Field(8500, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
     file_system_poll_wait_seconds: float = Field(
-        1.0, ge=0, description="Seconds between two looks at the base path for another version; 0 looks once."
+        1.0, ge=0, description="Seconds between two checks of the base path for new versions; 0 checks once."
     )
     max_num_load_retries: int = Field(
-        5, ge=0, description="How often a version that does not load is tried again, unless its folder changes."
+        5, ge=0, description="How often loading a version is retried, unless its folder changes."
     )
     load_retry_interval_micros: int = Field(
-        60_000_000, description="Microseconds between two of these tries; a negative number is 0."
+        60_000_000, description="Microseconds between two retries; a negative number is 0."
     )
     enable_model_warmup: bool = Field(
-        True, description="Whether the requests that travel with a version are replayed before it is served."
+        True, description="Whether a version's warm-up requests are replayed before it is served."
     )
     ssl_config_file: Path | None = Field(
         None, description="An SSLConfig in text form, for TLS on the gRPC port; plain text without it."
@@ -53,12 +53,12 @@ class ModelServerSettings(BaseModel):
     )
     grpc_channel_arguments: dict[str, int | str] = Field(
         default_factory=dict,
-        description="Options of gRPC for the server, as in grpc.max_connection_age_ms=60000, separated by commas.",
+        description="gRPC options for the server, such as grpc.max_connection_age_ms=60000, separated by commas.",
     )
     grpc_max_threads: int = Field(
         default_factory=lambda: 4 * (os.cpu_count() or 1),
         gt=0,
-        description="Requests that run in the graph at a time, 4 per CPU as in TensorFlow Serving; more wait.",
+        description="Requests that run in the graph at a time, 4 per CPU as in TensorFlow Serving; others wait.",
     )
     engine: Literal["tensorflow", "litert", "auto"] = Field(
         "auto", description="What runs networks; auto takes LiteRT for versions that have one for it, if it is faster."
@@ -67,7 +67,7 @@ class ModelServerSettings(BaseModel):
         0, ge=0, description="Threads that share one operation of a graph; 0 takes half of the CPUs, with LiteRT one."
     )
     tensorflow_inter_op_parallelism: int = Field(
-        0, ge=0, description="Operations of graphs, or pictures of LiteRT, that run at a time; 0 takes one per CPU."
+        0, ge=0, description="Operations of graphs, or images with LiteRT, that run at a time; 0 takes one per CPU."
     )
     enable_batching: bool = Field(False, description="Whether requests of different clients share runs.")
     batching_parameters_file: Path | None = Field(
@@ -85,11 +85,11 @@ class ModelServerSettings(BaseModel):
         pairs = [pair.partition("=") for pair in given.split(",") if pair]
         for name, equals, value in pairs:
             if not (name and equals and value):
-                raise ValueError(f"{name + equals + value!r} is no gRPC option; write NAME=VALUE")
+                raise ValueError(f"{name + equals + value!r} is not a gRPC option; write NAME=VALUE")
         return {name: int(value) if value.removeprefix("-").isdecimal() else value for name, _, value in pairs}
 
     @model_validator(mode="after")
-    def _batches_as_it_is_told(self) -> Self:
+    def _parameters_need_batching(self) -> Self:
         if self.enable_batching:
             return self
         for name in ("batching_parameters_file", "tune_batching"):
@@ -98,7 +98,7 @@ class ModelServerSettings(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _has_a_port_for_metrics(self) -> Self:
+    def _metrics_need_a_port(self) -> Self:
         if self.monitoring_config_file is not None and self.rest_api_port is None:
             raise ValueError("monitoring_config_file is set without rest_api_port, where metrics would be shown")
         return self

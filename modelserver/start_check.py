@@ -1,4 +1,4 @@
-"""What can be said of a configuration before the seconds that TensorFlow takes to start."""
+"""The check of a configuration before the seconds that TensorFlow takes to start."""
 
 from modelserver.batching.parameters import batch_parameters
 from modelserver.grpc.metrics_port import metrics_path
@@ -11,7 +11,7 @@ def check_configuration(settings: ModelServerSettings) -> None:
     """Read every configuration file that the settings name.
 
     Raises:
-        BadSettingError: one cannot be read or used.
+        SettingError: one cannot be read or used.
     """
     model_configs(settings)
     batch_parameters(settings)

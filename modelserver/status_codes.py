@@ -8,22 +8,22 @@ from google.protobuf.message import DecodeError
 
 from modelserver.errors import (
     BadInputError,
-    BadSettingError,
     BatchedOutputError,
     GraphError,
     LoadError,
     ModelNotFoundError,
-    ModelServerError,
     OutOfResourcesError,
     QueueFullError,
+    ServingError,
+    SettingError,
     SignatureNotFoundError,
     UnsupportedMethodError,
     UnsupportedTypeError,
 )
 
-STATUS_OF: dict[type[ModelServerError], grpc.StatusCode] = {
-    ModelServerError: grpc.StatusCode.INTERNAL,
-    BadSettingError: grpc.StatusCode.FAILED_PRECONDITION,
+STATUS_OF: dict[type[ServingError], grpc.StatusCode] = {
+    ServingError: grpc.StatusCode.INTERNAL,
+    SettingError: grpc.StatusCode.FAILED_PRECONDITION,
     LoadError: grpc.StatusCode.FAILED_PRECONDITION,
     ModelNotFoundError: grpc.StatusCode.NOT_FOUND,
     SignatureNotFoundError: grpc.StatusCode.FAILED_PRECONDITION,
@@ -36,28 +36,28 @@ STATUS_OF: dict[type[ModelServerError], grpc.StatusCode] = {
     GraphError: grpc.StatusCode.INTERNAL,
 }
 
-# Details travel percent-encoded in a trailer, and clients refuse trailers over 8 KB: a longer text would turn
+# Details are sent percent-encoded in a trailer, and clients reject trailers over 8 KB: a longer text would turn
 # INVALID_ARGUMENT into RESOURCE_EXHAUSTED on their side.
 _MAX_DETAILS = 2000
 
 
-def error_code(error: ModelServerError) -> int:
+def error_code(error: ServingError) -> int:
     """Return the number of the error's status, the same in gRPC and in `tensorflow.error.Code`."""
     number: int = STATUS_OF[type(error)].value[0]
     return number
 
 
 def unary_handler(
-    answer: Callable[[Any], Awaitable[Any]], request_class: Any, response_class: Any
+    method: Callable[[Any], Awaitable[Any]], request_class: Any, response_class: Any
 ) -> "grpc.RpcMethodHandler[Any, Any]":
-    """Return a gRPC handler that calls `answer` and turns our errors into status codes."""
+    """Return a gRPC handler that calls `method` and turns our errors into status codes."""
 
     async def behaviour(request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
         try:
-            return await answer(request_class.FromString(request))
+            return await method(request_class.FromString(request))
         except DecodeError:  # left to gRPC, this would be UNKNOWN with the name of a Python class
             await context.abort(grpc.StatusCode.INTERNAL, "The request is not a message of this method.")
-        except ModelServerError as error:
+        except ServingError as error:
             await context.abort(STATUS_OF[type(error)], str(error)[:_MAX_DETAILS])
 
     return grpc.unary_unary_rpc_method_handler(

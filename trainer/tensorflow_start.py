@@ -3,7 +3,7 @@
 import logging
 import os
 
-from contract.native_stderr import native_noise_away
+from contract.native_stderr import discarded_native_stderr
 
 
 def prepare_tensorflow() -> None:
@@ -22,5 +22,5 @@ def start_tensorflow() -> None:
     exceptions come through.
     """
     prepare_tensorflow()
-    with native_noise_away():
+    with discarded_native_stderr():
         import tensorflow  # noqa: F401, PLC0415 - that it happens here and now is the point

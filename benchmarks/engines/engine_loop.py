@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from modelserver.model.model_version import Model
+    from modelserver.model.version import Model
 
 Inputs = Mapping[str, npt.NDArray[Any]]
 
@@ -53,15 +53,15 @@ def load(name: str, folder: Path) -> "Model":
     from trainer.tensorflow_start import start_tensorflow  # noqa: PLC0415
 
     start_tensorflow()
-    from modelserver.engines.graph_threads import start_graph_threads  # noqa: PLC0415
-    from modelserver.engines.tensorflow_model import LoadedModel  # noqa: PLC0415
+    from modelserver.engines.tensorflow.model import TensorFlowModel  # noqa: PLC0415
+    from modelserver.engines.tensorflow.threads import start_graph_threads  # noqa: PLC0415
 
     start_graph_threads()
-    return LoadedModel.load(folder)
+    return TensorFlowModel.load(folder)
 
 
 def _load_litert(folder: Path) -> "Model":
-    from modelserver.engines.litert_model import LitertModel  # noqa: PLC0415
+    from modelserver.engines.litert.model import LitertModel  # noqa: PLC0415
     from modelserver.errors import LoadError  # noqa: PLC0415
 
     try:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from contract.blessing import Blessing
 from contract.image_input import ImageInput
+from contract.signatures import SERVING_DEFAULT
 from contract.versions import BLESSING, FIXTURES
 from exporter.check.images import PictureBatch, PictureSet
 from exporter.check.predictions import Answered
@@ -15,7 +16,6 @@ from exporter.errors import CheckError
 from exporter.proof.expectations import GIVEN, read_expectations
 from exporter.proof.fixtures import EXPECTED
 from exporter.proof.rounding import LEAST_BOUND, bound_for, measure_noise
-from exporter.saved_model.signatures import SERVING_DEFAULT
 from exporter.saved_model.warmup import string_array
 from exporter.saved_model.writer import LoadedVersion
 from trainer.data.preprocessing import PictureDecoder
@@ -60,7 +60,7 @@ class TrainedModel:
         return Answered(answers.probabilities, answers.valid)
 
     def bound_here(self, images: PictureSet) -> float:
-        """Return the bound that the model's own rounding noise gives on this processor; see `exporter.proof.rounding`."""
+        """Return the bound from the model's own rounding noise on this processor; see `exporter.proof.rounding`."""
         batches = [batch.pixels[batch.valid] for batch in images.batches(PictureDecoder(self._input), lambda _: None)]
         return bound_for(measure_noise(self._model, self._input, np.concatenate(batches)))
 

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from contract.blessing import RoundingNoise
 from contract.image_input import ImageInput
+from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from exporter.errors import ParityError
 from exporter.proof.fixtures import Fixture
 from exporter.proof.rounding import bound_for, largest_difference, measure_noise
-from exporter.saved_model.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from exporter.saved_model.warmup import string_array
 from exporter.saved_model.writer import Inputs, Outputs
 from trainer.data.reference_histograms import brightness_of

@@ -7,11 +7,9 @@ from typing import Any
 import tensorflow as tf
 
 from contract.image_input import ImageInput
+from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import LABELS, MANIFEST
 from trainer.data.preprocessing import decode_picture, decode_pictures
-
-SERVING_DEFAULT, SERVING_PIXELS, DESCRIBE = "serving_default", "serving_pixels", "describe"
-PIXELS_OF_IMAGE = "pixels_of_image"
 
 
 class ServingSignatures:

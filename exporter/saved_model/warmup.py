@@ -12,8 +12,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from contract.serving_messages import PredictionLog, string_tensor
+from contract.signatures import SERVING_DEFAULT
 from exporter.saved_model.full_disk import full_disk_as_os_error
-from exporter.saved_model.signatures import SERVING_DEFAULT
 
 BATCH_SIZES = (1, 2, 4, 8)
 

@@ -13,12 +13,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from contract.image_input import ImageInput
-from contract.manifest import ServedGraph, Signature, TensorSpec
+from contract.manifest import ServedGraph, SignatureSpec, SignatureTensor
+from contract.signatures import PIXELS_OF_IMAGE, SERVING_DEFAULT
 from contract.versions import LABELS, WARMUP
 from exporter.errors import ParityError
 from exporter.saved_model.full_disk import full_disk_as_os_error
 from exporter.saved_model.network import ServedNetwork, make_served_network
-from exporter.saved_model.signatures import PIXELS_OF_IMAGE, SERVING_DEFAULT, ServingSignatures
+from exporter.saved_model.signatures import ServingSignatures
 from exporter.saved_model.single_images import Answer, ask_single_pictures
 from exporter.saved_model.warmup import read_warmup, string_array
 from trainer.runs.trained_model import read_run
@@ -36,7 +37,7 @@ Outputs = dict[str, Answer]
 class Written:
     """What a written SavedModel offers, and what was done to the network in it."""
 
-    signatures: dict[str, Signature]
+    signatures: dict[str, SignatureSpec]
     served_graph: ServedGraph
 
 
@@ -54,7 +55,7 @@ def write_saved_model(run_folder: Path, target: Path, image_input: ImageInput, *
 
 def save(
     network: ServedNetwork, labels: tuple[str, ...], image_input: ImageInput, target: Path
-) -> dict[str, Signature]:
+) -> dict[str, SignatureSpec]:
     """Write a SavedModel of a network with the four signatures to `target`, and describe them."""
     target.mkdir(parents=True, exist_ok=True)
     # not where temporary files lie: whoever is killed would leave it there, and another disk could be the full one
@@ -156,14 +157,14 @@ def _ask(session: Any, definition: Any, key: str, value: Any) -> Answer:
     return answers
 
 
-def _describe(function: Any) -> Signature:
+def _describe(function: Any) -> SignatureSpec:
     (inputs,) = function.structured_input_signature[0] or (function.structured_input_signature[1],)
     specs = [inputs] if isinstance(inputs, tf.TensorSpec) else list(inputs.values())
-    return Signature(
+    return SignatureSpec(
         inputs={spec.name: _spec(spec) for spec in specs},
         outputs={name: _spec(tensor) for name, tensor in function.structured_outputs.items()},
     )
 
 
-def _spec(tensor: Any) -> TensorSpec:
-    return TensorSpec(dtype=tensor.dtype.name, shape=tuple(tensor.shape.as_list()))
+def _spec(tensor: Any) -> SignatureTensor:
+    return SignatureTensor(dtype=tensor.dtype.name, shape=tuple(tensor.shape.as_list()))

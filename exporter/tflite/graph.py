@@ -8,8 +8,8 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from contract.signatures import SERVING_PIXELS
 from exporter.errors import ConversionError
-from exporter.saved_model.signatures import SERVING_PIXELS
 
 INPUT, OUTPUT = "pixels", "probabilities"
 

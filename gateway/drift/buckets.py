@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from contract.reference import Histogram, Reference
+from contract.reference import Histogram, ReferenceDistributions
 
 Feature = Literal["class", "confidence", "brightness", "size"]
 FEATURES: tuple[Feature, ...] = get_args(Feature)
@@ -35,7 +35,7 @@ class Grouping:
         return together
 
 
-def histogram_of(reference: Reference, feature: Feature) -> Histogram | None:
+def histogram_of(reference: ReferenceDistributions, feature: Feature) -> Histogram | None:
     """Return the reference's histogram of a feature; None for classes, which have no order."""
     histograms = {
         "confidence": reference.confidence,
@@ -45,13 +45,13 @@ def histogram_of(reference: Reference, feature: Feature) -> Histogram | None:
     return histograms.get(feature)
 
 
-def reference_counts(reference: Reference, feature: Feature) -> tuple[int, ...]:
+def reference_counts(reference: ReferenceDistributions, feature: Feature) -> tuple[int, ...]:
     """Return the reference's count of each bucket of a feature, or of each class in its order."""
     histogram = histogram_of(reference, feature)
     return tuple(reference.predicted.values()) if histogram is None else histogram.counts
 
 
-def grouping_of(reference: Reference, feature: Feature) -> Grouping:
+def grouping_of(reference: ReferenceDistributions, feature: Feature) -> Grouping:
     """Return the groups in which a feature is compared with this reference; one alone cannot be compared."""
     counts = reference_counts(reference, feature)
     return _group_classes(counts) if feature == "class" else _group_neighbours(counts)

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping
 
-from contract.reference import Reference
+from contract.reference import ReferenceDistributions
 from gateway.drift.buckets import FEATURES, Feature, grouping_of, reference_counts
 from gateway.observability.predicted_image import AnsweredPicture
 
@@ -18,7 +18,7 @@ class Window:
     A picture whose size or brightness is not known lacks that feature.
     """
 
-    def __init__(self, digest: str, reference: Reference, size: int) -> None:
+    def __init__(self, digest: str, reference: ReferenceDistributions, size: int) -> None:
         self.digest = digest
         self.reference = reference
         self.groupings = {feature: grouping_of(reference, feature) for feature in FEATURES}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from contract.reference import Histogram, Reference
+from contract.reference import Histogram, ReferenceDistributions
 from gateway.drift.buckets import Feature
 
 _MOST_CLASSES = 3
@@ -18,7 +18,7 @@ _CONFIDENCE = ("answers are surer", "answers are less sure", "the certainty of a
 _SIZE = ("pictures are larger", "pictures are smaller", "the sizes of pictures are spread otherwise")
 
 
-def sentence_of(feature: Feature, reference: Reference, live: Sequence[int], *, moved: bool) -> str:
+def sentence_of(feature: Feature, reference: ReferenceDistributions, live: Sequence[int], *, moved: bool) -> str:
     """Return how a feature of the last pictures, counted in the reference's buckets, compares with the reference."""
     if feature == "class":
         return _classes_in_words(reference.predicted, live) if moved else "classes are answered as in the reference"

@@ -19,8 +19,8 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
     """Measure the newest version of one model, print the curve, write the parameters and return the file.
 
     Raises:
-        CommandError: there is no such model, or no request travels with it.
-        ModelServerError: it cannot be loaded, or its graph refuses that request.
+        CommandError: there is no such model, or it has no warm-up request.
+        ServingError: it cannot be loaded, or its graph refuses that request.
     """
     name = name or only_model(models)
     versions = published_versions(models / name)
@@ -30,7 +30,7 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
     from modelserver.batching.tuning import choose, sentence
     from modelserver.batching.version_tuning import curve_of, sample_call
     from modelserver.engines.selection import Engines
-    from modelserver.engines.tensorflow_start import TensorFlowStart
+    from modelserver.engines.tensorflow.start import TensorFlowStart
     from modelserver.settings import ModelServerSettings
 
     folder = models / name / str(versions[-1])

@@ -13,7 +13,7 @@ SWITCH = "[=true|false]"
 
 _GATEWAY = "the REST API is the gateway's, `graft gateway`"
 _GRAPH = "TensorFlow's defaults hold here"
-_ONE_AT_A_TIME = "versions are loaded aside, one at a time"
+_ONE_AT_A_TIME = "versions are loaded in the background, one at a time"
 _NOT_HERE = "there is nothing of the kind here"
 
 FOREIGN = {

@@ -1,4 +1,4 @@
-"""Connections and transactions, the same for SQLite and PostgreSQL; what the databases complain of, in one sentence."""
+"""Connections and transactions, the same for SQLite and PostgreSQL; errors of the databases in one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,12 +54,12 @@ def transaction(engine: Engine, *, writes: bool) -> Iterator[Connection]:
 
 
 def _configure_sqlite(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # else Python's driver begins transactions when it thinks fit, and not for tables
+    connection.isolation_level = None  # else Python's driver begins transactions by itself, and not for tables
     connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _begin_in_sqlite(connection: Connection) -> None:
-    # a writer takes its turn at the start: one that finds out later that another was faster must fail
+    # a writer takes its turn at the start: one that learns later that another was faster must fail
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

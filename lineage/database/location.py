@@ -1,4 +1,4 @@
-"""Where the lineage is kept: a file, or a PostgreSQL database."""
+"""Where the lineage is stored: a file, or a PostgreSQL database."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,19 +31,19 @@ def read_address(url: str) -> URL:
     """Return the address in parts, with the driver that is used.
 
     Raises:
-        LineageAddressError: it is no address, or names what is not supported. The message never repeats the address,
-            which may hold a password.
+        LineageAddressError: it is not an address, or of a database that is not supported. The message never repeats
+            the address, which may contain a password.
     """
     try:
         address = make_url(url)
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+    except (ArgumentError, ValueError):  # ValueError: a port that is not a number
         raise LineageAddressError(f"The address of the lineage cannot be read; {_FORMS}.") from None
     if address.drivername not in _DRIVERS:
-        raise LineageAddressError(f"Lineage is kept in SQLite or PostgreSQL, not in {address.drivername}; {_FORMS}.")
+        raise LineageAddressError(f"Lineage is stored in SQLite or PostgreSQL, not in {address.drivername}; {_FORMS}.")
     if "@" in (address.host or ""):  # what follows the first @ of a password would be shown as the host
         raise LineageAddressError("The password in the lineage's address has an @; write it as %40.")
     if address.get_backend_name() == "sqlite" and address.database in {None, "", ":memory:"}:
-        raise LineageAddressError("The lineage's address names no file, and would be lost; give sqlite:///FILE.")
+        raise LineageAddressError("The lineage's address names no file, so it would be lost; give sqlite:///FILE.")
     return address.set(drivername=_DRIVERS[address.drivername])
 
 

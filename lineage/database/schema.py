@@ -1,4 +1,4 @@
-"""The tables in a database: made or brought up to date when it is opened, by one process at a time."""
+"""The tables in a database: created or migrated when it is opened, by one process at a time."""
 
 from sqlalchemy import Connection, Engine, column, inspect, select, table, text
 
@@ -10,7 +10,7 @@ HEAD = "0001"
 """The newest migration, so that a database that has it needs none of Alembic's half second."""
 
 VERSION_TABLE = "lineage_version"
-"""Which migration a database has; not Alembic's own name, which another application may use."""
+"""Which migration a database has; not Alembic's own name, which another application could use."""
 
 _LOCK = 0x6C696E65616765  # "lineage": any number that no other application would lock
 
@@ -20,7 +20,7 @@ def bring_up_to_date(engine: Engine) -> None:
 
     Raises:
         LineageNewerError: a newer Graft has changed them.
-        LineageUnreadableError: the database holds something else, or cannot be used.
+        LineageUnreadableError: the database has other tables, or cannot be used.
     """
     with transaction(engine, writes=False) as connection:
         if _revision(connection) == HEAD:

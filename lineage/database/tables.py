@@ -1,4 +1,4 @@
-"""The tables. They only grow: triggers (`lineage/migrations`) refuse every update and delete.
+"""The tables. They are append-only: triggers (`lineage/database/migrations`) reject every update and delete.
 
 data_sets ─ data_set_folders ─ data_set_pictures
                   │
@@ -23,7 +23,7 @@ _NAMES = {
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A point in time; SQLite keeps no time zone, so UTC is put back on reading."""
+    """A point in time; SQLite has no time zones, so UTC is added on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -55,7 +55,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class DataSet(Table):
+class DataSetRow(Table):
     """A data set by content, wherever it lies; `counts` by split and class."""
 
     __tablename__ = "data_sets"
@@ -66,8 +66,8 @@ class DataSet(Table):
     counts: Mapped[dict[str, Any]]
 
 
-class DataSetFolder(Table):
-    """A data set in a place; `listing` is the digest of the record with all pictures' paths."""
+class DataSetFolderRow(Table):
+    """A data set in a place; `listing` is the digest of the record with the paths of all images."""
 
     __tablename__ = "data_set_folders"
 
@@ -77,11 +77,11 @@ class DataSetFolder(Table):
     folder: Mapped[str]
     listing: Mapped[str] = mapped_column(unique=True)
 
-    data_set: Mapped[DataSet] = relationship()
+    data_set: Mapped[DataSetRow] = relationship()
 
 
-class DataSetPicture(Table):
-    """A picture of a data set in a place, by its path under the folder."""
+class DataSetPictureRow(Table):
+    """An image of a data set in a place, by its path under the folder."""
 
     __tablename__ = "data_set_pictures"
 
@@ -92,8 +92,8 @@ class DataSetPicture(Table):
     digest: Mapped[str] = mapped_column(index=True)
 
 
-class Base(Table):
-    """What models are grown on, once for each content; `digest` is null where there were no weights."""
+class BaseRow(Table):
+    """What models are fine-tuned from, once for each content; `digest` is null where there were no weights."""
 
     __tablename__ = "bases"
 
@@ -105,11 +105,11 @@ class Base(Table):
     content: Mapped[str] = mapped_column(unique=True)
 
 
-class Run(Table):
+class RunRow(Table):
     """A training run.
 
-    `parent_run` is the name of a run and no foreign key: the parent may be recorded later, or elsewhere, and a row
-    that never changes could not be told of it then.
+    `parent_run` is the name of a run and not a foreign key: the parent may be recorded later, or elsewhere, and this
+    row could not be changed then.
     """
 
     __tablename__ = "runs"
@@ -131,12 +131,12 @@ class Run(Table):
     parent_run: Mapped[str | None] = mapped_column(index=True)
     content: Mapped[str]
 
-    data_set_folder: Mapped[DataSetFolder] = relationship()
-    base: Mapped[Base] = relationship()
-    model: Mapped["Model"] = relationship(back_populates="run")
+    data_set_folder: Mapped[DataSetFolderRow] = relationship()
+    base: Mapped[BaseRow] = relationship()
+    model: Mapped["ModelRow"] = relationship(back_populates="run")
 
 
-class Model(Table):
+class ModelRow(Table):
     """The model that a run made: a file in the run's folder."""
 
     __tablename__ = "models"
@@ -147,12 +147,12 @@ class Model(Table):
     digest: Mapped[str] = mapped_column(index=True)
     weights_digest: Mapped[str] = mapped_column(index=True)
 
-    run: Mapped[Run] = relationship(back_populates="model")
-    exports: Mapped[list["Export"]] = relationship(back_populates="model", order_by="Export.id")
+    run: Mapped[RunRow] = relationship(back_populates="model")
+    exports: Mapped[list["ExportRow"]] = relationship(back_populates="model", order_by="ExportRow.id")
 
 
-class Export(Table):
-    """A version that was made from a model; the same number may be given again after its folder was removed."""
+class ExportRow(Table):
+    """A version that was made from a model; a number may be used again after its folder was removed."""
 
     __tablename__ = "exports"
 
@@ -168,14 +168,14 @@ class Export(Table):
     parity: Mapped[list[dict[str, Any]]]
     content: Mapped[str] = mapped_column(unique=True)
 
-    model: Mapped[Model] = relationship(back_populates="exports")
-    lite_files: Mapped[list["LiteFile"]] = relationship(order_by="LiteFile.id")
-    publications: Mapped[list["Publication"]] = relationship(order_by="Publication.id")
+    model: Mapped[ModelRow] = relationship(back_populates="exports")
+    lite_files: Mapped[list["LiteFileRow"]] = relationship(order_by="LiteFileRow.id")
+    publications: Mapped[list["PublicationRow"]] = relationship(order_by="PublicationRow.id")
 
     __table_args__ = (Index(None, "name", "version"),)
 
 
-class LiteFile(Table):
+class LiteFileRow(Table):
     """A TFLite file that was made from an export."""
 
     __tablename__ = "lite_files"
@@ -192,7 +192,7 @@ class LiteFile(Table):
     __table_args__ = (UniqueConstraint("export_id", "content"),)
 
 
-class Publication(Table):
+class PublicationRow(Table):
     """An export was made visible."""
 
     __tablename__ = "publications"
@@ -205,13 +205,13 @@ class Publication(Table):
     why: Mapped[str]
     content: Mapped[str]
 
-    withdrawal: Mapped["Withdrawal | None"] = relationship()
+    withdrawal: Mapped["WithdrawalRow | None"] = relationship()
 
     __table_args__ = (UniqueConstraint("export_id", "content"),)
 
 
-class Withdrawal(Table):
-    """A publication was taken back; once."""
+class WithdrawalRow(Table):
+    """A publication was withdrawn."""
 
     __tablename__ = "withdrawals"
 

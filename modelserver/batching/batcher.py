@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from modelserver.batching.parameters import BatchParameters
-from modelserver.batching.runs import Answer, run_alone, run_batch
+from modelserver.batching.runs import BatchedResult, run_alone, run_batch
 from modelserver.errors import BadInputError, BatchedOutputError, QueueFullError
 from modelserver.model.calls import GraphCall, GraphOutputs, joined
 
@@ -25,7 +25,7 @@ class Graph(Protocol):
 @dataclass(frozen=True)
 class _Task:
     call: GraphCall
-    answer: "asyncio.Future[GraphOutputs]"
+    outputs: "asyncio.Future[GraphOutputs]"
 
 
 @dataclass(eq=False)
@@ -51,9 +51,9 @@ class Batcher:
     """Merges calls of one signature of one version, whose rows have the same shapes, and runs them on batch threads.
 
     A batch starts when it has `max_batch_size` rows or its first request has waited for `batch_timeout_micros` (or,
-    in company, for `gather_micros`), as soon as one of the `num_batch_threads` is free; others may join until then.
-    Free threads go round the signatures. Rules and texts are those of TensorFlow Serving, except that it fails a whole
-    batch where shapes of rows differ.
+    if it is not alone, for `gather_micros`), as soon as one of the `num_batch_threads` is free; others may join until
+    then. Free threads take the signatures in turn. Rules and texts are those of TensorFlow Serving, except that it
+    fails a whole batch where shapes of rows differ.
 
     All methods belong to one event loop, except `use`, which any thread may call.
     """
@@ -72,7 +72,7 @@ class Batcher:
         self.parameters = parameters
 
     def close(self) -> None:
-        """Let the threads end; what still waits or runs is no longer awaited by anyone."""
+        """Let the threads end; results of what still waits or runs are no longer needed."""
         self._queues.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -85,7 +85,7 @@ class Batcher:
         Raises:
             BadInputError: the inputs do not share their first dimension, or have more rows than a batch.
             QueueFullError: too many batches of this signature are waiting.
-            ModelServerError: the graph refused this call, or failed.
+            ServingError: the graph refused this call, or failed.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -106,13 +106,13 @@ class Batcher:
             return await loop.run_in_executor(self._alone, graph.call, call)
 
     async def _run_in_pieces(self, graph: Graph, call: GraphCall) -> GraphOutputs:
-        answers: list[asyncio.Future[GraphOutputs]] = []
+        futures: list[asyncio.Future[GraphOutputs]] = []
         try:
-            answers.extend(self._enqueue(graph, piece) for piece in call.pieces(self.parameters.most_rows))
-            return joined(await asyncio.gather(*answers))
+            futures.extend(self._enqueue(graph, piece) for piece in call.pieces(self.parameters.most_rows))
+            return joined(await asyncio.gather(*futures))
         finally:
-            for answer in answers:
-                answer.cancel()  # where one failed, nobody wants the others
+            for future in futures:
+                future.cancel()  # where one failed, the others are not needed
 
     def _checked_rows(self, call: GraphCall) -> int:
         rows, most = call.rows(), self.parameters.max_batch_size
@@ -131,7 +131,7 @@ class Batcher:
         batch.rows += rows
         if batch.rows >= most:
             self._set_due(batch)
-        return task.answer
+        return task.outputs
 
     def _add_batch(self, queue: _Queue, graph: Graph, shapes: Hashable) -> _Batch:
         count, most = len(queue.waiting), self.parameters.max_enqueued_batches
@@ -155,10 +155,10 @@ class Batcher:
     def _wait_micros(self) -> int:
         """Return how long the first request of a batch waits for others.
 
-        Those who were answered together are likely to ask again together.
+        Clients that got their responses together are likely to send their next requests together.
         """
-        in_company = self._busy > 0 or self._last_was_shared
-        return self.parameters.batch_timeout_micros or (self.parameters.gather_micros if in_company else 0)
+        not_alone = self._busy > 0 or self._last_was_shared
+        return self.parameters.batch_timeout_micros or (self.parameters.gather_micros if not_alone else 0)
 
     def _set_due(self, batch: _Batch) -> None:
         batch.is_due = True
@@ -167,7 +167,7 @@ class Batcher:
     def _start_batches(self) -> None:
         """Give what is due to the threads that are free."""
         while self._busy < self.parameters.num_batch_threads and (batch := self._take_due()):
-            tasks = [task for task in batch.tasks if not task.answer.done()]  # a client may have hung up
+            tasks = [task for task in batch.tasks if not task.outputs.done()]  # a client may have hung up
             if tasks:
                 self._start(batch.graph, tasks)
 
@@ -177,7 +177,7 @@ class Batcher:
                 if batch.is_due:
                     del queue.waiting[position]
                     queue.joinable = {shapes: other for shapes, other in queue.joinable.items() if other is not batch}
-                    self._queues.move_to_end(key)  # it is the others' turn
+                    self._queues.move_to_end(key)  # it is the turn of the others
                     if not queue.waiting:
                         del self._queues[key]  # or a version that is no longer served would be kept in memory
                     return batch
@@ -192,23 +192,23 @@ class Batcher:
         )
         running.add_done_callback(functools.partial(self._finish, tasks))
 
-    def _finish(self, tasks: Sequence[_Task], running: "asyncio.Future[list[Answer]]") -> None:
+    def _finish(self, tasks: Sequence[_Task], running: "asyncio.Future[list[BatchedResult]]") -> None:
         self._busy -= 1
         self._start_batches()
         if running.cancelled():
             for task in tasks:
-                task.answer.cancel()
+                task.outputs.cancel()
             return
         error = running.exception()
-        answers = [error] * len(tasks) if error else running.result()
-        for task, answer in zip(tasks, answers, strict=True):
-            _settle(task.answer, answer)
+        results = [error] * len(tasks) if error else running.result()
+        for task, result in zip(tasks, results, strict=True):
+            _settle(task.outputs, result)
 
 
-def _settle(future: "asyncio.Future[GraphOutputs]", answer: Answer | BaseException) -> None:
+def _settle(future: "asyncio.Future[GraphOutputs]", result: BatchedResult | BaseException) -> None:
     if future.done():  # cancelled meanwhile
         return
-    if isinstance(answer, BaseException):
-        future.set_exception(answer)
+    if isinstance(result, BaseException):
+        future.set_exception(result)
     else:
-        future.set_result(answer)
+        future.set_result(result)

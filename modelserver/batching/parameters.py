@@ -8,9 +8,10 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from modelserver.errors import BadSettingError
+from contract.serving_messages import BatchingParameters
+from modelserver.errors import SettingError
 from modelserver.settings import ModelServerSettings
-from modelserver.text_messages import BatchingParameters, read_text_message
+from modelserver.text_files import read_text_message
 
 _NUMBERS = ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads")
 
@@ -30,7 +31,7 @@ class BatchParameters:
     num_batch_threads: int = os.cpu_count() or 1
     """Batches that run at a time."""
     allowed_batch_sizes: tuple[int, ...] = ()
-    """The sizes up to which batches are filled with rows that nobody asked for, ascending; empty for any size."""
+    """The sizes up to which batches are filled with rows that belong to no request, ascending; empty for any size."""
     thread_pool_name: str = "batch_threads"
     """What the names of the threads begin with."""
     gather_micros: int = 0
@@ -56,7 +57,7 @@ def batch_parameters(settings: ModelServerSettings) -> BatchParameters:
     """Return the parameters of the settings' file, or TensorFlow Serving's defaults where there is none.
 
     Raises:
-        BadSettingError: the file cannot be used.
+        SettingError: the file cannot be used.
     """
     path = settings.batching_parameters_file
     return BatchParameters() if path is None else read_batch_parameters(path)
@@ -66,8 +67,8 @@ def read_batch_parameters(path: Path) -> BatchParameters:
     """Return what a file says; what it leaves out has TensorFlow Serving's default.
 
     Raises:
-        BadSettingError: the file cannot be read, is no BatchingParameters message in text form, or asks for what
-            cannot be.
+        SettingError: the file cannot be read, is not a BatchingParameters message in text form, or has
+            values that are not possible.
     """
     message = read_text_message(path, BatchingParameters, "file of batching parameters")
     given: dict[str, Any] = {name: getattr(message, name).value for name in _NUMBERS if message.HasField(name)}
@@ -77,12 +78,12 @@ def read_batch_parameters(path: Path) -> BatchParameters:
         given["max_execution_batch_size"] = message.max_execution_batch_size.value
     parameters = BatchParameters(**given, allowed_batch_sizes=tuple(message.allowed_batch_sizes))
     if message.pad_variable_length_inputs:
-        raise BadSettingError(
+        raise SettingError(
             f"{path}: pad_variable_length_inputs is not supported here, where rows of other shapes go into other "
             "batches; take the line out, or let clients pad."
         )
     if problem := _problem_with(parameters):
-        raise BadSettingError(f"{path}: {problem}")
+        raise SettingError(f"{path}: {problem}")
     if parameters.max_enqueued_batches == 0:  # no request could ever wait; TensorFlow Serving makes it 1 too
         return replace(parameters, max_enqueued_batches=1)
     return parameters

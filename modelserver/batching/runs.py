@@ -2,36 +2,37 @@
 
 from collections.abc import Sequence
 
-from modelserver.errors import BatchedOutputError, ModelServerError
+from modelserver.errors import BatchedOutputError, ServingError
 from modelserver.model.calls import GraphCall, GraphOutputs, RunGraph, merged, split
 
-Answer = GraphOutputs | ModelServerError
+BatchedResult = GraphOutputs | ServingError
+"""What a call of a batch comes to."""
 
 
-def run_batch(run: RunGraph, calls: Sequence[GraphCall], allowed_sizes: Sequence[int]) -> list[Answer]:
+def run_batch(run: RunGraph, calls: Sequence[GraphCall], allowed_sizes: Sequence[int]) -> list[BatchedResult]:
     """Return each call's outputs, or what is wrong with it, in the order of the calls.
 
-    They share a run of the graph. Where that fails, each has one of its own, so that only a guilty one gets an error;
-    in TensorFlow Serving all of them would.
+    They share a run of the graph. Where that fails, each has a run of its own, so that only the call that
+    caused the failure gets an error; in TensorFlow Serving all of them would.
     """
     if len(calls) > 1:
         size = _padded_size(sum(call.rows() for call in calls), allowed_sizes)
         try:
             return list(split(run(merged(calls, size)), calls, size))
-        except ModelServerError:
-            pass  # it cannot be told whose fault it was
-    return [_answer(run, call, allowed_sizes) for call in calls]
+        except ServingError:
+            pass  # which call caused it is not known
+    return [_result(run, call, allowed_sizes) for call in calls]
 
 
 def run_alone(run: RunGraph, call: GraphCall, allowed_sizes: Sequence[int] = ()) -> GraphOutputs:
     """Run one call by itself, with rows added up to an allowed size, and return its outputs.
 
-    Of a call without rows there is none to repeat, so that no size may be asked for.
+    A call without rows has none to repeat, so `allowed_sizes` must be empty for it.
 
     Raises:
         BatchedOutputError: an output does not have as many rows as the inputs. Where outputs are filtered this is
             allowed, for TensorFlow Serving never batches those.
-        ModelServerError: the graph refused or failed.
+        ServingError: the graph refused or failed.
     """
     size = _padded_size(call.rows(), allowed_sizes)
     try:
@@ -43,10 +44,10 @@ def run_alone(run: RunGraph, call: GraphCall, allowed_sizes: Sequence[int] = ())
     return outputs
 
 
-def _answer(run: RunGraph, call: GraphCall, allowed_sizes: Sequence[int]) -> Answer:
+def _result(run: RunGraph, call: GraphCall, allowed_sizes: Sequence[int]) -> BatchedResult:
     try:
         return run_alone(run, call, allowed_sizes)
-    except ModelServerError as error:
+    except ServingError as error:
         return error
 
 

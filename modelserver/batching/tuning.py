@@ -1,7 +1,7 @@
-"""Which parameters of batching suit a model on this machine: by running it in batches of several sizes.
+"""Parameters of batching that suit a model on this machine, measured with batches of several sizes.
 
 A batch costs less per row than a lone row does, up to a size that only the machine knows; beyond it, larger batches
-only take longer. Several batches at a time use the processors that one batch leaves idle.
+only take longer. Several batches at a time use processors that one batch leaves idle.
 """
 
 import itertools
@@ -22,13 +22,13 @@ SIZES = (1, 2, 4, 8, 16, 32, 64)
 _RUNS = 2
 """Runs of each thread and size at least; the first run of a size is not counted, for it prepares the operations."""
 _GOOD_ENOUGH = 0.95
-"""A larger batch is worth while if it brings more than the rest: more rows at a time mean later answers."""
+"""A larger batch is worth while if it brings more than the rest: more rows at a time mean later responses."""
 _ALWAYS, _ALWAYS_SECONDS = 8, 0.25
 """So many rows may always share a batch that takes no longer, for a run costs the server about a millisecond, too."""
 _GATHER_SHARE, _GATHER_SECONDS = 0.1, 0.005
-"""How long a request waits in company, as a part of what one row takes, and at most."""
+"""How long a request waits for others, as a part of what one row takes, and at most."""
 _QUEUE_SECONDS = 10
-"""How much work may wait; a request that had to wait longer is better refused at once."""
+"""How much work may wait; a request that would wait longer is better refused at once."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def curve(
     Ends where larger batches are no faster, or before one that would not fit into `seconds` any more.
 
     Raises:
-        ModelServerError: the graph refuses such a batch.
+        ServingError: the graph refuses such a batch.
     """
     end = time.monotonic() + seconds
     row = sample.pieces(1)[0]
@@ -81,8 +81,8 @@ def choose(points: Sequence[Point]) -> BatchParameters:
     A batch of n rows takes a + b n seconds: the least squares of all sizes say what a and b are, for on a machine
     with other work single measurements are off by a fifth. It is large enough where a / n is 5 % of b.
 
-    A lone request is answered at once; in company it waits for a tenth of what one row takes, since those who were
-    answered together ask again together. Requests of more rows than a batch are split.
+    A lone request runs at once; one that is not alone waits for a tenth of what one row takes, since clients that got
+    their responses together send their next requests together. Requests of more rows than a batch are split.
     """
     threads = max({point.threads for point in points}, key=lambda number: _speed(points, number))
     fast = [point for point in points if point.threads == threads]

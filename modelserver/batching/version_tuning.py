@@ -1,29 +1,29 @@
-"""Parameters of batching for a version that was just loaded, measured with a request that travels with it."""
+"""Parameters of batching for a version that was just loaded, measured with one of its warm-up requests."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from modelserver.batching.parameters import BatchParameters
 from modelserver.batching.tuning import SIZES, Point, choose, curve, sentence
-from modelserver.errors import ModelServerError
+from modelserver.errors import ServingError
 from modelserver.model.calls import GraphCall
-from modelserver.model.model_version import Model
-from modelserver.requests.predict import read_predict
+from modelserver.model.version import Model
+from modelserver.requests.handlers import PREDICT
 from modelserver.versions.warmup import first_predict_request
 
 
 def sample_call(model: Model, folder: Path) -> GraphCall | None:
-    """Return the first Predict request that travels with the version in `folder`; None where there is none.
+    """Return the first Predict request among the warm-up requests in `folder`; None where there is none.
 
     Raises:
-        ModelServerError: it does not fit the model.
+        ServingError: it does not fit the model.
     """
     request = first_predict_request(folder)
-    return read_predict(model, request) if request else None
+    return PREDICT.read(model, request) if request else None
 
 
 def curve_of(model: Model, sample: GraphCall, seconds: float, seconds_per_point: float = 0.2) -> Iterator[Point]:
-    """Measure batches as `curve` does; of single rows alone where they are not cheaper together."""
+    """Measure batches as `curve` does; only single rows where these are not cheaper together."""
     sizes = SIZES if model.gains_from_batches else SIZES[:1]
     return curve(model.call, sample, seconds, seconds_per_point, sizes)
 
@@ -32,13 +32,13 @@ Load = Callable[[Path], Model]
 
 
 ONE_BY_ONE = BatchParameters(max_execution_batch_size=1, max_enqueued_batches=BatchParameters().max_batch_size)
-"""Where rows are not cheaper together: as many at a time as there are processors, and room for the largest request."""
+"""For engines that gain nothing from batches: one row per processor at a time, and a queue for the largest request."""
 
 
 class FirstVersionTuning:
-    """Chooses the parameters once, for the first version that is loaded, by a request that travels with it.
+    """Chooses the parameters once, for the first version that is loaded, by one of its warm-up requests.
 
-    `use` gets them, and `say` a sentence about them.
+    `use` is called with them, and `say` with a sentence about them.
     """
 
     def __init__(self, use: Callable[[BatchParameters], None], say: Callable[[str], None], seconds: float) -> None:
@@ -59,11 +59,11 @@ class FirstVersionTuning:
         try:
             sample = sample_call(model, folder)
             points = list(curve_of(model, sample, self._seconds)) if sample and sample.rows() else []
-        except ModelServerError as error:
+        except ServingError as error:
             self._say(f"Batching with default parameters: measuring failed ({error}).")
             return
         if not points:
-            self._say("Batching with default parameters: no request travels with the model to measure it with.")
+            self._say("Batching with default parameters: the version has no warm-up request to measure it with.")
             return
         chosen = choose(points)
         self._use(chosen)

@@ -12,7 +12,7 @@ _M_ARENA_MAX = -8
 def keep_little_freed_memory() -> None:
     """Let threads share as many arenas as there are processors; to be called before they are started.
 
-    glibc gives up to eight times as many, of which each keeps what its threads freed: the server grew by 115 MB while
+    glibc gives up to eight times as many, and each keeps what its threads freed: the server grew by 115 MB while
     a hundred versions replaced each other, until all threads had had their pictures.
     """
     if change := _function("mallopt"):

@@ -8,19 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
+from contract.signatures import SERVING_PIXELS
 from contract.versions import LITERT_NETWORK
-from modelserver.engines.engine_threads import EngineThreads
 from modelserver.engines.freed_memory import give_back_freed_memory
-from modelserver.engines.graph_session import GraphSession
-from modelserver.engines.row_threads import RowThreads
-from modelserver.engines.signature_graphs import SavedGraphs
-from modelserver.errors import LoadError, ModelServerError
-from modelserver.model.model_version import Model
+from modelserver.engines.graphs.session import GraphSession
+from modelserver.engines.graphs.signatures import SavedGraphs
+from modelserver.engines.litert.row_threads import RowThreads
+from modelserver.engines.litert.threads import EngineThreads
+from modelserver.errors import LoadError, ServingError
+from modelserver.model.version import Model
 from modelserver.settings import ModelServerSettings
 
 logger = logging.getLogger(__name__)
 
-_SIGNATURE, _INPUT, _OUTPUT = "serving_pixels", "pixels", "probabilities"
+_INPUT, _OUTPUT = "pixels", "probabilities"
 _ROWS = 4
 """In a batch of TensorFlow's, where rows are cheaper together; more than 8 are not cheaper still."""
 _RUNS = 6
@@ -33,8 +34,8 @@ class Engines:
 
     With `auto` LiteRT takes a version that has a network for it, once a short measurement has shown, for the first such
     version of each model, that it is faster than TensorFlow on this machine; what LiteRT cannot load, TensorFlow runs,
-    and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a thread of the
-    usual priority: see `RowThreads`.
+    and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a thread of
+    normal priority: see `RowThreads`.
     """
 
     def __init__(self, settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> None:
@@ -45,13 +46,13 @@ class Engines:
         self._rows = RowThreads(self._threads.rows_at_a_time)
         self._start_tensorflow = start_tensorflow
         self._litert_is_faster: dict[Path, bool] = {}
-        """What was measured, by base path."""
+        """The results of measurements, by base path."""
 
     def load(self, folder: Path, on_run: OnRun = lambda _: None) -> Model:
         """Load the version in `folder`; `on_run` gets the seconds of each run that goes well.
 
         Raises:
-            LoadError: it cannot be loaded, or not by the engine that the settings ask for.
+            LoadError: it cannot be loaded, or not by the engine of the settings.
         """
         if self._engine == "litert":
             return self._by_litert(folder, on_run)
@@ -60,13 +61,13 @@ class Engines:
         try:
             model = self._by_litert(folder, on_run)
             is_faster = self._is_faster(model, folder)
-        except ModelServerError as error:
+        except ServingError as error:
             logger.warning("%s version %s is run by TensorFlow: %s", folder.parent.name, folder.name, error)
             return self._by_tensorflow(folder, on_run)
         return model if is_faster else self._by_tensorflow(folder, on_run)
 
     def _is_faster(self, model: Model, folder: Path) -> bool:
-        """Return what is known of the version's model, or was just measured."""
+        """Return the result for the version's model, measured if it is the first."""
         if folder.parent not in self._litert_is_faster:
             self._litert_is_faster[folder.parent] = _is_faster(model, folder)
             give_back_freed_memory()  # of TensorFlow's network
@@ -74,7 +75,7 @@ class Engines:
 
     def _by_litert(self, folder: Path, on_run: OnRun) -> Model:
         try:
-            from modelserver.engines.litert_model import LitertModel  # noqa: PLC0415 - which loads LiteRT
+            from modelserver.engines.litert.model import LitertModel  # noqa: PLC0415 - which loads LiteRT
         except ImportError as error:
             raise LoadError(f"LiteRT cannot be imported: {error}.") from error
         try:
@@ -85,12 +86,12 @@ class Engines:
     def _by_tensorflow(self, folder: Path, on_run: OnRun) -> Model:
         try:
             self._start_tensorflow()
-            from modelserver.engines.tensorflow_model import LoadedModel  # noqa: PLC0415 - which imports TensorFlow
+            from modelserver.engines.tensorflow.model import TensorFlowModel  # noqa: PLC0415 - which imports TensorFlow
         except ImportError as error:
             raise LoadError(f"TensorFlow cannot be imported: {error}.") from error
         if gc.get_freeze_count():  # else this would take a second
             gc.collect()  # models are cycles of objects, and those that were replaced may be large
-        return LoadedModel.load(folder, on_run)
+        return TensorFlowModel.load(folder, on_run)
 
 
 def _is_faster(model: Model, folder: Path) -> bool:
@@ -99,24 +100,24 @@ def _is_faster(model: Model, folder: Path) -> bool:
     The least of several runs counts; the first prepares the operations.
 
     Raises:
-        ModelServerError: LiteRT cannot run the network.
+        ServingError: LiteRT cannot run the network.
     """
-    shape = [dim.size for dim in model.signatures[_SIGNATURE].inputs[_INPUT].tensor_shape.dim]
+    shape = [dim.size for dim in model.signatures[SERVING_PIXELS].inputs[_INPUT].tensor_shape.dim]
     pixels = np.zeros([_ROWS, *shape[1:]], np.uint8)
     one = pixels[:1]  # of more rows, several threads would share the work
 
     def run_litert() -> object:
-        return model.run(_SIGNATURE, {_INPUT: one})
+        return model.run(SERVING_PIXELS, {_INPUT: one})
 
     run_litert()
     try:
-        session = GraphSession(SavedGraphs(folder).cut_out(_SIGNATURE))
+        session = GraphSession(SavedGraphs(folder).cut_out(SERVING_PIXELS))
         # in turns, so that what else the machine does meets both
         seconds = [
             (_seconds(run_litert), _seconds(lambda: session.run({_INPUT: pixels}, [_OUTPUT])) / _ROWS)
             for _ in range(_RUNS)
         ]
-    except ModelServerError as error:  # such as weights that TensorFlow would have to restore first
+    except ServingError as error:  # such as weights that TensorFlow would have to restore first
         logger.info("%s is run by LiteRT, without a comparison: %s", folder.parent.name, error)
         return True
     by_litert, by_tensorflow = min(mine for mine, _ in seconds), min(its for _, its in seconds)
@@ -129,7 +130,7 @@ def _is_faster(model: Model, folder: Path) -> bool:
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    """Return the processor time of a run: the clock would also count who else is on the processor."""
+    """Return the processor time of a run: the clock would also count what else runs on the processor."""
     started = time.process_time()
     run()
     return time.process_time() - started

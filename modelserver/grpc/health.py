@@ -1,4 +1,4 @@
-"""The gRPC health service: whether requests can be answered."""
+"""The gRPC health service: whether requests can be served."""
 
 import asyncio
 import contextlib
@@ -21,8 +21,8 @@ _Status = health_pb2.HealthCheckResponse
 class Health:
     """SERVING once every model has had an AVAILABLE version, until the server drains.
 
-    TensorFlow Serving opens its port only then. Later changes leave it SERVING, as there: a model that is added by a
-    reload should not take the others out of service. ModelService is SERVING from the start.
+    TensorFlow Serving opens its port only then. Later changes leave it SERVING, as there: adding a model by a reload
+    should not take the others out of service. ModelService is SERVING from the start.
     """
 
     def __init__(self, server: grpc.aio.Server) -> None:
@@ -30,14 +30,14 @@ class Health:
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
 
     async def follow(self, models: ServedModels) -> None:
-        """Keep the status until every configured model is served; then it is SERVING for good."""
+        """Keep the status until every configured model is served; then it stays SERVING."""
         await self._servicer.set(MODEL_SERVICE, _Status.SERVING)
         await self._set(_Status.NOT_SERVING)
         await models.changes.until(lambda: not models.unserved())
         await self._set(_Status.SERVING)
 
     async def drain(self) -> None:
-        """Be NOT_SERVING for good."""
+        """Be NOT_SERVING from now on."""
         await self._servicer.end_watches()
         await self._servicer.enter_graceful_shutdown()
 
@@ -47,7 +47,7 @@ class Health:
 
 
 class _Servicer(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # made at run time
-    """The library's, except that those who watch are sent away when the server drains: else it would await them."""
+    """The library's, but watches end when the server drains: otherwise it would wait for their clients."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class _Servicer(health.aio.HealthServicer):  # type: ignore[name-defined, misc] 
         self._changes = Changes()
 
     async def end_watches(self) -> None:
-        """Tell all who watch that it is over; return once they know."""
+        """End all watches; return once their clients know."""
         self._ending.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FAREWELL_SECONDS):

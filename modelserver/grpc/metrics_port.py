@@ -1,108 +1,100 @@
-"""The HTTP port, which shows the metrics and nothing else: TensorFlow Serving's REST API is the gateway's affair."""
+"""The HTTP port that shows the metrics and nothing else; TensorFlow Serving's REST API is offered by the gateway."""
 
 import contextlib
+import logging
+import socketserver
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from modelserver.errors import BadSettingError
-from modelserver.metrics import CONTENT_TYPE
-from modelserver.text_messages import MonitoringConfig, read_text_message
+from contract.serving_messages import MonitoringConfig
+from modelserver.errors import SettingError
+from modelserver.text_files import read_text_message
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+logger = logging.getLogger(__name__)
 
 _DEFAULT_PATH = "/monitoring/prometheus/metrics"
-_SILENCE_SECONDS = 10.0
-"""After which a connection that says nothing is closed."""
+_IDLE_SECONDS = 10.0
+"""After which a connection that sends nothing is closed."""
 
 
 def metrics_path(monitoring_config_file: Path | None) -> str | None:
-    """Return the path that a MonitoringConfig in text form gives the metrics; None where it does not show them.
+    """Return the path of the metrics by a MonitoringConfig in text form; None where it does not enable them.
 
     Raises:
-        BadSettingError: the file cannot be read, or the path does not begin with a slash.
+        SettingError: the file cannot be read, or the path does not begin with a slash.
     """
     if monitoring_config_file is None:
         return None
     config = read_text_message(monitoring_config_file, MonitoringConfig, "monitoring configuration").prometheus_config
     path = str(config.path) or _DEFAULT_PATH
     if not path.startswith("/"):
-        raise BadSettingError(f"The path {path!r} in {monitoring_config_file} does not begin with a slash.")
+        raise SettingError(f"The path {path!r} in {monitoring_config_file} does not begin with a slash.")
     return path if config.enable else None
 
 
 @contextlib.contextmanager
-def metrics_port(host: str, port: int, path: str | None, render: Callable[[], bytes]) -> Iterator[int]:
-    """Answer GET `path` with what `render` returns, and anything else with 404, in threads while the context is open.
+def metrics_port(host: str, port: int, path: str | None, page: "WSGIApplication") -> Iterator[int]:
+    """Serve `page` at `path`, and 404 everywhere else, in threads while the context is open.
 
-    Gives the port, which is a free one for 0.
+    Yields the port, which is a free one for 0.
 
     Raises:
-        BadSettingError: the address cannot be listened on.
+        SettingError: the address cannot be listened on.
     """
     try:
-        server = _Server((host, port), _handler(path, render))
+        server = make_server(host, port, _only_at(path, page), _Server, _Handler)
     except OSError as error:
-        raise BadSettingError(
+        raise SettingError(
             f"{host}:{port} cannot be listened on for metrics ({error.strerror}); choose another --rest_api_port."
         ) from error
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="metrics")
     thread.start()
     try:
-        yield int(server.server_address[1])
+        yield server.server_port
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False  # or a scraper that keeps its connection would hold up the end
-
-    def server_bind(self) -> None:
-        """Bind without the base class's look-up of the host's name, which may take seconds."""
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-
-def _handler(path: str | None, render: Callable[[], bytes]) -> type[BaseHTTPRequestHandler]:
+def _only_at(path: str | None, page: "WSGIApplication") -> "WSGIApplication":
     if path is None:
         elsewhere = "Metrics are not shown; --monitoring_config_file turns them on.\n"
     else:
-        elsewhere = f"This port shows metrics at {path} and nothing else; models answer over gRPC.\n"
+        elsewhere = f"This port shows metrics at {path} and nothing else; models are served over gRPC.\n"
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = _SILENCE_SECONDS
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environ["PATH_INFO"] == path:
+            return page(environ, start_response)
+        start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+        return [elsewhere.encode()]
 
-        def do_GET(self) -> None:
-            """Answer with the metrics, or with 404."""
-            if path is not None and self.path.partition("?")[0] == path:
-                self._answer(HTTPStatus.OK, CONTENT_TYPE, render())
-            else:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", elsewhere.encode())
+    return application
 
-        def do_HEAD(self) -> None:
-            """Answer as to GET, without the body."""
-            self.do_GET()
 
-        def do_POST(self) -> None:
-            """Answer with 404, for the REST API would be asked so."""
-            self.close_connection = True  # the body stays unread
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", elsewhere.encode())
+class _Server(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True  # or a client that keeps its connection open would hold up the end
 
-        def log_message(self, *_: object) -> None:
-            """Log nothing: a scrape every few seconds is no news."""
+    def server_bind(self) -> None:
+        """Bind without the base class's look-up of the host's name, which may take seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
 
-        def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            if self.close_connection:
-                self.send_header("Connection", "close")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log in one line that a connection broke; errors of the application are handled before."""
+        logger.debug("metrics: the connection from %s broke: %r", client_address, sys.exception())
 
-    return Handler
+
+class _Handler(WSGIRequestHandler):
+    timeout = _IDLE_SECONDS
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing: scrapes come every few seconds."""

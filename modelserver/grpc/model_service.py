@@ -1,4 +1,4 @@
-"""`tensorflow.serving.ModelService`: how versions fare, and which models there are."""
+"""`tensorflow.serving.ModelService`: the states of versions, and which models there are."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from modelserver.versions.served_models import ServedModels
 
 
 class ModelService:
-    """Converts in, asks the models, converts out."""
+    """Converts requests and responses; the rest is done by `ServedModels` and `Reloading`."""
 
     def __init__(self, models: ServedModels, reloading: Reloading) -> None:
         self._models = models
@@ -34,7 +34,7 @@ class ModelService:
         return grpc.method_handlers_generic_handler(MODEL_SERVICE, methods)
 
     async def get_model_status(self, request: Any) -> Any:
-        """Answer with the states of one version or of all, newest first; of none while the first is awaited.
+        """Respond with the states of one version or of all, newest first; with none before the first was found.
 
         A label is ignored, as TensorFlow Serving does.
 
@@ -56,11 +56,11 @@ class ModelService:
         return response
 
     async def handle_reload_config(self, request: Any) -> Any:
-        """Serve the models of the request, and no others; answer once their versions were loaded or failed to.
+        """Serve the models of the request, and no others; respond once their versions were loaded or failed to.
 
         Raises:
             BadInputError: the configuration cannot be used; nothing was changed.
-            ModelServerError: it was not or not wholly applied, see `Reloading.apply`.
+            ServingError: it was not applied, or only in part: see `Reloading.apply`.
         """
         await self._reloading.apply(configs_of_request(request.config, self._models.names))
         response = ReloadConfigResponse()

@@ -1,4 +1,4 @@
-"""`tensorflow.serving.PredictionService`: all that may be asked of a model's graph."""
+"""`tensorflow.serving.PredictionService`: all requests that a model's graph serves."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,8 +10,9 @@ import grpc
 from contract import serving_messages as messages
 from modelserver.batching.batcher import Batcher
 from modelserver.errors import BadInputError
-from modelserver.metrics import Metrics
-from modelserver.requests.handlers import CLASSIFY, PREDICT, REGRESS, Story
+from modelserver.metrics import ModelServerMetrics
+from modelserver.requests.handler import RequestHandler
+from modelserver.requests.handlers import CLASSIFY, PREDICT, REGRESS
 from modelserver.requests.multi_inference import infer_all
 from modelserver.status_codes import unary_handler
 from modelserver.versions.served_models import ServedModels
@@ -21,13 +22,13 @@ _SIGNATURE_DEF = "signature_def"
 
 
 class PredictionService:
-    """Converts in, calls the story, converts out. Graph calls run in `executor`, so that the loop stays free.
+    """Finds the version, calls the request handler. Graph calls run in `executor`, so that the loop stays free.
 
     With a `batcher`, it runs those of Predict, Classify and Regress and merges them.
     """
 
     def __init__(
-        self, models: ServedModels, executor: Executor, metrics: Metrics, batcher: Batcher | None = None
+        self, models: ServedModels, executor: Executor, metrics: ModelServerMetrics, batcher: Batcher | None = None
     ) -> None:
         self._models = models
         self._metrics = metrics
@@ -43,8 +44,8 @@ class PredictionService:
             "MultiInference": (self.multi_inference, messages.MultiInferenceRequest, messages.MultiInferenceResponse),
         }
         methods = {
-            name: unary_handler(self._metrics.counted(name, answer), request_class, response_class)
-            for name, (answer, request_class, response_class) in counted.items()
+            name: unary_handler(self._metrics.counted(name, method), request_class, response_class)
+            for name, (method, request_class, response_class) in counted.items()
         }
         methods["GetModelMetadata"] = unary_handler(
             self.get_model_metadata, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse
@@ -52,34 +53,34 @@ class PredictionService:
         return grpc.method_handlers_generic_handler(messages.PREDICTION_SERVICE, methods)
 
     async def predict(self, request: Any) -> Any:
-        """Answer a PredictRequest on the version it asks for.
+        """Respond to a PredictRequest with the version it names.
 
         Raises:
-            ModelServerError: there is no such version, or it cannot answer this request.
+            ServingError: there is no such version, or it cannot serve this request.
         """
-        return await self._answer(PREDICT, request)
+        return await self._respond(PREDICT, request)
 
     async def classify(self, request: Any) -> Any:
-        """Answer a ClassificationRequest on the version it asks for.
+        """Respond to a ClassificationRequest with the version it names.
 
         Raises:
-            ModelServerError: there is no such version, or it cannot answer this request.
+            ServingError: there is no such version, or it cannot serve this request.
         """
-        return await self._answer(CLASSIFY, request)
+        return await self._respond(CLASSIFY, request)
 
     async def regress(self, request: Any) -> Any:
-        """Answer a RegressionRequest on the version it asks for.
+        """Respond to a RegressionRequest with the version it names.
 
         Raises:
-            ModelServerError: there is no such version, or it cannot answer this request.
+            ServingError: there is no such version, or it cannot serve this request.
         """
-        return await self._answer(REGRESS, request)
+        return await self._respond(REGRESS, request)
 
     async def multi_inference(self, request: Any) -> Any:
-        """Answer a MultiInferenceRequest on the version that its first task asks for.
+        """Respond to a MultiInferenceRequest with the version that its first task names.
 
         Raises:
-            ModelServerError: there is no such version, or it cannot answer this request.
+            ServingError: there is no such version, or it cannot serve this request.
         """
         spec = request.tasks[0].model_spec if request.tasks else messages.ModelSpec()
         served = self._find(spec)
@@ -89,11 +90,11 @@ class PredictionService:
         return response
 
     async def get_model_metadata(self, request: Any) -> Any:
-        """Answer with the signature definitions of a version, as a SignatureDefMap in an Any.
+        """Respond with the signature definitions of a version, as a SignatureDefMap in an Any.
 
         Raises:
             ModelNotFoundError: there is no such version.
-            BadInputError: another field than `signature_def` was asked for, or none.
+            BadInputError: another field than `signature_def` was requested, or none.
         """
         if not request.metadata_field:
             raise BadInputError("GetModelMetadataRequest must specify at least one metadata_field")
@@ -107,19 +108,19 @@ class PredictionService:
         _name_version(response.model_spec, spec, served)
         return response
 
-    async def _answer(self, story: Story, request: Any) -> Any:
+    async def _respond(self, handler: RequestHandler, request: Any) -> Any:
         spec = _spec_of(request)
         served = self._find(spec)
         if self._batcher is None:
-            response = await self._run(story.answer, served.model, request)
+            response = await self._run(handler.handle, served.model, request)
         else:
-            call = story.read(served.model, request)
-            response = story.respond(call, await self._batcher.run(served.model, call))
+            call = handler.read(served.model, request)
+            response = handler.respond(call, await self._batcher.run(served.model, call))
         _name_version(response.model_spec, spec, served)
         return response
 
-    async def _run(self, story: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, story, *arguments)
+    async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
     def _find(self, spec: Any) -> ServedVersion:
         if not spec.name:
@@ -135,6 +136,6 @@ def _spec_of(request: Any) -> Any:
     return request.model_spec
 
 
-def _name_version(answered: Any, asked: Any, served: ServedVersion) -> None:
-    answered.name = asked.name
-    answered.version.value = served.number
+def _name_version(spec: Any, requested: Any, served: ServedVersion) -> None:
+    spec.name = requested.name
+    spec.version.value = served.number

@@ -1,18 +1,18 @@
 """gRPC server reflection: clients such as grpcurl learn the messages from the server itself."""
 
 import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf import descriptor_pool
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from contract.serving_messages import DESCRIPTORS, MODEL_SERVICE, PREDICTION_SERVICE
+from contract.serving_messages import FILES, MODEL_SERVICE, PREDICTION_SERVICE
 from modelserver.grpc.health import HEALTH_SERVICE
 
 
 def offer_reflection(server: grpc.aio.Server) -> None:
     """Let `server` describe all services that it offers."""
-    pool = descriptor_pool.DescriptorPool()  # TensorFlow Serving's messages and gRPC's own are in different ones
-    for file in descriptor_pb2.FileDescriptorSet.FromString(DESCRIPTORS.read_bytes()).file:
+    pool = descriptor_pool.DescriptorPool()  # reflection needs one pool with TensorFlow Serving's and gRPC's messages
+    for file in FILES.file:
         pool.Add(file)
     for module in (health_pb2, reflection_pb2):
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)

@@ -12,24 +12,25 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from modelserver.errors import BadSettingError
-from modelserver.text_messages import SSLConfig, read_text_message
+from contract.serving_messages import SSLConfig
+from modelserver.errors import SettingError
+from modelserver.text_files import read_text_message
 
 
 def server_credentials(path: Path) -> grpc.ServerCredentials:
-    """Return how the server proves itself, and whom it asks to do so, by the SSLConfig in the file at `path`.
+    """Return the credentials of the server, and whether clients need some, by the SSLConfig in the file at `path`.
 
     With `client_verify` every client has to show a certificate that `custom_ca` vouches for.
 
     Raises:
-        BadSettingError: the file cannot be read, a part is missing or no PEM, the certificate has expired or belongs
-            to another key, or clients are to be verified by nobody.
+        SettingError: the file cannot be read, a part is missing or not PEM, the certificate has expired or belongs to
+            another key, or clients are to be verified without a `custom_ca`.
     """
     config = read_text_message(path, SSLConfig, "TLS configuration")
     certificates = _certificates(config.server_cert, f"server_cert in {path}")
     _check_pair(certificates[0], config.server_key, path)
     if config.client_verify and not config.custom_ca:
-        raise BadSettingError(f"{path} asks for client certificates but has no custom_ca to verify them by.")
+        raise SettingError(f"{path} requires client certificates but has no custom_ca to verify them by.")
     if config.custom_ca:
         _certificates(config.custom_ca, f"custom_ca in {path}")
     return grpc.ssl_server_credentials(
@@ -43,9 +44,9 @@ def _certificates(pem: str, what: str) -> list[x509.Certificate]:
     try:
         certificates = x509.load_pem_x509_certificates(pem.encode())
     except ValueError as error:
-        raise BadSettingError(f"{what} holds no certificate in PEM form.") from error
+        raise SettingError(f"{what} holds no certificate in PEM form.") from error
     if certificates[0].not_valid_after_utc < datetime.now(UTC):
-        raise BadSettingError(f"{what} expired on {certificates[0].not_valid_after_utc:%Y-%m-%d}.")
+        raise SettingError(f"{what} expired on {certificates[0].not_valid_after_utc:%Y-%m-%d}.")
     return certificates
 
 
@@ -53,8 +54,8 @@ def _check_pair(certificate: x509.Certificate, key_pem: str, path: Path) -> None
     try:
         key = load_pem_private_key(key_pem.encode(), password=None)
     except TypeError as error:
-        raise BadSettingError(f"server_key in {path} is encrypted; give it without a password.") from error
+        raise SettingError(f"server_key in {path} is encrypted; give it without a password.") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise BadSettingError(f"server_key in {path} holds no private key in PEM form.") from error
+        raise SettingError(f"server_key in {path} holds no private key in PEM form.") from error
     if key.public_key() != certificate.public_key():
-        raise BadSettingError(f"server_key in {path} belongs to another certificate than server_cert.")
+        raise SettingError(f"server_key in {path} belongs to another certificate than server_cert.")

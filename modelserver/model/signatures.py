@@ -1,4 +1,4 @@
-"""The inputs and outputs of one signature, and what a request may ask of them."""
+"""The inputs and outputs of one signature, and the checks of requests against them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,11 +6,8 @@ from typing import Any
 from modelserver.errors import BadInputError
 from modelserver.model.tensors import Array, data_type_name, data_type_of, to_array
 
-DEFAULT_SIGNATURE = "serving_default"
-"""The signature of a request that names none."""
 
-
-class Signature:
+class ServedSignature:
     """A SignatureDef (of `contract.serving_messages`) and the checks that TensorFlow Serving makes by it.
 
     The texts are TensorFlow Serving's. The sizes of dimensions are not checked, as there: only an operation that

@@ -1,7 +1,7 @@
 """TensorProto to numpy and back.
 
 A tensor travels either in the typed field of its element type or as raw little-endian bytes in `tensor_content`.
-Requests may use either; answers use typed fields only, as TensorFlow Serving's do.
+Requests may use either; responses use typed fields only, as TensorFlow Serving's do.
 """
 
 import math
@@ -105,19 +105,8 @@ def to_array(tensor: Any, name: str) -> Array:
         raise BadInputError(f"tensor parsing error: {name}") from error
 
 
-def to_tensor(array: Array) -> Any:
-    """Return an array as a TensorProto with every element in the typed field.
-
-    Raises:
-        UnsupportedTypeError: no TensorProto carries the array's type.
-    """
-    tensor = TensorProto()
-    write_tensor(array, tensor)
-    return tensor
-
-
 def write_tensor(array: Array, tensor: Any) -> None:
-    """Make an empty TensorProto, which may lie in another message, what `to_tensor` returns.
+    """Write an array into an empty TensorProto, which may lie in another message, every element in the typed field.
 
     Raises:
         UnsupportedTypeError: no TensorProto carries the array's type.
@@ -164,7 +153,7 @@ def _from_typed_values(tensor: Any, encoding: _Encoding, size: int) -> Array:
 
 
 def _wide(encoding: _Encoding) -> np.dtype[Any]:
-    # int_val and half_val hold int32; narrowing from there wraps around as in the real server, instead of raising
+    # int_val and half_val hold int32; narrowing from there wraps around as in TensorFlow Serving, instead of raising
     return np.dtype(np.int32) if encoding.field in {"int_val", "half_val"} else encoding.carrier
 
 

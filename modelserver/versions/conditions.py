@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 
 class Changes:
-    """Whoever changes something notes it; whoever waits looks again then. All belong to one event loop."""
+    """Changes are noted, and tasks that wait for a condition then look at it again. All belong to one event loop."""
 
     def __init__(self) -> None:
         self._next = asyncio.Event()
 
     def note(self) -> None:
-        """Let those who wait look again."""
+        """Let the tasks that wait look again."""
         self._next.set()
         self._next = asyncio.Event()
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from contract.serving_messages import ModelServerConfig
-from modelserver.errors import BadInputError, BadSettingError
+from modelserver.errors import BadInputError, SettingError
 from modelserver.settings import ModelServerSettings
-from modelserver.text_messages import read_text_message
+from modelserver.text_files import read_text_message
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +50,8 @@ def model_configs(settings: ModelServerSettings) -> list[ModelConfig]:
     """Return the models of the settings: those of the file if there is one, else the one of the flags.
 
     Raises:
-        BadSettingError: the file cannot be read or used, or it labels versions, none of which can be loaded yet,
-            without the flag that allows this.
+        SettingError: the file cannot be read or used, or it labels versions before any can be loaded, without
+            the flag that allows this.
     """
     if settings.model_config_file is None:
         assert settings.model_base_path is not None  # or the settings would have been refused
@@ -60,7 +60,7 @@ def model_configs(settings: ModelServerSettings) -> list[ModelConfig]:
     configs = configs_of_file(path)
     labelled = [config.name for config in configs if config.labels]
     if labelled and not settings.allow_version_labels_for_unavailable_models:
-        raise BadSettingError(
+        raise SettingError(
             f"{path} labels versions of {', '.join(labelled)} before any is loaded; start the server with "
             "--allow_version_labels_for_unavailable_models=true, or take the labels out."
         )
@@ -71,22 +71,22 @@ def configs_of_file(path: Path) -> list[ModelConfig]:
     """Return the models that a ModelServerConfig in text form lists.
 
     Raises:
-        BadSettingError: the file cannot be read or used.
+        SettingError: the file cannot be read or used.
     """
     listed = read_text_message(path, ModelServerConfig, "model configuration").model_config_list.config
     if not listed:  # also a file that is being written
-        raise BadSettingError(f"{path} lists no model; give it a model_config_list with a config in it.")
+        raise SettingError(f"{path} lists no model; give it a model_config_list with a config in it.")
     configs = _configs(listed, served=())
     for config in configs:
         if not config.name:
-            raise BadSettingError(f"The model at {config.base_path} has no name, so that no request could ask for it.")
+            raise SettingError(f"The model at {config.base_path} has no name, so no request could use it.")
     return configs
 
 
 def configs_of_request(message: Any, served: Collection[str]) -> list[ModelConfig]:
     """Return the models that the ModelServerConfig of a reload request lists; `served` are the names before it.
 
-    No model at all is a wish like any other, and so is one without a name, as in TensorFlow Serving.
+    An empty list is valid, and so is a model without a name, as in TensorFlow Serving.
 
     Raises:
         BadInputError: the configuration is of another kind, or cannot be used.
@@ -98,7 +98,7 @@ def configs_of_request(message: Any, served: Collection[str]) -> list[ModelConfi
         )
     try:
         return _configs(message.model_config_list.config, served)
-    except BadSettingError as error:
+    except SettingError as error:
         raise BadInputError(str(error)) from error
 
 
@@ -106,7 +106,7 @@ def _configs(listed: Sequence[Any], served: Collection[str]) -> list[ModelConfig
     names = [config.name for config in listed]
     for name in names:
         if names.count(name) > 1:
-            raise BadSettingError(f"Illegal to list model {name} multiple times in config list")
+            raise SettingError(f"Illegal to list model {name} multiple times in config list")
     return [_config(config, served) for config in listed]
 
 
@@ -115,23 +115,21 @@ def _config(given: Any, served: Collection[str]) -> ModelConfig:
     name = given.name
     platform = given.model_platform or (_PLATFORM if given.model_type == _TENSORFLOW_TYPE else "")
     if not platform:
-        raise BadSettingError(
+        raise SettingError(
             f"Illegal setting neither model_type(deprecated) nor model_platform for model {name}; "
             f'write model_platform: "{_PLATFORM}".'
         )
     if platform != _PLATFORM and name in served:
-        raise BadSettingError(
+        raise SettingError(
             f"Illegal to change a model's platform. For model {name} platform was {_PLATFORM} and new platform "
             f"requested is {platform}"
         )
     if platform != _PLATFORM:
-        raise BadSettingError(f"Model {name} requests unsupported platform {platform}")
+        raise SettingError(f"Model {name} requests unsupported platform {platform}")
     if not Path(given.base_path).is_absolute():
-        raise BadSettingError(
-            f"Expected model {name} to have an absolute path or URI; got base_path()={given.base_path}"
-        )
+        raise SettingError(f"Expected model {name} to have an absolute path or URI; got base_path()={given.base_path}")
     if given.HasField("logging_config"):
-        logger.warning("logging_config of model %s is passed over: this server keeps no log of requests.", name)
+        logger.warning("logging_config of model %s is ignored: this server keeps no log of requests.", name)
     return ModelConfig(name, Path(given.base_path), _policy(given.model_version_policy), dict(given.version_labels))
 
 

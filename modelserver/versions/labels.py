@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from modelserver.errors import BadInputError, BadSettingError
+from modelserver.errors import BadInputError, SettingError
 from modelserver.versions.configs import ModelConfig
 
 
@@ -36,14 +36,14 @@ class VersionLabels:
         never moves to such a version.
 
         Raises:
-            BadSettingError: a label names a version that is not served; no label was changed.
+            SettingError: a label names a version that is not served; no label was changed.
         """
         for config in configs:
             before = self.of(config.name)
             for label, number in config.labels.items():
                 may_wait = allow_unavailable and before.get(label, number) == number
                 if not may_wait and not is_served(config.name, number):
-                    raise BadSettingError(
+                    raise SettingError(
                         f"Request to assign label to version {number} of model {config.name}, "
                         "which is not currently available for inference"
                     )

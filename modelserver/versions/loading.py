@@ -7,13 +7,13 @@ from pathlib import Path
 
 from contract.versions import WARMUP
 from modelserver.engines.selection import Engines
-from modelserver.metrics import Metrics
-from modelserver.model.model_version import Model
+from modelserver.metrics import ModelServerMetrics
+from modelserver.model.version import Model
 from modelserver.versions.warmup import replay_warmup
 
 
-def load_version(folder: Path, engines: Engines, metrics: Metrics, *, warm_up: bool) -> Model:
-    """Load the version in `folder`, and replay the requests that travel with it if `warm_up`.
+def load_version(folder: Path, engines: Engines, metrics: ModelServerMetrics, *, warm_up: bool) -> Model:
+    """Load the version in `folder`, and replay its warm-up requests if `warm_up`.
 
     Raises:
         LoadError: it cannot be loaded, or a warm-up record does not fit it.

@@ -1,4 +1,4 @@
-"""Work that gives way to those who are being answered."""
+"""Work that gives way to requests."""
 
 import asyncio
 import os
@@ -14,13 +14,13 @@ _NICENESS = 10
 _Result = TypeVar("_Result")
 
 
-async def run_aside(function: Callable[..., _Result], *arguments: object) -> _Result:
-    """Run a function in a thread of its own, of lower priority where the system has threads with priorities (Linux).
+async def run_at_low_priority(function: Callable[..., _Result], *arguments: object) -> _Result:
+    """Run a function in a new thread, of lower priority where threads have priorities (Linux).
 
-    Its own, because only a privileged process may give a thread its old priority back. Threads that it starts have
+    A new one, because only a privileged process may give a thread its old priority back. Threads that it starts have
     the lower one too.
     """
-    thread = ThreadPoolExecutor(1, thread_name_prefix="aside", initializer=_give_way)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="low-priority", initializer=_give_way)
     try:
         return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
     finally:

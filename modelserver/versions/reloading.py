@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from modelserver.errors import BadSettingError, LoadError, ModelServerError
+from modelserver.errors import LoadError, ServingError, SettingError
 from modelserver.versions.configs import ModelConfig
 from modelserver.versions.served_models import ServedModels
 
@@ -17,7 +17,7 @@ class Reloading:
 
     TensorFlow Serving waits without end for a model that has nothing to serve, and every later reload waits behind
     it. Here a reload whose base path is missing is refused at once, and no reload waits for another: a younger one
-    ends the wait of the older.
+    ends the older one's wait.
     """
 
     def __init__(self, models: ServedModels, *, allow_unavailable_labels: bool) -> None:
@@ -32,7 +32,7 @@ class Reloading:
         It goes on when the caller gives up. Labels move at the end, all or none.
 
         Raises:
-            BadSettingError: a base path that is new is missing, and nothing was changed; or a label names a version
+            SettingError: a base path that is new is missing, and nothing was changed; or a label names a version
                 that is not served, and only the labels were not changed; or another reload came meanwhile.
             LoadError: a model that is new has no version that could be loaded; labels were not changed.
         """
@@ -57,7 +57,7 @@ class Reloading:
         self._models.changes.note()
         await self._models.changes.until(lambda: self._models.has_looked() or self._youngest is not this)
         if self._youngest is not this:
-            raise BadSettingError("Another reload came before all versions of this one were loaded, and replaced it.")
+            raise SettingError("Another reload came before all versions of this one were loaded, and replaced it.")
         unserved = set(self._models.unserved())
         if missing := [self._explain(config) for config in new if config.name in unserved]:
             raise LoadError(f"Some models did not become available: {{{', '.join(missing)}}}")
@@ -71,12 +71,12 @@ class Reloading:
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # nobody may be left to hear of it
+            task.exception()  # so that it counts as seen, although the caller may be gone
 
 
 async def _check_base_path(config: ModelConfig) -> None:
     if not await asyncio.to_thread(config.base_path.is_dir):
-        raise BadSettingError(
+        raise SettingError(
             f"Could not find base path {config.base_path} for servable {config.name}; nothing was changed."
         )
 
@@ -90,7 +90,7 @@ async def poll_file(
 ) -> None:
     """Look every `wait_seconds` whether the file at `path` has other models than were `applied`, until cancelled.
 
-    A file that cannot be read or applied changes nothing, is tried again at the next look, and its fault is logged
+    A file that cannot be read or applied changes nothing, is tried again at the next look, and the error is logged
     once. A reload by request holds until the file changes.
     """
     fault = ""
@@ -102,7 +102,7 @@ async def poll_file(
                 fault = ""
                 continue
             await reloading.apply(configs)
-        except ModelServerError as error:
+        except ServingError as error:
             if str(error) != fault:
                 fault = str(error)
                 logger.error("%s is not applied: %s", path, fault)

@@ -30,7 +30,7 @@ class _Failure:
 class FailedLoads:
     """The versions of one model whose last load failed, and when each is to be tried again.
 
-    A folder that changed is a new case: it is due at once, and gets all of its tries.
+    A folder that changed is due at once, and gets all retries again.
     """
 
     def __init__(self, retries: LoadRetries) -> None:
@@ -51,7 +51,7 @@ class FailedLoads:
             self._failures.pop(number, None)
 
     def keep(self, numbers: Collection[int]) -> None:
-        """Forget all others; what was removed and comes again is a new case."""
+        """Forget all others; a version that was removed and comes again gets all retries."""
         self._failures = {number: failure for number, failure in self._failures.items() if number in numbers}
 
     def is_due(self, number: int, state: object) -> bool:
@@ -69,7 +69,7 @@ class FailedLoads:
         return self._seconds_to(self._failures[number]) is not None
 
     def seconds_to_next(self) -> float | None:
-        """Return the seconds until one is due, at least 1; None where no more is to come by itself."""
+        """Return the seconds until one is due, at least 1; None where no retry is left."""
         waits = [wait for failure in self._failures.values() if (wait := self._seconds_to(failure)) is not None]
         return max(min(waits), 1.0) if waits else None
 

@@ -6,22 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelserver.errors import ModelNotFoundError
-from modelserver.model.model_version import Model
+from modelserver.model.version import Model
 from modelserver.versions.conditions import Changes
 from modelserver.versions.configs import ModelConfig
 from modelserver.versions.labels import VersionLabels
 from modelserver.versions.retries import NO_RETRIES, LoadRetries
-from modelserver.versions.watcher import ServedVersion, VersionStatus, VersionWatcher
+from modelserver.versions.watcher import ServableStatus, ServedVersion, VersionWatcher
 
 _LOADS_AT_A_TIME = 1
 """Loading is mostly Python, which threads do not speed up; and a load beside another needs the memory of both."""
 
 
 class ServedModels:
-    """Finds the version that a request asks for, by number, by label or as the newest; texts as TensorFlow Serving's.
+    """Finds the version of a request, by number, by label or as the newest; texts as TensorFlow Serving's.
 
-    A model that was taken out keeps its watcher, which knows how its versions fared. All methods belong to one event
-    loop.
+    A model that was taken out keeps its watcher, which knows what became of its versions. All methods belong to one
+    event loop.
     """
 
     def __init__(
@@ -80,14 +80,14 @@ class ServedModels:
         return all(watcher.has_looked for watcher in self._watchers.values())
 
     def find(self, model_name: str, number: int | None) -> ServedVersion:
-        """Return a served version of a model; None asks for the newest.
+        """Return a served version of a model; None means the newest.
 
         Raises:
             ModelNotFoundError: no such model, no such version, or nothing is served yet.
         """
         if model_name not in self._watchers:
-            asked = f"Latest({model_name})" if number is None else f"Specific({model_name}, {number})"
-            raise ModelNotFoundError(f"Servable not found for request: {asked}")
+            wanted = f"Latest({model_name})" if number is None else f"Specific({model_name}, {number})"
+            raise ModelNotFoundError(f"Servable not found for request: {wanted}")
         return self._watchers[model_name].find(number)
 
     def find_labelled(self, model_name: str, label: str) -> ServedVersion:
@@ -99,7 +99,7 @@ class ServedModels:
         """
         return self.find(model_name, self.labels.number(model_name, label))
 
-    def statuses(self, model_name: str, number: int | None) -> list[VersionStatus]:
+    def statuses(self, model_name: str, number: int | None) -> list[ServableStatus]:
         """Return the status of one version or of all seen since the start, newest first.
 
         Empty where the model is known but has had no version yet.

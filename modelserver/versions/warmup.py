@@ -1,7 +1,7 @@
-"""The requests that travel with a version, replayed before it is served.
+"""The warm-up requests of a version, replayed before it is served.
 
 The first run of a signature is tens of times slower than the others (808 ms against 15 ms in TensorFlow Serving);
-warm-up lets no caller meet it. A record that does not fit is also the last sign that an export went wrong.
+warm-up keeps callers from meeting it. A record that does not fit also shows that an export went wrong.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError
 
 from contract.serving_messages import PredictionLog
 from contract.versions import WARMUP
-from modelserver.errors import LoadError, ModelServerError
-from modelserver.model.model_version import Model
+from modelserver.errors import LoadError, ServingError
+from modelserver.model.version import Model
 from modelserver.requests.handlers import CLASSIFY, PREDICT, REGRESS
 from modelserver.requests.multi_inference import infer_all
 from modelserver.versions.record_files import DamagedRecordError, records_of
@@ -21,32 +21,27 @@ from modelserver.versions.record_files import DamagedRecordError, records_of
 _MAX_RECORDS = 1000
 """TensorFlow Serving refuses a version with more."""
 
-_STORIES = {
-    "predict_log": PREDICT.answer,
-    "classify_log": CLASSIFY.answer,
-    "regress_log": REGRESS.answer,
+_HANDLERS = {
+    "predict_log": PREDICT.handle,
+    "classify_log": CLASSIFY.handle,
+    "regress_log": REGRESS.handle,
     "multi_inference_log": infer_all,
 }
-"""What answers a record, by the field of PredictionLog that holds it."""
+"""What handles a record, by the field of PredictionLog that holds it."""
 
 
-def replay_warmup(model: Model, folder: Path) -> int:
-    """Run every warm-up request of the version in `folder` on `model`; return how many there were.
+def replay_warmup(model: Model, folder: Path) -> None:
+    """Run every warm-up request of the version in `folder` on `model`.
 
-    Session runs are passed over, for this server has no such call.
+    Session runs are skipped, for this server has no such call.
 
     Raises:
         LoadError: the file cannot be read, holds too many records, or one that does not fit the model.
     """
-    path = folder / WARMUP
-    if not path.exists():
-        return 0
-    count = 0
-    for count, record in enumerate(_records(path), 1):
-        if count > _MAX_RECORDS:
+    for number, record in enumerate(_records(folder / WARMUP), 1):
+        if number > _MAX_RECORDS:
             raise LoadError(f"{WARMUP} holds more than {_MAX_RECORDS} records.")
-        _replay(model, record, count)
-    return count
+        _replay(model, record, number)
 
 
 def first_predict_request(folder: Path) -> Any:
@@ -60,7 +55,7 @@ def first_predict_request(folder: Path) -> Any:
     try:
         return next((log.predict_log.request for log in logs if log.HasField("predict_log")), None)
     except DecodeError as error:
-        raise LoadError(f"{WARMUP} holds what is no PredictionLog: {error}") from error
+        raise LoadError(f"{WARMUP} holds something else than a PredictionLog: {error}") from error
 
 
 def _records(path: Path) -> Iterator[bytes]:
@@ -74,7 +69,7 @@ def _replay(model: Model, record: bytes, number: int) -> None:
     try:
         log = PredictionLog.FromString(record)
         kind = log.WhichOneof("log_type")
-        if kind in _STORIES:
-            _STORIES[kind](model, getattr(log, kind).request)
-    except (DecodeError, ModelServerError) as error:
+        if kind in _HANDLERS:
+            _HANDLERS[kind](model, getattr(log, kind).request)
+    except (DecodeError, ServingError) as error:
         raise LoadError(f"Warm-up record {number} does not fit: {error}") from error

@@ -1,4 +1,4 @@
-"""Which versions of one model are served, and how each that it has seen fared."""
+"""Which versions of one model are served, and what became of each that was seen."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from modelserver.errors import LoadError, ModelNotFoundError
-from modelserver.model.model_version import Model
+from modelserver.model.version import Model
 from modelserver.versions.conditions import Changes
 from modelserver.versions.configs import ModelConfig
 from modelserver.versions.folders import version_folders
-from modelserver.versions.low_priority import run_aside
+from modelserver.versions.low_priority import run_at_low_priority
 from modelserver.versions.retries import NO_RETRIES, FailedLoads, LoadRetries, folder_state
 
 logger = logging.getLogger(__name__)
@@ -24,15 +24,15 @@ _State = Literal["START", "LOADING", "AVAILABLE", "END"]
 
 @dataclass(frozen=True)
 class ServedVersion:
-    """A version that is AVAILABLE. Whoever holds it may finish on it after a swap."""
+    """A version that is AVAILABLE. A request that holds it may finish on it after a swap."""
 
     number: int
     model: Model
 
 
 @dataclass(frozen=True)
-class VersionStatus:
-    """Where a version is in its life; `error` says why, when its last load failed: tries go on while it is LOADING."""
+class ServableStatus:
+    """The state of a version; `error` says why its last load failed: retries go on while it is LOADING."""
 
     number: int
     state: _State
@@ -40,13 +40,13 @@ class VersionStatus:
 
 
 class VersionWatcher:
-    """Looks at a model's base path again and again and serves the versions its policy wants, as far as they load.
+    """Checks a model's base path repeatedly and serves the versions of its policy, if they load.
 
-    A version is loaded in a thread, aside from those that are served, and takes its place in one assignment together
-    with the end of those that are no longer wanted. One that does not load is tried again as `retries` says, and
-    once they are used up when its folder changes; what was served stays, or at the start, when there is nothing to
-    stay, the next older version is tried. As in TensorFlow Serving, a base path that has gone away changes nothing,
-    and one without any wanted version ends all.
+    A version is loaded in a thread of low priority, and takes its place in one assignment together
+    with the end of those that are no longer wanted. One that does not load is retried as `retries` says, and
+    after that when its folder changes; what was served stays, or at the start, when nothing is served yet, the next
+    older version is tried. As in TensorFlow Serving, a missing base path changes nothing, and one without any wanted
+    version ends all.
 
     `loading` bounds how many versions are loaded at a time, over all watchers that share it; every change is noted
     in `changes`. All methods belong to one event loop; only `load` runs in other threads.
@@ -71,16 +71,16 @@ class VersionWatcher:
         self._changes = changes or Changes()
         self._served: dict[int, ServedVersion] = {}
         self._folders: dict[int, Path] = {}  # where the served versions came from
-        self._statuses: dict[int, VersionStatus] = {}
+        self._statuses: dict[int, ServableStatus] = {}
         self._failed = FailedLoads(retries)
         self._looked_for: ModelConfig | None = None
         self._wake = asyncio.Event()
         self._last_note = ""
 
     async def watch(self) -> None:
-        """Look at the base path now, after every wait and whenever the configuration changes, until cancelled.
+        """Check the base path now, after every wait and whenever the configuration changes, until cancelled.
 
-        With a wait of 0 seconds only retries and another configuration bring another look.
+        With a wait of 0 seconds only retries and another configuration cause another check.
         """
         while True:
             self._wake.clear()
@@ -116,18 +116,18 @@ class VersionWatcher:
         return number in self._served
 
     def find(self, number: int | None) -> ServedVersion:
-        """Return a served version; None asks for the newest of them.
+        """Return a served version; None means the newest of them.
 
         Raises:
             ModelNotFoundError: this version is not served, or none is yet.
         """
         served = self._served.get(max(self._served, default=0) if number is None else number)
         if served is None:
-            asked = f"Latest({self.name})" if number is None else f"Specific({self.name}, {number})"
-            raise ModelNotFoundError(f"Servable not found for request: {asked}")
+            missing = f"Latest({self.name})" if number is None else f"Specific({self.name}, {number})"
+            raise ModelNotFoundError(f"Servable not found for request: {missing}")
         return served
 
-    def statuses(self, number: int | None) -> list[VersionStatus]:
+    def statuses(self, number: int | None) -> list[ServableStatus]:
         """Return the status of one version or of all seen since the start, newest first; empty if there was none yet.
 
         Raises:
@@ -166,7 +166,7 @@ class VersionWatcher:
         wanted = {number: published[number] for number in numbers}
         self._give_up_those_not_in(wanted)
         for number in wanted:
-            self._statuses.setdefault(number, VersionStatus(number, "START"))  # also those that wait for their turn
+            self._statuses.setdefault(number, ServableStatus(number, "START"))  # also those that wait for their turn
         for number, folder in wanted.items():
             await self._try_to_serve(config, number, folder, wanted)
         self._end_those_not_in(wanted)
@@ -181,13 +181,13 @@ class VersionWatcher:
         state = await asyncio.to_thread(folder_state, folder)
         if not self._failed.is_due(number, state):
             return
-        if number not in self._served:  # with another base path, its namesake is served on meanwhile
-            self._set_status(VersionStatus(number, "LOADING", self._failed.error(number)))
+        if number not in self._served:  # with another base path, the version of the same number is still served
+            self._set_status(ServableStatus(number, "LOADING", self._failed.error(number)))
         async with self._loading:
             self._go_on_only_for(config, number)
             started = time.monotonic()
             try:
-                model = await run_aside(self._load, folder)
+                model = await run_at_low_priority(self._load, folder)
             except LoadError as error:
                 self._remember_failure(number, state, error)
                 return
@@ -199,23 +199,23 @@ class VersionWatcher:
         logger.info("%s version %d is AVAILABLE (loaded in %.1f s)", self.name, number, time.monotonic() - started)
 
     def _go_on_only_for(self, config: ModelConfig, number: int | None = None) -> None:
-        """Give up a look whose configuration was replaced meanwhile; the next one begins at once."""
+        """Give up a check whose configuration was replaced meanwhile; the next one begins at once."""
         if self.config is config:
             return
         if number is not None and number not in self._served:
-            self._set_status(VersionStatus(number, "END"))
+            self._set_status(ServableStatus(number, "END"))
         raise _SupersededError
 
     def _serve(self, number: int, folder: Path, model: Model) -> None:
         self._served = {**self._served, number: ServedVersion(number, model)}
         self._folders[number] = folder
         self._failed.forget(number)
-        self._set_status(VersionStatus(number, "AVAILABLE"))
+        self._set_status(ServableStatus(number, "AVAILABLE"))
 
     def _remember_failure(self, number: int, state: object, error: LoadError) -> None:
         self._failed.add(number, state, error)
         without: _State = "LOADING" if self._failed.will_retry(number) else "END"
-        self._set_status(VersionStatus(number, "AVAILABLE" if number in self._served else without, error))
+        self._set_status(ServableStatus(number, "AVAILABLE" if number in self._served else without, error))
         stays = ", ".join(map(str, sorted(self._served))) or "nothing"
         logger.error("%s version %d cannot be served: %s (still served: %s)", self.name, number, error, stays)
 
@@ -229,16 +229,16 @@ class VersionWatcher:
         """End those that were to be served but are no longer wanted."""
         for number, status in list(self._statuses.items()):
             if status.state in {"START", "LOADING"} and number not in wanted:
-                self._set_status(VersionStatus(number, "END", status.error))
+                self._set_status(ServableStatus(number, "END", status.error))
 
     def _end(self, numbers: list[int]) -> None:
         self._served = {number: version for number, version in self._served.items() if number not in numbers}
         for number in numbers:
             del self._folders[number]
-            self._set_status(VersionStatus(number, "END", self._statuses[number].error))
+            self._set_status(ServableStatus(number, "END", self._statuses[number].error))
             logger.info("%s version %d is no longer served", self.name, number)
 
-    def _set_status(self, status: VersionStatus) -> None:
+    def _set_status(self, status: ServableStatus) -> None:
         self._statuses[status.number] = status
         self._changes.note()
 
@@ -254,4 +254,4 @@ class VersionWatcher:
 
 
 class _SupersededError(Exception):
-    """The configuration changed while a look was under way."""
+    """The configuration changed during a check."""

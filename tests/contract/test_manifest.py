@@ -9,7 +9,7 @@ import pytest
 
 from contract.errors import ContractError
 from contract.image_input import ImageInput
-from contract.manifest import SCHEMA_VERSION, BaseWeights, ModelManifest, Signature, TensorSpec
+from contract.manifest import SCHEMA_VERSION, BaseWeights, ModelManifest, SignatureSpec, SignatureTensor
 
 
 def manifest(**changes: Any) -> ModelManifest:
@@ -20,9 +20,9 @@ def manifest(**changes: Any) -> ModelManifest:
         "labels": ("daisy", "rose"),
         "image_input": ImageInput(height=96, width=64, scale=1 / 127.5, offset=-1.0),
         "signatures": {
-            "serving_default": Signature(
-                inputs={"image_bytes": TensorSpec(dtype="string", shape=(None,))},
-                outputs={"probabilities": TensorSpec(dtype="float32", shape=(None, 2))},
+            "serving_default": SignatureSpec(
+                inputs={"image_bytes": SignatureTensor(dtype="string", shape=(None,))},
+                outputs={"probabilities": SignatureTensor(dtype="float32", shape=(None, 2))},
             )
         },
         "architecture": "mobilenet_v2",

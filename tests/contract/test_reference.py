@@ -5,7 +5,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from contract.reference import Histogram, Reference, normalised_entropy
+from contract.reference import Histogram, ReferenceDistributions, normalised_entropy
 
 TENTHS = Histogram(edges=(0.0, 0.1, 0.5, 1.0), counts=(1, 2, 1))
 
@@ -63,7 +63,7 @@ def test_entropy_does_not_depend_on_the_number_of_classes(answer: list[float], e
 
 def test_round_trip() -> None:
     """A reference read from its own JSON is the same."""
-    reference = Reference(
+    reference = ReferenceDistributions(
         pictures=4, predicted={"a": 3, "b": 1}, confidence=TENTHS, entropy=TENTHS, size=TENTHS, brightness=TENTHS
     )
-    assert Reference.model_validate_json(reference.model_dump_json()) == reference
+    assert ReferenceDistributions.model_validate_json(reference.model_dump_json()) == reference

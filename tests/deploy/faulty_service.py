@@ -15,7 +15,7 @@ import httpx
 from contract import serving_messages as messages
 from modelserver.errors import BadInputError
 from modelserver.grpc.metrics_port import metrics_port
-from modelserver.metrics import Metrics
+from modelserver.metrics import ModelServerMetrics
 from tests.fakes.made_up_predictions import LABELS, manifest_for
 from tests.fakes.marked_images import marked_picture
 from tests.fakes.model_server import FakeModelServer
@@ -62,8 +62,8 @@ def faulty_service(folder: Path) -> Iterator[FaultyService]:
         settings = {**_SETTINGS, "model_server": server.address, "api_keys_file": keys.path}
         gateway = stack.enter_context(running_gateway(False, **settings))
         gateway.headers.update(bearer(predict))
-        metrics = Metrics(lambda name: name == "flowers")
-        port = stack.enter_context(metrics_port("127.0.0.1", 0, METRICS_PATH, metrics.render))
+        metrics = ModelServerMetrics(lambda name: name == "flowers")
+        port = stack.enter_context(metrics_port("127.0.0.1", 0, METRICS_PATH, metrics.page))
         for load in (_questions, _bursts, _calls_for_trees):
             stack.enter_context(_again_and_again(load, gateway))
         stack.enter_context(_again_and_again(_model_server_work, metrics))
@@ -127,7 +127,7 @@ def _calls_for_trees(gateway: httpx.Client, number: int) -> None:
     gateway.post("/v1/predict?model=trees", content=marked_picture("STATUS:DEADLINE_EXCEEDED", number))
 
 
-def _model_server_work(metrics: Metrics, number: int) -> None:
+def _model_server_work(metrics: ModelServerMetrics, number: int) -> None:
     request = messages.PredictRequest(model_spec={"name": "flowers"})
     asyncio.run(_ask_model_server(metrics, request))
     folder = Path("/models/flowers/1")
@@ -138,7 +138,7 @@ def _model_server_work(metrics: Metrics, number: int) -> None:
         metrics.count_warmup(folder, 0.1, ok=True)
 
 
-async def _ask_model_server(metrics: Metrics, request: Any) -> None:
+async def _ask_model_server(metrics: ModelServerMetrics, request: Any) -> None:
     async def answer(_: Any) -> Any:
         return messages.PredictResponse(model_spec={"name": "flowers", "version": {"value": 1}})
 

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from contract.manifest import ModelManifest
-from contract.reference import Reference
+from contract.reference import ReferenceDistributions
 from contract.versions import MANIFEST
 from exporter.saved_model.warmup import string_array
 from exporter.saved_model.writer import LoadedVersion
@@ -49,12 +49,12 @@ class Photographs:
     test_pictures: int
 
     @property
-    def reference(self) -> Reference:
+    def reference(self) -> ReferenceDistributions:
         """The reference of the exported version."""
         assert self.manifest.reference is not None
         return self.manifest.reference
 
-    def draw_reference(self, random: np.random.Generator) -> Reference:
+    def draw_reference(self, random: np.random.Generator) -> ReferenceDistributions:
         """Return a reference of 18 pictures of each class, drawn with replacement."""
         drawn = [random.choice(self.of_class(name), PER_CLASS) for name in sorted(set(self.truths))]
         counts = self.counts(np.concatenate(drawn))

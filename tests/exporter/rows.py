@@ -10,8 +10,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from contract.manifest import ModelManifest
+from contract.signatures import DESCRIBE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import MANIFEST
-from exporter.saved_model.signatures import DESCRIBE, SERVING_DEFAULT, SERVING_PIXELS
 from exporter.saved_model.warmup import string_array
 from exporter.saved_model.writer import LoadedVersion, Outputs, ask_as_serving_loads
 

@@ -17,8 +17,9 @@ import grpc
 import numpy as np
 
 from contract import serving_messages as messages
-from modelserver.model.tensors import to_array, to_tensor
+from modelserver.model.tensors import to_array
 from tests.fakes.served_methods import RefusalError, ServedMethods
+from tests.fakes.tensors import to_tensor
 
 MODEL = "tensors"
 DTYPES = {

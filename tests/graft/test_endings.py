@@ -8,7 +8,7 @@ import pytest
 from contract.errors import ContractError
 from exporter.errors import ExportError, FixtureError, ParityError
 from graft.errors import CommandError, one_clear_line
-from modelserver.errors import ModelServerError
+from modelserver.errors import ServingError
 from trainer.errors import TrainerError, WeightsError
 from trainer.interruption import TerminatedError
 
@@ -22,7 +22,7 @@ from trainer.interruption import TerminatedError
         (ContractError("no"), 2),
         (TrainerError("no"), 2),
         (WeightsError("no"), 2),
-        (ModelServerError("no"), 2),
+        (ServingError("no"), 2),
         (CommandError("no"), 2),
         (KeyboardInterrupt(), 130),
         (TerminatedError(), 143),

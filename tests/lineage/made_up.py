@@ -12,7 +12,7 @@ from lineage.records import (
     LiteFileRecord,
     PictureRecord,
     PublicationRecord,
-    RunRecord,
+    TrainingRunRecord,
     WithdrawalRecord,
 )
 
@@ -38,7 +38,7 @@ def base(word: str = "imagenet") -> BaseRecord:
     return BaseRecord(architecture="mobilenet_v2", source=word, digest=digest(word))
 
 
-def run(name: str = "20261121-123015-flowers", **other: Any) -> RunRecord:
+def run(name: str = "20261121-123015-flowers", **other: Any) -> TrainingRunRecord:
     values: dict[str, Any] = {
         "id": name,
         "name": "flowers",
@@ -55,7 +55,7 @@ def run(name: str = "20261121-123015-flowers", **other: Any) -> RunRecord:
         "data_set": data_set(),
         "base": base(),
     }
-    return RunRecord(**{**values, **other})
+    return TrainingRunRecord(**{**values, **other})
 
 
 def export(run_id: str = "20261121-123015-flowers", version: int = 1, **other: Any) -> ExportRecord:

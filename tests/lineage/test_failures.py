@@ -78,7 +78,7 @@ def test_a_database_that_is_not_there_is_one_sentence(postgresql: PostgresqlServ
     [
         (
             f"mysql://ada:{PASSWORD}@host/db",
-            "Lineage is kept in SQLite or PostgreSQL, not in mysql; give sqlite:///FILE",
+            "Lineage is stored in SQLite or PostgreSQL, not in mysql; give sqlite:///FILE",
         ),
         (f"postgresql+psycopg2://ada:{PASSWORD}@host/db", "not in postgresql+psycopg2; give"),
         ("lineage.db", "The address of the lineage cannot be read; give sqlite:///FILE or postgresql://"),
@@ -145,7 +145,9 @@ def test_a_lineage_that_is_locked_for_long_is_one_sentence(tmp_path: Path) -> No
 
 def test_asking_makes_no_file(tmp_path: Path) -> None:
     """A question to a lineage that does not exist leaves no empty one behind."""
-    with pytest.raises(NotRecordedError, match=r"^There is no lineage at .*; go where you trained, or set"):
+    with pytest.raises(
+        NotRecordedError, match=r"^There is no lineage at .*; change to the folder of the training, or set"
+    ):
         open_lineage(f"sqlite:///{tmp_path}/lineage.db", create=False)
     assert list(tmp_path.iterdir()) == []
 

@@ -111,7 +111,7 @@ def test_a_beginning_that_fits_several_is_refused(lineage: Lineage) -> None:
     alike = ["sha256:" + "ab" * 31 + end for end in ("00", "01")]
     for number, digest in enumerate(alike):
         lineage.record_run(made_up.run(str(number), weights_digest=digest))
-    with pytest.raises(AmbiguousError, match=rf"^Several digests begin with abab; give more of it: {alike[0]}, "):
+    with pytest.raises(AmbiguousError, match=rf"^Several digests begin with abab; give more digits: {alike[0]}, "):
         lineage.runs_with(weights_digest="abab")
     assert ids(lineage.runs_with(weights_digest=alike[1])) == ["1"]
 
@@ -119,14 +119,14 @@ def test_a_beginning_that_fits_several_is_refused(lineage: Lineage) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("%", "'%' is no digest; give its first hex digits"),
-        ("", "'' is no digest"),
-        ("leaves", "'leaves' is no digest"),
-        ("0" * 64, "No such digest that begins with 0000"),
+        ("%", "'%' is not a digest; give its first hex digits"),
+        ("", "'' is not a digest"),
+        ("leaves", "'leaves' is not a digest"),
+        ("0" * 64, "No digest of this kind that begins with 0000"),
     ],
 )
 def test_a_digest_that_is_not_recorded_is_refused(family: Lineage, given: str, said: str) -> None:
-    """What is no digest, or one that nobody recorded, is refused in one sentence."""
+    """What is not a digest, or one that nobody recorded, is refused in one sentence."""
     with pytest.raises(NotRecordedError, match=said):
         family.runs_with(dataset_digest=given)
 

@@ -8,12 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from lineage.errors import AmbiguousError, ConflictError, NotRecordedError
-from lineage.records import DataSetRecord, RunRecord
+from lineage.records import DataSetRecord, TrainingRunRecord
 from lineage.store import Lineage, open_lineage
 from tests.lineage import made_up
 
 
-def without_pictures(run: RunRecord) -> RunRecord:
+def without_pictures(run: TrainingRunRecord) -> TrainingRunRecord:
     return run.model_copy(update={"data_set": run.data_set.model_copy(update={"pictures": ()})})
 
 
@@ -139,7 +139,7 @@ def test_a_refused_publication_leaves_no_version_behind(lineage: Lineage) -> Non
     """A version and its publication are recorded together or not at all."""
     lineage.record_run(made_up.run())
     lineage.record_export(made_up.export(), made_up.publication())
-    with pytest.raises(ConflictError, match=r"was published by ada at 2026-11-21 18:00 UTC already; withdraw it first"):
+    with pytest.raises(ConflictError, match=r"was published by ada at 2026-11-21 18:00 UTC; withdraw it first"):
         lineage.record_export(made_up.export(), made_up.publication("eve"))
     found = lineage.ancestry_of_version("flowers", 1)
     assert [publication.record.who for publication in found.export.publications] == ["ada"]

@@ -13,12 +13,12 @@ from lineage.database.connections import make_engine, transaction
 from lineage.database.location import read_address
 from lineage.database.migration import revisions
 from lineage.database.schema import HEAD, VERSION_TABLE
-from lineage.database.tables import Model, Table
+from lineage.database.tables import ModelRow, Table
 from lineage.errors import LineageNewerError, LineageUnreadableError
 from lineage.store import open_lineage
 from tests.lineage import made_up
 
-VERSIONS = Path(__file__).parents[2] / "lineage" / "migrations" / "versions"
+VERSIONS = Path(__file__).parents[2] / "lineage" / "database" / "migrations" / "versions"
 
 
 def execute(url: str, *statements: str) -> None:
@@ -94,7 +94,7 @@ def test_a_row_that_refers_to_nothing_is_refused(url: str) -> None:
     """Rows are tied together by the database, in SQLite too."""
     open_lineage(url).close()
     engine = make_engine(read_address(url))
-    row = insert(Model).values(run_id=7, file="x", digest="x", weights_digest="x")
+    row = insert(ModelRow).values(run_id=7, file="x", digest="x", weights_digest="x")
     with pytest.raises(IntegrityError), transaction(engine, writes=True) as connection:
         connection.execute(row)
     engine.dispose()

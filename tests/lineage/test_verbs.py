@@ -126,7 +126,7 @@ def test_verify_says_that_all_is_well(place: Path) -> None:
         (["show", "latest"], "latest names no version; give models/NAME/VERSION."),
         (["find"], "Say what to look for: --weights-digest, --dataset-digest, --base-digest, --code-version, --run."),
         (["find", "--run", "third"], "No such run is recorded."),
-        (["find", "--base-digest", "xyz"], "'xyz' is no digest; give its first hex digits"),
+        (["find", "--base-digest", "xyz"], "'xyz' is not a digest; give its first hex digits"),
         (["withdraw", "models/colours/1", "--why", " "], "Say why it is withdrawn: --why TEXT."),
         (["record", "third"], "There is no run 'third' under runs;"),
     ],

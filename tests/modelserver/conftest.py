@@ -17,9 +17,9 @@ import pytest
 import tensorflow as tf
 
 from contract import serving_messages as messages
-from modelserver.model.tensors import to_tensor
 from modelserver.server import running_server
 from modelserver.settings import ModelServerSettings
+from tests.fakes.tensors import to_tensor
 
 REPOSITORY = Path(__file__).parents[2]
 

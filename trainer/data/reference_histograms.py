@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from contract.reference import Histogram, Reference, normalised_entropy
+from contract.reference import Histogram, ReferenceDistributions, normalised_entropy
 
 _TWENTIETHS = tuple(index / 20 for index in range(21))
 _PIXELS = tuple(float(2**power) for power in range(10, 27))  # 32 x 32 to over the 50 million that are decoded at most
@@ -16,14 +16,14 @@ def make_reference(
     class_names: Sequence[str],
     sizes: npt.NDArray[np.int32],
     brightness: npt.NDArray[np.float32],
-) -> Reference:
+) -> ReferenceDistributions:
     """Count N answers and pictures into the buckets that live traffic will be compared with.
 
     `probabilities` are float32 [N, C], calibrated as they are served; `sizes` int32 [N, 2] are height and width of
     the picture files in pixels; `brightness` float32 [N] is what `brightness_of` returns.
     """
     predicted = np.bincount(probabilities.argmax(axis=1), minlength=len(class_names))
-    return Reference(
+    return ReferenceDistributions(
         pictures=len(probabilities),
         predicted={name: int(count) for name, count in zip(class_names, predicted, strict=True)},
         confidence=_histogram(probabilities.max(axis=1), _TWENTIETHS),

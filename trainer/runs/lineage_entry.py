@@ -4,7 +4,7 @@ from pathlib import Path
 
 from contract.digests import digest_of_file
 from lineage.records import BaseRecord, DataSetRecord, PictureRecord
-from lineage.records import RunRecord as LineageRun
+from lineage.records import TrainingRunRecord as LineageRun
 from trainer.data.image_folder import PictureFolder
 from trainer.runs.record import MODEL, RunRecord, read_settings
 

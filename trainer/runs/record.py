@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.image_input import ImageInput
 from contract.manifest import BaseWeights
-from contract.reference import Reference
+from contract.reference import ReferenceDistributions
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunNotFoundError
 from trainer.progress import PhaseName
@@ -69,7 +69,7 @@ class RunRecord(_Record):
     kept_phase: PhaseName
     gate: GateOutcome | None = Field(None, description="None from scratch, where there is one phase.")
     temperature: float = Field(1.0, description="Divides the logits; the saved model contains it already.")
-    reference: Reference | None = None
+    reference: ReferenceDistributions | None = None
     weights_digest: str = Field(description="sha256 of the saved model's tensors.")
     code_version: str
     environment: dict[str, str] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Triggers that make a table one that only grows."""
+"""Triggers that make a table append-only."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ END $$
 
 
 def prepare() -> None:
-    """Make what the triggers of all tables share; once."""
+    """Create what the triggers of all tables share."""
     if op.get_context().dialect.name == "postgresql":
         op.execute(_POSTGRESQL_FUNCTION)
 

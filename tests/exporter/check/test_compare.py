@@ -202,4 +202,4 @@ def test_changed_version_is_refused(first: Publication, tmp_path: Path) -> None:
     copy = shutil.copytree(first.folder, tmp_path / "models" / "colours" / "1")
     (copy / "assets" / "labels.txt").write_text("azure\ngreen\nred\n")
     refused = Place(tmp_path).refused("check", "models/colours/1")
-    assert refused.startswith("The files of models/colours/1 are not those that its manifest speaks of;")
+    assert refused.startswith("The files of models/colours/1 do not have the digest in its manifest;")

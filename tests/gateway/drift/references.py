@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from contract.reference import Histogram, Reference
+from contract.reference import Histogram, ReferenceDistributions
 from gateway.observability.predicted_image import AnsweredPicture
 
 TWENTIETHS = tuple(index / 20 for index in range(21))
@@ -17,9 +17,9 @@ def histogram_of(values: Sequence[float], edges: tuple[float, ...] = TWENTIETHS)
     return Histogram(edges=edges, counts=tuple(counts))
 
 
-def reference_of(pictures: Sequence[AnsweredPicture], labels: Sequence[str]) -> Reference:
+def reference_of(pictures: Sequence[AnsweredPicture], labels: Sequence[str]) -> ReferenceDistributions:
     """Return the reference that these pictures make, all of whose sizes and brightnesses are known."""
-    return Reference(
+    return ReferenceDistributions(
         pictures=len(pictures),
         predicted={label: sum(picture.label == label for picture in pictures) for label in labels},
         confidence=histogram_of([picture.probability for picture in pictures]),

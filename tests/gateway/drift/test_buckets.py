@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.reference import Histogram, Reference
+from contract.reference import Histogram, ReferenceDistributions
 from gateway.drift.buckets import Feature, Grouping, grouping_of
 from tests.gateway.drift.references import PIXELS, TWENTIETHS, picture_of, reference_of
 
@@ -12,7 +12,7 @@ def grouping_of_counts(counts: list[int], feature: Feature = "brightness") -> Gr
     edges = tuple(float(index) for index in range(len(counts) + 1))
     counted = Histogram(edges=edges, counts=tuple(counts))
     classes = {str(index): count for index, count in enumerate(counts)}
-    reference = Reference(
+    reference = ReferenceDistributions(
         pictures=sum(counts), predicted=classes, confidence=counted, entropy=counted, size=counted, brightness=counted
     )
     return grouping_of(reference, feature)

@@ -5,7 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.reference import Reference
+from contract.reference import ReferenceDistributions
 from gateway.drift.buckets import reference_counts
 from gateway.drift.window import Window
 from gateway.observability.predicted_image import AnsweredPicture
@@ -22,7 +22,7 @@ PICTURES = st.builds(
 )
 
 
-def counted_plainly(pictures: list[AnsweredPicture], reference: Reference) -> dict[str, list[int]]:
+def counted_plainly(pictures: list[AnsweredPicture], reference: ReferenceDistributions) -> dict[str, list[int]]:
     """Count as the reference itself would."""
     counts = {feature: [0] * len(reference_counts(reference, feature)) for feature in ("class", "confidence")}
     counts |= {feature: [0] * len(reference_counts(reference, feature)) for feature in ("brightness", "size")}

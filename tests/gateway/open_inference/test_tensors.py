@@ -19,7 +19,8 @@ from gateway.open_inference.inputs import read_inputs
 from gateway.open_inference.outputs import write_output
 from gateway.open_inference.requests import InputTensor
 from gateway.predict.model_signatures import Signature, TensorSpec
-from modelserver.model.tensors import to_array, to_tensor
+from modelserver.model.tensors import to_array
+from tests.fakes.tensors import to_tensor
 
 NUMPY_TYPES: dict[str, tuple[str, Any]] = {
     "BOOL": ("BOOL", np.bool_),

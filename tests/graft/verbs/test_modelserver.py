@@ -60,7 +60,7 @@ def test_options_of_grpc_are_read_as_tensorflow_serving_reads_them(config: Path)
         f"--model_config_file={config}", f"{LABELS}=true", "--grpc_channel_arguments=grpc.max_connection_age_ms"
     )
     assert done.returncode == 2
-    assert "'grpc.max_connection_age_ms' is no gRPC option; write NAME=VALUE" in done.stderr
+    assert "'grpc.max_connection_age_ms' is not a gRPC option; write NAME=VALUE" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_options_of_grpc_are_read_as_tensorflow_serving_reads_them(config: Path)
         (
             "--num_load_threads=4",
             "--num_load_threads is a flag of TensorFlow Serving that this server does not have: versions are loaded "
-            "aside, one at a time; leave it out.",
+            "in the background, one at a time; leave it out.",
         ),
     ],
 )

@@ -82,7 +82,7 @@ def test_blessing_within_its_bound_has_passed(place: Place) -> None:
     [
         (MANIFEST, None, "No model manifest can be read at"),
         (MANIFEST, "{", "is not a model manifest"),
-        (BLESSING, "[]", "does not say what was checked, and when"),
+        (BLESSING, "[]", "does not say what was checked and when"),
         ("saved_model.pb", None, "There is no saved_model.pb in it."),
     ],
 )

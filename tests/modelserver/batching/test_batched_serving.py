@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from contract import serving_messages as messages
 from contract.versions import WARMUP
-from modelserver.model.tensors import to_array, to_tensor
+from modelserver.model.tensors import to_array
+from tests.fakes.tensors import to_tensor
 
 SCENARIO = "batching"
 STEPS = 100_000
@@ -181,7 +182,7 @@ def test_a_version_without_warm_up_requests_is_served_with_defaults(
     with caplog.at_level("INFO"):
         client = start_server(base_path, "reciprocal", enable_batching=True, tune_batching=True)
         eventually(lambda: client.is_available(1, "reciprocal"))
-    assert any("no request travels with the model" in line for line in caplog.messages)
+    assert any("the version has no warm-up request" in line for line in caplog.messages)
     assert _rows(_ask(client, [1, 2])) == [[1, 0.5]]
 
 

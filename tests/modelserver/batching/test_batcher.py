@@ -8,7 +8,7 @@ import pytest
 
 from modelserver.batching.batcher import Batcher
 from modelserver.batching.parameters import BatchParameters
-from modelserver.errors import BadInputError, BatchedOutputError, ModelServerError, QueueFullError
+from modelserver.errors import BadInputError, BatchedOutputError, QueueFullError, ServingError
 from modelserver.model.calls import GraphCall, GraphOutputs
 from tests.modelserver.halving_graph import Halves, answers, call, until_started, with_batcher
 
@@ -206,7 +206,7 @@ def test_a_full_queue_refuses() -> None:
     """A request that needs one batch more than may wait is refused with TensorFlow Serving's text; others are not."""
     graph = Halves()
 
-    async def scenario(batcher: Batcher) -> tuple[list[Any], ModelServerError]:
+    async def scenario(batcher: Batcher) -> tuple[list[Any], ServingError]:
         graph.free.clear()
         running = asyncio.create_task(batcher.run(graph, call(2, 4)))
         await until_started(graph)

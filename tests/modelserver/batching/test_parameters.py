@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from modelserver.batching.parameters import BatchParameters, batch_parameters, read_batch_parameters
-from modelserver.errors import BadSettingError
+from modelserver.errors import SettingError
 from modelserver.settings import ModelServerSettings
 
 
@@ -85,14 +85,14 @@ def test_room_for_no_batch_is_room_for_one(tmp_path: Path) -> None:
             "max_execution_batch_size must be positive and no larger than max_batch_size; they were 8 and 4",
         ),
         ("pad_variable_length_inputs: true", "pad_variable_length_inputs is not supported here"),
-        ("max_batch_size: 8", "is no BatchingParameters in text form"),
+        ("max_batch_size: 8", "is not a BatchingParameters in text form"),
         ("max_rows { value: 8 }", 'has no field named "max_rows"'),
     ],
 )
 def test_a_file_that_cannot_be_followed_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     """What contradicts itself, or is not supported, is refused with the file's name and one sentence."""
     file = _file(tmp_path, text)
-    with pytest.raises(BadSettingError) as caught:
+    with pytest.raises(SettingError) as caught:
         read_batch_parameters(file)
     assert str(file) in str(caught.value)
     assert problem in str(caught.value)
@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_followed_is_refused(tmp_path: Path, text: str, pr
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """A file that is not there is named."""
-    with pytest.raises(BadSettingError, match=r"nowhere cannot be read: No such file or directory\."):
+    with pytest.raises(SettingError, match=r"nowhere cannot be read: No such file or directory\."):
         read_batch_parameters(tmp_path / "nowhere")
 
 

@@ -5,23 +5,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from modelserver.errors import BadSettingError
+from modelserver.errors import SettingError
 from modelserver.grpc.tls import server_credentials
 from tests.gateway.security.certificates import DAY, Authority
-
-
-def ssl_config(path: Path, **fields: str | Path | bool) -> Path:
-    """Write an SSLConfig; the content of files goes into it."""
-    lines = []
-    for name, value in fields.items():
-        if isinstance(value, bool):
-            lines.append(f"{name}: {str(value).lower()}")
-        else:
-            text = value.read_text() if isinstance(value, Path) else value
-            escaped = text.replace("\n", "\\n")
-            lines.append(f'{name}: "{escaped}"')
-    path.write_text("\n".join(lines))
-    return path
+from tests.modelserver.ssl_config import ssl_config
 
 
 @pytest.fixture
@@ -54,20 +41,20 @@ def test_what_cannot_be_used_is_named(authority: Authority, tmp_path: Path) -> N
             "server_key in PATH is encrypted; give it without a password.",
         ),
         ({"server_key": ended.key, "server_cert": ended.certificate}, "server_cert in PATH expired on 20"),
-        ({**good, "client_verify": True}, "PATH asks for client certificates but has no custom_ca to verify them by."),
+        ({**good, "client_verify": True}, "PATH requires client certificates but has no custom_ca to verify them by."),
         ({**good, "custom_ca": "nonsense"}, "custom_ca in PATH holds no certificate in PEM form."),
     ]
     for fields, sentence in cases:
         path = ssl_config(tmp_path / "ssl.config", **fields)
-        with pytest.raises(BadSettingError) as caught:
+        with pytest.raises(SettingError) as caught:
             server_credentials(path)
         assert str(caught.value).replace(str(path), "PATH").startswith(sentence)
 
 
 def test_a_file_that_is_missing_or_another_message_is_named(tmp_path: Path) -> None:
     """The flag names a file that is there, and of the right kind."""
-    with pytest.raises(BadSettingError, match=r"The TLS configuration .*ssl\.config cannot be read: No such file"):
+    with pytest.raises(SettingError, match=r"The TLS configuration .*ssl\.config cannot be read: No such file"):
         server_credentials(tmp_path / "ssl.config")
     (tmp_path / "ssl.config").write_text("certificate: 1")
-    with pytest.raises(BadSettingError, match=r"ssl\.config is no SSLConfig in text form: .* no field named"):
+    with pytest.raises(SettingError, match=r"ssl\.config is not a SSLConfig in text form: .* no field named"):
         server_credentials(tmp_path / "ssl.config")

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pytest
 
 from contract import serving_messages as messages
-from modelserver.model.tensors import to_array, to_tensor
+from modelserver.model.tensors import to_array
+from tests.fakes.tensors import to_tensor
 
 METADATA = f"/{messages.PREDICTION_SERVICE}/GetModelMetadata"
 STATUS = f"/{messages.MODEL_SERVICE}/GetModelStatus"

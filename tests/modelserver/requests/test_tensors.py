@@ -7,7 +7,8 @@ import pytest
 
 from contract.serving_messages import DataType, TensorProto
 from modelserver.errors import BadInputError, UnsupportedTypeError
-from modelserver.model.tensors import to_array, to_tensor
+from modelserver.model.tensors import to_array
+from tests.fakes.tensors import to_tensor
 
 EVERY_TYPE: list[npt.NDArray[Any]] = [
     np.array([[0.1, np.inf], [-0.0, 1e38]], np.float32),

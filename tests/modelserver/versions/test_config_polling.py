@@ -54,7 +54,7 @@ async def _until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-def _play(story: Callable[[ServedModels, list[Path]], Awaitable[None]], file: Path) -> None:
+def _play(scenario: Callable[[ServedModels, list[Path]], Awaitable[None]], file: Path) -> None:
     looks = []
 
     def read(path: Path) -> list[ModelConfig]:
@@ -67,7 +67,7 @@ def _play(story: Callable[[ServedModels, list[Path]], Awaitable[None]], file: Pa
             reloading = Reloading(models, allow_unavailable_labels=False)
             polling = asyncio.create_task(poll_file(file, read, reloading, configs, 0.01))
             try:
-                await asyncio.wait_for(story(models, looks), 30)
+                await asyncio.wait_for(scenario(models, looks), 30)
             finally:
                 polling.cancel()
                 await asyncio.wait({polling})
@@ -79,31 +79,31 @@ def _play(story: Callable[[ServedModels, list[Path]], Awaitable[None]], file: Pa
 def test_models_follow_the_file(file: Path) -> None:
     """A model that is added is served, one that is taken out ends."""
 
-    async def story(models: ServedModels, _: list[Path]) -> None:
+    async def scenario(models: ServedModels, _: list[Path]) -> None:
         _write(file, file.parent, "a", "b")
         await models.changes.until(lambda: models.is_served("b", 2))
         _write(file, file.parent, "b")
         await models.changes.until(lambda: not models.is_served("a", 2))
         assert models.names == ["b"]
 
-    _play(story, file)
+    _play(scenario, file)
 
 
 def test_labels_follow_the_file(file: Path) -> None:
     """A label in the file is assigned while the server runs."""
 
-    async def story(models: ServedModels, _: list[Path]) -> None:
+    async def scenario(models: ServedModels, _: list[Path]) -> None:
         _write(file, file.parent, "a", labels='version_labels { key: "stable" value: 2 }')
         await models.changes.until(lambda: "stable" in models.labels.of("a"))
         assert models.find_labelled("a", "stable").number == 2
 
-    _play(story, file)
+    _play(scenario, file)
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("model_config_list { config {", "is no ModelServerConfig in text form"),
+        ("model_config_list { config {", "is not a ModelServerConfig in text form"),
         ("", "lists no model"),
         (None, "cannot be read: No such file or directory"),
         (
@@ -118,7 +118,7 @@ def test_a_broken_file_keeps_the_old_configuration_and_says_why(
 ) -> None:
     """What is served stays, the fault is logged once however often it is seen, and a mended file is applied."""
 
-    async def story(models: ServedModels, looks: list[Path]) -> None:
+    async def scenario(models: ServedModels, looks: list[Path]) -> None:
         _replace(file, content)
         await _fault(caplog, reason)
         seen = len(looks)
@@ -128,18 +128,18 @@ def test_a_broken_file_keeps_the_old_configuration_and_says_why(
         await models.changes.until(lambda: models.is_served("c", 2))
         assert len([fault for fault in _faults(caplog) if reason in fault]) == 1
 
-    _play(story, file)
+    _play(scenario, file)
 
 
 def test_a_file_that_could_not_be_applied_is_tried_again(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A base path that appears later is enough; the file need not be touched."""
     text = file.read_text()
 
-    async def story(models: ServedModels, _: list[Path]) -> None:
+    async def scenario(models: ServedModels, _: list[Path]) -> None:
         late = file.parent / "late"
         _replace(file, text.replace(str(file.parent / "a"), str(late)).replace('"a"', '"late"'))
         await _fault(caplog, "Could not find base path")
         make_versions(late, 7)
         await models.changes.until(lambda: models.is_served("late", 7))
 
-    _play(story, file)
+    _play(scenario, file)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from modelserver.errors import BadSettingError
+from modelserver.errors import SettingError
 from modelserver.settings import ModelServerSettings
 from modelserver.versions.configs import ModelConfig, VersionPolicy, model_configs
 
@@ -45,7 +45,7 @@ def test_the_file_wins_over_the_flags_for_one_model(tmp_path: Path) -> None:
 def test_a_request_log_is_passed_over_with_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What TensorFlow Serving would log of requests is not logged here, and whoever wants it reads so."""
     _configs(tmp_path, _model("logging_config {}"))
-    assert "logging_config of model flowers is passed over" in caplog.text
+    assert "logging_config of model flowers is ignored" in caplog.text
 
 
 def test_the_older_way_to_name_the_platform_is_understood(tmp_path: Path) -> None:
@@ -82,20 +82,20 @@ def test_a_policy_says_which_versions_are_wanted(tmp_path: Path, policy: str, wa
         (_model(name=""), "The model at /models/flowers has no name"),
         ('config { name: "a" base_path: "/a" }', "neither model_type.* nor model_platform for model a"),
         ('config { name: "a" base_path: "/a" model_platform: "torch" }', "Model a requests unsupported platform torch"),
-        ("nonsense: 1", 'is no ModelServerConfig in text form: .* has no field named "nonsense"'),
+        ("nonsense: 1", 'is not a ModelServerConfig in text form: .* has no field named "nonsense"'),
     ],
     ids=["empty", "twice", "relative", "no name", "no platform", "platform", "field"],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, models: str, sentence: str) -> None:
     """What cannot be served is refused with one sentence that says what was seen."""
-    with pytest.raises(BadSettingError, match=sentence):
+    with pytest.raises(SettingError, match=sentence):
         _configs(tmp_path, models)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """A file that is not there is named."""
     settings = ModelServerSettings(model_config_file=tmp_path / "none.config")
-    with pytest.raises(BadSettingError, match=r"none\.config cannot be read: No such file or directory\."):
+    with pytest.raises(SettingError, match=r"none\.config cannot be read: No such file or directory\."):
         model_configs(settings)
 
 
@@ -103,14 +103,14 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     """Bytes that are no UTF-8 are no configuration."""
     (tmp_path / "models.config").write_bytes(b"\xff\xfe")
     settings = ModelServerSettings(model_config_file=tmp_path / "models.config")
-    with pytest.raises(BadSettingError, match="is no ModelServerConfig in text form"):
+    with pytest.raises(SettingError, match="is not a ModelServerConfig in text form"):
         model_configs(settings)
 
 
 def test_labels_need_their_flag(tmp_path: Path) -> None:
     """As with the real server, labels in the file are refused unless the flag allows them."""
     labelled = _model('version_labels { key: "stable" value: 3 }')
-    with pytest.raises(BadSettingError, match="--allow_version_labels_for_unavailable_models=true"):
+    with pytest.raises(SettingError, match="--allow_version_labels_for_unavailable_models=true"):
         _configs(tmp_path, labelled, allow=False)
 
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from modelserver.versions.low_priority import run_aside
+from modelserver.versions.low_priority import run_at_low_priority
 
 
 def priority() -> tuple[int, int]:
@@ -19,7 +19,7 @@ def priority() -> tuple[int, int]:
 def test_it_has_a_lower_priority_and_leaves_that_of_others() -> None:
     """The function runs ten steps nicer, in another thread; the caller's priority stays."""
     own = priority()
-    found = asyncio.run(run_aside(priority))
+    found = asyncio.run(run_at_low_priority(priority))
     assert found[0] != own[0]
     assert found[1] == min(max(10, own[1]), 19)
     assert priority() == own
@@ -27,9 +27,9 @@ def test_it_has_a_lower_priority_and_leaves_that_of_others() -> None:
 
 def test_results_and_errors_come_through() -> None:
     """Arguments go in, the result comes out, and what is raised is raised here."""
-    assert asyncio.run(run_aside(divmod, 7, 2)) == (3, 1)
+    assert asyncio.run(run_at_low_priority(divmod, 7, 2)) == (3, 1)
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(run_aside(divmod, 7, 0))
+        asyncio.run(run_at_low_priority(divmod, 7, 0))
 
 
 def test_the_loop_goes_on_meanwhile() -> None:
@@ -37,7 +37,7 @@ def test_the_loop_goes_on_meanwhile() -> None:
     released = threading.Event()
 
     async def serve() -> bool:
-        waiting = asyncio.create_task(run_aside(released.wait, 30))
+        waiting = asyncio.create_task(run_at_low_priority(released.wait, 30))
         await asyncio.sleep(0)
         released.set()  # by the loop that would else be blocked
         return await waiting

@@ -9,25 +9,25 @@ import pytest
 from modelserver.versions.configs import ModelConfig, VersionPolicy
 from modelserver.versions.retries import LoadRetries
 from modelserver.versions.served_models import ServedModels
-from modelserver.versions.watcher import VersionStatus
+from modelserver.versions.watcher import ServableStatus
 from tests.modelserver.watched_models import Loads, make_versions, states, watched
 
 AN_HOUR = 3600.0
 
 
 def _play(
-    story: Callable[[ServedModels, Loads], Awaitable[None]], base_path: Path, retries: LoadRetries, newest: int = 1
+    scenario: Callable[[ServedModels, Loads], Awaitable[None]], base_path: Path, retries: LoadRetries, newest: int = 1
 ) -> None:
     async def play() -> None:
         loads = Loads()
         config = ModelConfig("scale", base_path, VersionPolicy(newest))
         async with watched([config], loads, retries) as models:
-            await asyncio.wait_for(story(models, loads), 30)
+            await asyncio.wait_for(scenario(models, loads), 30)
 
     asyncio.run(play())
 
 
-def _status(models: ServedModels, number: int) -> VersionStatus:
+def _status(models: ServedModels, number: int) -> ServableStatus:
     (status,) = models.statuses("scale", number)
     return status
 
@@ -37,14 +37,14 @@ def test_a_version_is_given_up_after_its_retries(tmp_path: Path, most: int) -> N
     """The version ends after one try and as many retries, however often its folder is looked at."""
     make_versions(tmp_path / "scale", 1, broken="no such graph")
 
-    async def story(models: ServedModels, loads: Loads) -> None:
+    async def scenario(models: ServedModels, loads: Loads) -> None:
         await models.changes.until(lambda: _status(models, 1).state == "END")
         make_versions(tmp_path / "scale", 2)
         await models.changes.until(lambda: models.is_served("scale", 2))
         assert len([folder for folder in loads.tried if folder.name == "1"]) == 1 + most
         assert str(_status(models, 1).error) == "no such graph"
 
-    _play(story, tmp_path / "scale", LoadRetries(most, 0.0))
+    _play(scenario, tmp_path / "scale", LoadRetries(most, 0.0))
 
 
 def test_a_version_that_is_to_be_tried_again_tells_why(tmp_path: Path) -> None:
@@ -52,12 +52,12 @@ def test_a_version_that_is_to_be_tried_again_tells_why(tmp_path: Path) -> None:
     make_versions(tmp_path / "scale", 1, 2)
     (tmp_path / "scale" / "2" / "broken").write_text("no such graph")
 
-    async def story(models: ServedModels, _: Loads) -> None:
+    async def scenario(models: ServedModels, _: Loads) -> None:
         assert _status(models, 2).state == "LOADING"
         assert str(_status(models, 2).error) == "no such graph"
         assert models.find("scale", None).number == 1  # the one before is served meanwhile
 
-    _play(story, tmp_path / "scale", LoadRetries(5, AN_HOUR))
+    _play(scenario, tmp_path / "scale", LoadRetries(5, AN_HOUR))
 
 
 def test_a_retry_may_go_well(tmp_path: Path) -> None:
@@ -83,11 +83,11 @@ def test_a_folder_that_changes_is_tried_at_once(tmp_path: Path) -> None:
     """A version with no retry due for an hour is loaded as soon as its folder is mended."""
     make_versions(tmp_path / "scale", 1, broken="no such graph")
 
-    async def story(models: ServedModels, _: Loads) -> None:
+    async def scenario(models: ServedModels, _: Loads) -> None:
         (tmp_path / "scale" / "1" / "broken").unlink()
         await models.changes.until(lambda: models.is_served("scale", 1))
 
-    _play(story, tmp_path / "scale", LoadRetries(1, AN_HOUR))
+    _play(scenario, tmp_path / "scale", LoadRetries(1, AN_HOUR))
 
 
 def test_a_version_that_is_removed_is_not_awaited_any_more(tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_a_version_that_is_removed_is_not_awaited_any_more(tmp_path: Path) -> No
     make_versions(tmp_path / "scale", 1, 2)
     (tmp_path / "scale" / "2" / "broken").write_text("no such graph")
 
-    async def story(models: ServedModels, _: Loads) -> None:
+    async def scenario(models: ServedModels, _: Loads) -> None:
         (tmp_path / "scale" / "2").rename(tmp_path / "removed")
         await models.changes.until(lambda: states(models, "scale") == {2: "END", 1: "AVAILABLE"})
 
-    _play(story, tmp_path / "scale", LoadRetries(5, AN_HOUR), newest=2)
+    _play(scenario, tmp_path / "scale", LoadRetries(5, AN_HOUR), newest=2)

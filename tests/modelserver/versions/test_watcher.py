@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from contract import serving_messages as messages
 from contract.versions import WARMUP
-from modelserver.engines.tensorflow_model import LoadedModel
+from modelserver.engines.tensorflow.model import TensorFlowModel
 from modelserver.errors import LoadError
-from modelserver.model.tensors import to_tensor
 from modelserver.versions.configs import ModelConfig, VersionPolicy
 from modelserver.versions.served_models import ServedModels
 from modelserver.versions.watcher import VersionWatcher
+from tests.fakes.tensors import to_tensor
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_broken_version_is_tried_again_only_when_its_folder_changes(
     """However often the watcher looks, an unchanged broken folder is loaded once, and a changed one again."""
     tried: list[str] = []
 
-    def refuse(folder: Path) -> LoadedModel:
+    def refuse(folder: Path) -> TensorFlowModel:
         tried.append(folder.name)
         raise LoadError("broken on purpose")
 
@@ -154,7 +154,7 @@ def test_versions_that_wait_for_their_turn_are_listed(base_path: Path, eventuall
     """While the newest of several wanted versions is loaded, the others are known as those to come."""
     release = threading.Event()
 
-    def refuse_later(_: Path) -> LoadedModel:
+    def refuse_later(_: Path) -> TensorFlowModel:
         release.wait(30)
         raise LoadError("broken on purpose")
 
@@ -179,7 +179,7 @@ def test_models_are_loaded_one_at_a_time(base_path: Path, eventually: Callable[.
     together = threading.Barrier(2)
     tried: list[bool] = []
 
-    def refuse(_: Path) -> LoadedModel:
+    def refuse(_: Path) -> TensorFlowModel:
         try:
             together.wait(0.2)  # passes only while two are loaded
             tried.append(True)

@@ -1,4 +1,4 @@
-"""The part of a SavedModel that one signature needs: a graph of its own, which loads without the rest."""
+"""The part of a SavedModel that one signature needs: a separate graph, which loads without the rest."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from contract.serving_messages import SignatureDefMap
-from modelserver.engines.graph_messages import GraphDef, SavedModel
+from contract.serving_messages import GraphDef, SavedModel, SignatureDefMap
 from modelserver.errors import LoadError
 from modelserver.model.signatures import shapes_of
 
@@ -42,10 +41,7 @@ class SavedGraphs:
     @property
     def definitions(self) -> Any:
         """All signatures as a SignatureDefMap of `contract.serving_messages`."""
-        definitions = SignatureDefMap()
-        for name, definition in self._graph.signature_def.items():  # the same message, of another descriptor pool
-            definitions.signature_def[name].MergeFromString(definition.SerializeToString())
-        return definitions
+        return SignatureDefMap(signature_def=self._graph.signature_def)
 
     def cut_out(self, signature_name: str) -> SignatureGraph:
         """Return the graph of one signature.
@@ -70,7 +66,7 @@ def _graph_for_serving(path: Path) -> Any:
     except OSError as error:
         raise LoadError(f"{path} cannot be read: {error.strerror}.") from error
     except DecodeError as error:
-        raise LoadError(f"{path} is no SavedModel: {error}.") from error
+        raise LoadError(f"{path} is not a SavedModel: {error}.") from error
     graphs = [graph for graph in saved_model.meta_graphs if _TAG in graph.meta_info_def.tags]
     if not graphs:
         raise LoadError(f"{path} has no graph with the tag {_TAG!r}.")

@@ -7,7 +7,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class EngineThreads:
-    """Rows that are decoded and answered at a time, and the threads that work for one of them."""
+    """Rows that are decoded and predicted at a time, and the threads that work for one of them."""
 
     rows_at_a_time: int
     for_one_row: int = 1

@@ -23,8 +23,8 @@ def start_graph_threads(intra_op: int = 0, inter_op: int = 0) -> None:
 def default_intra_op(processors: int) -> int:
     """Return half of the processors, at least one, where TensorFlow would take all.
 
-    The second half of the threads mostly wait for the first in small operations, and runs of several requests fight
-    for them: on two processors MobileNetV2 at 224 pixels took 20 ms a picture with either number, but 32 against
+    The second half of the threads mostly wait for the first in small operations, and concurrent requests compete for
+    them: on two processors MobileNetV2 at 224 pixels took 20 ms a picture with either number, but 32 against
     22 ms of processor time, and two runs side by side came to 63 against 93 pictures a second.
     """
     return max(processors // 2, 1)

@@ -11,14 +11,14 @@ import pytest
 import tensorflow as tf
 
 from modelserver.batching.runs import run_alone, run_batch
-from modelserver.engines.graph_session import GraphSession
-from modelserver.engines.no_rows import run_rows
-from modelserver.engines.signature_graphs import SavedGraphs
-from modelserver.engines.tensorflow_model import LoadedModel
+from modelserver.engines.graphs.no_rows import run_rows
+from modelserver.engines.graphs.session import GraphSession
+from modelserver.engines.graphs.signatures import SavedGraphs
+from modelserver.engines.tensorflow.model import TensorFlowModel
 from modelserver.errors import BadInputError, OutOfResourcesError
 from modelserver.model.tensors import Array
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[4]
 NONE = np.zeros((0, 4), np.float32)
 WAYS = {
     "without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
@@ -108,7 +108,7 @@ def save_convolution(folder: Path) -> Path:
 
 def answer_no_rows(folder: Path) -> None:
     """Ask both engines of TensorFlow's about no rows: alone, in a batch of none, and beside a row."""
-    model = LoadedModel.load(folder)
+    model = TensorFlowModel.load(folder)
     nothing, one = np.zeros((0, 8, 8, 3), np.float32), np.ones((1, 8, 8, 3), np.float32)
     for name, inner in (("serving_default", (2,)), ("convolution", (4, 4, 8))):
         session = GraphSession(SavedGraphs(folder).cut_out(name))

@@ -9,20 +9,20 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from modelserver.engines.graph_errors import sentence_of
-from modelserver.engines.no_rows import run_rows
-from modelserver.engines.signature_graphs import SavedGraphs
+from modelserver.engines.graphs.errors import sentence_of
+from modelserver.engines.graphs.no_rows import run_rows
+from modelserver.engines.graphs.signatures import SavedGraphs
 from modelserver.errors import (
     BadInputError,
     GraphError,
     LoadError,
-    ModelServerError,
     OutOfResourcesError,
+    ServingError,
 )
 from modelserver.model.calls import GraphCall
-from modelserver.model.model_version import Model
-from modelserver.model.signatures import Signature
+from modelserver.model.signatures import ServedSignature
 from modelserver.model.tensors import Array
+from modelserver.model.version import Model
 
 _TAG = "serve"
 
@@ -41,7 +41,7 @@ _LOAD_FAILURES = (
 )
 
 
-class LoadedModel(Model):
+class TensorFlowModel(Model):
     """A SavedModel as TensorFlow runs it."""
 
     engine = "TensorFlow"
@@ -65,7 +65,7 @@ class LoadedModel(Model):
         """
         try:
             return cls(tf.saved_model.load(str(folder), tags=[_TAG]), SavedGraphs(folder).definitions, on_run)
-        except (*_LOAD_FAILURES, ModelServerError) as error:
+        except (*_LOAD_FAILURES, ServingError) as error:
             raise LoadError(sentence_of(str(error)) or type(error).__name__) from error
 
     def call(self, call: GraphCall) -> dict[str, Array]:
@@ -94,7 +94,7 @@ class LoadedModel(Model):
         return {name: _as_array(outputs[name]) for name in call.outputs}
 
 
-def _without_static_shapes(function: Any, signature: Signature) -> Callable[..., dict[str, Any]]:
+def _without_static_shapes(function: Any, signature: ServedSignature) -> Callable[..., dict[str, Any]]:
     """Return `function` with positional arguments of any shape.
 
     TensorFlow's own call would refuse shapes that TensorFlow Serving lets through to the operations.
@@ -113,7 +113,7 @@ def _as_array(tensor: Any) -> Array:
     return np.asarray(tensor.numpy(), tensor.dtype.as_numpy_dtype)  # a scalar's numpy() is not an array
 
 
-def _graph_error(error: Any) -> ModelServerError:
+def _graph_error(error: Any) -> ServingError:
     text = sentence_of(error.message)
     if isinstance(error, tf.errors.InvalidArgumentError):
         return BadInputError(text)

@@ -9,36 +9,32 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from contract.versions import LITERT_NETWORK
-from modelserver.engines.engine_threads import EngineThreads
-from modelserver.engines.litert_model import LitertModel
-from modelserver.engines.tensorflow_model import LoadedModel
+from modelserver.engines.litert.model import LitertModel
+from modelserver.engines.litert.threads import EngineThreads
+from modelserver.engines.tensorflow.model import TensorFlowModel
 from modelserver.errors import BadInputError, LoadError, SignatureNotFoundError
 from modelserver.model.tensors import Array
-from tests.fakes.images import encoded, gradient
-from tests.modelserver.litert_versions import LABELS, MANIFEST_TEXT, SIZE, picture, write_version
+from tests.modelserver.litert_versions import (
+    CONTENTS,
+    LABELS,
+    MANIFEST_TEXT,
+    SIZE,
+    assert_same,
+    picture,
+    strings,
+    write_version,
+)
 
-REPOSITORY = Path(__file__).parents[3]
-
-CONTENTS = [
-    picture(1),
-    b"no picture",
-    picture(2)[:400],
-    encoded(gradient(), "PNG"),
-    b"",
-    encoded(gradient(), "GIF"),
-    picture(3),
-]
-"""Good ones, one that ends early, and some that are none."""
+REPOSITORY = Path(__file__).parents[4]
 
 WITHOUT_TENSORFLOW = """
 import sys
 from pathlib import Path
 import numpy as np
-from modelserver.engines.litert_model import LitertModel
+from modelserver.engines.litert.model import LitertModel
 folder, file = map(Path, sys.argv[1:])
 asked = {"image_bytes": np.array([file.read_bytes()], object)}
 by_litert = LitertModel.load(folder).run("serving_default", asked)
@@ -46,8 +42,8 @@ assert not {"tensorflow", "keras"} & set(sys.modules), "TensorFlow was imported"
 import hashlib, hmac, secrets, ssl
 hmac.new(b"key", b"text", hashlib.sha256).hexdigest()
 ssl.create_default_context()
-from modelserver.engines.tensorflow_model import LoadedModel
-by_tensorflow = LoadedModel.load(folder).run("serving_default", asked)
+from modelserver.engines.tensorflow.model import TensorFlowModel
+by_tensorflow = TensorFlowModel.load(folder).run("serving_default", asked)
 np.testing.assert_allclose(by_litert["probabilities"], by_tensorflow["probabilities"], atol=1e-6)
 again = LitertModel.load(folder).run("serving_default", asked)
 np.testing.assert_array_equal(again["probabilities"], by_litert["probabilities"])
@@ -67,9 +63,9 @@ def model(version: Path) -> LitertModel:
 
 
 @pytest.fixture(scope="module")
-def by_tensorflow(version: Path) -> LoadedModel:
+def by_tensorflow(version: Path) -> TensorFlowModel:
     """The same version, run by TensorFlow."""
-    return LoadedModel.load(version)
+    return TensorFlowModel.load(version)
 
 
 def copy_of(version: Path, parent: Path) -> Path:
@@ -77,27 +73,9 @@ def copy_of(version: Path, parent: Path) -> Path:
     return Path(shutil.copytree(version, parent / "copy"))
 
 
-def strings(values: list[bytes]) -> npt.NDArray[np.object_]:
-    """Return an array of `bytes`."""
-    array = np.empty(len(values), np.object_)
-    array[:] = values
-    return array
-
-
-def assert_same(found: dict[str, Array], expected: dict[str, Array]) -> None:
-    """Floats may differ by rounding; names, types, shapes and everything else are the same."""
-    assert list(found) == list(expected)
-    for name, array in expected.items():
-        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape), name
-        if array.dtype == np.float32:
-            np.testing.assert_allclose(found[name], array, atol=1e-6)
-        else:
-            np.testing.assert_array_equal(found[name], array)
-
-
 @pytest.mark.parametrize("contents", [CONTENTS, CONTENTS[:1], CONTENTS[1:2], []], ids=["all", "good", "bad", "none"])
 def test_pictures_are_answered_as_by_tensorflow(
-    model: LitertModel, by_tensorflow: LoadedModel, contents: list[bytes]
+    model: LitertModel, by_tensorflow: TensorFlowModel, contents: list[bytes]
 ) -> None:
     """Probabilities, labels, validity and brightness are the same, row by row, for good pictures and bad ones."""
     asked = {"image_bytes": strings(contents)}
@@ -113,7 +91,7 @@ def test_bad_rows_have_zeros_and_no_label(model: LitertModel) -> None:
     assert set(answer["label"][answer["valid"]]) <= {label.encode() for label in LABELS}
 
 
-def test_pixels_are_answered_as_by_tensorflow(model: LitertModel, by_tensorflow: LoadedModel) -> None:
+def test_pixels_are_answered_as_by_tensorflow(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
     """Pictures that come as pixels have the same answers, also none at all."""
     pixels = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), np.uint8)
     for rows in (pixels, pixels[:0]):
@@ -122,7 +100,7 @@ def test_pixels_are_answered_as_by_tensorflow(model: LitertModel, by_tensorflow:
         )
 
 
-def test_one_picture_becomes_the_same_pixels(model: LitertModel, by_tensorflow: LoadedModel) -> None:
+def test_one_picture_becomes_the_same_pixels(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
     """`pixels_of_image` is there too, and refuses what is a picture by its header alone."""
     asked = {"image_bytes": np.array(picture(1), np.object_)}
     assert_same(model.run("pixels_of_image", asked), by_tensorflow.run("pixels_of_image", asked))
@@ -130,7 +108,7 @@ def test_one_picture_becomes_the_same_pixels(model: LitertModel, by_tensorflow: 
         model.run("pixels_of_image", {"image_bytes": np.array(picture(1)[:400], np.object_)})
 
 
-def test_it_describes_itself_as_by_tensorflow(model: LitertModel, by_tensorflow: LoadedModel) -> None:
+def test_it_describes_itself_as_by_tensorflow(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
     """`describe` answers with the manifest, as often as it is asked."""
     asked = {"query": strings([b"", b"anything"])}
     answer = model.run("describe", asked)
@@ -138,7 +116,7 @@ def test_it_describes_itself_as_by_tensorflow(model: LitertModel, by_tensorflow:
     assert answer["manifest"].tolist() == [MANIFEST_TEXT.encode()] * 2
 
 
-def test_signatures_and_filters_are_as_by_tensorflow(model: LitertModel, by_tensorflow: LoadedModel) -> None:
+def test_signatures_and_filters_are_as_by_tensorflow(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
     """The definitions are the graph's own, an output can be asked for alone, and there is no other signature."""
     assert model.signature_definitions == by_tensorflow.signature_definitions
     asked = {"image_bytes": strings(CONTENTS)}
@@ -213,7 +191,7 @@ def test_a_version_without_a_network_is_not_loaded(version: Path, tmp_path: Path
     ("name", "content", "message"),
     [
         (LITERT_NETWORK, b"no network", "cannot be run by LiteRT"),
-        ("saved_model.pb", b"no graph", "is no SavedModel"),
+        ("saved_model.pb", b"no graph", "is not a SavedModel"),
         ("assets/labels.txt", b"red\n", r"has 3 classes, not 1"),
     ],
 )

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from contract.serving_messages import DataType
-from modelserver.engines.graph_errors import sentence_of
-from modelserver.engines.graph_messages import ConfigProto
-from modelserver.engines.no_rows import run_rows
-from modelserver.engines.signature_graphs import SignatureGraph
-from modelserver.engines.tensorflow_library import STRING_BYTES, Output, tensorflow_library
-from modelserver.errors import BadInputError, GraphError, LoadError, ModelServerError, OutOfResourcesError
+from contract.serving_messages import ConfigProto, DataType
+from modelserver.engines.graphs.errors import sentence_of
+from modelserver.engines.graphs.library import STRING_BYTES, Output, tensorflow_library
+from modelserver.engines.graphs.no_rows import run_rows
+from modelserver.engines.graphs.signatures import SignatureGraph
+from modelserver.errors import BadInputError, GraphError, LoadError, OutOfResourcesError, ServingError
 from modelserver.model.tensors import Array
 
 _OK, _INVALID_ARGUMENT, _RESOURCE_EXHAUSTED = 0, 3, 8
@@ -33,7 +32,7 @@ _CALLERS_THREAD = -1
 class GraphSession:
     """A session on the graph of one signature; safe to use from several threads at once.
 
-    Operations run one after the other in the thread that calls, of which `threads` share one operation. Inputs may be
+    Operations run one after the other in the thread that calls; `threads` threads share one operation. Inputs may be
     strings (an object array of `bytes`), and inputs and outputs float32, uint8 and bool. To `optimize` the graph takes
     TensorFlow a second at the first run, which a graph without a network does not repay.
 
@@ -77,16 +76,16 @@ class GraphSession:
             places = (Output * len(inputs))(*(self._inputs[name] for name in inputs))
             wanted = (Output * len(outputs))(*(self._outputs[name] for name in outputs))
             values = (ctypes.c_void_p * len(given))(*given)
-            answers = (ctypes.c_void_p * len(outputs))()
+            results = (ctypes.c_void_p * len(outputs))()
             library.TF_SessionRun(
                 *(self._session, None, places, values, len(given)),
-                *(wanted, answers, len(outputs), None, 0, None, status.pointer),
+                *(wanted, results, len(outputs), None, 0, None, status.pointer),
             )
             if status.code != _OK:
                 raise _error(status)
-            for answer in answers:
-                stack.callback(library.TF_DeleteTensor, answer)
-            return {name: self._array(answer) for name, answer in zip(outputs, answers, strict=True)}
+            for result in results:
+                stack.callback(library.TF_DeleteTensor, result)
+            return {name: self._array(result) for name, result in zip(outputs, results, strict=True)}
 
     def _import(self, definition: bytes, status: "_Status", stack: ExitStack) -> None:
         buffer = self._library.TF_NewBufferFromString(definition, len(definition))
@@ -172,6 +171,6 @@ def _close(library: Any, session: Any) -> None:
         library.TF_DeleteSession(session, _Status(library, stack).pointer)
 
 
-def _error(status: _Status) -> ModelServerError:
+def _error(status: _Status) -> ServingError:
     kinds = {_INVALID_ARGUMENT: BadInputError, _RESOURCE_EXHAUSTED: OutOfResourcesError}
     return kinds.get(status.code, GraphError)(sentence_of(status.text))

@@ -1,9 +1,9 @@
-"""TensorFlow's C library by itself, through its C API: what decodes pictures where LiteRT runs the network.
+"""TensorFlow's C library without its Python: decodes images where LiteRT runs the network.
 
 It is the library of the installed Python package, which this loads in half a second and 290 MB, where all of
-`import tensorflow` took 8 seconds and 610 MB (`docs/performance.md`). Declared here is what a session needs, as in
-`tensorflow/c/c_api.h`, `tf_tensor.h` and `tf_tstring.h`; the API is stable over releases, as other languages'
-bindings rely on it.
+`import tensorflow` took 8 seconds and 610 MB (`docs/performance.md`). The declarations are those that a session needs,
+from `tensorflow/c/c_api.h`, `tf_tensor.h` and `tf_tstring.h`; the API is stable over releases, as bindings of other
+languages rely on it.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
 
-from contract.native_stderr import native_noise_away
+from contract.native_stderr import discarded_native_stderr
 from modelserver.errors import LoadError
 
 STRING_BYTES = 24
@@ -68,7 +68,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "TF_StringInit": (_NOTHING, (c_void_p,)),
     "TF_StringAssignView": (_NOTHING, (c_void_p, c_char_p, c_size_t)),
 }
-"""Result and arguments of what is called here."""
+"""Result and arguments of each function."""
 
 
 @functools.cache
@@ -82,11 +82,11 @@ def tensorflow_library() -> Any:
     """
     package = importlib.util.find_spec("tensorflow")
     if package is None or not package.submodule_search_locations:
-        raise LoadError("TensorFlow is not installed; LiteRT needs its library to decode pictures.")
+        raise LoadError("TensorFlow is not installed; LiteRT needs its library to decode images.")
     folder = Path(package.submodule_search_locations[0])
     try:
-        with native_noise_away():
-            # its names must stay its own: it brings another OpenSSL, and Python's, if loaded later, would call that
+        with discarded_native_stderr():
+            # RTLD_LOCAL: it brings another OpenSSL, which Python's, if loaded later, would call
             library = ctypes.CDLL(str(folder / _FILES[sys.platform]), mode=ctypes.RTLD_LOCAL)
         for name, (result, arguments) in _FUNCTIONS.items():
             function = getattr(library, name)

@@ -1,4 +1,4 @@
-"""A network in LiteRT: pixels of one picture at a time, on as many processors as there are."""
+"""A network in LiteRT: pixels of one image at a time, on all processors."""
 
 import contextlib
 import itertools
@@ -10,28 +10,28 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from contract.native_stderr import native_noise_away
+from contract.native_stderr import discarded_native_stderr
 from modelserver.errors import GraphError, LoadError
 
 Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 
-_NOISE_AWAY: Iterator[contextlib.AbstractContextManager[None]] = itertools.chain(
-    [native_noise_away()], itertools.repeat(contextlib.nullcontext())
+_STDERR_DISCARDED: Iterator[contextlib.AbstractContextManager[None]] = itertools.chain(
+    [discarded_native_stderr()], itertools.repeat(contextlib.nullcontext())
 )
 """LiteRT says once in a process that it computes on the CPU; later, log lines of others could be lost."""
 
 
 class LiteNetwork:
-    """One interpreter, which answers one picture; not for two threads at once.
+    """One interpreter, for one image at a time; not for two threads at once.
 
     Raises:
-        LoadError: the file is no network for one picture of uint8 pixels.
+        LoadError: the file is not a network for one image of uint8 pixels.
     """
 
     def __init__(self, file: Path, threads: int) -> None:
         try:
-            with next(_NOISE_AWAY):
+            with next(_STDERR_DISCARDED):
                 self._interpreter = Interpreter(model_path=str(file), num_threads=threads)
                 self._interpreter.allocate_tensors()
             (self._input,) = self._interpreter.get_input_details()
@@ -43,12 +43,12 @@ class LiteNetwork:
         self.classes = int(self._output["shape"][-1])
         if (self._input["dtype"], self._output["dtype"]) != (np.uint8, np.float32) or self._input["shape"][0] != 1:
             raise LoadError(
-                f"{file} takes {np.dtype(self._input['dtype']).name} {self._input['shape'].tolist()}, not one picture "
+                f"{file} takes {np.dtype(self._input['dtype']).name} {self._input['shape'].tolist()}, not one image "
                 "of uint8 pixels; export the run again."
             )
 
-    def answer(self, pixels: Pixels) -> Probabilities:
-        """Return the probabilities, float32 [C], of one picture, uint8 [H, W, 3] RGB.
+    def predict(self, pixels: Pixels) -> Probabilities:
+        """Return the probabilities, float32 [C], of one image, uint8 [H, W, 3] RGB.
 
         Raises:
             GraphError: LiteRT failed.
@@ -58,16 +58,15 @@ class LiteNetwork:
             self._interpreter.invoke()
         except RuntimeError as error:
             raise GraphError(f"LiteRT failed: {error}") from error
-        answered: Probabilities = self._interpreter.get_tensor(self._output["index"])[0]
-        return answered
+        probabilities: Probabilities = self._interpreter.get_tensor(self._output["index"])[0]
+        return probabilities
 
 
 class LiteNetworks:
-    """As many interpreters of one file as `count`, each of which `threads` work for; lent to one caller at a time."""
+    """`count` interpreters of one file, with `threads` each; lent to one caller at a time."""
 
     def __init__(self, file: Path, count: int, threads: int = 1) -> None:
         networks = [LiteNetwork(file, threads) for _ in range(count)]
-        self.count = count
         self.picture_shape = networks[0].picture_shape
         self.classes = networks[0].classes
         self._free: queue.SimpleQueue[LiteNetwork] = queue.SimpleQueue()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from modelserver.engines.graph_messages import GraphDef
-from modelserver.engines.graph_session import GraphSession
-from modelserver.engines.signature_graphs import SavedGraphs, SignatureGraph
+from contract.serving_messages import GraphDef
+from modelserver.engines.graphs.session import GraphSession
+from modelserver.engines.graphs.signatures import SavedGraphs, SignatureGraph
 from modelserver.errors import BadInputError, LoadError
 from tests.modelserver.litert_versions import SIZE, write_version
 

@@ -31,7 +31,7 @@ def test_version_is_read_when_its_files_are_those_of_its_manifest(folder: Path) 
     """A version gives its manifest; one changed file, and it is refused."""
     assert read_version(folder).version == 1
     (folder / "saved_model.pb").write_text("another graph")
-    with pytest.raises(ContractError, match=r"^The files of .* are not those that its manifest speaks of;"):
+    with pytest.raises(ContractError, match=r"^The files of .* do not have the digest in its manifest;"):
         read_version(folder)
 
 

@@ -10,8 +10,8 @@ from modelserver.settings import ModelServerSettings
 class TensorFlowStart:
     """Imports TensorFlow and starts its threads once, in a thread that was made here.
 
-    Threads inherit the priority of the one that starts them, and versions are loaded in a thread of a low one; so it is
-    to be made in a thread of the usual priority. `start` imports TensorFlow.
+    Threads inherit the priority of the thread that starts them, and versions are loaded in one of low priority; so this
+    has to be made in a thread of normal priority. `start` imports TensorFlow.
     """
 
     def __init__(self, settings: ModelServerSettings, start: Callable[[], None]) -> None:
@@ -25,7 +25,7 @@ class TensorFlowStart:
         """Start it unless that was done, and wait until it is.
 
         Raises:
-            ImportError: it is not installed, or not whole.
+            ImportError: it is not installed, or not completely.
         """
         self._wanted.set()
         self._done.wait()
@@ -36,11 +36,11 @@ class TensorFlowStart:
         self._wanted.wait()
         try:
             self._start()
-            from modelserver.engines.graph_threads import start_graph_threads  # noqa: PLC0415 - imports TensorFlow
+            from modelserver.engines.tensorflow.threads import start_graph_threads  # noqa: PLC0415 - imports TensorFlow
 
             settings = self._settings
             start_graph_threads(settings.tensorflow_intra_op_parallelism, settings.tensorflow_inter_op_parallelism)
-            # its own objects: to look through them took 0.6 to 1.2 s each time, and nobody was answered
+            # its own objects: each look through them took 0.6 to 1.2 s, and no request was served meanwhile
             gc.freeze()
         except ImportError as error:
             self._error = error

@@ -6,25 +6,24 @@ from typing import Any, ClassVar
 
 from modelserver.errors import SignatureNotFoundError
 from modelserver.model.calls import GraphCall
-from modelserver.model.signatures import Signature
+from modelserver.model.signatures import ServedSignature
 from modelserver.model.tensors import Array
 
 
 class Model(ABC):
-    """A SavedModel that answers `run`; safe to use from several threads at once.
+    """A SavedModel in memory; safe to use from several threads at once.
 
-    `definitions` are its signatures as a SignatureDefMap of `contract.serving_messages`, of which those in `names` can
-    be called.
+    `definitions` are its signatures as a SignatureDefMap of `contract.serving_messages`; only `names` can be called.
     """
 
     engine: ClassVar[str]
-    """What runs the network, as people call it."""
+    """The name of what runs the network, for people."""
     gains_from_batches: ClassVar[bool]
     """Whether rows are cheaper together."""
 
     def __init__(self, definitions: Any, names: Iterable[str]) -> None:
         self.signature_definitions = definitions
-        self.signatures = {name: Signature(definitions.signature_def[name]) for name in names}
+        self.signatures = {name: ServedSignature(definitions.signature_def[name]) for name in names}
 
     def run(
         self, signature_name: str, inputs: Mapping[str, Array], output_filter: Iterable[str] = ()
@@ -34,12 +33,12 @@ class Model(ABC):
         Arrays have the dtypes of the signature; strings are object arrays of `bytes`.
 
         Raises:
-            ModelServerError: see `check` and `call`.
+            ServingError: see `check` and `call`.
         """
         return self.call(self.check(signature_name, inputs, output_filter))
 
     def check(self, signature_name: str, inputs: Mapping[str, Array], output_filter: Iterable[str] = ()) -> GraphCall:
-        """Return what `call` needs to answer a request, with defaults filled in.
+        """Return the argument of `call` for a request, with defaults filled in.
 
         Raises:
             SignatureNotFoundError: the model has no such signature.

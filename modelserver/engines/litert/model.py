@@ -1,7 +1,7 @@
 """One version of a model, its network run by LiteRT.
 
-Pictures are decoded by the version's own TensorFlow graph, cut down to the signature `pixels_of_image`; so there is
-still one implementation of preprocessing, and of everything that TensorFlow's graph answers this gives the same.
+Images are decoded by the version's own TensorFlow graph, cut down to the signature `pixels_of_image`; so there is
+still one implementation of preprocessing, and all outputs are those of TensorFlow's graph.
 """
 
 import time
@@ -11,31 +11,29 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import LABELS, LITERT_NETWORK, MANIFEST
-from modelserver.engines.engine_threads import EngineThreads
-from modelserver.engines.graph_session import GraphSession
-from modelserver.engines.litert_network import LiteNetworks, Pixels, Probabilities
-from modelserver.engines.row_threads import RowThreads
-from modelserver.engines.signature_graphs import SavedGraphs
+from modelserver.engines.graphs.session import GraphSession
+from modelserver.engines.graphs.signatures import SavedGraphs
+from modelserver.engines.litert.network import LiteNetworks, Pixels, Probabilities
+from modelserver.engines.litert.row_threads import RowThreads
+from modelserver.engines.litert.threads import EngineThreads
 from modelserver.errors import BadInputError, GraphError, LoadError
 from modelserver.model.calls import GraphCall
-from modelserver.model.model_version import Model
 from modelserver.model.tensors import Array, shape_text
-
-SERVING_DEFAULT, SERVING_PIXELS, DESCRIBE = "serving_default", "serving_pixels", "describe"
-PIXELS_OF_IMAGE = "pixels_of_image"
+from modelserver.model.version import Model
 
 _WHEN_LOADED = "__saved_model_init_op"
-"""Among the signatures of every SavedModel; not one that can be asked."""
+"""Among the signatures of every SavedModel; not one that requests may name."""
 
 _Row = dict[str, Any]
-"""What is answered for one picture, by the names of the outputs."""
+"""The outputs for one image, by their names."""
 
 
 class LitertModel(Model):
     """A version that has `assets.extra/network.tflite`; see `docs/published-version.md` for its signatures.
 
-    Each row is decoded and answered in one thread, as many rows at a time as there are interpreters. `rows` are the
+    Each row is decoded and predicted in one thread, as many rows at a time as there are interpreters. `rows` are the
     threads for requests of more than one row, which share them.
     """
 
@@ -52,8 +50,8 @@ class LitertModel(Model):
         self._manifest = (folder / MANIFEST).read_bytes()
         self._rows = rows
         self._on_run = on_run
-        if unknown := set(self.signatures) - set(self._ANSWERS):
-            raise LoadError(f"LiteRT has no answer for the signatures {', '.join(sorted(unknown))}.")
+        if unknown := set(self.signatures) - set(self._FUNCTIONS):
+            raise LoadError(f"LiteRT cannot run the signatures {', '.join(sorted(unknown))}.")
         if self._networks.classes != len(self._labels):
             raise LoadError(f"{LITERT_NETWORK} has {self._networks.classes} classes, not {len(self._labels)}.")
 
@@ -81,23 +79,23 @@ class LitertModel(Model):
             raise LoadError(f"{error.filename} cannot be read: {error.strerror}.") from error
 
     def call(self, call: GraphCall) -> dict[str, Array]:
-        """Run one signature and return the outputs that are wanted, by name. Pictures that are none are not valid.
+        """Run one signature and return the outputs that are wanted, by name. Bytes that are not an image are not valid.
 
         Raises:
-            BadInputError: the input has another shape than the signature says, or `pixels_of_image` no picture.
+            BadInputError: the input does not have the signature's shape, or is not an image (`pixels_of_image`).
             OutOfResourcesError: TensorFlow could not get its memory.
             GraphError: TensorFlow or LiteRT failed for another reason.
         """
         started = time.perf_counter()
-        outputs = self._ANSWERS[call.signature_name](self, call)
+        outputs = self._FUNCTIONS[call.signature_name](self, call)
         self._on_run(time.perf_counter() - started)
         return {name: outputs[name] for name in call.outputs}
 
-    def _answer_pictures(self, call: GraphCall) -> dict[str, Array]:
+    def _predict_images(self, call: GraphCall) -> dict[str, Array]:
         (contents,) = call.arguments
         if contents.ndim != 1:
             raise BadInputError(f"image_bytes must have the shape [N], not {shape_text(contents)}.")
-        rows = self._rows.map(self._answer_picture, contents.tolist())
+        rows = self._rows.map(self._predict_image, contents.tolist())
         probabilities = np.zeros((len(rows), self._networks.classes), np.float32)
         labels = np.full(len(rows), b"", np.object_)
         for number, row in enumerate(rows):
@@ -111,7 +109,7 @@ class LitertModel(Model):
             "brightness": np.array([row["brightness"] for row in rows], np.float32),
         }
 
-    def _answer_picture(self, content: bytes) -> _Row:
+    def _predict_image(self, content: bytes) -> _Row:
         with self._networks.lent() as network:
             try:
                 decoded = self._pixels_of(content)
@@ -122,21 +120,21 @@ class LitertModel(Model):
                 return {"valid": False, "brightness": 0.0}
             if not decoded["valid"]:
                 return decoded
-            return {**decoded, "probabilities": network.answer(decoded["pixels"])}
+            return {**decoded, "probabilities": network.predict(decoded["pixels"])}
 
-    def _answer_pixels(self, call: GraphCall) -> dict[str, Array]:
+    def _predict_pixels(self, call: GraphCall) -> dict[str, Array]:
         (pixels,) = call.arguments
         if pixels.ndim != 4 or pixels.shape[1:] != self._networks.picture_shape:
             shape = ",".join(map(str, self._networks.picture_shape))
             raise BadInputError(f"pixels must have the shape [N,{shape}], not {shape_text(pixels)}.")
         probabilities = np.zeros((len(pixels), self._networks.classes), np.float32)
-        for number, answered in enumerate(self._rows.map(self._answer_one, list(pixels))):
-            probabilities[number] = answered
+        for number, predicted in enumerate(self._rows.map(self._predict_one, list(pixels))):
+            probabilities[number] = predicted
         return {"probabilities": probabilities}
 
-    def _answer_one(self, pixels: Pixels) -> Probabilities:
+    def _predict_one(self, pixels: Pixels) -> Probabilities:
         with self._networks.lent() as network:
-            return network.answer(pixels)
+            return network.predict(pixels)
 
     def _decode(self, call: GraphCall) -> dict[str, Array]:
         (content,) = call.arguments
@@ -153,9 +151,9 @@ class LitertModel(Model):
         return {"manifest": np.full(call.arguments[0].shape, self._manifest, np.object_)}
 
     # of the class: bound methods would be a cycle, and a model that was replaced would stay until it is collected
-    _ANSWERS: ClassVar[Mapping[str, Callable[[Any, GraphCall], dict[str, Array]]]] = {
-        SERVING_DEFAULT: _answer_pictures,
-        SERVING_PIXELS: _answer_pixels,
+    _FUNCTIONS: ClassVar[Mapping[str, Callable[[Any, GraphCall], dict[str, Array]]]] = {
+        SERVING_DEFAULT: _predict_images,
+        SERVING_PIXELS: _predict_pixels,
         PIXELS_OF_IMAGE: _decode,
         DESCRIBE: _describe,
     }

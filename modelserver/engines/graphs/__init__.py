@@ -1,0 +1,1 @@
+"""Graphs of TensorFlow, run by its C library without its Python."""

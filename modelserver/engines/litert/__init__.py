@@ -1,0 +1,1 @@
+"""Versions whose network LiteRT runs."""

@@ -1,0 +1,1 @@
+"""Versions that TensorFlow runs as a whole."""

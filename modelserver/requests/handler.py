@@ -1,0 +1,36 @@
+"""From a request to its response, in parts that several requests can share a run of the graph between."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from modelserver.model.calls import GraphCall, GraphOutputs
+from modelserver.model.version import Model
+
+
+class RequestHandler(ABC):
+    """One kind of request: reads it into a call of the graph, and makes the response of the call's outputs."""
+
+    @abstractmethod
+    def read(self, model: Model, request: Any) -> GraphCall:
+        """Return the call of the graph that a request needs.
+
+        Raises:
+            ServingError: the request does not fit the model.
+        """
+
+    @abstractmethod
+    def respond(self, call: GraphCall, outputs: GraphOutputs) -> Any:
+        """Return the response that the outputs of `read`'s call make, without name and version of the model.
+
+        Raises:
+            ServingError: the outputs do not fit into a response.
+        """
+
+    def handle(self, model: Model, request: Any) -> Any:
+        """Return the response to a request that runs by itself, without name and version of the model.
+
+        Raises:
+            ServingError: the request does not fit the model, or the model failed.
+        """
+        call = self.read(model, request)
+        return self.respond(call, model.call(call))
