@@ -37,9 +37,9 @@ from trainer.models.head import add_head
 from trainer.models.network import Network
 from trainer.progress import Epoch, Progress
 from trainer.training.fine_tuning import fine_tune
+from trainer.training.pixel_pipelines import make_training_data
 from trainer.training.prediction import Predictor
-from trainer.training.training_data import make_training_data
-from trainer.training.training_state import Journal
+from trainer.training.state import Journal
 
 Phase = Literal["phase_one", "phase_two"]
 

@@ -9,15 +9,15 @@ import numpy.typing as npt
 from lineage.errors import LineageError
 from lineage.store import Lineage
 from trainer.config import TrainingConfig
-from trainer.data.dataset import DecodedSplit
+from trainer.data.decoded_split import DecodedSplit
 from trainer.data.image_folder import SPLITS, Split
 from trainer.data.leakage import describe
 from trainer.data.loading import Pictures
 from trainer.data.reference_histograms import make_reference
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature, reliability, with_temperature
 from trainer.evaluation.comparison import compare_answers
+from trainer.evaluation.metrics import Predictions, evaluate
 from trainer.evaluation.predictions_file import AnsweredPicture, write_predictions
-from trainer.evaluation.scores import Predictions, evaluate
 from trainer.evaluation.worst_mistakes import worst_mistakes
 from trainer.models.architectures import image_input_of
 from trainer.models.head import divide_logits
@@ -33,8 +33,8 @@ from trainer.runs.phase_timing import phase_timings
 from trainer.runs.record import HISTORY, METRICS, MODEL, PREDICTIONS, REPORT, RunRecord, TestPicture
 from trainer.runs.trained_model import Run, digest_of_tensors
 from trainer.training.baselines import train_baseline
-from trainer.training.batches import Feed, TrainingData
 from trainer.training.fine_tuning import Outcome
+from trainer.training.input_pipeline import Feed, TrainingData
 from trainer.training.network_building import in_full_precision
 from trainer.training.prediction import Predictor
 

@@ -24,10 +24,10 @@ from trainer.runs.record import read_settings
 from trainer.runs.trained_model import Run
 from trainer.training.fine_tuning import Outcome, fine_tune, train_from_scratch
 from trainer.training.network_building import begin_network, continue_network
+from trainer.training.pixel_pipelines import make_test_feed, make_training_data
 from trainer.training.prediction import Predictor
+from trainer.training.state import Journal
 from trainer.training.tensorboard_logs import TensorBoardLogs
-from trainer.training.training_data import make_test_feed, make_training_data
-from trainer.training.training_state import Journal
 
 
 def train(

@@ -15,8 +15,8 @@ from trainer.config import TrainingConfig
 from trainer.data.reference_histograms import brightness_of, make_reference
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature, reliability, with_temperature
 from trainer.evaluation.comparison import compare_answers
+from trainer.evaluation.metrics import Predictions, evaluate
 from trainer.evaluation.predictions_file import AnsweredPicture, write_predictions
-from trainer.evaluation.scores import Predictions, evaluate
 from trainer.evaluation.worst_mistakes import worst_mistakes
 from trainer.progress import Epoch, PhaseName
 from trainer.report.content import DataNotes, Reliability, Report

@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.image_input import ImageInput
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.config import TrainingConfig, read_config
 from trainer.data.pixel_store import MemoryBudget
 from trainer.models.architectures import BASE
 from trainer.models.head import add_head
 from trainer.models.network import Network
 from trainer.progress import Epoch, PhaseName, Progress
-from trainer.training.batches import Feed, TrainingData, prepare_pixels, soft_targets
 from trainer.training.checkpoint import Checkpoint
 from trainer.training.fine_tuning import Outcome, fine_tune, train_from_scratch
+from trainer.training.input_pipeline import Feed, TrainingData, prepare_pixels, soft_targets
 from trainer.training.prediction import Predictor
-from trainer.training.training_state import Journal
+from trainer.training.state import Journal
 
 SIDE = 8
 LAST_BLOCK, LAST_TWO_BLOCKS = 3, 6

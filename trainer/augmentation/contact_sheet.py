@@ -11,7 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.augmentation_settings import Step
 
 _WIDEST = 1400  # pixels of a sheet: a laptop shows it without scrolling sideways

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from trainer.data.dataset import DecodedSplit
+from trainer.data.decoded_split import DecodedSplit
 from trainer.data.fingerprints import Fingerprints
 from trainer.data.folder_walk import plain_name
 from trainer.data.image_folder import SPLITS, Split

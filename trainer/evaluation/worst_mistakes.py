@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from trainer.evaluation.scores import Predictions
+from trainer.evaluation.metrics import Predictions
 
 Pixels = npt.NDArray[np.uint8]
 

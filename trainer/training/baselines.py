@@ -12,12 +12,12 @@ from sklearn.linear_model import LogisticRegression
 from trainer.config import TrainingConfig
 from trainer.models.network import POOLED, Network
 from trainer.progress import Progress
-from trainer.training.batches import Feed, TrainingData, ordered_batches
 from trainer.training.feature_cache import compiled_front
 from trainer.training.fine_tuning import train_from_scratch
+from trainer.training.input_pipeline import Feed, TrainingData, ordered_batches
 from trainer.training.network_building import build_from_scratch, build_unchanged
 from trainer.training.prediction import Predictor
-from trainer.training.training_state import Journal
+from trainer.training.state import Journal
 
 _ITERATIONS = 1000
 

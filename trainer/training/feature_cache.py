@@ -14,7 +14,7 @@ from trainer.data.pixel_store import MemoryBudget, PixelStore
 from trainer.errors import ConfigurationError
 from trainer.models.network import POOLED, Network
 from trainer.progress import Progress
-from trainer.training.batches import Feed, TrainingData, as_they_are, ordered_batches
+from trainer.training.input_pipeline import Feed, TrainingData, as_they_are, ordered_batches
 
 _FLOAT_BYTES = 4
 _SHARE_OF_FREE_DISK = 0.5

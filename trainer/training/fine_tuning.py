@@ -13,13 +13,13 @@ from trainer.data.pixel_store import MemoryBudget
 from trainer.models.network import Network
 from trainer.progress import Epoch, PhaseName, Progress
 from trainer.runs.record import GateOutcome
-from trainer.training.batches import TrainingData
 from trainer.training.feature_cache import compute_features, cuts_worth_caching, is_cacheable
 from trainer.training.gate import judge_head
+from trainer.training.input_pipeline import TrainingData
 from trainer.training.prediction import Predictor
 from trainer.training.stage_training import Classroom, train_stage
 from trainer.training.stages import Score, Stage, StageOutcome, plan_phase_two
-from trainer.training.training_state import Journal
+from trainer.training.state import Journal
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from trainer.evaluation.scores import Predictions, cross_entropy
-from trainer.training.batches import Feed, ordered_batches
+from trainer.evaluation.metrics import Predictions, cross_entropy
+from trainer.training.input_pipeline import Feed, ordered_batches
 from trainer.training.stages import Score
 
 

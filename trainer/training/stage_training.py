@@ -21,11 +21,11 @@ from trainer.errors import DivergedError
 from trainer.models.network import Network
 from trainer.models.optimizers import LayerwiseAdam, make_gentle_adam, make_steady_adam
 from trainer.progress import Epoch, Progress
-from trainer.training.batches import TrainingData, drawn_batches
 from trainer.training.checkpoint import Arrays, StagePosition
+from trainer.training.input_pipeline import TrainingData, drawn_batches
 from trainer.training.prediction import Predictor
 from trainer.training.stages import Score, Stage, StageOutcome, layer_factors
-from trainer.training.training_state import Journal
+from trainer.training.state import Journal
 
 _DATA, _DROPOUT = 1, 2
 """Two streams of random numbers."""

@@ -9,7 +9,7 @@ from contract.image_input import ImageInput
 from tests.fakes.awkward_files import AWKWARD, Row, awkward_rows
 from tests.fakes.images import write_classes
 from trainer.config import DataSettings
-from trainer.data.dataset import DecodedSplit, check_broken, decode_split
+from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
 from trainer.data.image_folder import SPLITS, PictureFolder, Split, find_pictures
 from trainer.data.leakage import find_leaks
 from trainer.data.pixel_store import MemoryBudget

@@ -10,7 +10,7 @@ from PIL import Image
 from contract.image_input import ImageInput
 from tests.fakes.images import encoded, exif, gradient, pixels_of, solid
 from trainer.augmentation_settings import ResizeKernel
-from trainer.data.dataset import DecodedSplit, check_broken, decode_split
+from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
 from trainer.data.image_folder import LabelledPicture
 from trainer.data.pixel_store import MemoryBudget
 from trainer.data.preprocessing import PictureDecoder

@@ -15,7 +15,7 @@ from contract.image_input import ImageInput
 from examples.digits import picture as digit
 from tests.fakes.images import COLOURS, encoded, speckled
 from trainer.config import DataSettings
-from trainer.data.dataset import DecodedSplit, decode_split
+from trainer.data.decoded_split import DecodedSplit, decode_split
 from trainer.data.fingerprints import Fingerprints, fingerprints_of
 from trainer.data.image_folder import SPLITS, LabelledPicture, Split, find_pictures
 from trainer.data.leakage import Leak, check_leakage, count_duplicates, describe, find_leaks

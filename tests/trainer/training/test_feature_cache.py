@@ -19,8 +19,8 @@ from trainer.data.pixel_store import MemoryBudget
 from trainer.errors import ConfigurationError
 from trainer.models.network import POOLED
 from trainer.progress import Progress
-from trainer.training.batches import TrainingData
 from trainer.training.feature_cache import compute_features, cuts_worth_caching, is_cacheable
+from trainer.training.input_pipeline import TrainingData
 
 
 def losses(cache: str, dropout: float, **sections: Any) -> list[float]:

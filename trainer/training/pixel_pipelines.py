@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.image_input import ImageInput
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.config import TrainingConfig
 from trainer.data.class_weights import class_weights
-from trainer.data.dataset import DecodedSplit
+from trainer.data.decoded_split import DecodedSplit
 from trainer.data.pixel_store import PixelStore
-from trainer.training.batches import Feed, TrainingData, prepare_pixels, soft_targets
+from trainer.training.input_pipeline import Feed, TrainingData, prepare_pixels, soft_targets
 
 
 def make_training_data(

@@ -8,9 +8,16 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from tests.trainer.small_network import Rows
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.augmentation_settings import MixUp
-from trainer.training.batches import Feed, as_they_are, drawn_batches, ordered_batches, prepare_pixels, soft_targets
+from trainer.training.input_pipeline import (
+    Feed,
+    as_they_are,
+    drawn_batches,
+    ordered_batches,
+    prepare_pixels,
+    soft_targets,
+)
 
 PICTURES, CLASSES = 10, 2
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from contract.image_input import ImageInput
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.data.preprocessing import scale_pixels
 
 Draw = tuple[int, ...]

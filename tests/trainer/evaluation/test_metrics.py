@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from trainer.evaluation.scores import Predictions, accuracy_interval, evaluate
+from trainer.evaluation.metrics import Predictions, accuracy_interval, evaluate
 
 
 def predictions(answers: list[list[float]], labels: list[int]) -> Predictions:
