@@ -5,7 +5,7 @@ from typing import Any
 from exporter.saved_model.folding import fold_layers
 from trainer.config import ModelSettings
 from trainer.models.architectures import ARCHITECTURES, Architecture
-from trainer.models.base import block_cut_points, build_base
+from trainer.models.base import block_split_points, build_base
 
 _COLUMNS = (
     *("name", "size", "pixels", "widths", "layers unfrozen", "which come behind", "parameters", "BatchNorm folded"),
@@ -26,7 +26,7 @@ def table_row(name: str, row: Architecture, base: Any) -> str:
         f"`{_block_behind(row, base)}`",
         f"{base.count_params() / 1e6:.1f} M",
         _folded(base),
-        _cuts(block_cut_points(base, row)),
+        _cuts(block_split_points(base, row)),
     )
     return f"| {' | '.join(cells)} |"
 

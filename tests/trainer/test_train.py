@@ -93,6 +93,14 @@ def test_a_person_is_told_what_was_found_and_left_out(from_scratch: Trained) -> 
     assert scratch == "No base weights: training every layer from scratch, in one phase."
 
 
+def test_few_frames_lie_between_train_and_keras(from_scratch: Trained, fine_tuned: Trained) -> None:
+    """From `train`, which counts, to the Keras function that trains there are at most six functions of ours."""
+    for trained, phase in ((from_scratch, "from_scratch"), (fine_tuned, "phase_one"), (fine_tuned, "phase_two")):
+        frames = trained.heard.frames[phase]
+        assert frames[0] == "train"
+        assert len(frames) <= 6, frames
+
+
 def test_fine_tuned_run_names_the_run_it_was_grown_on(from_scratch: Trained, fine_tuned: Trained) -> None:
     """A run grown on another names it, with a digest of the base, and has both phases in its history."""
     base_weights = fine_tuned.run.record.base_weights

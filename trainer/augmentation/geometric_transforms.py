@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from trainer.augmentation_settings import Crop, Rotation, Zoom
 
-ResamplingStep = Rotation | Zoom | Crop
+GeometricStep = Rotation | Zoom | Crop
 
 _MOST_STRETCHED = 4 / 3
 
@@ -28,7 +28,7 @@ class _Parts(NamedTuple):
     down: tf.Tensor
 
 
-def resample(pixels: tf.Tensor, steps: Sequence[tuple[ResamplingStep, tf.Tensor]]) -> tf.Tensor:
+def transform(pixels: tf.Tensor, steps: Sequence[tuple[GeometricStep, tf.Tensor]]) -> tf.Tensor:
     """Apply `steps`, each with its seed, int32 [2], to float32 [B, H, W, 3], bilinearly; H and W are known.
 
     What lies outside a picture is its mirror image.
@@ -45,7 +45,7 @@ def resample(pixels: tf.Tensor, steps: Sequence[tuple[ResamplingStep, tf.Tensor]
     )
 
 
-def _draw(step: ResamplingStep, pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _draw(step: GeometricStep, pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Draw float64 [B, 3, 3]: from places in the result, in pixels from the middle, to places in the source."""
     count, height, width = tf.shape(pixels)[0], pixels.shape[1], pixels.shape[2]
     match step:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from trainer.augmentation.geometric_transforms import ResamplingStep, resample
+from trainer.augmentation.geometric_transforms import GeometricStep, transform
 from trainer.augmentation.mixing import MixingStep, mix
 from trainer.augmentation_settings import Brightness, Contrast, Flip, QuarterTurns, Step
 from trainer.errors import ConfigurationError
@@ -46,18 +46,18 @@ class Augmentation:
 
     def _vary(self, pixels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         pixels, labels = tf.cast(pixels, tf.float32), tf.cast(labels, tf.float32)
-        waiting: list[tuple[ResamplingStep, tf.Tensor]] = []
+        waiting: list[tuple[GeometricStep, tf.Tensor]] = []
         for number, step in enumerate(self._steps):
             step_seed = tf.random.fold_in(seed, number)
-            if isinstance(step, ResamplingStep):
+            if isinstance(step, GeometricStep):
                 waiting.append((step, step_seed))
                 continue
-            pixels, waiting = resample(pixels, waiting), []
+            pixels, waiting = transform(pixels, waiting), []
             if isinstance(step, MixingStep):
                 pixels, labels = self._mix(number, step, pixels, labels, seed)
             else:
                 pixels = _change(step, pixels, step_seed)
-        return resample(pixels, waiting), labels
+        return transform(pixels, waiting), labels
 
     def _mix(
         self, number: int, step: MixingStep, pixels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor

@@ -12,7 +12,7 @@ _REASONS = {".gif": "a GIF, which may hold several frames"} | dict.fromkeys(
 
 
 @dataclass(frozen=True)
-class PassedOver:
+class SkippedFile:
     """A file or folder that gives no picture, and why."""
 
     path: Path
@@ -24,7 +24,7 @@ class Found:
     """The pictures of a folder and of the folders in it, in the order of their paths, and what was passed over."""
 
     pictures: list[Path] = field(default_factory=list)
-    passed_over: list[PassedOver] = field(default_factory=list)
+    skipped: list[SkippedFile] = field(default_factory=list)
 
 
 def walk(folder: Path) -> Found:
@@ -35,7 +35,7 @@ def walk(folder: Path) -> Found:
     found = Found()
     _walk(folder, found, set())
     found.pictures.sort()
-    found.passed_over.sort(key=lambda passed: passed.path)
+    found.skipped.sort(key=lambda passed: passed.path)
     return found
 
 
@@ -52,17 +52,17 @@ def _walk(folder: Path, found: Found, seen: set[tuple[int, int]]) -> None:
     try:
         status = folder.stat()
         if (status.st_dev, status.st_ino) in seen:  # a link to a folder around it would never end
-            found.passed_over.append(PassedOver(folder, "a link to a folder that is read already"))
+            found.skipped.append(SkippedFile(folder, "a link to a folder that is read already"))
             return
         seen.add((status.st_dev, status.st_ino))
         children = sorted(folder.iterdir())
     except OSError as error:
-        found.passed_over.append(PassedOver(folder, f"cannot be read: {str(error.strerror).lower()}"))
+        found.skipped.append(SkippedFile(folder, f"cannot be read: {str(error.strerror).lower()}"))
         return
     for path in children:
         reason = _why_not(path)
         if reason:
-            found.passed_over.append(PassedOver(path, reason))
+            found.skipped.append(SkippedFile(path, reason))
         elif path.is_dir():
             _walk(path, found, seen)
         else:

@@ -11,7 +11,7 @@ import numpy as np
 from contract.digests import digest_of_entries
 from trainer.config import DataSettings
 from trainer.data.file_digests import digests_of, same_bytes_together
-from trainer.data.folder_walk import PassedOver, plain_name, walk
+from trainer.data.folder_walk import SkippedFile, plain_name, walk
 from trainer.errors import DataSetError
 
 Split = Literal["train", "val", "test"]
@@ -44,7 +44,7 @@ class PictureFolder:
 
     labels: tuple[str, ...]
     pictures: dict[Split, list[LabelledPicture]]
-    passed_over: list[PassedOver]
+    skipped: list[SkippedFile]
     _digests: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
 
     def digest(self) -> str:
@@ -109,7 +109,7 @@ def find_pictures(folder: Path, settings: DataSettings, seed: int) -> PictureFol
         parts = _split(folder / classes.labels[label], paths, settings, random, digests)
         for split, part in parts.items():
             pictures[split] += [LabelledPicture(path, label) for path in part]
-    return PictureFolder(classes.labels, pictures, classes.passed_over, digests)
+    return PictureFolder(classes.labels, pictures, classes.skipped, digests)
 
 
 class _Classes(NamedTuple):
@@ -117,7 +117,7 @@ class _Classes(NamedTuple):
 
     labels: tuple[str, ...]
     paths: list[list[Path]]
-    passed_over: list[PassedOver]
+    skipped: list[SkippedFile]
 
 
 def _read_given_splits(folder: Path) -> PictureFolder:
@@ -136,12 +136,12 @@ def _read_given_splits(folder: Path) -> PictureFolder:
                 f"only one has {odd}."
             )
     beside = [
-        PassedOver(path, "beside train, val and test") for path in sorted(folder.iterdir()) if path.name not in SPLITS
+        SkippedFile(path, "beside train, val and test") for path in sorted(folder.iterdir()) if path.name not in SPLITS
     ]
     return PictureFolder(
         labels,
         {split: _labelled(read[split].paths) for split in SPLITS},
-        beside + [passed for split in SPLITS for passed in read[split].passed_over],
+        beside + [passed for split in SPLITS for passed in read[split].skipped],
     )
 
 
@@ -157,16 +157,16 @@ def _read_classes(folder: Path) -> _Classes:
             f"{plain_name(folder)} needs one sub-folder of pictures for each of at least two classes; "
             f"it has {len(classes)}."
         )
-    passed_over = [PassedOver(path, "in no class's folder") for path in children if path not in classes]
+    skipped = [SkippedFile(path, "in no class's folder") for path in children if path not in classes]
     paths: list[list[Path]] = []
     for class_folder in classes:
         _refuse_odd_name(class_folder)
         found = walk(class_folder)
         if not found.pictures:
-            raise DataSetError(_why_empty(class_folder, found.passed_over))
+            raise DataSetError(_why_empty(class_folder, found.skipped))
         paths.append(found.pictures)
-        passed_over += found.passed_over
-    return _Classes(tuple(path.name for path in classes), paths, passed_over)
+        skipped += found.skipped
+    return _Classes(tuple(path.name for path in classes), paths, skipped)
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -184,8 +184,8 @@ def _refuse_odd_name(class_folder: Path) -> None:
         )
 
 
-def _why_empty(class_folder: Path, passed_over: list[PassedOver]) -> str:
-    first = f"; passed over: {plain_name(passed_over[0].path.name)}, {passed_over[0].reason}" if passed_over else ""
+def _why_empty(class_folder: Path, skipped: list[SkippedFile]) -> str:
+    first = f"; passed over: {plain_name(skipped[0].path.name)}, {skipped[0].reason}" if skipped else ""
     return f"{plain_name(class_folder)} has no pictures (JPEG, PNG, BMP or WebP); add some or remove it{first}."
 
 

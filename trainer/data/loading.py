@@ -18,7 +18,7 @@ from trainer.progress import Progress
 
 
 @dataclass(frozen=True)
-class Pictures:
+class LoadedPictures:
     """The decoded pictures of a run, and what was found in them. Use it in a `with`: it holds memory and disk."""
 
     found: PictureFolder
@@ -37,9 +37,9 @@ class Pictures:
             split.pixels.close()
 
 
-def read_pictures(
+def load_pictures(
     found: PictureFolder, image_input: ImageInput, config: TrainingConfig, progress: Progress
-) -> Pictures:
+) -> LoadedPictures:
     """Decode every picture once; the training pictures by each kernel that the settings name.
 
     Raises:
@@ -64,7 +64,7 @@ def read_pictures(
     check_leakage(leaks, config.data.allow_leakage)
     if leaks:
         progress.on_note(f"{len(leaks)} pictures are in two splits (allowed): what is measured here is too good.")
-    return Pictures(found, image_input, splits, leaks, budget)
+    return LoadedPictures(found, image_input, splits, leaks, budget)
 
 
 def check_same_pictures(found: PictureFolder, digest: str) -> None:
@@ -78,6 +78,6 @@ def check_same_pictures(found: PictureFolder, digest: str) -> None:
 
 def _found_note(found: PictureFolder) -> str:
     counts = ", ".join(f"{len(found.pictures[split])} {split}" for split in SPLITS)
-    reasons = Counter(passed.reason for passed in found.passed_over)
+    reasons = Counter(passed.reason for passed in found.skipped)
     over = "".join(f"; {number} passed over, {reason}" for reason, number in sorted(reasons.items()))
     return f"{len(found.labels)} classes ({', '.join(found.labels)}); pictures: {counts}{over}"

@@ -1,4 +1,4 @@
-"""The networks that can be grown on: one table, one row each.
+"""The architectures that can be fine-tuned: one table, one spec each.
 
 Data only: nothing here imports Keras, so that a misspelled name is refused before TensorFlow's slow import.
 """
@@ -20,7 +20,7 @@ HUB = "hub:"
 
 @dataclass(frozen=True)
 class Architecture:
-    """One family of networks: what it is called, what it does to pixels (see `ImageInput`), where it can be cut."""
+    """The spec of one family of networks: its name, its preprocessing (see `ImageInput`), where its blocks end."""
 
     keras_name: str
     """Its name in `keras.applications`."""
@@ -29,7 +29,7 @@ class Architecture:
     unfreeze: int
     """How many of its last layers the second phase trains if nothing else is said; they begin at a block."""
     block_ends: str
-    """A regular expression for the layers that end a block: nothing but their output goes on."""
+    """A regular expression for the names of layers that end a block: only their output is used after them."""
     scale: float = 1.0
     offset: float = 0.0
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -121,8 +121,8 @@ ARCHITECTURES: dict[str, Architecture] = {
 """Scales, offsets, means and channel orders are those of each family's `preprocess_input` in Keras 3.15."""
 
 
-def row_of(architecture: str) -> Architecture | None:
-    """Return the row of an architecture; None for a KerasHub preset, which has none.
+def spec_of(architecture: str) -> Architecture | None:
+    """Return the spec of an architecture; None for a KerasHub preset, which has none.
 
     Raises:
         ConfigurationError: there is no such architecture.
@@ -140,16 +140,16 @@ def row_of(architecture: str) -> Architecture | None:
 
 def check_width(model: ModelSettings) -> None:
     """Raise ConfigurationError for a width that the family cannot have, or that no ImageNet weights fit."""
-    row = row_of(model.architecture)
-    if row is None or not row.alphas:
+    spec = spec_of(model.architecture)
+    if spec is None or not spec.alphas:
         if model.alpha != 1:
             raise ConfigurationError(
                 f"{model.architecture} has no width multiplier; model.alpha is {model.alpha}, leave it at 1."
             )
-    elif model.weights == "imagenet" and model.alpha not in row.alphas:
+    elif model.weights == "imagenet" and model.alpha not in spec.alphas:
         raise ConfigurationError(
             f"There are no ImageNet weights of {model.architecture} for alpha {model.alpha}; "
-            f"there are for {', '.join(map(str, row.alphas))}."
+            f"there are for {', '.join(map(str, spec.alphas))}."
         )
 
 
@@ -159,19 +159,19 @@ def image_input_of(model: ModelSettings) -> ImageInput:
     The base of a KerasHub preset contains the preset's rescaling, so it takes pixels of 0 to 255; for one,
     `model.image_size` must have been filled in.
     """
-    row = row_of(model.architecture)
-    size = model.image_size or (row.image_size if row else None)
+    spec = spec_of(model.architecture)
+    size = model.image_size or (spec.image_size if spec else None)
     if size is None:
         raise ValueError("fill_in the settings first: the picture size of a preset is in the preset")
-    if row is None:
+    if spec is None:
         return ImageInput(height=size, width=size, antialias=model.antialias, max_pixels=model.max_pixels)
     return ImageInput(
         height=size,
         width=size,
         antialias=model.antialias,
         max_pixels=model.max_pixels,
-        channel_order=row.channel_order,
-        scale=row.scale,
-        offset=row.offset,
-        mean=row.mean,
+        channel_order=spec.channel_order,
+        scale=spec.scale,
+        offset=spec.offset,
+        mean=spec.mean,
     )

@@ -34,12 +34,12 @@ class LayerwiseAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has n
         return list(self._model_variables_moving_average) if self.use_ema else []
 
 
-def make_steady_adam(learning_rate: float, variables: int) -> LayerwiseAdam:
+def make_phase_one_adam(learning_rate: float, variables: int) -> LayerwiseAdam:
     """Return Adam for phase one, whose rate is changed between epochs."""
     return LayerwiseAdam(learning_rate, [1.0] * variables)
 
 
-def make_gentle_adam(settings: PhaseTwoSettings, factors: Sequence[float], steps: int) -> LayerwiseAdam:
+def make_phase_two_adam(settings: PhaseTwoSettings, factors: Sequence[float], steps: int) -> LayerwiseAdam:
     """Return Adam for a stage of phase two with so many steps: warm-up, cosine, clipping and averages as set."""
     average = {"use_ema": True, "ema_momentum": settings.ema} if settings.ema else {}
     return LayerwiseAdam(_rate(settings, steps), factors, global_clipnorm=settings.clip_norm, **average)

@@ -15,13 +15,13 @@ from trainer.runs.record import RunRecord
 class DataNotes:
     """What was found in the data: pictures by split and class, and what a reader has to know of them.
 
-    `left_out` are pictures that cannot be decoded, `passed_over` other files, `leaks` a sentence for each picture
+    `left_out` are pictures that cannot be decoded, `skipped` other files, `leaks` a sentence for each picture
     that is in two splits, `class_weights` what each class counts in the loss, None where all count the same.
     """
 
     pictures: Mapping[str, Mapping[str, int]]
     left_out: Sequence[str] = ()
-    passed_over: Sequence[str] = ()
+    skipped: Sequence[str] = ()
     leaks: Sequence[str] = ()
     class_weights: Mapping[str, float] | None = None
 

@@ -27,8 +27,8 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True)
-class Feed:
-    """What one split feeds: V rows for each of N pictures, of `shape` and `dtype`, with their targets.
+class InputPipeline:
+    """What one split pipelines: V rows for each of N pictures, of `shape` and `dtype`, with their targets.
 
     Row `variant * N + picture` of `rows` belongs to `targets[variant, picture]`, float32 [V, N, C]. `class_weights`,
     float32 [C], say how much each class counts; `prepare` makes the network's inputs of rows.
@@ -56,25 +56,25 @@ class Feed:
 class TrainingData:
     """What is learned from, and what it is judged by after each epoch."""
 
-    train: Feed
-    val: Feed
+    train: InputPipeline
+    val: InputPipeline
 
 
-def drawn_batches(feed: Feed, batch_size: int, draw: Draw) -> Any:
+def shuffled_batches(pipeline: InputPipeline, batch_size: int, draw: Draw) -> Any:
     """Return one epoch as a tf.data.Dataset of (inputs float32, targets [B, C], weights [B]).
 
     Order and variant of each picture, and the seed that each batch is prepared with, depend on `draw` alone.
     """
     random = np.random.default_rng(draw)
-    order = random.permutation(feed.pictures)
-    variant = random.integers(0, feed.variants, feed.pictures)
-    return _batches(feed, order, variant, batch_size, random)
+    order = random.permutation(pipeline.pictures)
+    variant = random.integers(0, pipeline.variants, pipeline.pictures)
+    return _batches(pipeline, order, variant, batch_size, random)
 
 
-def ordered_batches(feed: Feed, batch_size: int, draw: Draw = (0,), variant: int = 0) -> Any:
-    """Return one variant of every picture, one after the other; otherwise as `drawn_batches`."""
-    chosen = np.full(feed.pictures, variant)
-    return _batches(feed, np.arange(feed.pictures), chosen, batch_size, np.random.default_rng(draw))
+def ordered_batches(pipeline: InputPipeline, batch_size: int, draw: Draw = (0,), variant: int = 0) -> Any:
+    """Return one variant of every picture, one after the other; otherwise as `shuffled_batches`."""
+    chosen = np.full(pipeline.pictures, variant)
+    return _batches(pipeline, np.arange(pipeline.pictures), chosen, batch_size, np.random.default_rng(draw))
 
 
 def prepare_pixels(image_input: ImageInput, augmentation: Augmentation | None = None) -> Prepare:
@@ -88,7 +88,7 @@ def prepare_pixels(image_input: ImageInput, augmentation: Augmentation | None = 
     return prepare
 
 
-def as_they_are(rows: tf.Tensor, targets: tf.Tensor, _seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def prepare_features(rows: tf.Tensor, targets: tf.Tensor, _seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Prepare nothing: for features."""
     return rows, targets
 
@@ -100,23 +100,23 @@ def soft_targets(labels: npt.NDArray[np.int32], classes: int, smoothing: float =
 
 
 def _batches(
-    feed: Feed,
+    pipeline: InputPipeline,
     order: npt.NDArray[np.int64],
     variant: npt.NDArray[np.int64],
     batch_size: int,
     random: np.random.Generator,
 ) -> Any:
-    steps = -(-feed.pictures // batch_size)
+    steps = -(-pipeline.pictures // batch_size)
     seeds = random.integers(0, 2**31, (steps, 2)).astype(np.int32)
 
     def take(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
-        return feed.rows.take(variant[index] * feed.pictures + index), feed.targets[variant[index], index]
+        return pipeline.rows.take(variant[index] * pipeline.pictures + index), pipeline.targets[variant[index], index]
 
     def read(index: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        rows, targets = tf.numpy_function(take, [index], [feed.dtype, tf.float32], stateful=False)
-        rows = tf.ensure_shape(rows, [None, *feed.shape])
-        inputs, targets = feed.prepare(rows, tf.ensure_shape(targets, [None, feed.targets.shape[2]]), seed)
-        return inputs, targets, tf.linalg.matvec(targets, feed.class_weights)
+        rows, targets = tf.numpy_function(take, [index], [pipeline.dtype, tf.float32], stateful=False)
+        rows = tf.ensure_shape(rows, [None, *pipeline.shape])
+        inputs, targets = pipeline.prepare(rows, tf.ensure_shape(targets, [None, pipeline.targets.shape[2]]), seed)
+        return inputs, targets, tf.linalg.matvec(targets, pipeline.class_weights)
 
     indices = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
     return (

@@ -11,7 +11,7 @@ from trainer.config import TrainingConfig
 from trainer.data.class_weights import class_weights
 from trainer.data.decoded_split import DecodedSplit
 from trainer.data.pixel_store import PixelStore
-from trainer.training.input_pipeline import Feed, TrainingData, prepare_pixels, soft_targets
+from trainer.training.input_pipeline import InputPipeline, TrainingData, prepare_pixels, soft_targets
 
 
 def make_training_data(
@@ -22,7 +22,7 @@ def make_training_data(
     variants = max(kernels, config.augmentation.views)
     targets = soft_targets(train.labels, classes, config.head.label_smoothing)
     steps = config.augmentation.steps
-    train_feed = Feed(
+    train_pipeline = InputPipeline(
         rows=_Variants(train.pixels, len(train.labels), kernels),
         shape=(image_input.height, image_input.width, 3),
         dtype="uint8",
@@ -30,12 +30,12 @@ def make_training_data(
         class_weights=class_weights(train.labels, classes, config.data.class_weights),
         prepare=prepare_pixels(image_input, Augmentation(steps) if steps else None),
     )
-    return TrainingData(train_feed, make_test_feed(val, classes, image_input))
+    return TrainingData(train_pipeline, make_test_pipeline(val, classes, image_input))
 
 
-def make_test_feed(split: DecodedSplit, classes: int, image_input: ImageInput) -> Feed:
+def make_test_pipeline(split: DecodedSplit, classes: int, image_input: ImageInput) -> InputPipeline:
     """Return pictures as they are, for validation and test."""
-    return Feed(
+    return InputPipeline(
         rows=split.pixels,
         shape=(image_input.height, image_input.width, 3),
         dtype="uint8",

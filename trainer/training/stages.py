@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from trainer.config import TrainingConfig
 from trainer.models.architectures import ARCHITECTURES
-from trainer.models.base import block_cut_points, cut_points
+from trainer.models.base import block_split_points, split_points
 from trainer.models.network import Network
 from trainer.progress import PhaseName
 
@@ -43,6 +43,15 @@ class StageOutcome(_Record):
     ended: Literal["no longer better", "out of epochs", "diverged"]
     remark: str = Field("", description="What a person should know, one sentence.")
 
+    @property
+    def note(self) -> str:
+        """What the terminal and the report say of the stage; nothing where it was kept without a remark."""
+        title = f"Phase two, last {self.stage.unfrozen} layers"
+        if self.kept:
+            return f"{title}: its best epoch is kept. {self.remark}" if self.remark else ""
+        why = self.remark or "No epoch was better on the validation pictures in both loss and accuracy."
+        return f"{title}: undone, the weights from before are kept. {why}"
+
 
 def plan_phase_two(network: Network, config: TrainingConfig) -> list[Stage]:
     """Return the stages of phase two: one, or several that unfreeze block by block.
@@ -52,9 +61,17 @@ def plan_phase_two(network: Network, config: TrainingConfig) -> list[Stage]:
     wanted = config.phase_two.unfreeze or ()
     if len(wanted) > 1:
         boundaries = _block_boundaries(network, config)
-        wanted = tuple(sorted({min(boundaries, key=lambda cut: abs(cut - count)) for count in wanted}))
+        wanted = tuple(sorted({min(boundaries, key=lambda boundary: abs(boundary - count)) for count in wanted}))
     layers = len(network.base.layers)
     return [Stage(phase="phase_two", unfrozen=min(count, layers)) for count in wanted]
+
+
+def set_trainable(network: Network, stage: Stage) -> None:
+    """Make the layers that the stage trains trainable, and no others."""
+    if stage.phase == "from_scratch":
+        network.unfreeze_everything()
+    else:
+        network.unfreeze(stage.unfrozen)
 
 
 def layer_factors(network: Network, variables: Sequence[Any], config: TrainingConfig) -> list[float]:
@@ -73,5 +90,5 @@ def layer_factors(network: Network, variables: Sequence[Any], config: TrainingCo
 
 
 def _block_boundaries(network: Network, config: TrainingConfig) -> list[int]:
-    blocks = block_cut_points(network.base, ARCHITECTURES.get(config.model.architecture))
-    return blocks or cut_points(network.base) or [len(network.base.layers)]
+    blocks = block_split_points(network.base, ARCHITECTURES.get(config.model.architecture))
+    return blocks or split_points(network.base) or [len(network.base.layers)]

@@ -10,7 +10,7 @@ from trainer.training.checkpoint import Arrays, Checkpoint, Position, StagePosit
 from trainer.training.stages import Stage, StageOutcome
 
 
-class Journal:
+class TrainingState:
     """The story of a run's training, on disk where there is a checkpoint to write to."""
 
     def __init__(self, checkpoint: Checkpoint | None = None) -> None:
@@ -33,7 +33,7 @@ class Journal:
         return self._position.gate
 
     @property
-    def stands_in(self) -> Stage | None:
+    def current_stage(self) -> Stage | None:
         """The stage whose weights were written last, to be put back when a run is resumed."""
         return self._position.stage.stage if self._position.stage else None
 
@@ -59,7 +59,7 @@ class Journal:
         """Write down how a stage went, and the weights that it leaves."""
         self._write({"stage": position, "outcomes": (*self.outcomes, outcome)}, arrays)
 
-    def pass_gate(self, gate: GateOutcome) -> None:
+    def record_gate(self, gate: GateOutcome) -> None:
         """Write down what the gate said."""
         self._write({"gate": gate}, self._arrays)
 

@@ -91,7 +91,7 @@ def test_other_files_are_passed_over_with_the_reason(tmp_path: Path) -> None:
     found = found_in(tmp_path)
     assert found.labels == ("a", "b")
     assert sum(len(found.pictures[split]) for split in SPLITS) == 8
-    assert {passed.path.relative_to(tmp_path).as_posix(): passed.reason for passed in found.passed_over} == {
+    assert {passed.path.relative_to(tmp_path).as_posix(): passed.reason for passed in found.skipped} == {
         "README.md": "in no class's folder",
         ".cache": "in no class's folder",
         "a/.hidden.jpg": "hidden",
@@ -106,7 +106,7 @@ def test_folders_beside_given_splits_are_named(tmp_path: Path) -> None:
     """What lies beside train, val and test is passed over by name, so that nobody believes it is used."""
     for split in (*SPLITS, "extra"):
         classes_of(tmp_path / split, {"a": 2, "b": 2})
-    (passed,) = found_in(tmp_path).passed_over
+    (passed,) = found_in(tmp_path).skipped
     assert (passed.path.name, passed.reason) == ("extra", "beside train, val and test")
 
 
@@ -281,4 +281,4 @@ def test_real_pictures_are_found(tmp_path: Path) -> None:
     """Drawn JPEG files are found as pictures."""
     found = found_in(write_classes(tmp_path, per_class=3))
     assert found.labels == ("blue", "green", "red")
-    assert found.passed_over == []
+    assert found.skipped == []

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 def reasons(folder: Path) -> dict[str, str]:
     found = find_pictures(folder, DataSettings(), 1)
-    return {passed.path.relative_to(folder).as_posix(): passed.reason for passed in found.passed_over}
+    return {passed.path.relative_to(folder).as_posix(): passed.reason for passed in found.skipped}
 
 
 def test_links_in_circles_end(folder: Path) -> None:
@@ -89,7 +89,7 @@ if os.getuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
 found = walk(Path(sys.argv[1]))
 names = {path.name: "a picture" for path in found.pictures}
-print(json.dumps(names | {passed.path.name: passed.reason for passed in found.passed_over}))
+print(json.dumps(names | {passed.path.name: passed.reason for passed in found.skipped}))
 """
     answer = subprocess.check_output([sys.executable, "-c", program, str(folder)])
     found: dict[str, str] = json.loads(answer)
@@ -104,7 +104,7 @@ def test_odd_names_of_files_are_fine(folder: Path) -> None:
     found = find_pictures(folder, DataSettings(), 1)
     assert sum(len(found.pictures[split]) for split in SPLITS) == 10
     assert found.digest().startswith("sha256:")
-    assert len(found.passed_over) == 1
+    assert len(found.skipped) == 1
 
 
 def test_names_become_one_line_of_text() -> None:

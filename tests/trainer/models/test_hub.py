@@ -14,7 +14,7 @@ from tests.end_to_end.training.round_trip import assert_exported, grow
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import ConfigurationError, WeightsError
 from trainer.models.architectures import BASE, image_input_of
-from trainer.models.base import batch_norms, block_cut_points, build_base, dropouts
+from trainer.models.base import batch_norms, block_split_points, build_base, dropouts
 from trainer.models.defaults import fill_in
 from trainer.training.base_weights import prepare_base
 
@@ -69,7 +69,7 @@ def test_preset_says_its_size_and_blocks(resnet: Path) -> None:
     base = build_base(filled.model)
     unfreeze = len(base.layers) - [layer.name for layer in base.layers].index("stack0_block0_out") - 1
     assert (filled.model.image_size, filled.phase_two.unfreeze) == (48, (unfreeze,))
-    ends = {base.layers[-cut - 1].name for cut in block_cut_points(base, None)}
+    ends = {base.layers[-cut - 1].name for cut in block_split_points(base, None)}
     assert ends == {"stack0_block0_out", "stack1_block0_out"}
     assert base.name == BASE
 

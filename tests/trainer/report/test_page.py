@@ -84,7 +84,7 @@ def full() -> tuple[Report, Page]:
         figures=True,
         baselines={"features": 2.5, "scratch": 0.5},
         left_out=["daisy/broken.jpg: the file ends too early"],
-        passed_over=["notes.txt"],
+        skipped=["notes.txt"],
         leaks=["test/a.jpg is the same picture as train/b.jpg"],
         class_weights={"daisy": 1.0, "roses": 0.5, "tulips": 2.0},
     )

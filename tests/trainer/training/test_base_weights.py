@@ -16,7 +16,7 @@ from tests.trainer.conftest import Trained, smallest_config
 from trainer.config import ModelSettings
 from trainer.errors import ConfigurationError, WeightsError
 from trainer.models.architectures import BASE
-from trainer.models.base import batch_norms, build_base, copy_base_weights, tensor_before_last
+from trainer.models.base import batch_norms, build_base, copy_base_weights, split_tensor
 from trainer.training.base_weights import prepare_base
 
 ROOT = Path(__file__).parents[3]
@@ -143,7 +143,7 @@ def test_efficientnet_from_a_file_is_the_network_from_imagenet(offline: tuple[Pa
     assert [list(weight.shape) for weight in base.weights] == expected["weights"]
     answers = np.load(folder / "answers.npz")
     behind_scaling = len(base.layers) - [layer.name for layer in base.layers].index("stem_conv_pad")
-    scaled = keras.Model(base.input, tensor_before_last(base, behind_scaling))(answers["pixels"])
+    scaled = keras.Model(base.input, split_tensor(base, behind_scaling))(answers["pixels"])
     np.testing.assert_allclose(scaled, answers["scaled"], rtol=0, atol=1e-6)
     assert float(np.ptp(answers["features"], axis=0).max()) > 1e-2
     largest = float(np.abs(answers["features"]).max())  # the other process may add in another order: oneDNN or not
