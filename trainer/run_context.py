@@ -17,7 +17,7 @@ from trainer.training.state import TrainingState
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run: its folder, its images, what trains its network, and where its end is recorded."""
+    """One run: its folder, its images, what trains its network, its test images, and the lineage that records it."""
 
     folder: RunFolder
     pictures: LoadedPictures
@@ -32,7 +32,7 @@ class RunContext:
 
     @property
     def progress(self) -> Progress:
-        """Who is told how the run goes on."""
+        """Where the progress of the run is reported."""
         return self.training.progress
 
     @property

@@ -185,4 +185,4 @@ def _on_skipped(pictures: PictureSet | None) -> list[str]:
         return []
     first = pictures.skipped[0]
     named = f"{plain_name(first.path.relative_to(pictures.root))}, {first.reason}"
-    return [f"Passed over in --data: {len(pictures.skipped)}, the first of them {named}."]
+    return [f"Skipped in --data: {len(pictures.skipped)}, the first of them {named}."]

@@ -95,8 +95,8 @@ def test_a_person_is_told_what_was_found_and_left_out(from_scratch: Trained) -> 
 
 def test_few_frames_lie_between_train_and_keras(from_scratch: Trained, fine_tuned: Trained) -> None:
     """From `train`, which counts, to the Keras function that trains there are at most six functions of ours."""
-    for trained, phase in ((from_scratch, "from_scratch"), (fine_tuned, "phase_one"), (fine_tuned, "phase_two")):
-        frames = trained.heard.frames[phase]
+    one, two = fine_tuned.heard.frames["phase_one"], fine_tuned.heard.frames["phase_two"]
+    for frames in (from_scratch.heard.frames["from_scratch"], one, two):
         assert frames[0] == "train"
         assert len(frames) <= 6, frames
 

@@ -15,7 +15,7 @@ BASE = "base"
 """The name of the base inside every model, by which a later run finds it."""
 
 HUB = "hub:"
-"""What the name of a KerasHub preset, or of the folder of one, begins with."""
+"""The prefix of a KerasHub preset's name, or of its folder."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Architecture:
     image_size: int
     """Height and width, in pixels, that its ImageNet weights were trained on."""
     unfreeze: int
-    """How many of its last layers the second phase trains if nothing else is said; they begin at a block."""
+    """How many of its last layers the second phase trains by default; the first of them starts a block."""
     block_ends: str
     """A regular expression for the names of layers that end a block: only their output is used after them."""
     scale: float = 1.0
@@ -35,13 +35,13 @@ class Architecture:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     channel_order: Literal["rgb", "bgr"] = "rgb"
     contains_rescaling: bool = False
-    """Whether its first layers scale the pixels of 0 to 255 themselves."""
+    """Whether its first layers rescale pixels of 0 to 255."""
     published_scale: tuple[float, ...] = ()
-    """Factor per channel behind its normalisation, without which its published weights see 2.1 times wrong input."""
+    """Factor per channel after its normalisation; without it the published weights get inputs at half their scale."""
     alphas: tuple[float, ...] = ()
     """Widths for which ImageNet weights were published; empty if it has no width multiplier."""
     smallest_image: int = 32
-    """The smallest height and width, in pixels, that it can take."""
+    """The smallest height and width of its input, in pixels."""
 
 
 def _efficientnet(number: int, image_size: int, unfreeze: int) -> Architecture:
@@ -73,7 +73,7 @@ def _resnet(layers: int) -> Architecture:
         image_size=224,
         unfreeze=20,
         block_ends=r"pool1_pool|conv\d_block\d+_out",
-        mean=(103.939, 116.779, 123.68),  # of ImageNet, blue first: the weights came from Caffe
+        mean=(103.939, 116.779, 123.68),  # of ImageNet, in BGR order: the weights came from Caffe
         channel_order="bgr",
     )
 
@@ -125,7 +125,7 @@ def spec_of(architecture: str) -> Architecture | None:
     """Return the spec of an architecture; None for a KerasHub preset, which has none.
 
     Raises:
-        ConfigurationError: there is no such architecture.
+        ConfigurationError: the architecture does not exist.
     """
     if architecture.startswith(HUB):
         return None
@@ -133,13 +133,13 @@ def spec_of(architecture: str) -> Architecture | None:
         return ARCHITECTURES[architecture]
     nearest = difflib.get_close_matches(architecture, ARCHITECTURES, n=1, cutoff=0)[0]
     raise ConfigurationError(
-        f"There is no architecture {architecture!r}; the nearest is {nearest!r}. There are "
+        f"There is no architecture {architecture!r}; the nearest is {nearest!r}. Known are "
         f"{', '.join(ARCHITECTURES)}, and {HUB}PRESET for any image backbone of KerasHub."
     )
 
 
 def check_width(model: ModelSettings) -> None:
-    """Raise ConfigurationError for a width that the family cannot have, or that no ImageNet weights fit."""
+    """Raise ConfigurationError for a width that the family does not have, or has no ImageNet weights for."""
     spec = spec_of(model.architecture)
     if spec is None or not spec.alphas:
         if model.alpha != 1:
@@ -154,15 +154,15 @@ def check_width(model: ModelSettings) -> None:
 
 
 def image_input_of(model: ModelSettings) -> ImageInput:
-    """Return what the architecture expects of a picture.
+    """Return the preprocessing of the architecture.
 
-    The base of a KerasHub preset contains the preset's rescaling, so it takes pixels of 0 to 255; for one,
+    The base of a KerasHub preset contains the preset's rescaling, so its pixels are 0 to 255; for a preset,
     `model.image_size` must have been filled in.
     """
     spec = spec_of(model.architecture)
     size = model.image_size or (spec.image_size if spec else None)
     if size is None:
-        raise ValueError("fill_in the settings first: the picture size of a preset is in the preset")
+        raise ValueError("call fill_in first: the image size of a preset is stored in the preset")
     if spec is None:
         return ImageInput(height=size, width=size, antialias=model.antialias, max_pixels=model.max_pixels)
     return ImageInput(

@@ -1,7 +1,7 @@
 """The base of a model: built from its architecture, filled with weights, split between its blocks.
 
 Everywhere here a base is a flat functional Keras model named `BASE`, float32 [N, H, W, 3] to [N, h, w, C]. Some are
-made of the layers of another model, so that `layer.output` may be a tensor of that one: `split_tensor` never is.
+made of the layers of another model, so that `layer.output` may be a tensor of that model; `split_tensor` never is.
 """
 
 import re
@@ -26,8 +26,8 @@ def build_base(model: ModelSettings) -> Any:
     """Build the base without its head, with random weights, or with ImageNet's if the settings say so.
 
     Raises:
-        ConfigurationError: there is no such architecture, or no ImageNet weights of it for this width.
-        WeightsError: they cannot be downloaded, or a preset cannot be read.
+        ConfigurationError: the architecture does not exist, or has no ImageNet weights for this width.
+        WeightsError: the weights cannot be downloaded, or a preset cannot be read.
     """
     spec = spec_of(model.architecture)
     if spec is None:
@@ -43,10 +43,10 @@ def load_base_weights(base: Any, file: Path) -> None:
     """Load the weights of a Keras weights file into `base`.
 
     Raises:
-        WeightsError: it is no such file, or it belongs to another network.
+        WeightsError: it is not a weights file, or it belongs to another network.
     """
     try:
-        with warnings.catch_warnings():  # of layers that it skips, just before it refuses
+        with warnings.catch_warnings():  # about layers that it skips, just before it fails
             warnings.simplefilter("ignore", UserWarning)
             base.load_weights(file)
     except (OSError, ValueError, KeyError) as error:
@@ -58,10 +58,10 @@ def load_base_weights(base: Any, file: Path) -> None:
 
 
 def copy_base_weights(base: Any, donor: Any) -> None:
-    """Copy the weights of a base out of the trained model `donor`.
+    """Copy the weights of the base from the trained model `donor`.
 
     Raises:
-        WeightsError: the model was grown on another base.
+        WeightsError: the model has another base.
     """
     try:
         put_weights(base, donor.get_layer(BASE).get_weights())
@@ -72,12 +72,12 @@ def copy_base_weights(base: Any, donor: Any) -> None:
 
 
 def put_weights(network: Any, weights: Sequence[Any]) -> None:
-    """Give a base, or a model that contains one, weights as `get_weights` returned them.
+    """Set the weights of a base, or of a model that contains one, as returned by `get_weights`.
 
     `set_weights` alone leaves EfficientNet's normalisation with the mean and variance that it was built with.
 
     Raises:
-        ValueError: they are another network's.
+        ValueError: they belong to another network.
     """
     network.set_weights(weights)
     for layer in _nested_layers(network):
@@ -86,25 +86,25 @@ def put_weights(network: Any, weights: Sequence[Any]) -> None:
 
 
 def prepare_for_training_from_scratch(base: Any) -> None:
-    """Let BatchNorm's averages follow within a small data set.
+    """Lower BatchNorm's momentum, so that its averages converge within a small data set.
 
     Keras builds MobileNet with momentum 0.999, which needs thousands of steps: after 500 the averages are still
-    60 % their initial value and the model, good in training, guesses in use.
+    60 % their initial value, and a model that is good in training guesses in inference.
     """
     for layer in batch_norms(base):
         layer.momentum = _FROM_SCRATCH_MOMENTUM
 
 
 def batch_norms(base: Any) -> list[Any]:
-    """Return the BatchNorm layers of `base`, those inside other layers too."""
+    """Return the BatchNorm layers of `base`, including those inside other layers."""
     return [layer for layer in _nested_layers(base) if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def dropouts(base: Any, before_last: int = 0) -> list[Any]:
-    """Return the layers that drop values at random, each at its `rate`, those inside other layers too.
+    """Return the dropout layers, including those inside other layers.
 
-    Only those in front of the base's last `before_last` layers are looked at. KerasHub's DropPath is one, a class of
-    its own in each family.
+    The base's last `before_last` layers are left out. KerasHub's DropPath, a class of its own in each family, counts as
+    dropout.
     """
     own = (keras.layers.Dropout, keras.layers.GaussianDropout, keras.layers.AlphaDropout)
     front = chain(*(layer._flatten_layers() for layer in base.layers[: len(base.layers) - before_last]))
@@ -116,18 +116,18 @@ def dropouts(base: Any, before_last: int = 0) -> list[Any]:
 
 
 def split_points(base: Any) -> list[int]:
-    """Return, rising, the numbers of last layers in front of which the base can be split: a single tensor passes there.
+    """Return the numbers of last layers in front of which a single tensor passes, in rising order.
 
-    A number N splits it into `base.layers[:-N]` and `base.layers[-N:]`. The largest is behind the input.
+    A number N splits the base into `base.layers[:-N]` and `base.layers[-N:]`. The largest is right after the input.
     """
     return sorted(_find_split_points(base))
 
 
 def block_split_points(base: Any, spec: Architecture | None) -> list[int]:
-    """Return those of `split_points` that lie between two blocks and have trainable layers behind them, rising.
+    """Return those of `split_points` that lie between two blocks and have trainable layers after them, rising.
 
-    Without a spec, a block is taken to end where branches join again (with the activation behind it), or with a
-    layer that is made of layers; a base that has neither is split at any of `split_points`.
+    Without a spec, a block ends where branches join again (with the activation after it), or with a layer that is made
+    of layers; a base that has neither can be split at any of `split_points`.
     """
     found = {n: end for n, end in _find_split_points(base).items() if any(map(_can_learn, base.layers[-n:]))}
     if spec is None:
@@ -150,7 +150,7 @@ def split_tensor(base: Any, count: int) -> Any:
 
 
 def default_unfreeze(model: ModelSettings) -> int:
-    """Return how many last layers the second phase trains in a preset: its last two blocks."""
+    """Return how many last layers of a preset the second phase trains: its last two blocks."""
     base = build_base(model.model_copy(update={"weights": "none"}))
     *_, last = block_split_points(base, spec_of(model.architecture))[:2]
     return last
@@ -161,7 +161,7 @@ def _build(spec: Architecture, model: ModelSettings) -> Any:
     imagenet = model.weights == "imagenet"
     width = {"alpha": model.alpha} if spec.alphas else {}
     try:
-        with warnings.catch_warnings():  # that the weights are those of another picture size, which they may be
+        with warnings.catch_warnings():  # about weights of another image size, which are fine
             warnings.simplefilter("ignore", UserWarning)
             return getattr(keras.applications, spec.keras_name)(
                 input_shape=(size, size, 3),
@@ -180,7 +180,7 @@ def _build(spec: Architecture, model: ModelSettings) -> Any:
 
 
 def _with_published_scale(network: Any, scale: tuple[float, ...]) -> Any:
-    """Insert the layer that Keras builds for weights="imagenet" only, so that every source finds the same network."""
+    """Insert the layer that Keras builds for weights="imagenet" only, so that all weights get the same network."""
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         values = layer(*args, **kwargs)
@@ -189,7 +189,7 @@ def _with_published_scale(network: Any, scale: tuple[float, ...]) -> Any:
     return keras.models.clone_model(
         network,
         input_tensors=keras.Input(network.input_shape[1:]),
-        clone_function=lambda layer: layer,  # the clone takes over the layers, weights and all
+        clone_function=lambda layer: layer,  # the clone reuses the layers with their weights
         call_function=call,
     )
 
@@ -204,7 +204,7 @@ class _SplitPoint:
 
 
 def _find_split_points(base: Any) -> dict[int, _SplitPoint]:
-    """Find every place that a single tensor passes, by the number of layers behind it."""
+    """Find every place that a single tensor passes, by the number of layers after it."""
     operations = base.operations
     position = {id(operation): index for index, operation in enumerate(operations)}
     nodes = sorted(chain(*base._nodes_by_depth.values()), key=lambda node: position[id(node.operation)])

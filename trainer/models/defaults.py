@@ -1,6 +1,6 @@
-"""Settings that depend on the architecture: what it has by default where a run's settings say nothing.
+"""Defaults of settings that depend on the architecture.
 
-Nothing here imports Keras unless a preset has to be read, so that bad settings are refused before its slow import.
+Keras is imported only to read a preset, so that bad settings are refused before its slow import.
 """
 
 from trainer.config import TrainingConfig
@@ -9,12 +9,12 @@ from trainer.models.architectures import check_width, spec_of
 
 
 def fill_in(config: TrainingConfig) -> TrainingConfig:
-    """Return the settings with the picture size and the layers to unfreeze that the architecture has by default.
+    """Return the settings with the architecture's default image size and number of layers to unfreeze filled in.
 
     For a KerasHub preset both are read from the preset, and KerasHub is imported.
 
     Raises:
-        ConfigurationError: there is no such architecture, or the width or size does not fit it.
+        ConfigurationError: the architecture does not exist, or does not have this width or size.
         WeightsError: the preset cannot be read.
     """
     spec = spec_of(config.model.architecture)

@@ -18,7 +18,7 @@ POOLED = 0
 
 @dataclass(frozen=True)
 class Network:
-    """The whole model: pictures float32 [N, H, W, 3] to probabilities float32 [N, C]."""
+    """The whole model: images float32 [N, H, W, 3] to probabilities float32 [N, C]."""
 
     model: Any
 
@@ -29,11 +29,11 @@ class Network:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return int(self.model.output_shape[-1])
 
     def changing_variables(self, phase: PhaseName) -> list[Any]:
-        """Return what a stage changes; from scratch, BatchNorm's averages too."""
+        """Return the variables that a stage changes; from scratch, including BatchNorm's averages."""
         return list(self.model.weights if phase == "from_scratch" else self.model.trainable_variables)
 
     def front(self, split_points: Sequence[int]) -> Any:
@@ -66,11 +66,11 @@ class Network:
         return tuple(self._split_tensor(split_point).shape[1:])
 
     def unfreeze(self, count: int) -> None:
-        """Let the head and the last `count` layers of the base learn, but no BatchNorm of the base.
+        """Make the head and the last `count` layers of the base trainable, but no BatchNorm of the base.
 
-        `base(x, training=False)` does not hold BatchNorm still in Keras 3: `fit` passes training=True through the
-        graph over it. Only `trainable = False` on each BatchNorm does. Flags are set one by one, since setting the
-        base's flag to a value that it already has leaves the layers' flags as they are.
+        `base(x, training=False)` does not freeze BatchNorm in Keras 3: `fit` passes training=True through the graph
+        over it. Only `trainable = False` on each BatchNorm does. Flags are set one by one, since setting the base's
+        flag to the value that it already has does not change the layers' flags.
         """
         base = self.base
         base.trainable = True
@@ -80,7 +80,7 @@ class Network:
             layer.trainable = False
 
     def unfreeze_everything(self) -> None:
-        """Let every layer learn, BatchNorm too: for training from scratch."""
+        """Make every layer trainable, including BatchNorm: for training from scratch."""
         self.base.trainable = True
         for layer in self.base.layers:
             layer.trainable = True
@@ -99,7 +99,7 @@ class Network:
                 layer.rate = rate
 
     def seed_dropouts(self, *seed: int) -> None:
-        """Make what dropout draws from here on a function of `seed` alone."""
+        """Seed all dropout layers, so that what they draw depends on `seed` alone."""
         random = np.random.default_rng(seed)
         for layer in [*dropouts(self.base), *self._head()]:
             if generator := getattr(layer, "seed_generator", None):

@@ -1,4 +1,4 @@
-"""What to compare a fine-tuned model with, on the same split: a linear probe, and the same network from scratch."""
+"""Baselines for a fine-tuned model on the same split: a linear probe, and the same network from scratch."""
 
 import warnings
 from dataclasses import replace
@@ -29,7 +29,7 @@ def train_baseline(
 ) -> Probabilities:
     """Train the baseline, `features` or `scratch`, and return its predictions for the test images, float32 [N, C].
 
-    `first_weights` are those that the run began with.
+    `first_weights` are those that the run started with.
     """
     config, progress, classes = context.config, context.progress, context.network.classes
     keras.utils.set_random_seed(config.seed)  # or a resumed run would draw other weights

@@ -31,10 +31,10 @@ def cache_features(context: TrainingContext, stages: Sequence[Stage]) -> dict[in
 
 
 def is_cacheable(config: TrainingConfig) -> bool:
-    """Say whether each picture has a fixed number of variants, so that its features can be computed once.
+    """Return whether each image has a fixed number of variants, so that its features can be computed once.
 
     Raises:
-        ConfigurationError: caching is demanded where pictures are drawn anew in each epoch.
+        ConfigurationError: the settings demand caching, but the augmentation is random in each epoch.
     """
     fixed = not config.augmentation.steps or config.augmentation.views > 0
     if config.phase_one.cache_features == "always" and not fixed:

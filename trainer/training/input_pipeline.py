@@ -1,4 +1,4 @@
-"""How pictures, or what a frozen front made of them, get into the network: in an order that a seed decides."""
+"""The input pipeline: images or cached features in batches, in an order that depends on a seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from trainer.augmentation.pipeline import Augmentation
 from trainer.data.preprocessing import scale_pixels
 
 Draw = tuple[int, ...]
-"""What random draws depend on: the run's seed, the stage, the epoch."""
+"""The seeds of random draws: the run's seed, the stage, the epoch."""
 
 Prepare = Callable[[Any, Any, Any], tuple[Any, Any]]
-"""From rows, targets and a seed, int32 [2], to the network's inputs and targets."""
+"""A function from rows, targets and a seed, int32 [2], to the network's inputs and targets."""
 
 
 class Rows(Protocol):
-    """Rows that can be taken by their numbers."""
+    """Rows that can be taken by index."""
 
     def take(self, index: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Return the rows of `index`, [B], as [B, ...]."""
@@ -28,10 +28,10 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class InputPipeline:
-    """What one split pipelines: V rows for each of N pictures, of `shape` and `dtype`, with their targets.
+    """The inputs of one split: V rows for each of N images, of `shape` and `dtype`, with their targets.
 
     Row `variant * N + picture` of `rows` belongs to `targets[variant, picture]`, float32 [V, N, C]. `class_weights`,
-    float32 [C], say how much each class counts; `prepare` makes the network's inputs of rows.
+    float32 [C], weigh the classes in the loss; `prepare` turns rows into the network's inputs.
     """
 
     rows: Rows
@@ -43,18 +43,18 @@ class InputPipeline:
 
     @property
     def pictures(self) -> int:
-        """How many pictures there are."""
+        """The number of images."""
         return int(self.targets.shape[1])
 
     @property
     def variants(self) -> int:
-        """How many rows there are for each picture."""
+        """The number of rows for each image."""
         return int(self.targets.shape[0])
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is learned from, and what it is judged by after each epoch."""
+    """The inputs for training, and those for validation after each epoch."""
 
     train: InputPipeline
     val: InputPipeline
@@ -63,7 +63,7 @@ class TrainingData:
 def shuffled_batches(pipeline: InputPipeline, batch_size: int, draw: Draw) -> Any:
     """Return one epoch as a tf.data.Dataset of (inputs float32, targets [B, C], weights [B]).
 
-    Order and variant of each picture, and the seed that each batch is prepared with, depend on `draw` alone.
+    The order, the variant of each image, and the seed that prepares each batch depend on `draw` alone.
     """
     random = np.random.default_rng(draw)
     order = random.permutation(pipeline.pictures)
@@ -72,13 +72,13 @@ def shuffled_batches(pipeline: InputPipeline, batch_size: int, draw: Draw) -> An
 
 
 def ordered_batches(pipeline: InputPipeline, batch_size: int, draw: Draw = (0,), variant: int = 0) -> Any:
-    """Return one variant of every picture, one after the other; otherwise as `shuffled_batches`."""
+    """Return one variant of every image, in order; otherwise as `shuffled_batches`."""
     chosen = np.full(pipeline.pictures, variant)
     return _batches(pipeline, np.arange(pipeline.pictures), chosen, batch_size, np.random.default_rng(draw))
 
 
 def prepare_pixels(image_input: ImageInput, augmentation: Augmentation | None = None) -> Prepare:
-    """Return what varies pictures, uint8 [B, H, W, 3], and their targets, and scales them for the network."""
+    """Return a function that augments images, uint8 [B, H, W, 3], and targets, and scales them for the network."""
 
     def prepare(pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if augmentation is not None:
@@ -89,12 +89,12 @@ def prepare_pixels(image_input: ImageInput, augmentation: Augmentation | None = 
 
 
 def prepare_features(rows: tf.Tensor, targets: tf.Tensor, _seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Prepare nothing: for features."""
+    """Return features and their targets as they are."""
     return rows, targets
 
 
 def soft_targets(labels: npt.NDArray[np.int32], classes: int, smoothing: float = 0.0) -> npt.NDArray[np.float32]:
-    """Return one-hot labels, float32 [N, C], a share of each spread over all classes (Szegedy et al. 2016)."""
+    """Return one-hot labels, float32 [N, C], with label smoothing (Szegedy et al. 2016)."""
     one_hot = np.eye(classes, dtype=np.float32)[labels]
     return one_hot * np.float32(1 - smoothing) + np.float32(smoothing / classes)
 

@@ -1,4 +1,4 @@
-"""Decoded pictures as what a network is trained on, judged by and tested with."""
+"""Input pipelines of decoded images, for training, validation and test."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from trainer.training.input_pipeline import InputPipeline, TrainingData, prepare
 def make_training_data(
     train: DecodedSplit, val: DecodedSplit, classes: int, image_input: ImageInput, config: TrainingConfig
 ) -> TrainingData:
-    """Return the training pictures, varied as the settings say and weighted by class, and the validation pictures."""
+    """Return the training images, augmented and weighted by class as the settings say, and the validation images."""
     kernels = max(1, len(config.augmentation.resize_kernels))
     variants = max(kernels, config.augmentation.views)
     targets = soft_targets(train.labels, classes, config.head.label_smoothing)
@@ -34,7 +34,7 @@ def make_training_data(
 
 
 def make_test_pipeline(split: DecodedSplit, classes: int, image_input: ImageInput) -> InputPipeline:
-    """Return pictures as they are, for validation and test."""
+    """Return images without augmentation, for validation and test."""
     return InputPipeline(
         rows=split.pixels,
         shape=(image_input.height, image_input.width, 3),
@@ -47,7 +47,7 @@ def make_test_pipeline(split: DecodedSplit, classes: int, image_input: ImageInpu
 
 @dataclass(frozen=True)
 class _Variants:
-    """Pictures that were resized by several kernels: variant v was resized by kernel v, and so on round."""
+    """Images that were resized by several kernels: variant v by kernel v modulo their number."""
 
     pixels: PixelStore[np.uint8]
     pictures: int

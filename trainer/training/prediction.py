@@ -1,4 +1,4 @@
-"""Answers of a model, or of a part of one, for many rows."""
+"""Predictions of a model, or of a part of one, for a whole split."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class Predictor:
         )
 
     def answer(self, pipeline: InputPipeline, batch_size: int) -> npt.NDArray[np.float32]:
-        """Return the probabilities of every picture, float32 [N, C], in order."""
+        """Return the probabilities for every image, float32 [N, C], in order."""
         return np.concatenate([self._call(inputs).numpy() for inputs, _, _ in ordered_batches(pipeline, batch_size)])
 
     def score(self, pipeline: InputPipeline, batch_size: int) -> Score:

@@ -29,7 +29,7 @@ _DATA, _DROPOUT = 1, 2
 """Two streams of random numbers."""
 
 _BETTER = 1e-4
-"""Nats by which a validation loss must fall to count against patience: less is rounding."""
+"""Nats by which the validation loss must fall to count as better: less is rounding."""
 
 
 def train_stage(stage: Stage, training: TrainingContext, features: Mapping[int, TrainingData]) -> StageOutcome:
@@ -135,7 +135,7 @@ class _StageTraining:
         return position, {"best": values, "before": values}
 
     def _compile(self) -> None:
-        # compiled anew, with an optimizer of its own: Keras goes on training the old set of variables otherwise
+        # compiled again, with an optimizer of its own: otherwise Keras would train the old set of variables
         self._context.model.compile(
             optimizer=self._optimizer(),
             loss=keras.losses.CategoricalCrossentropy(),
@@ -175,7 +175,7 @@ class _StageTraining:
         }
 
     def _judge(self, score: Score) -> None:
-        """Take the score of an epoch into account: is it the best, has patience run out, is the rate too high."""
+        """Update the position for an epoch's score: the best weights, patience, and the learning rate."""
         at, settings = self._position, self._settings
         better = at.lowest_loss is None or score.loss < at.lowest_loss - _BETTER
         waited = 0 if better else at.waited + 1
@@ -205,7 +205,7 @@ class _StageTraining:
 
     @contextmanager
     def _averages_in_place(self) -> Iterator[None]:
-        """Put the moving averages, if there are any, where they can be judged and kept."""
+        """Put the moving averages, if there are any, into the model, so that they are scored and kept."""
         averages = self._context.model.optimizer.averages
         variables = self._context.model.trainable_variables
         now = [variable.numpy() for variable in variables] if averages else []
@@ -226,14 +226,14 @@ class _StageTraining:
 
 
 class _StepWatch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Moves the progress, and stops at the first step whose loss is no number."""
+    """Reports progress, and stops at the first step whose loss is NaN or infinite."""
 
     def __init__(self, where: str, setting: str, progress: Progress) -> None:
         super().__init__()
         self._where, self._setting, self._progress = where, setting, progress
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Look at the loss after a step."""
+        """Check the loss after a step."""
         loss = float((logs or {})["loss"])
         if not math.isfinite(loss):
             raise DivergedError(

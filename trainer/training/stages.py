@@ -1,4 +1,4 @@
-"""The stages of a run, and how one of them went."""
+"""The stages of a run, and their outcomes."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -17,35 +17,35 @@ class _Record(BaseModel):
 
 
 class Stage(_Record):
-    """A stretch of training in which the same variables learn, with an optimizer of its own."""
+    """A part of training with one set of trainable variables and its own optimizer."""
 
     phase: PhaseName
-    unfrozen: int = Field(ge=0, description="How many of the base's last layers learn.")
+    unfrozen: int = Field(ge=0, description="How many of the base's last layers are trained.")
 
 
 class Score(_Record):
-    """How good a model is on the validation pictures: cross-entropy in nats, and share of right answers."""
+    """Cross-entropy, in nats, and accuracy on the validation images."""
 
     loss: float
     accuracy: float
 
     def is_no_worse_than(self, other: "Score") -> bool:
-        """Say whether neither measure is worse."""
+        """Return whether neither value is worse."""
         return self.loss <= other.loss and self.accuracy >= other.accuracy
 
 
 class StageOutcome(_Record):
-    """How a stage ended. Where it was not kept, its weights were put back to what they were before."""
+    """How a stage ended. If it was not kept, the weights from before it were restored."""
 
     stage: Stage
     kept: bool
-    score: Score = Field(description="Of the weights that the model has now.")
+    score: Score = Field(description="Score of the weights that the model has now.")
     ended: Literal["no longer better", "out of epochs", "diverged"]
-    remark: str = Field("", description="What a person should know, one sentence.")
+    remark: str = Field("", description="A sentence for the user.")
 
     @property
     def note(self) -> str:
-        """What the terminal and the report say of the stage; nothing where it was kept without a remark."""
+        """A sentence on the stage for terminal and report; empty if it was kept without a remark."""
         title = f"Phase two, last {self.stage.unfrozen} layers"
         if self.kept:
             return f"{title}: its best epoch is kept. {self.remark}" if self.remark else ""
@@ -56,7 +56,7 @@ class StageOutcome(_Record):
 def plan_phase_two(network: Network, config: TrainingConfig) -> list[Stage]:
     """Return the stages of phase two: one, or several that unfreeze block by block.
 
-    One number of layers is taken as it is. Of several, each is moved to the nearest block boundary.
+    A single number of layers is used as given. Of several, each is moved to the nearest block boundary.
     """
     wanted = config.phase_two.unfreeze or ()
     if len(wanted) > 1:
@@ -77,7 +77,7 @@ def set_trainable(network: Network, stage: Stage) -> None:
 def layer_factors(network: Network, variables: Sequence[Any], config: TrainingConfig) -> list[float]:
     """Return, for each of the model's `variables`, its share of the learning rate.
 
-    The head has all of it; each block of the base further from the head has `layer_decay` of the next one's.
+    The head has all of it; each block of the base has `layer_decay` times the share of the block after it.
     """
     boundaries = _block_boundaries(network, config)
     from_end = {id(layer): place for place, layer in enumerate(reversed(network.base.layers), start=1)}

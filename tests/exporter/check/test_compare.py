@@ -92,7 +92,7 @@ def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_pa
     assert report["pictures"] == {"fixtures": 10, "pictures": 11}
     assert (report["name"], report["version"]) == ("colours", 1)
     assert report["digest"] == first.exported.manifest.digest
-    assert report["notes"] == ["Passed over in --data: 1, the first of them notes.txt, not a picture by its name."]
+    assert report["notes"] == ["Skipped in --data: 1, the first of them notes.txt, not an image by its name."]
     rows = rows_of(done)
     assert list(rows) == ["trained model", "SavedModel", "LiteRT network", "server, our own"]
     assert rows["trained model"]["verdict"] == "reference"

@@ -171,7 +171,7 @@ def test_files_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
     gone, huge = (LabelledPicture(tmp_path / name, 0) for name in ("gone.jpg", "huge.bmp"))
     assert [broken.reason for broken in decoded([gone, whole, huge]).broken] == [
         "cannot be read: no such file or directory",
-        "a file of 1,024 MB, too large for a picture",
+        "a file of 1,024 MB, too large for an image",
     ]
 
 
@@ -179,7 +179,7 @@ def test_strict_names_the_first_broken_and_how_many(pictures: list[LabelledPictu
     """With strict, broken pictures end the run with a sentence; without, they do not."""
     split = decoded(pictures)
     check_broken({"train": split}, tuple("abcd"), strict=False)
-    with pytest.raises(DataSetError, match=r"03\.png \(cut short\), .*35\.png \(cut short\) cannot be decoded; mend"):
+    with pytest.raises(DataSetError, match=r"03\.png \(cut short\), .*35\.png \(cut short\) cannot be decoded; repair"):
         check_broken({"train": split}, tuple("abcd"), strict=True)
     for path in [picture.path for picture in pictures[4:10]]:
         path.write_bytes(b"")

@@ -156,7 +156,7 @@ def test_model_with_layers_of_keras_hub_says_that_it_needs_it(vit: Path, tmp_pat
 
 def test_size_that_a_transformer_cannot_take_is_refused(vit: Path) -> None:
     """A transformer's only size is named when another is asked for."""
-    with pytest.raises(ConfigurationError, match=r"tiny_vit cannot take pictures of 64 pixels .* are \(32, 32\)"):
+    with pytest.raises(ConfigurationError, match=r"tiny_vit does not support pictures of 64 pixels .* are \(32, 32\)"):
         build_base(config(vit, image_size=64).model)
 
 
@@ -193,8 +193,8 @@ def test_preset_of_texts_is_refused(tmp_path: Path) -> None:
 
 
 def test_preset_without_square_size_asks_for_one(resnet: Path, tmp_path: Path) -> None:
-    """Where the preset names no square size, the settings must."""
+    """Where the preset has no square size, the settings must give one."""
     keras_hub.models.Backbone.from_preset(str(resnet)).save_to_preset(str(tmp_path))
     keras_hub.layers.ResNetImageConverter(image_size=(32, 48)).save_to_preset(str(tmp_path))
-    with pytest.raises(ConfigurationError, match=r"names no square picture size but \(32, 48\); set model\.image_size"):
+    with pytest.raises(ConfigurationError, match=r"has no square picture size but \(32, 48\); set model\.image_size"):
         fill_in(config(tmp_path))

@@ -222,7 +222,7 @@ def test_notes_of_the_run_are_shown_once() -> None:
 
 
 def test_weak_classes_are_named(full: tuple[Report, Page]) -> None:
-    """Classes stand by rising F1, and those of which less than half are recognised are warned of."""
+    """Classes are sorted by rising F1, and the report warns of those with less than half of the images right."""
     report = make_report([f"class {index}" for index in range(6)], strength=1.5)
     per_class = report.record.metrics["test"]["per_class"]
     page = page_of(report)
@@ -230,7 +230,7 @@ def test_weak_classes_are_named(full: tuple[Report, Page]) -> None:
     assert shown == sorted(each["f1"] for each in per_class.values())
     weak = [name for name, each in per_class.items() if each["recall"] < 0.5]
     assert weak
-    assert f"Less than half of the pictures of {', '.join(weak)} are recognised." in page.text
+    assert f"Less than half of the pictures of {', '.join(weak)} are predicted correctly." in page.text
     assert "Less than half" not in full[1].text
 
 

@@ -150,8 +150,8 @@ def test_only_an_interrupted_run_can_be_resumed(tmp_path: Path, model: Any) -> N
     (tmp_path / "early" / CHECKPOINT).mkdir(parents=True)
     for name, message in (
         (finished.folder.name, "is finished; there is nothing to resume"),
-        ("early", "was interrupted before it had begun to learn; start it anew"),
-        ("none", "There is no interrupted run 'none' under .*; those that can be are early"),
+        ("early", "was interrupted before its first epoch; start it again"),
+        ("none", "There is no interrupted run 'none' under .*; interrupted runs: early"),
     ):
         with pytest.raises(RunNotFoundError, match=message), reopened_run(name, tmp_path):
             pytest.fail("it was opened")
@@ -167,7 +167,7 @@ def test_folder_that_holds_no_run_is_refused(tmp_path: Path) -> None:
 def test_record_that_cannot_be_understood_is_refused(tmp_path: Path, text: str) -> None:
     """A broken record is refused in one line with its path."""
     (tmp_path / RECORD).write_text(text)
-    with pytest.raises(RunNotFoundError, match=r"run\.json is no record of a run: ") as caught:
+    with pytest.raises(RunNotFoundError, match=r"run\.json is not the record of a run: ") as caught:
         read_run(tmp_path)
     assert "\n" not in str(caught.value)
 

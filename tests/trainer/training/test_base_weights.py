@@ -79,7 +79,7 @@ def test_file_of_another_width_is_refused(saved: tuple[Any, Path], tmp_path: Pat
 
 
 def test_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
-    """A file that is no weights file is refused with its path."""
+    """A file that is not a weights file is refused with its path."""
     file = tmp_path / "notes.h5"
     file.write_text("not weights")
     with pytest.raises(WeightsError, match=r"notes\.h5 does not fit the base"):
@@ -95,7 +95,7 @@ def test_run_of_another_width_is_refused(from_scratch: Trained) -> None:
 def test_missing_weights_are_refused(tmp_path: Path) -> None:
     """A name that is neither a file nor a run is refused with all that could have been given."""
     with pytest.raises(
-        WeightsError, match=r"^'none\.h5' is no weights: give imagenet, none, a weights file \(\.h5\), or"
+        WeightsError, match=r"^There are no weights 'none\.h5': give imagenet, none, a weights file \(\.h5\), or"
     ):
         prepare_base(settings("none.h5"), tmp_path)
 
