@@ -15,8 +15,8 @@ from trainer.runs.record import RunRecord
 class DataNotes:
     """Notes on the data: the number of images by split and class, and what was left out.
 
-    `left_out` are images that cannot be decoded, `skipped` other files, `leaks` a sentence for each image in two splits,
-    `class_weights` the weight of each class in the loss, None if all are the same.
+    `left_out` are images that cannot be decoded, `skipped` other files, `leaks` a sentence for each image in two
+    splits, `class_weights` the weight of each class in the loss, None if all are the same.
     """
 
     pictures: Mapping[str, Mapping[str, int]]

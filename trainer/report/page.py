@@ -83,7 +83,7 @@ def _figures(report: Report) -> dict[str, list[str]]:
             histogram(reference.confidence, "Confidence"),
             histogram(reference.entropy, "Entropy (1: uniform)"),
             histogram(reference.brightness, "Brightness"),
-            histogram(reference.size, "Pixels of the file", pixels=True),
+            histogram(reference.size, "Image size, pixels", pixels=True),
         ]
         if reference
         else [],

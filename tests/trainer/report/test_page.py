@@ -177,7 +177,7 @@ def test_curves_have_the_bounds_of_phases_and_stages(full: tuple[Report, Page]) 
 
 def test_what_weakens_the_result_is_said_first(full: tuple[Report, Page]) -> None:
     """Leaks, pictures that were left out and wide intervals stand before any figure."""
-    beginning = full[1].text.partition("How it learned")[0]
+    beginning = full[1].text.partition("Training curves")[0]
     assert "1 picture found in two splits" in beginning
     assert "1 picture left out" in beginning
     assert "With 60 test pictures the accuracy is only known to lie between" in beginning
@@ -255,7 +255,7 @@ def test_missing_parts_are_left_out() -> None:
     )
     page = page_of(replace(report, record=bare, reliability=None))
     assert page.tags("svg") == []
-    assert "The model got every test picture right." in page.text
+    assert "Every test image was predicted correctly." in page.text
     assert "Compared with" not in page.text
 
 
