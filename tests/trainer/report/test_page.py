@@ -114,7 +114,7 @@ def test_rounded_numbers_are_those_of_the_metrics(full: tuple[Report, Page]) -> 
     """What a person reads is the value, rounded."""
     report, page = full
     accuracy = report.record.metrics["test"]["accuracy"]
-    assert f"{100 * accuracy:.1f}\N{NO-BREAK SPACE}%of {PER_CLASS * 3} test pictures" in page.text.replace("\n", "")
+    assert f"{100 * accuracy:.1f}\N{NO-BREAK SPACE}%of {PER_CLASS * 3} test images" in page.text.replace("\n", "")
 
 
 def test_the_page_is_one_file(full: tuple[Report, Page]) -> None:
