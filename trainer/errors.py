@@ -6,7 +6,7 @@
     ├── LeakageError         the same picture in two splits
     ├── StorageError         no room for what a run keeps on disk
     ├── WeightsError         base weights that cannot be had or do not fit
-    ├── DivergedError        the loss became NaN or infinite
+    ├── DivergedError        the loss, or another value, became NaN or infinite
     ├── RunNotFoundError     no such training run
     └── RunFileError         a file of a run that cannot be read
 
@@ -39,7 +39,7 @@ class WeightsError(TrainerError):
 
 
 class DivergedError(TrainerError):
-    """The loss became NaN or infinite."""
+    """The loss, or a value that goes into the network or comes out of it, became NaN or infinite."""
 
 
 class RunNotFoundError(TrainerError):

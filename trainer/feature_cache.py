@@ -10,8 +10,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from trainer.config import TrainingConfig
-from trainer.errors import ConfigurationError
-from trainer.feeding import Feed, TrainingData, as_they_are, ordered_batches
+from trainer.errors import ConfigurationError, DivergedError
+from trainer.feeding import Feed, TrainingData, as_they_are, ordered_batches, see_finite_inputs
 from trainer.network import POOLED, Network
 from trainer.pixel_store import MemoryBudget, PixelStore
 from trainer.progress import Progress
@@ -55,7 +55,11 @@ def compute_features(
     budget: MemoryBudget,
     progress: Progress,
 ) -> dict[int, TrainingData]:
-    """Run every variant of every training and validation picture through the front once; what crosses each cut."""
+    """Run every variant of every training and validation image through the front once; what crosses each cut.
+
+    Raises:
+        DivergedError: what goes into the front, or comes out of it, is NaN or infinite.
+    """
     compute = compiled_front(network, cuts)
     rows = sum(feed.variants * feed.pictures for feed in (pixels.train, pixels.val))
     progress.on_work("computing what the frozen layers see", rows)
@@ -76,6 +80,12 @@ def compiled_front(network: Network, cuts: Sequence[int]) -> Callable[[tf.Tensor
     return compute
 
 
+def _finite(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    if not np.isfinite(features).all():
+        raise DivergedError("The base answers images with NaN or infinite features; give it other weights.")
+    return features
+
+
 class _Cache:
     """The features of one split at each cut."""
 
@@ -92,9 +102,10 @@ class _Cache:
         start = 0
         for variant in range(self._pixels.variants):
             draw = (config.seed, variant)
-            for inputs, targets, _ in ordered_batches(self._pixels, config.data.batch_size, draw, variant):
+            for inputs, targets, weights in ordered_batches(self._pixels, config.data.batch_size, draw, variant):
+                see_finite_inputs(weights)
                 for store, features in zip(self._stores.values(), compute(inputs), strict=True):
-                    store.write(start, features.numpy())
+                    store.write(start, _finite(features.numpy()))
                 flat_targets[start : start + len(inputs)] = targets
                 start += len(inputs)
                 progress.on_step(len(inputs))

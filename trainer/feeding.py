@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from trainer.augmentation import Augmentation
+from trainer.errors import DivergedError
 from trainer.preprocessing import scale_pixels
 
 Draw = tuple[int, ...]
@@ -63,7 +64,9 @@ class TrainingData:
 def drawn_batches(feed: Feed, batch_size: int, draw: Draw) -> Any:
     """Return one epoch as a tf.data.Dataset of (inputs float32, targets [B, C], weights [B]).
 
-    Order and variant of each picture, and the seed that each batch is prepared with, depend on `draw` alone.
+    Order and variant of each picture, and the seed that each batch is prepared with, depend on `draw` alone. The weight
+    of a row whose inputs are not all finite is NaN, and so is the loss then: oneDNN's ReLU makes zeros of NaN, so that
+    the network may answer such a row as if nothing were wrong.
     """
     random = np.random.default_rng(draw)
     order = random.permutation(feed.pictures)
@@ -99,6 +102,23 @@ def soft_targets(labels: npt.NDArray[np.int32], classes: int, smoothing: float =
     return one_hot * np.float32(1 - smoothing) + np.float32(smoothing / classes)
 
 
+def see_finite_inputs(weights: tf.Tensor) -> None:
+    """Look at the weights of a batch that is not learned from.
+
+    Raises:
+        DivergedError: inputs of a row are NaN or infinite.
+    """
+    if not np.isfinite(weights.numpy()).all():
+        raise DivergedError(
+            "What goes into the network is NaN or infinite for some images; look at the augmentation, and at how "
+            "pixels are scaled."
+        )
+
+
+def _finite_rows(inputs: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_all(tf.reshape(tf.math.is_finite(inputs), [tf.shape(inputs)[0], -1]), axis=1)
+
+
 def _batches(
     feed: Feed,
     order: npt.NDArray[np.int64],
@@ -116,7 +136,8 @@ def _batches(
         rows, targets = tf.numpy_function(take, [index], [feed.dtype, tf.float32], stateful=False)
         rows = tf.ensure_shape(rows, [None, *feed.shape])
         inputs, targets = feed.prepare(rows, tf.ensure_shape(targets, [None, feed.targets.shape[2]]), seed)
-        return inputs, targets, tf.linalg.matvec(targets, feed.class_weights)
+        weights = tf.linalg.matvec(targets, feed.class_weights)
+        return inputs, targets, tf.where(_finite_rows(inputs), weights, np.nan)
 
     indices = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
     return (

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from trainer.errors import DivergedError
 from trainer.evaluation import Predictions, cross_entropy
-from trainer.feeding import Feed, ordered_batches
+from trainer.feeding import Feed, ordered_batches, see_finite_inputs
 from trainer.stages import Score
 
 
@@ -20,8 +21,20 @@ class Predictor:
         )
 
     def answer(self, feed: Feed, batch_size: int) -> npt.NDArray[np.float32]:
-        """Return the probabilities of every picture, float32 [N, C], in order."""
-        return np.concatenate([self._call(inputs).numpy() for inputs, _, _ in ordered_batches(feed, batch_size)])
+        """Return the probabilities of every image, float32 [N, C], in order.
+
+        Raises:
+            DivergedError: what goes into the network, or comes out of it, is NaN or infinite.
+        """
+        probabilities = np.concatenate([self._rows(*batch) for batch in ordered_batches(feed, batch_size)])
+        if not np.isfinite(probabilities).all():
+            raise DivergedError("The network's probabilities became NaN or infinite.")
+        return probabilities
+
+    def _rows(self, inputs: tf.Tensor, _targets: tf.Tensor, weights: tf.Tensor) -> npt.NDArray[np.float32]:
+        see_finite_inputs(weights)
+        probabilities: npt.NDArray[np.float32] = self._call(inputs).numpy()
+        return probabilities
 
     def score(self, feed: Feed, batch_size: int) -> Score:
         """Return cross-entropy and accuracy; a soft target counts for its largest class."""

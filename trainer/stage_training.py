@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
@@ -56,7 +57,7 @@ def train_stage(stage: Stage, room: Classroom) -> StageOutcome:
     The variables that learn must have been set already (see `Network.unfreeze`).
 
     Raises:
-        DivergedError: the loss became NaN or infinite in a stage that nothing good came before.
+        DivergedError: the loss, or a weight, became NaN or infinite in a stage that nothing good came before.
     """
     return _StageTraining(stage, room).run()
 
@@ -114,15 +115,16 @@ class _StageTraining:
         started = time.monotonic()
         try:
             logs = self._train_epoch(number)
+            seconds = time.monotonic() - started
+            self._see_finite_weights(number)
+            with self._averages_in_place():
+                score = self._score()
+                self._judge(score)
         except DivergedError as error:
             if self._stage.phase != "phase_two":
                 raise
             self._position = self._position.model_copy(update={"ended": "diverged", "remark": str(error)})
             return
-        seconds = time.monotonic() - started
-        with self._averages_in_place():
-            score = self._score()
-            self._judge(score)
         epoch = Epoch(
             self._stage.phase,
             number + 1,
@@ -146,9 +148,7 @@ class _StageTraining:
         seed = (self._config.seed, self._number, number)
         room.network.seed_dropouts(*seed, _DROPOUT)
         where = f"epoch {number + 1} of {self._stage.phase}"
-        watch = _StepWatch(
-            where, f"{self._stage.phase}.learning_rate".replace("from_scratch", "phase_one"), room.progress
-        )
+        watch = _StepWatch(where, self._setting, room.progress)
         history = room.model.fit(
             drawn_batches(room.data.train, self._config.data.batch_size, (*seed, _DATA)),
             epochs=1,
@@ -161,6 +161,18 @@ class _StageTraining:
             "accuracy": float(history["accuracy"][0]),
             "learning_rate": float(keras.ops.convert_to_numpy(optimizer.learning_rate)),
         }
+
+    def _see_finite_weights(self, number: int) -> None:
+        """Look at what the epoch made of the weights: an activation may hide NaN in them from the loss."""
+        if not all(np.isfinite(values).all() for values in self._values()):
+            raise DivergedError(
+                f"Weights became NaN or infinite in epoch {number + 1} of {self._stage.phase}. Try a lower "
+                f"{self._setting}."
+            )
+
+    @property
+    def _setting(self) -> str:
+        return f"{self._stage.phase}.learning_rate".replace("from_scratch", "phase_one")
 
     def _judge(self, score: Score) -> None:
         """Take the score of an epoch into account: is it the best, has patience run out, is the rate too high."""
