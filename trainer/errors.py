@@ -6,7 +6,7 @@
     ├── LeakageError         the same picture in two splits
     ├── StorageError         not enough disk space for a run
     ├── WeightsError         base weights that cannot be loaded or do not fit
-    ├── DivergedError        the loss became NaN or infinite
+    ├── DivergedError        the loss, or another value, became NaN or infinite
     ├── RunNotFoundError     a run that does not exist
     └── RunFileError         a file of a run that cannot be read
 
@@ -39,7 +39,7 @@ class WeightsError(TrainerError):
 
 
 class DivergedError(TrainerError):
-    """The loss became NaN or infinite."""
+    """The loss, or an input or output of the network, became NaN or infinite."""
 
 
 class RunNotFoundError(TrainerError):

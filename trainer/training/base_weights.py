@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from contract.manifest import BaseWeights
 from trainer.config import ModelSettings
 from trainer.errors import RunNotFoundError, WeightsError
@@ -22,7 +24,7 @@ def prepare_base(settings: ModelSettings, runs: Path) -> tuple[Any, BaseWeights]
 
     Raises:
         ConfigurationError: there are no published weights for these settings.
-        WeightsError: they cannot be loaded, or belong to another network.
+        WeightsError: they cannot be loaded, belong to another network, or are not finite.
     """
     base = build_base(settings)
     if settings.weights == "none":
@@ -35,7 +37,10 @@ def prepare_base(settings: ModelSettings, runs: Path) -> tuple[Any, BaseWeights]
         source = Path(settings.weights).name
     else:
         source = _copy_from_run(base, settings.weights, runs)
-    return base, BaseWeights(source=source, digest=digest_of_tensors(base.get_weights()))
+    weights = base.get_weights()
+    if not all(np.isfinite(values).all() for values in weights):
+        raise WeightsError(f"The weights of {source} hold NaN or infinite values; give others.")
+    return base, BaseWeights(source=source, digest=digest_of_tensors(weights))
 
 
 def _name_of_pretrained(architecture: str) -> str:

@@ -11,10 +11,16 @@ import tensorflow as tf
 
 from trainer.config import TrainingConfig
 from trainer.data.pixel_store import PixelStore
-from trainer.errors import ConfigurationError
+from trainer.errors import ConfigurationError, DivergedError
 from trainer.models.network import POOLED, Network
 from trainer.training.context import TrainingContext
-from trainer.training.input_pipeline import InputPipeline, TrainingData, ordered_batches, prepare_features
+from trainer.training.input_pipeline import (
+    InputPipeline,
+    TrainingData,
+    check_finite_inputs,
+    ordered_batches,
+    prepare_features,
+)
 from trainer.training.stages import Stage
 
 _FLOAT_BYTES = 4
@@ -61,7 +67,11 @@ def split_points_worth_caching(network: Network, unfrozen: Sequence[int], rows: 
 
 
 def compute_features(context: TrainingContext, split_points: Sequence[int]) -> dict[int, TrainingData]:
-    """Run every variant of every training and validation image through the front once; features by split point."""
+    """Run every variant of every training and validation image through the front once; features by split point.
+
+    Raises:
+        DivergedError: an input or a feature is NaN or infinite.
+    """
     compute = compiled_front(context.network, split_points)
     pipelines = (context.data.train, context.data.val)
     context.progress.on_work("computing the features of the frozen layers", _count_rows(context.data))
@@ -80,6 +90,12 @@ def compiled_front(network: Network, split_points: Sequence[int]) -> Callable[[t
         input_signature=[tf.TensorSpec(front.input_shape, tf.float32)],
     )
     return compute
+
+
+def _finite(features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    if not np.isfinite(features).all():
+        raise DivergedError("The features of the base are NaN or infinite; use other base weights.")
+    return features
 
 
 class _Cache:
@@ -102,9 +118,10 @@ class _Cache:
         start = 0
         for variant in range(self._pixels.variants):
             draw = (config.seed, variant)
-            for inputs, targets, _ in ordered_batches(self._pixels, config.data.batch_size, draw, variant):
+            for inputs, targets, weights in ordered_batches(self._pixels, config.data.batch_size, draw, variant):
+                check_finite_inputs(weights)
                 for store, features in zip(self._stores.values(), compute(inputs), strict=True):
-                    store.write(start, features.numpy())
+                    store.write(start, _finite(features.numpy()))
                 flat_targets[start : start + len(inputs)] = targets
                 start += len(inputs)
                 self._context.progress.on_step(len(inputs))

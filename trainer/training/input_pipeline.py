@@ -11,6 +11,7 @@ import tensorflow as tf
 from contract.image_input import ImageInput
 from trainer.augmentation.pipeline import Augmentation
 from trainer.data.preprocessing import scale_pixels
+from trainer.errors import DivergedError
 
 Draw = tuple[int, ...]
 """The seeds of random draws: the run's seed, the stage, the epoch."""
@@ -63,7 +64,9 @@ class TrainingData:
 def shuffled_batches(pipeline: InputPipeline, batch_size: int, draw: Draw) -> Any:
     """Return one epoch as a tf.data.Dataset of (inputs float32, targets [B, C], weights [B]).
 
-    The order, the variant of each image, and the seed that prepares each batch depend on `draw` alone.
+    The order, the variant of each image, and the seed that prepares each batch depend on `draw` alone. A row whose
+    inputs are not all finite has the weight NaN, and so makes the loss NaN: oneDNN's ReLU turns NaN into zeros, so that
+    the network's output for such a row may look normal.
     """
     random = np.random.default_rng(draw)
     order = random.permutation(pipeline.pictures)
@@ -99,6 +102,22 @@ def soft_targets(labels: npt.NDArray[np.int32], classes: int, smoothing: float =
     return one_hot * np.float32(1 - smoothing) + np.float32(smoothing / classes)
 
 
+def check_finite_inputs(weights: tf.Tensor) -> None:
+    """Check the weights of a batch that is not trained on.
+
+    Raises:
+        DivergedError: inputs of a row are NaN or infinite.
+    """
+    if not np.isfinite(weights.numpy()).all():
+        raise DivergedError(
+            "The network's input is NaN or infinite for some images; check the augmentation, and how pixels are scaled."
+        )
+
+
+def _finite_rows(inputs: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_all(tf.reshape(tf.math.is_finite(inputs), [tf.shape(inputs)[0], -1]), axis=1)
+
+
 def _batches(
     pipeline: InputPipeline,
     order: npt.NDArray[np.int64],
@@ -116,7 +135,8 @@ def _batches(
         rows, targets = tf.numpy_function(take, [index], [pipeline.dtype, tf.float32], stateful=False)
         rows = tf.ensure_shape(rows, [None, *pipeline.shape])
         inputs, targets = pipeline.prepare(rows, tf.ensure_shape(targets, [None, pipeline.targets.shape[2]]), seed)
-        return inputs, targets, tf.linalg.matvec(targets, pipeline.class_weights)
+        weights = tf.linalg.matvec(targets, pipeline.class_weights)
+        return inputs, targets, tf.where(_finite_rows(inputs), weights, np.nan)
 
     indices = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
     return (

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from trainer.errors import DivergedError
 from trainer.evaluation.metrics import Predictions, cross_entropy
-from trainer.training.input_pipeline import InputPipeline, ordered_batches
+from trainer.training.input_pipeline import InputPipeline, check_finite_inputs, ordered_batches
 from trainer.training.stages import Score
 
 
@@ -20,8 +21,20 @@ class Predictor:
         )
 
     def answer(self, pipeline: InputPipeline, batch_size: int) -> npt.NDArray[np.float32]:
-        """Return the probabilities for every image, float32 [N, C], in order."""
-        return np.concatenate([self._call(inputs).numpy() for inputs, _, _ in ordered_batches(pipeline, batch_size)])
+        """Return the probabilities for every image, float32 [N, C], in order.
+
+        Raises:
+            DivergedError: an input or output of the network is NaN or infinite.
+        """
+        probabilities = np.concatenate([self._rows(*batch) for batch in ordered_batches(pipeline, batch_size)])
+        if not np.isfinite(probabilities).all():
+            raise DivergedError("The network's probabilities became NaN or infinite.")
+        return probabilities
+
+    def _rows(self, inputs: tf.Tensor, _targets: tf.Tensor, weights: tf.Tensor) -> npt.NDArray[np.float32]:
+        check_finite_inputs(weights)
+        probabilities: npt.NDArray[np.float32] = self._call(inputs).numpy()
+        return probabilities
 
     def score(self, pipeline: InputPipeline, batch_size: int) -> Score:
         """Return cross-entropy and accuracy; a soft target counts for its largest class."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
@@ -39,7 +40,7 @@ def train_stage(stage: Stage, training: TrainingContext, features: Mapping[int, 
     point; where there are none for the stage, it is trained on images.
 
     Raises:
-        DivergedError: the loss became NaN or infinite in a stage without earlier weights to keep.
+        DivergedError: the loss, or a weight, became NaN or infinite in a stage without earlier weights to keep.
     """
     if ended := training.state.outcome_of(stage):
         return ended
@@ -84,15 +85,16 @@ class _StageTraining:
         started = time.monotonic()
         try:
             logs = self._train_epoch(number)
+            seconds = time.monotonic() - started
+            self._check_finite_weights(number)
+            with self._averages_in_place():
+                score = self._score()
+                self._judge(score)
         except DivergedError as error:
             if self._stage.phase != "phase_two":
                 raise
             self._position = self._position.model_copy(update={"ended": "diverged", "remark": str(error)})
             return
-        seconds = time.monotonic() - started
-        with self._averages_in_place():
-            score = self._score()
-            self._judge(score)
         epoch = Epoch(
             self._stage.phase,
             number + 1,
@@ -158,9 +160,7 @@ class _StageTraining:
         seed = (self._config.seed, self._number, number)
         self._training.network.seed_dropouts(*seed, _DROPOUT)
         where = f"epoch {number + 1} of {self._stage.phase}"
-        watch = _StepWatch(
-            where, f"{self._stage.phase}.learning_rate".replace("from_scratch", "phase_one"), self._training.progress
-        )
+        watch = _StepWatch(where, self._setting, self._training.progress)
         history = self._context.model.fit(
             shuffled_batches(self._context.data.train, self._config.data.batch_size, (*seed, _DATA)),
             epochs=1,
@@ -173,6 +173,18 @@ class _StageTraining:
             "accuracy": float(history["accuracy"][0]),
             "learning_rate": float(keras.ops.convert_to_numpy(optimizer.learning_rate)),
         }
+
+    def _check_finite_weights(self, number: int) -> None:
+        """Check the weights after an epoch: an activation may hide their NaN from the loss."""
+        if not all(np.isfinite(values).all() for values in self._values()):
+            raise DivergedError(
+                f"Weights became NaN or infinite in epoch {number + 1} of {self._stage.phase}. Try a lower "
+                f"{self._setting}."
+            )
+
+    @property
+    def _setting(self) -> str:
+        return f"{self._stage.phase}.learning_rate".replace("from_scratch", "phase_one")
 
     def _judge(self, score: Score) -> None:
         """Update the position for an epoch's score: the best weights, patience, and the learning rate."""

@@ -86,6 +86,17 @@ def test_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
         prepare_base(settings(str(file)), tmp_path)
 
 
+def test_file_of_weights_that_are_no_numbers_is_refused(saved: tuple[Any, Path], tmp_path: Path) -> None:
+    """A weight that is NaN is found before anything is learned on it: activations may hide it from the loss."""
+    base, _ = prepare_base(settings(str(saved[1])), tmp_path)
+    weights = base.get_weights()
+    weights[0][0, 0, 0, 0] = np.nan
+    base.set_weights(weights)
+    base.save_weights(tmp_path / "broken.weights.h5")
+    with pytest.raises(WeightsError, match=r"^The weights of broken\.weights\.h5 hold NaN or infinite values; give"):
+        prepare_base(settings(str(tmp_path / "broken.weights.h5")), tmp_path)
+
+
 def test_run_of_another_width_is_refused(from_scratch: Trained) -> None:
     """A run whose base has another alpha is refused with what to use instead."""
     with pytest.raises(WeightsError, match=r"The run's base does not fit; use the run's own .*model\.alpha"):

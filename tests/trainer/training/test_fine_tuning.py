@@ -22,6 +22,7 @@ from trainer.config import HeadSettings
 from trainer.errors import DivergedError
 from trainer.models.head import add_head, divide_logits
 from trainer.progress import PhaseName
+from trainer.training.prediction import Predictor
 from trainer.training.stages import Score
 
 Seen = tuple[dict[str, Any], Watching]
@@ -195,6 +196,50 @@ def test_loss_that_is_no_number_stops_phase_one_and_names_the_step() -> None:
     with pytest.raises(DivergedError, match=message):
         learn(network, config, watching, train=pipeline_of_two_classes(factor=np.nan))
     assert watching.steps == 0
+
+
+@pytest.mark.parametrize("cache", ["auto", "never"])
+@pytest.mark.parametrize("factor", [np.nan, np.inf])
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_inputs_that_are_no_numbers_stop_training(cache: str, factor: float, split: str) -> None:
+    """NaN and infinity in what the network sees stop phase one, also where an activation makes zeros of them."""
+    config = small_config(phase_one={"cache_features": cache})
+    network = small_network(config)
+    network.base.get_layer("conv_1").set_weights([np.zeros((3, 3, 3, 4)), np.zeros(4)])
+    broken: dict[str, Any] = {split: pipeline_of_two_classes(factor=factor)}
+    message = "The loss became nan in step 1" if (cache, split) == ("never", "train") else "The network's input is NaN"
+    with pytest.raises(DivergedError, match=message):
+        learn(network, config, **broken)
+
+
+def test_weights_that_are_no_numbers_stop_training() -> None:
+    """NaN in the weights of the base stops training from scratch, whatever the activation behind them makes of it."""
+    config = small_config()
+    network = small_network(config)
+    kernel, bias = network.base.get_layer("conv_3").get_weights()
+    bias[0] = np.nan
+    network.base.get_layer("conv_3").set_weights([kernel, bias])
+    with pytest.raises(DivergedError, match=r"became (nan|NaN or infinite) in .*epoch 1 of from_scratch\. Try a lower"):
+        learn(network, config, scratch=True)
+
+
+def test_features_that_are_no_numbers_stop_before_training() -> None:
+    """A base that answers with infinity is named as what it is before its features are learned from."""
+    config = small_config()
+    network = small_network(config)
+    kernel, bias = network.base.get_layer("conv_3").get_weights()
+    network.base.get_layer("conv_3").set_weights([kernel, np.full_like(bias, np.inf)])
+    with pytest.raises(DivergedError, match="The features of the base are NaN or infinite"):
+        learn(network, config)
+
+
+def test_probabilities_that_are_no_numbers_are_not_a_score() -> None:
+    """A network that answers with NaN is refused in one sentence."""
+    network = small_network(small_config())
+    kernel, bias = network.model.layers[-1].get_weights()
+    network.model.layers[-1].set_weights([kernel, np.full_like(bias, np.nan)])
+    with pytest.raises(DivergedError, match=r"^The network's probabilities became NaN or infinite"):
+        Predictor(network.model).score(pipeline_of_two_classes(), 8)
 
 
 def test_loss_that_is_no_number_in_phase_two_leaves_phase_one() -> None:
