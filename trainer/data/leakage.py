@@ -76,11 +76,6 @@ def describe(leak: Leak) -> str:
     return f"{plain_name(leak.second)} of {leak.second_split} {how} {plain_name(leak.first)} of {leak.first_split}"
 
 
-def count_duplicates(split: DecodedSplit) -> int:
-    """Return how many pictures of a split have the same pixels as one before them in it."""
-    return len(split.fingerprints) - len(set(split.fingerprints.content))
-
-
 def _numbers(present: Sequence[Split], splits: Mapping[Split, DecodedSplit]) -> dict[Split, range]:
     """Return the range of numbers of each split's images among all images."""
     numbers: dict[Split, range] = {}

@@ -1,4 +1,4 @@
-"""The reference histograms of a model: its predictions and images on held-out data."""
+"""The reference that travels with a model: how its answers and pictures looked on held-out data."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,9 +17,9 @@ def make_reference(
     sizes: npt.NDArray[np.int32],
     brightness: npt.NDArray[np.float32],
 ) -> Reference:
-    """Count N predictions and images into the buckets that live traffic will be compared with.
+    """Count N answers and pictures into the buckets that live traffic will be compared with.
 
-    `probabilities` are float32 [N, C], calibrated; `sizes` int32 [N, 2] are height and width of
+    `probabilities` are float32 [N, C], calibrated as they are served; `sizes` int32 [N, 2] are height and width of
     the picture files in pixels; `brightness` float32 [N] is what `brightness_of` returns.
     """
     predicted = np.bincount(probabilities.argmax(axis=1), minlength=len(class_names))

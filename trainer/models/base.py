@@ -96,7 +96,7 @@ def prepare_for_training_from_scratch(base: Any) -> None:
 
 
 def batch_norms(base: Any) -> list[Any]:
-    """Return the BatchNorm layers of `base`, including those inside other layers."""
+    """Return the BatchNorm layers of `base`, those inside other layers too."""
     return [layer for layer in _nested_layers(base) if isinstance(layer, keras.layers.BatchNormalization)]
 
 

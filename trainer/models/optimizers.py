@@ -21,7 +21,7 @@ class LayerwiseAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has n
         self._factors = tuple(factors)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update one variable; called by Keras."""
+        """Update one variable, as Keras asks for it."""
         factor = self._factors[self._get_variable_index(variable)]
         super().update_step(gradient, variable, learning_rate * factor)
 
@@ -30,7 +30,7 @@ class LayerwiseAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has n
 
     @property
     def averages(self) -> list[Any]:
-        """The moving average of each variable, in order; empty without `use_ema`."""
+        """The moving average of each variable, in their order; empty without `use_ema`."""
         return list(self._model_variables_moving_average) if self.use_ema else []
 
 

@@ -1,4 +1,4 @@
-"""The figures of the report as inline SVG, in the page's colours, light and dark."""
+"""The report's figures as SVG, to stand inside its page: their colours are the page's, by day and by night."""
 
 import io
 import re
@@ -19,7 +19,7 @@ from trainer.evaluation.calibration import ReliabilityBin
 from trainer.progress import Epoch
 from trainer.runs.phase_timing import PHASE_TITLES
 
-# matplotlib does not support CSS: these colours stand for the page's variables and are replaced in the SVG
+# matplotlib knows no CSS: these colours stand for the page's variables, and are replaced in the finished SVG
 _INK, _MUTED, _GRID, _TRAIN, _VALIDATION, _WRONG = (f"#0a0b{number:02x}" for number in range(1, 7))
 _VARIABLES = {
     _INK: "ink",
@@ -30,7 +30,7 @@ _VARIABLES = {
     _WRONG: "wrong",
 }
 _STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text: in the page's own font, and small
+    "svg.fonttype": "none",  # text stays text: the page's own font, and small
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9,
     "text.color": _INK,
@@ -58,7 +58,7 @@ _WIDE, _SMALL, _SQUARE = (4.4, 2.7), (2.5, 1.6), (2.9, 2.7)  # inches; narrow, s
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve over the epochs: its title, and its fields in `Epoch` for training and validation."""
+    """One quantity of each epoch: what the page calls it, and its fields in `Epoch` for training and validation."""
 
     title: str
     train: str
@@ -70,7 +70,7 @@ ACCURACY = Curve("Accuracy", "accuracy", "val_accuracy")
 
 
 def learning_curve(epochs: Sequence[Epoch], kept: int | None, curve: Curve) -> str:
-    """Draw training and validation over the epochs of all phases, with lines between phases and stages.
+    """Draw training and validation over the epochs of all phases, with the bounds between phases and stages.
 
     `kept` is the index of the epoch whose weights were kept.
     """
@@ -91,7 +91,7 @@ def learning_curve(epochs: Sequence[Epoch], kept: int | None, curve: Curve) -> s
 
 
 def reliability_diagram(bins: Sequence[ReliabilityBin], title: str) -> str:
-    """Draw accuracy over confidence; on the diagonal, probabilities are calibrated."""
+    """Draw accuracy over confidence; on the diagonal, probabilities mean what they say."""
     with mpl.rc_context(_STYLE):
         axes = _axes(_SQUARE, left=46)
         axes.plot([0, 1], [0, 1], color=_MUTED, lw=0.8, ls=(0, (3, 3)))
@@ -99,7 +99,7 @@ def reliability_diagram(bins: Sequence[ReliabilityBin], title: str) -> str:
             left, width = each.low + 0.004, each.high - each.low - 0.008
             axes.bar(left, each.accuracy, width, align="edge", color=_VALIDATION, alpha=0.55)
             axes.plot([left, left + width], [each.confidence] * 2, color=_WRONG, lw=1.4)
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy")
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share right")
         _percent(axes, both=True)
         return _svg(axes, title)
 
@@ -121,9 +121,10 @@ def histogram(values: Histogram, title: str, *, pixels: bool = False) -> str:
 
 
 def _axes(size: tuple[float, float], *, top: float = 6, bottom: float = 30, left: float = 36) -> Axes:
-    """Return axes in a figure of `size` in inches, with margins in points of 1/72 inch.
+    """Return axes in a figure of `size` in inches, with margins in points, which are 1/72 inch.
 
-    The figure is not in pyplot's global list of figures; fixed margins take half the time of an automatic layout.
+    The figure stands by itself, without pyplot's global list of figures; fixed margins take half the time of a layout
+    that looks for the smallest.
     """
     width, height = (72 * length for length in size)
     figure = Figure(figsize=size)
@@ -131,7 +132,7 @@ def _axes(size: tuple[float, float], *, top: float = 6, bottom: float = 30, left
 
 
 def _draw_bounds(axes: Axes, epochs: Sequence[Epoch]) -> None:
-    """Draw a line where a new phase starts, and a thin one where more layers were unfrozen."""
+    """Draw a line where a phase begins after another, and a thin one where more layers were unfrozen."""
     for index, (before, after) in enumerate(pairwise(epochs), start=1):
         if before.phase != after.phase:
             _draw_bound(axes, index, PHASE_TITLES[after.phase], 1.0)
@@ -167,19 +168,19 @@ def _percent(axes: Axes, *, both: bool = False) -> None:
 
 
 def _svg(axes: Axes, title: str) -> str:
-    """Return the figure as an SVG element with the page's colours; the same values give the same bytes."""
+    """Return the figure as an SVG element with the page's colours, the same bytes for the same values."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     file = io.StringIO()
     no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with mpl.rc_context({"svg.hashsalt": title}):  # ids are the same each time, and different in each figure of a page
+    with mpl.rc_context({"svg.hashsalt": title}):  # ids are the same each time, and others in each figure of a page
         figure.savefig(file, format="svg", transparent=True, metadata=no_metadata)
     return _for_page(file.getvalue(), title)
 
 
 def _for_page(svg: str, title: str) -> str:
     svg = svg[svg.index("<svg") :].strip()
-    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # it would apply to the whole page
+    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # it would hold for the whole page
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # the same in every figure
     opening = re.sub(r' (width|height)="[^"]*"', "", svg[: svg.index(">")])
     svg = f'<svg role="img" aria-label="{escape(title)}"{opening.removeprefix("<svg")}{svg[svg.index(">") :]}'

@@ -66,13 +66,8 @@ def decode_each(image_input: ImageInput, pictures: Sequence[bytes]) -> DecodedPi
     return DecodedPictures(np.concatenate([row for row, _ in rows]), np.concatenate([valid for _, valid in rows]))
 
 
-def answer_pictures(model: Any, image_input: ImageInput, pictures: Sequence[bytes]) -> Answers:
-    """Predict encoded images with a loaded model: the reference for everything that serves it."""
-    return answer_decoded(model, image_input, decode_each(image_input, pictures))
-
-
 def answer_decoded(model: Any, image_input: ImageInput, pictures: DecodedPictures) -> Answers:
-    """Predict decoded images with a loaded model, in one batch."""
+    """Predict decoded images with a loaded model, in one batch: the reference for everything that serves it."""
     probabilities = model(scale_pixels(pictures.pixels, image_input), training=False).numpy()
     return Answers(np.where(pictures.valid[:, None], probabilities, np.float32(0)), pictures.valid)
 

@@ -57,7 +57,7 @@ def test_broken_pictures_are_left_out_and_named(pictures: list[LabelledPicture])
     assert split.pixels.take(np.arange(len(good)))[:, 0, 0, 0].tolist() == [5 * index for index in good]
     assert split.sizes.tolist() == [[30, 40 + index] for index in good]
     np.testing.assert_allclose(split.brightness, [5 * index / 255 for index in good], rtol=1e-6)
-    assert len(split.pixels) == len(split.fingerprints) == len(set(split.fingerprints.content)) == 38
+    assert len(split.pixels) == len(split.fingerprints.content) == len(set(split.fingerprints.content)) == 38
 
 
 def test_above_the_memory_budget_the_answer_is_the_same(pictures: list[LabelledPicture]) -> None:
