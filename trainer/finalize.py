@@ -13,7 +13,7 @@ from trainer.data.reference_histograms import make_reference
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature, reliability, with_temperature
 from trainer.evaluation.comparison import compare_answers
 from trainer.evaluation.metrics import Predictions, evaluate
-from trainer.evaluation.predictions_file import AnsweredPicture, write_predictions
+from trainer.evaluation.predictions_file import HeldOutPrediction, write_predictions
 from trainer.evaluation.worst_mistakes import worst_mistakes
 from trainer.models.head import divide_logits
 from trainer.report.content import DataNotes, Reliability, Report
@@ -137,7 +137,7 @@ def _write_predictions(run: RunContext, evaluation: Evaluation) -> None:
         confidence = predictions.probabilities.max(axis=1)
         for index, picture in enumerate(run.pictures.splits[split].pictures):
             rows.append(
-                AnsweredPicture(
+                HeldOutPrediction(
                     split,
                     picture.path,
                     digests[picture.path],

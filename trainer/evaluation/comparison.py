@@ -7,7 +7,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from trainer.config import TrainingConfig
-from trainer.evaluation.predictions_file import AnsweredPicture
+from trainer.evaluation.predictions_file import HeldOutPrediction
 
 SIGNIFICANCE_LEVEL = 0.05
 _FEW_PICTURES = 30
@@ -69,7 +69,7 @@ def compare_answers(a_right: Iterable[bool], b_right: Iterable[bool]) -> PairedA
     return PairedAnswers(len(pairs), both + only_a, both + only_b, only_a, only_b, p_value)
 
 
-def shared_test_pictures(a: Sequence[AnsweredPicture], b: Sequence[AnsweredPicture]) -> SharedPictures:
+def shared_test_pictures(a: Sequence[HeldOutPrediction], b: Sequence[HeldOutPrediction]) -> SharedPictures:
     """Find the test images that two runs share, by the digest of the file; a copy within a run counts once."""
     of_a, of_b = _test_pictures_by_digest(a), _test_pictures_by_digest(b)
     both = [(of_a[digest], of_b[digest]) for digest in of_a if digest in of_b]
@@ -109,5 +109,5 @@ def by_dotted_name(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _test_pictures_by_digest(rows: Sequence[AnsweredPicture]) -> dict[str, AnsweredPicture]:
+def _test_pictures_by_digest(rows: Sequence[HeldOutPrediction]) -> dict[str, HeldOutPrediction]:
     return {row.digest: row for row in rows if row.split == "test"}

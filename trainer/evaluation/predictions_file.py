@@ -11,7 +11,7 @@ COLUMNS = ("split", "path", "digest", "truth", "predicted", "probability", "righ
 
 
 @dataclass(frozen=True)
-class AnsweredPicture:
+class HeldOutPrediction:
     """One image and its most probable class.
 
     `split` is val or test, `digest` that of the file's bytes; `probability`, 0 to 1, is that of `predicted`.
@@ -30,7 +30,7 @@ class AnsweredPicture:
         return self.predicted == self.truth
 
 
-def write_predictions(target: Path, rows: Iterable[AnsweredPicture]) -> None:
+def write_predictions(target: Path, rows: Iterable[HeldOutPrediction]) -> None:
     """Write the rows to the CSV file `target`, in the order given, `right` as true or false."""
     with target.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -38,7 +38,7 @@ def write_predictions(target: Path, rows: Iterable[AnsweredPicture]) -> None:
         writer.writerows(_cells(row) for row in rows)
 
 
-def read_predictions(path: Path) -> list[AnsweredPicture]:
+def read_predictions(path: Path) -> list[HeldOutPrediction]:
     """Read what `write_predictions` wrote.
 
     Raises:
@@ -54,12 +54,12 @@ def read_predictions(path: Path) -> list[AnsweredPicture]:
         raise RunFileError(f"{path} is not a file of predictions with the columns {columns}: {error}.") from error
 
 
-def _cells(row: AnsweredPicture) -> tuple[str, ...]:
+def _cells(row: HeldOutPrediction) -> tuple[str, ...]:
     right = "true" if row.right else "false"
     return row.split, str(row.path), row.digest, row.truth, row.predicted, repr(row.probability), right
 
 
-def _answered(row: dict[str, str]) -> AnsweredPicture:
-    return AnsweredPicture(
+def _answered(row: dict[str, str]) -> HeldOutPrediction:
+    return HeldOutPrediction(
         row["split"], Path(row["path"]), row["digest"], row["truth"], row["predicted"], float(row["probability"])
     )

@@ -27,11 +27,11 @@ CHECKPOINT = "checkpoint"
 """The sub-folder that a run has until it is finished."""
 
 
-class _Record(BaseModel):
+class _RunModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TestPicture(_Record):
+class TestPicture(_RunModel):
     """A test image: the model was not trained on it."""
 
     __test__ = False  # not a test class for pytest
@@ -40,7 +40,7 @@ class TestPicture(_Record):
     label: str
 
 
-class GateOutcome(_Record):
+class GateOutcome(_RunModel):
     """Whether phase two started, and why."""
 
     opened: bool
@@ -51,7 +51,7 @@ class GateOutcome(_Record):
     reason: str
 
 
-class RunRecord(_Record):
+class RunRecord(_RunModel):
     """Everything about a run besides its weights, settings and history."""
 
     id: str = Field(description="Also the run's name in the lineage database.")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from trainer.progress import Epoch
 from trainer.runs.record import GateOutcome
-from trainer.training.stages import Score, Stage, StageOutcome
+from trainer.training.stages import Score, StageOutcome, TrainingStage
 
 Arrays = dict[str, list[npt.NDArray[Any]]]
 """Lists of arrays by name: the weights and the optimizer's variables."""
@@ -25,7 +25,7 @@ class StagePosition(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    stage: Stage
+    stage: TrainingStage
     epoch: int = 0
     before: Score | None = None
     best: Score | None = None

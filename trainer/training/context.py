@@ -9,7 +9,7 @@ from trainer.models.network import Network
 from trainer.progress import Progress
 from trainer.training.input_pipeline import TrainingData
 from trainer.training.prediction import Predictor
-from trainer.training.stages import Stage
+from trainer.training.stages import TrainingStage
 from trainer.training.state import TrainingState
 
 
@@ -34,7 +34,7 @@ class TrainingContext:
 class StageContext:
     """What one stage trains: `model` is the whole network or its tail, `data` its inputs, `predictor` runs it."""
 
-    stage: Stage
+    stage: TrainingStage
     training: TrainingContext
     model: Any
     predictor: Predictor

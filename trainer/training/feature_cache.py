@@ -21,13 +21,13 @@ from trainer.training.input_pipeline import (
     ordered_batches,
     prepare_features,
 )
-from trainer.training.stages import Stage
+from trainer.training.stages import TrainingStage
 
 _FLOAT_BYTES = 4
 _SHARE_OF_FREE_DISK = 0.5
 
 
-def cache_features(context: TrainingContext, stages: Sequence[Stage]) -> dict[int, TrainingData]:
+def cache_features(context: TrainingContext, stages: Sequence[TrainingStage]) -> dict[int, TrainingData]:
     """Compute what the frozen layers of each stage return, by split point; nothing where that cannot be cached."""
     if not is_cacheable(context.config):
         return {}

@@ -13,7 +13,7 @@ from trainer.training.context import TrainingContext
 from trainer.training.feature_cache import cache_features
 from trainer.training.gate import judge_head
 from trainer.training.stage_training import train_stage
-from trainer.training.stages import Score, Stage, StageOutcome, plan_phase_two, set_trainable
+from trainer.training.stages import Score, StageOutcome, TrainingStage, plan_phase_two, set_trainable
 from trainer.training.state import TrainingState
 
 
@@ -38,7 +38,7 @@ def fine_tune(context: TrainingContext) -> TrainingOutcome:
         DivergedError: the loss of phase one became NaN or infinite; the state holds the epochs before.
     """
     state, config = context.state, context.config
-    head = Stage(phase="phase_one", unfrozen=0)
+    head = TrainingStage(phase="phase_one", unfrozen=0)
     stages = plan_phase_two(context.network, config)
     features = cache_features(context, [head, *stages])
     _restore_weights(context)
@@ -57,7 +57,7 @@ def fine_tune(context: TrainingContext) -> TrainingOutcome:
 def train_from_scratch(context: TrainingContext) -> TrainingOutcome:
     """Train every layer in one phase, with the settings of phase one; see `fine_tune`."""
     _restore_weights(context)
-    train_stage(Stage(phase="from_scratch", unfrozen=len(context.network.base.layers)), context, features={})
+    train_stage(TrainingStage(phase="from_scratch", unfrozen=len(context.network.base.layers)), context, features={})
     return _outcome(context.state)
 
 

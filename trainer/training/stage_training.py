@@ -24,7 +24,7 @@ from trainer.training.checkpoint import Arrays, StagePosition
 from trainer.training.context import StageContext, TrainingContext
 from trainer.training.input_pipeline import TrainingData, shuffled_batches
 from trainer.training.prediction import Predictor
-from trainer.training.stages import Score, Stage, StageOutcome, layer_factors, set_trainable
+from trainer.training.stages import Score, StageOutcome, TrainingStage, layer_factors, set_trainable
 
 _DATA, _DROPOUT = 1, 2
 """Two streams of random numbers."""
@@ -33,7 +33,7 @@ _BETTER = 1e-4
 """Nats by which the validation loss must fall to count as better: less is rounding."""
 
 
-def train_stage(stage: Stage, training: TrainingContext, features: Mapping[int, TrainingData]) -> StageOutcome:
+def train_stage(stage: TrainingStage, training: TrainingContext, features: Mapping[int, TrainingData]) -> StageOutcome:
     """Train the stage from where it stands; the network ends with its best weights, or with those from before.
 
     A stage that a resumed run has ended already is not trained again. `features` are the cached features by split
@@ -55,7 +55,9 @@ def train_stage(stage: Stage, training: TrainingContext, features: Mapping[int, 
     return outcome
 
 
-def _stage_context(stage: Stage, training: TrainingContext, features: Mapping[int, TrainingData]) -> StageContext:
+def _stage_context(
+    stage: TrainingStage, training: TrainingContext, features: Mapping[int, TrainingData]
+) -> StageContext:
     network = training.network
     split_point = None if stage.phase == "from_scratch" else network.split_point_for(stage.unfrozen)
     if split_point is None or split_point not in features:

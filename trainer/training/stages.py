@@ -12,18 +12,18 @@ from trainer.models.network import Network
 from trainer.progress import PhaseName
 
 
-class _Record(BaseModel):
+class _StageModel(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Stage(_Record):
+class TrainingStage(_StageModel):
     """A part of training with one set of trainable variables and its own optimizer."""
 
     phase: PhaseName
     unfrozen: int = Field(ge=0, description="How many of the base's last layers are trained.")
 
 
-class Score(_Record):
+class Score(_StageModel):
     """Cross-entropy, in nats, and accuracy on the validation images."""
 
     loss: float
@@ -34,10 +34,10 @@ class Score(_Record):
         return self.loss <= other.loss and self.accuracy >= other.accuracy
 
 
-class StageOutcome(_Record):
+class StageOutcome(_StageModel):
     """How a stage ended. If it was not kept, the weights from before it were restored."""
 
-    stage: Stage
+    stage: TrainingStage
     kept: bool
     score: Score = Field(description="Score of the weights that the model has now.")
     ended: Literal["no longer better", "out of epochs", "diverged"]
@@ -53,7 +53,7 @@ class StageOutcome(_Record):
         return f"{title}: undone, the weights from before are kept. {why}"
 
 
-def plan_phase_two(network: Network, config: TrainingConfig) -> list[Stage]:
+def plan_phase_two(network: Network, config: TrainingConfig) -> list[TrainingStage]:
     """Return the stages of phase two: one, or several that unfreeze block by block.
 
     A single number of layers is used as given. Of several, each is moved to the nearest block boundary.
@@ -63,10 +63,10 @@ def plan_phase_two(network: Network, config: TrainingConfig) -> list[Stage]:
         boundaries = _block_boundaries(network, config)
         wanted = tuple(sorted({min(boundaries, key=lambda boundary: abs(boundary - count)) for count in wanted}))
     layers = len(network.base.layers)
-    return [Stage(phase="phase_two", unfrozen=min(count, layers)) for count in wanted]
+    return [TrainingStage(phase="phase_two", unfrozen=min(count, layers)) for count in wanted]
 
 
-def set_trainable(network: Network, stage: Stage) -> None:
+def set_trainable(network: Network, stage: TrainingStage) -> None:
     """Make the layers that the stage trains trainable, and no others."""
     if stage.phase == "from_scratch":
         network.unfreeze_everything()

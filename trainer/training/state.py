@@ -7,7 +7,7 @@ import numpy.typing as npt
 from trainer.progress import Epoch
 from trainer.runs.record import GateOutcome
 from trainer.training.checkpoint import Arrays, Checkpoint, Position, StagePosition
-from trainer.training.stages import Stage, StageOutcome
+from trainer.training.stages import StageOutcome, TrainingStage
 
 
 class TrainingState:
@@ -33,7 +33,7 @@ class TrainingState:
         return self._position.gate
 
     @property
-    def current_stage(self) -> Stage | None:
+    def current_stage(self) -> TrainingStage | None:
         """The stage whose weights were saved last, and are restored when a run is resumed."""
         return self._position.stage.stage if self._position.stage else None
 
@@ -42,12 +42,12 @@ class TrainingState:
         """The values of that stage's variables."""
         return self._arrays["current"]
 
-    def position_in(self, stage: Stage) -> tuple[StagePosition, Arrays] | None:
+    def position_in(self, stage: TrainingStage) -> tuple[StagePosition, Arrays] | None:
         """Return the position in the stage, if it has started and not ended."""
         at = self._position.stage
         return (at, self._arrays) if at and at.stage == stage and not self._has_ended(stage) else None
 
-    def outcome_of(self, stage: Stage) -> StageOutcome | None:
+    def outcome_of(self, stage: TrainingStage) -> StageOutcome | None:
         """Return the outcome of the stage, if it has ended."""
         return next((outcome for outcome in self.outcomes if outcome.stage == stage), None)
 
@@ -63,7 +63,7 @@ class TrainingState:
         """Save the decision of the gate."""
         self._write({"gate": gate}, self._arrays)
 
-    def _has_ended(self, stage: Stage) -> bool:
+    def _has_ended(self, stage: TrainingStage) -> bool:
         return self.outcome_of(stage) is not None
 
     def _write(self, update: dict[str, Any], arrays: Arrays) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import RunFileError
-from trainer.evaluation.predictions_file import COLUMNS, AnsweredPicture, read_predictions, write_predictions
+from trainer.evaluation.predictions_file import COLUMNS, HeldOutPrediction, read_predictions, write_predictions
 
 ROWS = [
-    AnsweredPicture("val", Path("photos/a/1.jpg"), "sha256:1", "a", "a", 0.1 + 0.2),
-    AnsweredPicture("test", Path('photos/b, "c"/\n2.jpg'), "sha256:2", 'b, "c"', "a", 1.0),
-    AnsweredPicture("test", Path(os.fsdecode(b"photos/a/\xff.jpg")), "sha256:3", "a", "ü", 5e-324),
+    HeldOutPrediction("val", Path("photos/a/1.jpg"), "sha256:1", "a", "a", 0.1 + 0.2),
+    HeldOutPrediction("test", Path('photos/b, "c"/\n2.jpg'), "sha256:2", 'b, "c"', "a", 1.0),
+    HeldOutPrediction("test", Path(os.fsdecode(b"photos/a/\xff.jpg")), "sha256:3", "a", "ü", 5e-324),
 ]
 
 
