@@ -29,17 +29,18 @@ from rich.table import Column, Table
 
 from trainer.config import TrainingConfig, read_config
 from trainer.data.image_folder import find_pictures
-from trainer.data.loading import read_pictures
+from trainer.data.loading import load_pictures
 from trainer.models.architectures import image_input_of
 from trainer.models.base import build_base, load_base_weights
 from trainer.models.defaults import fill_in
 from trainer.models.head import add_head
 from trainer.models.network import Network
 from trainer.progress import Epoch, Progress
+from trainer.training.context import TrainingContext
 from trainer.training.fine_tuning import fine_tune
+from trainer.training.pixel_pipelines import make_training_data
 from trainer.training.prediction import Predictor
-from trainer.training.training_data import make_training_data
-from trainer.training.training_state import Journal
+from trainer.training.state import TrainingState
 
 Phase = Literal["phase_one", "phase_two"]
 
@@ -154,12 +155,13 @@ def graft_phases(task: Task) -> Timings:
     if task.weights:
         load_base_weights(base, task.weights)
     network = Network(add_head(base, config.head, len(found.labels)))
-    with read_pictures(found, image_input_of(config.model), config, Progress()) as pictures:
+    with load_pictures(found, image_input_of(config.model), config, Progress()) as pictures:
         splits = pictures.splits
         data = make_training_data(splits["train"], splits["val"], network.classes, pictures.image_input, config)
         with console.status(f"Graft, both phases, {data.train.pictures} pictures"):
             clock = Clock()
-            fine_tune(network, Predictor(network.model), data, config, clock, Journal(), pictures.budget)
+            predictor = Predictor(network.model)
+            fine_tune(TrainingContext(network, predictor, data, config, TrainingState(), clock, pictures.budget))
             clock.ends["phase_two"] = time.perf_counter()
     one, two = clock.ends["phase_one"] - clock.began, clock.ends["phase_two"] - clock.ends["phase_one"]
     count = data.train.pictures

@@ -1,1 +1,1 @@
-"""From labelled pictures to a trained model."""
+"""Training: from labelled images to a trained model."""

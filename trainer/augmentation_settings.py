@@ -1,4 +1,4 @@
-"""The ways to vary training pictures, as data: each is one entry of `[[augmentation.steps]]`."""
+"""The settings of augmentation: each class is one kind of step in `[[augmentation.steps]]`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
@@ -13,48 +13,48 @@ class _Settings(BaseModel):
 
 
 class Flip(_Settings):
-    """Mirror half of the pictures, drawn for each direction by itself."""
+    """Mirror half of the images, drawn independently for each direction."""
 
     kind: Literal["flip"] = "flip"
-    horizontal: bool = Field(True, description="Left and right change places in half of the pictures.")
-    vertical: bool = Field(False, description="Top and bottom change places in half of the pictures.")
+    horizontal: bool = Field(True, description="Mirror left and right in half of the images.")
+    vertical: bool = Field(False, description="Mirror top and bottom in half of the images.")
 
     @model_validator(mode="after")
     def _flips_something(self) -> Self:
         if not (self.horizontal or self.vertical):
-            raise ValueError("a flip is horizontal, vertical or both; leave the step out to flip nothing")
+            raise ValueError("a flip is horizontal, vertical or both; leave out the step to flip nothing")
         return self
 
 
 class Brightness(_Settings):
-    """Make pictures lighter or darker; what leaves 0 to 255 is cut off."""
+    """Make images lighter or darker; values are clipped to 0 to 255."""
 
     kind: Literal["brightness"] = "brightness"
     amount: float = Field(0.2, gt=0, le=1, description="Added at most, up or down, as a share of the full range.")
 
 
 class Contrast(_Settings):
-    """Spread or narrow the values of each colour around its mean in the picture; what leaves 0 to 255 is cut off."""
+    """Spread or narrow the values of each channel around its mean in the image; values are clipped to 0 to 255."""
 
     kind: Literal["contrast"] = "contrast"
     amount: float = Field(0.2, gt=0, lt=1, description="The factor is drawn between 1 - amount and 1 + amount.")
 
 
 class Rotation(_Settings):
-    """Turn pictures by a few degrees around the middle; the corners that come into view are mirrored content."""
+    """Rotate images around the centre; the corners are filled with mirrored content."""
 
     kind: Literal["rotation"] = "rotation"
-    degrees: float = Field(10.0, gt=0, le=180, description="Turned at most, either way.")
+    degrees: float = Field(10.0, gt=0, le=180, description="The largest angle, in either direction.")
 
 
 class QuarterTurns(_Settings):
-    """Turn pictures by 0, 90, 180 or 270 degrees, each as likely; pictures must be square."""
+    """Rotate images by 0, 90, 180 or 270 degrees, all equally likely; images must be square."""
 
     kind: Literal["quarter_turns"] = "quarter_turns"
 
 
 class Zoom(_Settings):
-    """Enlarge or shrink the content around the middle; where it shrinks, its mirror image surrounds it."""
+    """Enlarge or shrink the content around the centre; shrunk content is surrounded by its mirror image."""
 
     kind: Literal["zoom"] = "zoom"
     amount: float = Field(
@@ -63,7 +63,7 @@ class Zoom(_Settings):
 
 
 class Crop(_Settings):
-    """Cut out a part, its width 3/4 to 4/3 of its height relative to the picture, and stretch it to the whole."""
+    """Cut out a part, whose width is 3/4 to 4/3 of its height relative to the image, and stretch it to the whole."""
 
     kind: Literal["crop"] = "crop"
     smallest: float = Field(
@@ -72,9 +72,9 @@ class Crop(_Settings):
 
 
 class MixUp(_Settings):
-    """Blend pairs of pictures and of labels (Zhang et al. 2018, arXiv:1710.09412).
+    """Blend pairs of images and of labels (Zhang et al. 2018, arXiv:1710.09412).
 
-    Each picture meets another of its batch. Of several mixing steps each batch uses one, drawn at random.
+    Each image is paired with another of its batch. Of several mixing steps each batch uses one, drawn at random.
     """
 
     kind: Literal["mixup"] = "mixup"
@@ -82,9 +82,9 @@ class MixUp(_Settings):
 
 
 class CutMix(_Settings):
-    """Paste a rectangle of another picture, and mix the labels by area (Yun et al. 2019, arXiv:1905.04899).
+    """Paste a rectangle of another image, and mix the labels by area (Yun et al. 2019, arXiv:1905.04899).
 
-    Each picture meets another of its batch. Of several mixing steps each batch uses one, drawn at random.
+    Each image is paired with another of its batch. Of several mixing steps each batch uses one, drawn at random.
     """
 
     kind: Literal["cutmix"] = "cutmix"
@@ -96,23 +96,23 @@ Step = Annotated[
 ]
 
 STEPS: Mapping[str, type[BaseModel]] = {step.model_fields["kind"].default: step for step in get_args(get_args(Step)[0])}
-"""The step of each kind."""
+"""The settings class of each kind of step."""
 
 
 class AugmentationSettings(_Settings):
-    """How training pictures are varied; validation and test pictures never are."""
+    """How training images are augmented; validation and test images never are."""
 
-    steps: tuple[Step, ...] = Field((), description="Applied in this order to each training picture.")
+    steps: tuple[Step, ...] = Field((), description="Applied in this order to each training image.")
     views: int = Field(
         0,
         ge=0,
-        description="0 draws anew in each epoch; K makes K fixed variants of each picture, used in turn, which lets "
-        "the frozen part of the network be computed once.",
+        description="0 draws again in each epoch; K makes K fixed variants of each image, used in turn, so that the "
+        "features of the frozen layers can be computed once.",
     )
     resize_kernels: tuple[ResizeKernel, ...] = Field(
         (),
-        description="Kernels to draw from when training pictures are resized, so that a phone's resizing does not "
-        "hurt; empty uses the served one alone.",
+        description="Kernels to draw from when training images are resized, so that a phone's resizing does not "
+        "reduce accuracy; empty uses the served kernel alone.",
     )
 
     @field_validator("steps", mode="before")

@@ -18,7 +18,7 @@ class _Section(BaseModel):
 
 
 class DataSettings(_Section):
-    """How pictures are divided and fed."""
+    """How images are split, decoded and batched."""
 
     validation_share: float = Field(0.15, gt=0, lt=0.5, description="Share of each class for validation.")
     test_share: float = Field(0.15, gt=0, lt=0.5, description="Share of each class for the test.")
@@ -27,7 +27,7 @@ class DataSettings(_Section):
         1024, gt=0, description="Decoded pictures above this many megabytes are kept on disk, not in memory."
     )
     strict: bool = Field(False, description="Whether a picture that cannot be decoded ends the run.")
-    allow_leakage: bool = Field(False, description="Whether the same picture may be in two splits.")
+    allow_leakage: bool = Field(False, description="Whether an image may be in two splits.")
     class_weights: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Whether rare classes count more: auto where the largest has over twice the smallest.",
@@ -35,7 +35,7 @@ class DataSettings(_Section):
 
 
 class ModelSettings(_Section):
-    """The network and what it starts from."""
+    """The network and the weights it starts with."""
 
     architecture: str = Field(
         "mobilenet_v2", description='The network\'s family, or "hub:" and a KerasHub preset or its folder.'
@@ -45,9 +45,9 @@ class ModelSettings(_Section):
         None, ge=32, description="Height and width of the network's input, in pixels; the family's own if not given."
     )
     weights: str = Field("imagenet", description='"imagenet", "none", a weights file, a run folder or the id of a run.')
-    antialias: bool = Field(True, description="Whether the resize kernel widens when a picture shrinks.")
+    antialias: bool = Field(True, description="Whether the resize kernel widens when an image is shrunk.")
     max_pixels: int = Field(
-        50_000_000, gt=0, description="Pictures that declare more pixels are refused before they are decoded."
+        50_000_000, gt=0, description="Images that declare more pixels are refused before they are decoded."
     )
 
 
@@ -77,24 +77,24 @@ class PhaseSettings(_Section):
 
 
 class PhaseOneSettings(PhaseSettings):
-    """The first phase: the head alone; from scratch, every layer."""
+    """The first phase: the head alone; from scratch, all layers."""
 
     plateau_patience: int = Field(
         2, gt=0, description="Epochs without a better validation loss before the learning rate is lowered."
     )
     plateau_factor: float = Field(0.5, gt=0, lt=1, description="What the learning rate is then multiplied by.")
     cache_features: Literal["auto", "always", "never"] = Field(
-        "auto", description="Whether what the frozen layers make of each picture is computed once, in both phases."
+        "auto", description="Whether the features of the frozen layers are computed once, for both phases."
     )
 
 
 class GateSettings(_Section):
-    """When the second phase may begin: the head's validation loss has stopped improving and is below a bound."""
+    """When the second phase may start: the head's validation loss has stopped improving and is below a bound."""
 
     max_val_loss: float | None = Field(
         None, gt=0, description="The bound in nats; if not given, 0.5 or 0.35 ln(classes), whichever is larger."
     )
-    force: bool = Field(False, description="Whether the second phase begins all the same.")
+    force: bool = Field(False, description="Whether the second phase starts even so.")
 
 
 class PhaseTwoSettings(PhaseSettings):
@@ -103,16 +103,16 @@ class PhaseTwoSettings(PhaseSettings):
     unfreeze: tuple[Annotated[int, Field(gt=0)], ...] | None = Field(
         None,
         description="How many of the base's last layers are trained; several rising numbers unfreeze gradually, block "
-        "by block; the family's own number if not given.",
+        "by block; the architecture's default if not given.",
     )
     layer_decay: float = Field(
-        1.0, gt=0, le=1, description="Each block further from the head learns at this share of the rate of the next."
+        1.0, gt=0, le=1, description="Factor of the learning rate from one block to the block before it."
     )
     schedule: Literal["cosine", "constant"] = Field("cosine", description="How the learning rate falls.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")
     clip_norm: float | None = Field(1.0, gt=0, description="Largest norm of all gradients together.")
     ema: float | None = Field(
-        None, gt=0, lt=1, description="Momentum of a moving average of the weights, which is then what is kept."
+        None, gt=0, lt=1, description="Momentum of a moving average of the weights, which is then used as the result."
     )
 
     @field_validator("unfreeze", mode="before")
@@ -129,7 +129,7 @@ class PhaseTwoSettings(PhaseSettings):
 
 
 class HardwareSettings(_Section):
-    """What the run computes with."""
+    """The hardware options of the run."""
 
     mixed_precision: Literal["auto", "on", "off"] = Field(
         "auto", description="Half-precision arithmetic: auto where there is a GPU; slower on a CPU."
@@ -138,7 +138,7 @@ class HardwareSettings(_Section):
 
 
 class TrainingConfig(_Section):
-    """Everything that decides how a run goes."""
+    """All settings of a training run."""
 
     seed: int = Field(1, ge=0, description="Seed of the split, the initial weights and the order of pictures.")
     data: DataSettings = DataSettings()
@@ -156,9 +156,10 @@ class TrainingConfig(_Section):
     )
     hardware: HardwareSettings = HardwareSettings()
     baselines: tuple[Literal["features", "scratch"], ...] = Field(
-        (), description="What to compare with: a linear probe on the frozen base, the same network from scratch."
+        (),
+        description="What to compare with: a linear probe on the frozen base, the same network from scratch.",
     )
-    tensorboard: bool = Field(False, description="Whether the run's folder gets TensorBoard logs.")
+    tensorboard: bool = Field(False, description="Whether TensorBoard logs are written to the run's folder.")
 
     @model_validator(mode="after")
     def _second_phase_is_gentle(self) -> Self:
@@ -166,7 +167,7 @@ class TrainingConfig(_Section):
         if not 9.999 <= ratio <= 100.001:  # 1e-3 / 1e-4 is not exactly 10 in binary
             raise ValueError(
                 "phase_two.learning_rate must be 10 to 100 times lower than phase_one.learning_rate, or it "
-                f"destroys what the base knew; it is {ratio:.3g} times lower"
+                f"destroys what the base has learned; it is {ratio:.3g} times lower"
             )
         return self
 

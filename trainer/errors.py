@@ -1,13 +1,13 @@
-"""What can go wrong between labelled pictures and a trained model.
+"""The errors of training.
 
     TrainerError
     ├── ConfigurationError   a setting that cannot be used
-    ├── DataSetError         a folder that is no data set
+    ├── DataSetError         a folder that is not a usable data set
     ├── LeakageError         the same picture in two splits
-    ├── StorageError         no room for what a run keeps on disk
-    ├── WeightsError         base weights that cannot be had or do not fit
+    ├── StorageError         not enough disk space for a run
+    ├── WeightsError         base weights that cannot be loaded or do not fit
     ├── DivergedError        the loss, or another value, became NaN or infinite
-    ├── RunNotFoundError     no such training run
+    ├── RunNotFoundError     a run that does not exist
     └── RunFileError         a file of a run that cannot be read
 
 Every message is one sentence for the person at the command line: what was wrong, what was seen, what to do.
@@ -15,7 +15,7 @@ Every message is one sentence for the person at the command line: what was wrong
 
 
 class TrainerError(Exception):
-    """The family's root."""
+    """The base class of all errors of training."""
 
 
 class ConfigurationError(TrainerError):
@@ -23,7 +23,7 @@ class ConfigurationError(TrainerError):
 
 
 class DataSetError(TrainerError):
-    """A folder that is no data set."""
+    """A folder that is not a usable data set."""
 
 
 class LeakageError(TrainerError):
@@ -31,19 +31,19 @@ class LeakageError(TrainerError):
 
 
 class StorageError(TrainerError):
-    """No room for what a run keeps on disk."""
+    """Not enough disk space for a run."""
 
 
 class WeightsError(TrainerError):
-    """Base weights that cannot be had or do not fit."""
+    """Base weights that cannot be loaded or do not fit."""
 
 
 class DivergedError(TrainerError):
-    """The loss, or a value that goes into the network or comes out of it, became NaN or infinite."""
+    """The loss, or an input or output of the network, became NaN or infinite."""
 
 
 class RunNotFoundError(TrainerError):
-    """No such training run."""
+    """A run that does not exist."""
 
 
 class RunFileError(TrainerError):

@@ -1,4 +1,4 @@
-"""What a run computes with: the devices there are, and the precision that suits them."""
+"""The devices that a run computes on, and the precision that suits them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _FULL, _ON_GPU, _ON_CPU = "float32", "mixed_float16", "mixed_bfloat16"
 
 
 def precision_of(settings: HardwareSettings, gpus: int) -> str:
-    """Return Keras's name of the precision: half where there is a GPU, or where it was asked for."""
+    """Return Keras's name of the precision: half on a GPU, or where the settings say so."""
     if settings.mixed_precision == "off" or (settings.mixed_precision == "auto" and not gpus):
         return _FULL  # on a CPU half precision was measured at 0.7 times the speed
     return _ON_GPU if gpus else _ON_CPU
@@ -31,7 +31,7 @@ def precision(name: str) -> Iterator[None]:
 
 
 def strategy_for(devices: list[str]) -> Any:
-    """Return how TensorFlow spreads a step: over all `devices` where there are several, else not at all."""
+    """Return TensorFlow's distribution strategy: mirrored over several `devices`, else the default one."""
     return tf.distribute.MirroredStrategy(devices) if len(devices) > 1 else tf.distribute.get_strategy()
 
 
@@ -41,7 +41,7 @@ def gpus() -> list[str]:
 
 
 def describe_devices() -> str:
-    """Say what there is to compute with, for the record."""
+    """Return the names of the devices, for the run record."""
     found = tf.config.list_physical_devices("GPU")
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in found]
     return ", ".join(names) or "CPU"

@@ -1,4 +1,4 @@
-"""What happens when a person or a system asks a run to stop."""
+"""Stopping a run on SIGTERM."""
 
 import signal
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from types import FrameType
 
 
 class TerminatedError(BaseException):
-    """SIGTERM came; as `KeyboardInterrupt` it is no `Exception`, so that nothing takes it for a failure."""
+    """SIGTERM was received; like `KeyboardInterrupt` not an `Exception`, so that no handler of failures catches it."""
 
 
 @contextmanager
 def sigterm_as_exception() -> Iterator[None]:
-    """Raise `TerminatedError` in the main thread when SIGTERM comes."""
+    """Raise `TerminatedError` in the main thread when SIGTERM is received."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise TerminatedError

@@ -1,4 +1,4 @@
-"""What a person sees while a model is trained."""
+"""Progress of training, and how the terminal shows it."""
 
 import sys
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _TITLES = {"phase_one": "phase one", "phase_two": "phase two", "from_scratch": "
 class Epoch:
     """One finished pass over the training pictures; losses are cross-entropies in nats.
 
-    `unfrozen_layers` of the base were trained, `pictures` were seen in `seconds`, validation not counted.
+    `unfrozen_layers` of the base were trained on `pictures` in `seconds`, without validation.
     """
 
     phase: PhaseName
@@ -44,36 +44,36 @@ class Epoch:
 
 
 class Progress:
-    """Hears how the work goes on; this one says nothing."""
+    """Receives the progress of a run; this class ignores it."""
 
     def on_note(self, text: str) -> None:
-        """Hear one line that a person should read."""
+        """Receive a line for the user."""
 
     def on_work(self, title: str, steps: int) -> None:
-        """Hear that a piece of work of so many steps begins; it ends the one before."""
+        """Receive the start of some work of `steps` steps; it ends the work before it."""
 
     def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int, done: int = 0) -> None:
-        """Hear that a phase of at most so many epochs begins, of which a resumed run has `done` already."""
+        """Receive the start of a phase of at most `epochs` epochs; a resumed run has `done` some already."""
 
     def on_step(self, steps: int = 1) -> None:
-        """Hear that steps were done."""
+        """Receive that steps were completed."""
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Hear that an epoch has ended."""
+        """Receive a completed epoch."""
 
 
 class RateColumn(ProgressColumn):
-    """How many steps are done in a second; empty until that is known."""
+    """Steps per second; empty until they are known."""
 
     def render(self, task: Task) -> Text:
-        """Write the rate of a bar."""
+        """Return the rate of a task as text."""
         if not task.speed:
             return Text("")
         return Text(f"{task.speed:.0f}/s" if task.speed >= 10 else f"{task.speed:.1f}/s")
 
 
 class TerminalProgress(Progress):
-    """Writes a line per epoch and, on a terminal, a bar for what is going on now. Use it in a `with`."""
+    """Writes a line per epoch and, on a terminal, a progress bar. Use it in a `with`."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
@@ -105,7 +105,7 @@ class TerminalProgress(Progress):
         self._task = self._bars.add_task(title, total=steps)
 
     def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int, done: int = 0) -> None:
-        """Show a bar for each epoch to come."""
+        """Show a bar for each of the coming epochs."""
         self._epoch_titles = [f"{_TITLES[phase]}, epoch {n} of at most {epochs}" for n in range(done + 1, epochs + 1)]
         self._steps_per_epoch = steps_per_epoch
         self._next_epoch()
@@ -116,7 +116,7 @@ class TerminalProgress(Progress):
             self._bars.advance(self._task, steps)
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Write what the epoch achieved."""
+        """Write the epoch's losses and accuracies."""
         self._console.print(
             f"  {_TITLES[epoch.phase]} {epoch.number:>2}/{epoch.of}"
             f"   train loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.3f}"

@@ -1,4 +1,4 @@
-"""The folder of a run while it is trained: begun, locked, taken up again, and complete in one step."""
+"""The folder of a run while it is trained: created, locked, reopened, and completed in one step."""
 
 import fcntl
 import json
@@ -26,7 +26,7 @@ _START, _WEIGHTS = "start.json", "start.npz"
 
 
 class Start(BaseModel):
-    """What a run began with, besides its settings and weights."""
+    """What a run started with, besides its settings and weights."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,23 +39,23 @@ class Start(BaseModel):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of a run that this process trains, and no other."""
+    """The folder of a run that this process alone trains."""
 
     path: Path
     start: Start
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """Where its position is kept."""
+        """The checkpoint of the run."""
         return Checkpoint(self.path / CHECKPOINT)
 
     def first_weights(self) -> list[npt.NDArray[Any]]:
-        """Read the weights that the whole model began with."""
+        """Read the weights that the whole model started with."""
         with np.load(self.path / CHECKPOINT / _WEIGHTS) as content:
             return [content[name] for name in sorted(content.files)]
 
     def complete(self, record: RunRecord, texts: Mapping[str, str]) -> None:
-        """Write the last files, the record after all others: a folder with a record is complete."""
+        """Write the last files, and the record after all others: a folder with a record is complete."""
         for name, text in texts.items():
             (self.path / name).write_text(text)
         unfinished = self.path / f".{RECORD}"
@@ -68,7 +68,7 @@ class RunFolder:
 
 @contextmanager
 def begun_run(runs: Path, start: Start, config: TrainingConfig, weights: list[npt.NDArray[Any]]) -> Iterator[RunFolder]:
-    """Make the folder of a new run, with all that is needed to take it up again; locked while the `with` lasts."""
+    """Create the folder of a new run with all that resuming needs; it is locked within the `with`."""
     identity = f"{start.started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}-{start.name}"
     path = runs / identity
     (path / CHECKPOINT).mkdir(parents=True)
@@ -82,10 +82,10 @@ def begun_run(runs: Path, start: Start, config: TrainingConfig, weights: list[np
 
 @contextmanager
 def reopened_run(name: str, runs: Path) -> Iterator[RunFolder]:
-    """Open the folder of a run that was interrupted, by its folder, its id, or as `latest`.
+    """Open the folder of an interrupted run, given by its folder, its id, or as `latest`; locked within the `with`.
 
     Raises:
-        RunNotFoundError: there is none, it is finished, or another process is training it.
+        RunNotFoundError: it does not exist, it is finished, or another process is training it.
     """
     path = _find_unfinished(name, runs)
     with _locked(path):
@@ -93,7 +93,7 @@ def reopened_run(name: str, runs: Path) -> Iterator[RunFolder]:
             start = Start.model_validate_json((path / CHECKPOINT / _START).read_bytes())
         except OSError as error:
             raise RunNotFoundError(
-                f"The run {path} was interrupted before it had begun to learn; start it anew with graft train."
+                f"The run {path} was interrupted before its first epoch; start it again with graft train."
             ) from error
         yield RunFolder(path, start)
 
@@ -104,7 +104,7 @@ def now() -> datetime:
 
 
 def to_json(values: Any) -> str:
-    """Return indented JSON; a NaN in it is a defect."""
+    """Return indented JSON; raises ValueError for NaN."""
     return json.dumps(values, indent=2, allow_nan=False) + "\n"
 
 
@@ -117,7 +117,7 @@ def _find_unfinished(name: str, runs: Path) -> Path:
             raise RunNotFoundError(f"The run {path} is finished; there is nothing to resume.")
         if (path / CHECKPOINT).is_dir():
             return path
-    there = f"those that can be are {', '.join(path.name for path in known[-5:])}" if known else "there are none"
+    there = f"interrupted runs: {', '.join(path.name for path in known[-5:])}" if known else "there are none"
     raise RunNotFoundError(f"There is no interrupted run {name!r} under {runs} to resume; {there}.")
 
 

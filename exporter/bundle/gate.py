@@ -12,7 +12,7 @@ from exporter.tflite.interpreter import LiteModel
 from exporter.tflite.records import Accuracy, ClassRecall, Measurement, PhoneResize, Variant
 from trainer.data.pixel_store import PixelStore
 from trainer.evaluation.calibration import Labels
-from trainer.evaluation.scores import Predictions, accuracy_interval, evaluate
+from trainer.evaluation.metrics import Predictions, accuracy_interval, evaluate
 
 LARGEST_DIFFERENCES: Mapping[Variant, float] = {"float32": 2e-3, "float16": 1e-2}
 """How far any probability may be from the SavedModel's; variants of integers are judged by their accuracy alone."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from exporter.errors import FixtureError
 from exporter.tflite.graph import PixelGraph, Pixels, Probabilities
 from exporter.tflite.resize import stretch_file
-from trainer.data.dataset import decode_split
+from trainer.data.decoded_split import decode_split
 from trainer.data.image_folder import LabelledPicture
 from trainer.data.pixel_store import MemoryBudget, PixelStore
 from trainer.data.preprocessing import PictureDecoder

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.errors import CheckError
-from trainer.data.folder_walk import PassedOver, plain_name, walk
+from trainer.data.folder_walk import SkippedFile, plain_name, walk
 from trainer.data.image_files import PictureFile, read_ahead
 from trainer.data.image_folder import LabelledPicture
 
@@ -45,7 +45,7 @@ class PictureSet:
 
     root: Path
     files: tuple[Path, ...]
-    passed_over: tuple[PassedOver, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
 
     def batches(self, decoder: "PictureDecoder", on_unreadable: Callable[[str], None]) -> Iterator[PictureBatch]:
         """Yield the pictures in order, at most eight and, but for a single large one, 3 MB at a time.
@@ -81,7 +81,7 @@ def pictures_in(folder: Path) -> PictureSet:
     found = walk(folder)
     if not found.pictures:
         raise CheckError(f"{plain_name(folder)} has no pictures (JPEG, PNG, BMP or WebP); give another --data.")
-    return PictureSet(folder, tuple(found.pictures), tuple(found.passed_over))
+    return PictureSet(folder, tuple(found.pictures), tuple(found.skipped))
 
 
 def _in_batches(files: Sequence[PictureFile]) -> Iterator[list[PictureFile]]:

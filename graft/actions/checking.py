@@ -149,7 +149,7 @@ def _compare(
         digest=manifest.digest,
         pictures=found.pictures,
         rows=found.rows(),
-        notes=(*notes, *_on_passed_over(pictures), *found.notes),
+        notes=(*notes, *_on_skipped(pictures), *found.notes),
     )
 
 
@@ -182,9 +182,9 @@ def _recorded_lite_files(manifest: ModelManifest) -> tuple[Sequence[LiteFileReco
     return ancestry.export.lite_files, []
 
 
-def _on_passed_over(pictures: PictureSet | None) -> list[str]:
-    if not pictures or not pictures.passed_over:
+def _on_skipped(pictures: PictureSet | None) -> list[str]:
+    if not pictures or not pictures.skipped:
         return []
-    first = pictures.passed_over[0]
+    first = pictures.skipped[0]
     named = f"{plain_name(first.path.relative_to(pictures.root))}, {first.reason}"
-    return [f"Passed over in --data: {len(pictures.passed_over)}, the first of them {named}."]
+    return [f"Skipped in --data: {len(pictures.skipped)}, the first of them {named}."]

@@ -28,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What the command line asks for; `given` and `assignments` override the settings in `config`."""
+    """The arguments of the command line; `given` and `assignments` override the settings in `config`."""
 
     data: Path | None
     name: str | None
@@ -47,7 +47,7 @@ class TrainingRequest:
         return read_config(self.config, {**self.given, **overrides})
 
     def given_data(self) -> Path:
-        """Return the folder of pictures.
+        """Return the folder of images.
 
         Raises:
             CommandError: none was given.
@@ -60,42 +60,40 @@ class TrainingRequest:
         """Return the name of the model.
 
         Raises:
-            CommandError: it is missing, or cannot be that of a folder and of a model.
+            CommandError: it is missing, or cannot be the name of a folder and of a model.
         """
         if self.name is None:
-            raise CommandError("Say what the model will be called where it is served: --name NAME.")
+            raise CommandError("Give the name of the served model: --name NAME.")
         if not _NAME.fullmatch(self.name):
             raise CommandError(f"--name may have letters, digits, '.', '_' and '-'; {self.name!r} was given.")
         return self.name
 
 
 def run_training(request: TrainingRequest) -> None:
-    """Train and say how good the model is.
+    """Train, and print the test accuracy.
 
     Raises:
         CommandError: the name or the folder cannot be used.
-        TrainerError: the training cannot be done.
+        TrainerError: training is not possible.
     """
     settings = fill_in(request.settings())
     data, name = request.given_data(), request.checked_name()
-    find_pictures(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
+    find_pictures(data, settings.data, settings.seed)  # before TensorFlow's start, which takes seconds
     with _started() as (lineage, progress):
-        from trainer.train import train  # takes seconds, which a misspelled option should not cost
+        from trainer.train import train  # takes seconds, so only after the options are checked
 
         _tell_result(train(data, name, settings, request.runs, progress, lineage), progress)
 
 
 def resume_training(name: str, request: TrainingRequest) -> None:
-    """Go on with an interrupted run, and say how good the model is.
+    """Continue an interrupted run, and print the test accuracy.
 
     Raises:
-        CommandError: something else was asked for too, which would have made it another run.
-        TrainerError: there is no such run, or it cannot be continued.
+        CommandError: other options were given, which would have made it another run.
+        TrainerError: the run does not exist, or cannot be continued.
     """
     if request.data or request.name or request.config or request.given or request.assignments:
-        raise CommandError(
-            "A run is resumed with the data and settings that it began with; give --resume RUN and --runs only."
-        )
+        raise CommandError("A run is resumed with its own data and settings; give --resume RUN and --runs only.")
     with _started() as (lineage, progress):
         from trainer.train import resume
 
@@ -103,17 +101,17 @@ def resume_training(name: str, request: TrainingRequest) -> None:
 
 
 def preview(request: TrainingRequest) -> None:
-    """Write a contact sheet of some training pictures as they are varied.
+    """Write a contact sheet of some augmented training images.
 
     Raises:
-        CommandError: the folder cannot be used, or nothing is varied.
+        CommandError: the folder cannot be used, or the settings have no augmentation.
     """
     settings = fill_in(request.settings())
     data = request.given_data()
     find_pictures(data, settings.data, settings.seed)
     if not settings.augmentation.steps:
         raise CommandError(
-            "The settings vary nothing: name steps, such as --set 'augmentation.steps=[{kind=\"flip\"}]'."
+            "The settings have no augmentation steps; add some, such as --set 'augmentation.steps=[{kind=\"flip\"}]'."
         )
     with TerminalProgress() as progress:
         progress.on_work("starting TensorFlow", 1)
@@ -126,7 +124,7 @@ def preview(request: TrainingRequest) -> None:
 
 @contextmanager
 def _started() -> Iterator[tuple[Lineage, Progress]]:
-    """Open the lineage, show progress, hear SIGTERM, and start TensorFlow."""
+    """Open the lineage, show progress, handle SIGTERM, and start TensorFlow."""
     lineage_at = lineage_url(os.environ, Path.cwd())
     with open_lineage(lineage_at) as lineage, TerminalProgress() as progress, sigterm_as_exception():
         progress.on_work("starting TensorFlow", 1)
@@ -140,6 +138,6 @@ def _tell_result(run: "Run", progress: Progress) -> None:
     accuracy = f"{test['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f})"
     progress.on_note(
         f"Test accuracy {accuracy} on {test['pictures']} pictures.\n"
-        f"Saved {run.folder}; look at {run.folder / REPORT}\n"
+        f"Saved {run.folder}; the report is {run.folder / REPORT}\n"
         f"Next: graft export {run.record.id}"
     )

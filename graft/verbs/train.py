@@ -7,38 +7,38 @@ import typer
 
 from trainer.tensorflow_start import prepare_tensorflow
 
-Data = Annotated[Path | None, typer.Argument(help="CLASS/*.jpg, split for you, or train|val|test/CLASS/*.jpg.")]
-Name = Annotated[str | None, typer.Option(help="What the model will be called where it is served.")]
-Architecture = Annotated[str | None, typer.Option(help="The network's family, or hub:PRESET.  [default: mobilenet_v2]")]
-Alpha = Annotated[float | None, typer.Option(help="The network's width.  [default: 1.0]")]
+Data = Annotated[Path | None, typer.Argument(help="CLASS/*.jpg, which is split, or train|val|test/CLASS/*.jpg.")]
+Name = Annotated[str | None, typer.Option(help="The name of the served model.")]
+Architecture = Annotated[str | None, typer.Option(help="The network, or hub:PRESET.  [default: mobilenet_v2]")]
+Alpha = Annotated[float | None, typer.Option(help="Width multiplier.  [default: 1.0]")]
 Weights = Annotated[
     str | None, typer.Option(help="imagenet, none (from scratch), a weights file, or a run.  [default: imagenet]")
 ]
-ImageSize = Annotated[int | None, typer.Option(help="Pixels each way.  [default: the family's own]")]
+ImageSize = Annotated[int | None, typer.Option(help="Height and width in pixels.  [default: the network's]")]
 Unfreeze = Annotated[
     str | None,
-    typer.Option(help="Last layers that phase two trains; 20,40 does it gradually.  [default: the family's own]"),
+    typer.Option(help="Number of last layers that phase two trains; 20,40 for two stages.  [default: the network's]"),
 ]
-Seed = Annotated[int | None, typer.Option(help="Of everything random.  [default: 1]")]
-BatchSize = Annotated[int | None, typer.Option(help="Pictures a step.  [default: 32]")]
+Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers.  [default: 1]")]
+BatchSize = Annotated[int | None, typer.Option(help="Images per training step.  [default: 32]")]
 Baselines = Annotated[
-    str | None, typer.Option(help="Also train, to compare with: features, scratch, or features,scratch.")
+    str | None, typer.Option(help="Baselines to compare with: features, scratch, or features,scratch.")
 ]
-Strict = Annotated[bool | None, typer.Option("--strict", help="Refuse pictures that cannot be decoded.")]
-AllowLeakage = Annotated[bool | None, typer.Option("--allow-leakage", help="Allow the same picture in two splits.")]
+Strict = Annotated[bool | None, typer.Option("--strict", help="Refuse images that cannot be decoded.")]
+AllowLeakage = Annotated[bool | None, typer.Option("--allow-leakage", help="Allow an image in two splits.")]
 TensorBoard = Annotated[
     bool | None, typer.Option("--tensorboard", help="Write TensorBoard logs into the run's folder.")
 ]
-Config = Annotated[Path | None, typer.Option(help="Settings in TOML, as a run's config.toml.")]
+Config = Annotated[Path | None, typer.Option(help="Settings in TOML, such as a run's config.toml.")]
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as head.dropout=[0.5,0.3].")
 ]
 Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
 Resume = Annotated[
-    str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run: its folder, its id, or latest.")
+    str | None, typer.Option(metavar="RUN", help="Continue an interrupted run: its folder, its id, or latest.")
 ]
 Preview = Annotated[
-    bool, typer.Option("--preview-augmentation", help="Only draw how training pictures are varied, to a PNG here.")
+    bool, typer.Option("--preview-augmentation", help="Only write a PNG with augmented training images here.")
 ]
 
 
@@ -62,7 +62,7 @@ def train(
     resume: Resume = None,
     preview_augmentation: Preview = False,
 ) -> None:
-    """Fine-tune a pretrained network on labelled pictures, in two phases."""
+    """Fine-tune a pretrained network on labelled images, in two phases."""
     prepare_tensorflow()
     from graft.actions.training import TrainingRequest, preview, resume_training, run_training
 
@@ -90,5 +90,5 @@ def train(
 
 
 def _numbers(text: str | None) -> list[int | str] | None:
-    """Return the numbers of `20,40`; what is none stays text, for the settings to refuse by name."""
+    """Return the numbers of `20,40`; other parts stay text, which the settings refuse by name."""
     return None if text is None else [int(part) if part.isdecimal() else part for part in text.split(",")]

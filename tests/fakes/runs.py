@@ -15,8 +15,8 @@ from trainer.config import TrainingConfig
 from trainer.data.reference_histograms import brightness_of, make_reference
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature, reliability, with_temperature
 from trainer.evaluation.comparison import compare_answers
-from trainer.evaluation.predictions_file import AnsweredPicture, write_predictions
-from trainer.evaluation.scores import Predictions, evaluate
+from trainer.evaluation.metrics import Predictions, evaluate
+from trainer.evaluation.predictions_file import HeldOutPrediction, write_predictions
 from trainer.evaluation.worst_mistakes import worst_mistakes
 from trainer.progress import Epoch, PhaseName
 from trainer.report.content import DataNotes, Reliability, Report
@@ -131,7 +131,7 @@ def write_run(
     folder = runs / id_
     folder.mkdir(parents=True)
     rows = [
-        AnsweredPicture("test", Path(f"a/{index}.jpg"), f"sha256:{index}", "a", "a" if good else "b", 0.75)
+        HeldOutPrediction("test", Path(f"a/{index}.jpg"), f"sha256:{index}", "a", "a" if good else "b", 0.75)
         for index, good in enumerate(right, start=first_picture)
     ]
     probabilities = np.array([[0.75, 0.25] if good else [0.25, 0.75] for good in right], np.float32)

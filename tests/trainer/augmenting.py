@@ -8,7 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tests.fakes.images import gradient, speckled
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.augmentation_settings import (
     Brightness,
     Contrast,

@@ -1,14 +1,18 @@
 """Two real runs on drawn pictures, made once: from scratch, then fine-tuned from it."""
 
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any
 
+import keras
 import pytest
 
+import trainer
 from tests.fakes.images import write_classes
 from trainer.config import TrainingConfig, read_config
-from trainer.progress import Epoch, Progress
+from trainer.progress import Epoch, PhaseName, Progress
 from trainer.runs.trained_model import Run
 from trainer.train import train
 
@@ -26,19 +30,41 @@ SMALLEST: dict[str, Any] = {
 
 
 class Listening(Progress):
-    """Keeps what it hears."""
+    """Keeps notes and epochs, and for each phase our own frames from `train` to Keras during its first step."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.epochs: list[Epoch] = []
+        self.frames: dict[PhaseName, list[str]] = {}
+        self._phase: PhaseName | None = None
 
     def on_note(self, text: str) -> None:
         """Keep the note."""
         self.notes.append(text)
 
+    def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int, done: int = 0) -> None:
+        """Know which phase the next steps are of."""
+        self._phase = phase
+
+    def on_step(self, steps: int = 1) -> None:
+        """Keep the frames of the first training step of a phase: Keras calls back while it trains."""
+        if self._phase and self._phase not in self.frames:
+            self.frames[self._phase] = own_frames_before_keras()
+
     def on_epoch(self, epoch: Epoch) -> None:
         """Keep the epoch."""
         self.epochs.append(epoch)
+
+
+def own_frames_before_keras() -> list[str]:
+    """Return the trainer's functions that are on the stack outside of all of Keras's, the outermost first."""
+    stack = [frame.f_code for frame, _ in traceback.walk_stack(None)][::-1]
+    first_of_keras = next(place for place, code in enumerate(stack) if is_in(keras, code))
+    return [code.co_qualname for code in stack[:first_of_keras] if is_in(trainer, code)]
+
+
+def is_in(package: ModuleType, code: CodeType) -> bool:
+    return Path(package.__path__[0]).resolve() in Path(code.co_filename).resolve().parents
 
 
 @dataclass(frozen=True)

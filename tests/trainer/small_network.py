@@ -1,6 +1,5 @@
 """A network of three convolutions, and pictures of two brightnesses, for tests of how it is trained."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,24 +8,25 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.image_input import ImageInput
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.config import TrainingConfig, read_config
 from trainer.data.pixel_store import MemoryBudget
 from trainer.models.architectures import BASE
 from trainer.models.head import add_head
 from trainer.models.network import Network
 from trainer.progress import Epoch, PhaseName, Progress
-from trainer.training.batches import Feed, TrainingData, prepare_pixels, soft_targets
 from trainer.training.checkpoint import Checkpoint
-from trainer.training.fine_tuning import Outcome, fine_tune, train_from_scratch
+from trainer.training.context import TrainingContext
+from trainer.training.fine_tuning import TrainingOutcome, fine_tune, train_from_scratch
+from trainer.training.input_pipeline import InputPipeline, TrainingData, prepare_pixels, soft_targets
 from trainer.training.prediction import Predictor
-from trainer.training.training_state import Journal
+from trainer.training.state import TrainingState
 
 SIDE = 8
 LAST_BLOCK, LAST_TWO_BLOCKS = 3, 6
-"""Layers behind a cut of the base: each block is a convolution, a BatchNorm and an activation.
+"""Layers behind a split point of the base: each block is a convolution, a BatchNorm and an activation.
 
-The activations are called as the ends of MobileNetV2's blocks are, so that gradual unfreezing may cut behind them.
+The activations are called as the ends of MobileNetV2's blocks are, so that gradual unfreezing may stop behind them.
 """
 
 _SETTINGS: dict[str, Any] = {
@@ -81,16 +81,16 @@ class Rows:
         return self.values[index]
 
 
-def feed_of_two_classes(
+def pipeline_of_two_classes(
     count: int = 32, *, swapped: bool = False, factor: float = 1.0, steps: tuple[Any, ...] = (), variants: int = 1
-) -> Feed:
+) -> InputPipeline:
     """Return dark and light pictures with their classes, or with the other's; `factor` scales what the network sees."""
     labels = np.arange(count, dtype=np.int32) % 2
     random = np.random.default_rng(1)
     pixels = random.normal(80 + 90 * labels[:, None, None, None], 30, (count, SIDE, SIDE, 3))
     image_input = ImageInput(height=SIDE, width=SIDE, scale=factor / 255)
     targets = soft_targets(1 - labels if swapped else labels, 2)
-    return Feed(
+    return InputPipeline(
         rows=Rows(np.concatenate([np.clip(pixels, 0, 255).astype(np.uint8)] * variants)),
         shape=(SIDE, SIDE, 3),
         dtype="uint8",
@@ -105,16 +105,32 @@ def learn(
     config: TrainingConfig,
     progress: Progress | None = None,
     *,
-    train: Feed | None = None,
-    val: Feed | None = None,
+    train: InputPipeline | None = None,
+    val: InputPipeline | None = None,
     checkpoint: Checkpoint | None = None,
     scratch: bool = False,
-) -> Outcome:
+) -> TrainingOutcome:
     """Fine-tune the network, or train it from scratch, on pictures of two classes unless others are given."""
-    data = TrainingData(train or feed_of_two_classes(), val or feed_of_two_classes())
-    story: Callable[..., Outcome] = train_from_scratch if scratch else fine_tune
-    budget = () if scratch else (MemoryBudget(100),)
-    return story(network, Predictor(network.model), data, config, progress or Progress(), Journal(checkpoint), *budget)
+    context = context_of(
+        network,
+        config,
+        TrainingData(train or pipeline_of_two_classes(), val or pipeline_of_two_classes()),
+        progress or Progress(),
+        checkpoint,
+    )
+    return train_from_scratch(context) if scratch else fine_tune(context)
+
+
+def context_of(
+    network: Network,
+    config: TrainingConfig,
+    data: TrainingData,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> TrainingContext:
+    """Return what the network is trained with."""
+    predictor, state = Predictor(network.model), TrainingState(checkpoint)
+    return TrainingContext(network, predictor, data, config, state, progress, MemoryBudget(100))
 
 
 def weights_of_base(network: Network) -> dict[str, npt.NDArray[np.float32]]:

@@ -16,7 +16,7 @@ from trainer.models.architectures import BASE
 from trainer.models.defaults import fill_in
 from trainer.runs.lineage_entry import describe_run
 from trainer.runs.record import find_run
-from trainer.runs.trained_model import answer_pictures, digest_of_tensors, read_run
+from trainer.runs.trained_model import answer_decoded, decode_each, digest_of_tensors, read_run
 
 
 def variables_of_base(trained: Trained) -> dict[str, Any]:
@@ -93,8 +93,16 @@ def test_a_person_is_told_what_was_found_and_left_out(from_scratch: Trained) -> 
     assert scratch == "No base weights: training every layer from scratch, in one phase."
 
 
-def test_fine_tuned_run_names_the_run_it_was_grown_on(from_scratch: Trained, fine_tuned: Trained) -> None:
-    """A run grown on another names it, with a digest of the base, and has both phases in its history."""
+def test_few_frames_lie_between_train_and_keras(from_scratch: Trained, fine_tuned: Trained) -> None:
+    """From `train`, which counts, to the Keras function that trains there are at most six functions of ours."""
+    one, two = fine_tuned.heard.frames["phase_one"], fine_tuned.heard.frames["phase_two"]
+    for frames in (from_scratch.heard.frames["from_scratch"], one, two):
+        assert frames[0] == "train"
+        assert len(frames) <= 6, frames
+
+
+def test_fine_tuned_run_names_the_run_it_started_from(from_scratch: Trained, fine_tuned: Trained) -> None:
+    """A run that is fine-tuned from another names it, with a digest of the base, and has both phases in its history."""
     base_weights = fine_tuned.run.record.base_weights
     assert base_weights.source == f"run:{from_scratch.run.record.id}"
     assert base_weights.digest is not None
@@ -160,9 +168,9 @@ def test_run_is_recorded_with_its_origin(from_scratch: Trained) -> None:
 def test_saved_model_is_calibrated(from_scratch: Trained) -> None:
     """The saved model answers the test pictures with the probabilities that its metrics were measured on."""
     run = from_scratch.run
-    answers = answer_pictures(
-        run.load_model(), run.record.image_input, [picture.path.read_bytes() for picture in run.record.test_pictures]
-    )
+    image_input = run.record.image_input
+    contents = [picture.path.read_bytes() for picture in run.record.test_pictures]
+    answers = answer_decoded(run.load_model(), image_input, decode_each(image_input, contents))
     labels = [run.record.labels.index(picture.label) for picture in run.record.test_pictures]
     of_truth = answers.probabilities[np.arange(len(labels)), labels]
     assert float(-np.log(of_truth).mean()) == pytest.approx(run.record.metrics["test"]["cross_entropy"], rel=1e-4)

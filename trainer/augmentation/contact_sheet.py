@@ -1,4 +1,4 @@
-"""What augmentation does to pictures, as one contact sheet to look at before a run."""
+"""A contact sheet that shows what augmentation does to images."""
 
 import functools
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.augmentation_settings import Step
 
 _WIDEST = 1400  # pixels of a sheet: a laptop shows it without scrolling sideways
@@ -23,7 +23,7 @@ _INK, _PALE, _PAPER = (30, 30, 30), (110, 110, 110), (255, 255, 255)
 
 @dataclass(frozen=True)
 class _Column:
-    """Pictures, uint8 [P, H, W, 3], below a heading, with the lines beneath each."""
+    """Images, uint8 [P, H, W, 3], below a heading, with the caption lines below each."""
 
     heading: str
     pictures: npt.NDArray[np.uint8]
@@ -38,15 +38,15 @@ def write_contact_sheet(
     seed: int,
     variants: int = 7,
 ) -> None:
-    """Write a PNG with a row for each picture: itself, then `variants` as training would see them.
+    """Write a PNG with a row for each image: itself, then `variants` of it as they are used in training.
 
     Args:
         target: the file to write.
-        pictures: uint8 [P, H, W, 3]; `steps` that mix pictures mix them with each other.
-        captions: the name of each picture's class.
-        steps: what is shown.
-        seed: of the draws; the same one gives the same file.
-        variants: how many there are of each picture.
+        pictures: uint8 [P, H, W, 3]; mixing steps mix them with each other.
+        captions: the class name of each image.
+        steps: the augmentation.
+        seed: seed of the draws; the same one gives the same file.
+        variants: number of variants of each image.
     """
     original = _Column("original", pictures, [[caption] for caption in captions])
     varied = _vary(pictures, captions, steps, seed, variants)
@@ -54,7 +54,7 @@ def write_contact_sheet(
 
 
 def describe_label(label: npt.NDArray[np.float32], classes: Sequence[str]) -> list[str]:
-    """Return such as `62 % roses` and `38 % tulips`, largest share first; a class alone is its name."""
+    """Return lines such as `62 % roses` and `38 % tulips`, largest share first; a single class is its name alone."""
     shares = [(classes[index], round(100 * float(label[index]))) for index in np.argsort(-label, kind="stable")]
     if shares[0][1] == 100:
         return [shares[0][0]]
@@ -81,7 +81,7 @@ def _title(steps: Sequence[Step]) -> str:
 
 
 def _describe(step: Step) -> str:
-    """Return such as `flip (horizontal)` or `rotation (degrees 10)`."""
+    """Return a text such as `flip (horizontal)` or `rotation (degrees 10)`."""
     values = step.model_dump(exclude={"kind"}).items()
     settings = [name if value is True else f"{name} {value:g}" for name, value in values if value is not False]
     return step.kind.replace("_", " ") + (f" ({', '.join(settings)})" if settings else "")
@@ -121,7 +121,7 @@ def _draw_column(
 
 @functools.cache
 def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """Return matplotlib's own font: Pillow's built-in one knows Latin letters only."""
+    """Return a font of matplotlib: Pillow's built-in one has Latin letters only."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / name, size)
 

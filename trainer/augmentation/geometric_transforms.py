@@ -1,7 +1,7 @@
-"""Turned, zoomed and cropped pictures: steps that move content to places between pixels.
+"""Geometric transforms of images: rotation, zoom and crop.
 
-Steps that follow each other become one matrix and so one interpolation: less blur than one each, and as quick as one.
-Places are computed in float64: graph rewriting and vector instructions change the last bit, which float32 then drops.
+Consecutive steps become one matrix and so one interpolation: less blur than one each, and as fast as one.
+Coordinates are computed in float64: graph rewriting and vector instructions change the last bit, which float32 drops.
 """
 
 import functools
@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from trainer.augmentation_settings import Crop, Rotation, Zoom
 
-ResamplingStep = Rotation | Zoom | Crop
+GeometricStep = Rotation | Zoom | Crop
 
 _MOST_STRETCHED = 4 / 3
 
 
-class _Parts(NamedTuple):
-    """Parts to cut out, each float64 [B]: size, and how far right and down of the middle, as shares of the picture."""
+class _Boxes(NamedTuple):
+    """Boxes to crop, each float64 [B]: size, and offset of the centre right and down, as shares of the image."""
 
     wide: tf.Tensor
     high: tf.Tensor
@@ -28,25 +28,25 @@ class _Parts(NamedTuple):
     down: tf.Tensor
 
 
-def resample(pixels: tf.Tensor, steps: Sequence[tuple[ResamplingStep, tf.Tensor]]) -> tf.Tensor:
+def transform(pixels: tf.Tensor, steps: Sequence[tuple[GeometricStep, tf.Tensor]]) -> tf.Tensor:
     """Apply `steps`, each with its seed, int32 [2], to float32 [B, H, W, 3], bilinearly; H and W are known.
 
-    What lies outside a picture is its mirror image.
+    Outside of an image is its mirror image.
     """
     if not steps:
         return pixels
     first, seed = steps[0]
     if len(steps) == 1 and isinstance(first, Crop):
-        return _cut_out(pixels, _draw_parts(first, tf.shape(pixels)[0], seed))
+        return _crop(pixels, _draw_boxes(first, tf.shape(pixels)[0], seed))
     matrices = [_draw(step, pixels, seed) for step, seed in steps]
-    matrix = functools.reduce(tf.matmul, matrices)  # the first step is nearest to the source
+    matrix = functools.reduce(tf.matmul, matrices)  # the first step is applied to the source
     return keras.ops.image.affine_transform(
         pixels, _from_the_corner(matrix, pixels), interpolation="bilinear", fill_mode="reflect"
     )
 
 
-def _draw(step: ResamplingStep, pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draw float64 [B, 3, 3]: from places in the result, in pixels from the middle, to places in the source."""
+def _draw(step: GeometricStep, pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draw float64 [B, 3, 3]: from coordinates in the result, in pixels from the centre, to those in the source."""
     count, height, width = tf.shape(pixels)[0], pixels.shape[1], pixels.shape[2]
     match step:
         case Rotation(degrees=degrees):
@@ -57,20 +57,20 @@ def _draw(step: ResamplingStep, pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor
             smaller = 1 / _uniform(count, seed, 1 - amount, 1 + amount)
             return _matrices([smaller, 0, 0], [0, smaller, 0])
         case Crop():
-            part = _draw_parts(step, count, seed)
-            return _matrices([part.wide, 0, part.right * width], [0, part.high, part.down * height])
+            box = _draw_boxes(step, count, seed)
+            return _matrices([box.wide, 0, box.right * width], [0, box.high, box.down * height])
 
 
-def _draw_parts(step: Crop, count: tf.Tensor, seed: tf.Tensor) -> _Parts:
+def _draw_boxes(step: Crop, count: tf.Tensor, seed: tf.Tensor) -> _Boxes:
     seeds = tf.unstack(tf.random.split(seed, 4))
     area = _uniform(count, seeds[0], step.smallest, 1)
-    # no further than lets the longer side fit, so that no draw has to be thrown away
+    # limited so that the longer side fits and no draw has to be rejected
     most = tf.minimum(-tf.math.log(area), tf.constant(math.log(_MOST_STRETCHED), tf.float64))
     stretch = tf.exp(_uniform(count, seeds[1], -0.5, 0.5) * most)
     wide, high = tf.sqrt(area) * stretch, tf.sqrt(area) / stretch
     right = _uniform(count, seeds[2], -0.5, 0.5) * (1 - wide)
     down = _uniform(count, seeds[3], -0.5, 0.5) * (1 - high)
-    return _Parts(wide, high, right, down)
+    return _Boxes(wide, high, right, down)
 
 
 def _uniform(count: tf.Tensor, seed: tf.Tensor, lowest: float, highest: float) -> tf.Tensor:
@@ -85,7 +85,7 @@ def _matrices(to_x: Sequence[tf.Tensor | int], to_y: Sequence[tf.Tensor | int]) 
 
 
 def _from_the_corner(matrix: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
-    """Turn [B, 3, 3] that counts from the middle into the [B, 8] that counts from the upper left pixel."""
+    """Convert [B, 3, 3] with its origin in the centre to [B, 8] with its origin in the upper left pixel."""
     height, width = pixels.shape[1:3]
     middle = tf.constant([[(width - 1) / 2], [(height - 1) / 2]], tf.float64)
     linear, shift = matrix[:, :2, :2], matrix[:, :2, 2:]
@@ -93,10 +93,10 @@ def _from_the_corner(matrix: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
     return tf.pad(tf.cast(tf.reshape(rows, [-1, 6]), tf.float32), [[0, 0], [0, 2]])
 
 
-def _cut_out(pixels: tf.Tensor, part: _Parts) -> tf.Tensor:
-    """Stretch parts of float32 [B, H, W, 3] to the whole, three times as quickly as `affine_transform` does."""
-    left, right = 0.5 + part.right - 0.5 * part.wide, 0.5 + part.right + 0.5 * part.wide
-    top, bottom = 0.5 + part.down - 0.5 * part.high, 0.5 + part.down + 0.5 * part.high
-    # what rounding leaves outside 0 to 1 would become black
+def _crop(pixels: tf.Tensor, box: _Boxes) -> tf.Tensor:
+    """Stretch boxes of float32 [B, H, W, 3] to the whole, three times as fast as `affine_transform`."""
+    left, right = 0.5 + box.right - 0.5 * box.wide, 0.5 + box.right + 0.5 * box.wide
+    top, bottom = 0.5 + box.down - 0.5 * box.high, 0.5 + box.down + 0.5 * box.high
+    # anything outside 0 to 1 after rounding would become black
     corners = tf.clip_by_value(tf.cast(tf.stack([top, left, bottom, right], axis=-1), tf.float32), 0.0, 1.0)
     return tf.image.crop_and_resize(pixels, corners, tf.range(tf.shape(pixels)[0]), pixels.shape[1:3])

@@ -1,4 +1,4 @@
-"""Pictures mixed in pairs, and their labels in the same proportion."""
+"""Mixing steps: images mixed in pairs, and their labels in the same proportion."""
 
 import tensorflow as tf
 
@@ -10,7 +10,7 @@ MixingStep = MixUp | CutMix
 def mix(step: MixingStep, pixels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Mix float32 [B, H, W, 3] and float32 [B, C] with the same batch, rolled by a number of places from `seed`.
 
-    No picture meets itself, unless it is alone.
+    No image is mixed with itself, unless it is alone.
     """
     seeds = tf.unstack(tf.random.split(seed, 3))
     count = tf.shape(pixels)[0]
@@ -26,8 +26,8 @@ def mix(step: MixingStep, pixels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor)
 def _draw_shares(alpha: float, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Draw float32 [B] from Beta(alpha, alpha): the share of one gamma variable in the sum of two.
 
-    In logarithms, and by Gamma(a) = Gamma(a + 1) · U^(1/a): with a small alpha both underflow, and 0/0 is no share.
-    In float64, as in `resampling`: what graph rewriting does to the last bit must not reach float32.
+    In logarithms, and by Gamma(a) = Gamma(a + 1) · U^(1/a): with a small alpha both underflow to 0.
+    In float64, as in `geometric_transforms`: changes of the last bit by graph rewriting must not reach float32.
     """
     seeds = tf.unstack(tf.random.split(seed, 4))
     one, other = (
@@ -41,7 +41,7 @@ def _draw_shares(alpha: float, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _draw_rectangles(kept: tf.Tensor, height: int, width: int, seed: tf.Tensor) -> tf.Tensor:
-    """Draw float32 [B, H, W, 3], ones in a rectangle: 1 - `kept` of the area, before the edges cut some off.
+    """Draw float32 [B, H, W, 3], ones in a rectangle: 1 - `kept` of the area, before it is clipped at the edges.
 
     As factors, not as a condition: `tf.where` on four axes takes four times as long as two products.
     """
@@ -53,7 +53,7 @@ def _draw_rectangles(kept: tf.Tensor, height: int, width: int, seed: tf.Tensor) 
 
 
 def _draw_span(share: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
-    """Draw float32 [B, size], ones in a row around any place: `share` of `size`, before the ends cut some off."""
+    """Draw float32 [B, size], ones around a random position: `share` of `size`, before clipping at the ends."""
     length = tf.cast(share * size, tf.int32)
     middle = tf.random.stateless_uniform(tf.shape(share), seed, 0, size, tf.int32)
     start = (middle - length // 2)[:, None]

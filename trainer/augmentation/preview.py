@@ -1,4 +1,4 @@
-"""A look at how the training pictures of a data set are varied."""
+"""A preview of the augmentation of a data set, from its images and a run's settings."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ _ROWS = 6
 
 
 def preview_training_pictures(target: Path, data: Path, config: TrainingConfig) -> None:
-    """Write a contact sheet, PNG, of training pictures of several classes, each with some of its variants.
+    """Write a contact sheet, PNG, of training images of several classes, each with some augmented variants.
 
     Raises:
-        DataSetError: the pictures cannot be found or decoded.
+        DataSetError: the images cannot be found or decoded.
     """
     found = find_pictures(data, config.data, config.seed)
     chosen = _some_of_each_class(found.pictures["train"])
@@ -30,7 +30,7 @@ def preview_training_pictures(target: Path, data: Path, config: TrainingConfig) 
 
 
 def _some_of_each_class(pictures: list[LabelledPicture]) -> list[LabelledPicture]:
-    """Return the first picture of each class, then the second, up to `_ROWS`."""
+    """Return the first image of each class, then the second, up to `_ROWS`."""
     seen: dict[int, int] = {}
     order = []
     for place, picture in enumerate(pictures):

@@ -1,4 +1,4 @@
-"""Why a file is not a picture that can be decoded, in words."""
+"""The reason why a file cannot be decoded, as text."""
 
 import io
 import warnings
@@ -9,20 +9,20 @@ from PIL import BmpImagePlugin, Image
 
 from contract.image_input import ImageInput
 
-_READ = {"JPEG", "MPO", "PNG", "BMP", "DIB", "WEBP"}  # MPO: a JPEG with more pictures behind the first
-_END_IS_WITHIN = 1024  # some programs write a few bytes behind the end
+_READ = {"JPEG", "MPO", "PNG", "BMP", "DIB", "WEBP"}  # MPO: a JPEG followed by more images
+_END_IS_WITHIN = 1024  # some programs write a few bytes after the end
 
 
 @dataclass(frozen=True)
 class BrokenPicture:
-    """A file that was left out since it cannot be decoded, and why."""
+    """A file that was left out because it cannot be decoded, and the reason."""
 
     path: Path
     reason: str
 
 
 def why_broken(content: bytes, image_input: ImageInput) -> str:
-    """Say why `content`, which was not decoded, is no picture for `image_input`. Looks at headers only."""
+    """Return why `content` could not be decoded for `image_input`. Reads headers only."""
     if not content:
         return "the file is empty"
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""How much each class counts in the loss."""
+"""The weight of each class in the loss."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ def class_weights(
 
     Weights are inverse to the class's count and have mean 1 over the pictures, so that the loss keeps its scale
     (`balanced` of scikit-learn, after King and Zeng 2001). All are 1 with "off", and with "auto" where the largest
-    class has at most twice the pictures of the smallest. A class without pictures weighs 1.
+    class has at most twice the pictures of the smallest. A class without images has weight 1.
     """
     weights = np.ones(classes, np.float32)
     present, counts = np.unique(labels, return_counts=True)

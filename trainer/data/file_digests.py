@@ -1,4 +1,4 @@
-"""Digests of many files, and which of them hold the same bytes."""
+"""Digests of files, and which files have the same bytes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, MutableMapping, Sequence
@@ -13,7 +13,7 @@ _THREADS = 4  # reading and hashing both let other threads run
 
 
 def digests_of(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """Yield each path with the digest of its file, in order, several files being read at once.
+    """Yield each path with the digest of its file, in order; several files are read at once.
 
     Raises:
         DataSetError: a file cannot be read.
@@ -56,4 +56,4 @@ def _size_of(path: Path) -> int:
 
 
 def _unreadable(path: Path, error: OSError) -> DataSetError:
-    return DataSetError(f"{plain_name(path)} cannot be read: {error.strerror}; mend it or remove it.")
+    return DataSetError(f"{plain_name(path)} cannot be read: {error.strerror}; repair or remove it.")

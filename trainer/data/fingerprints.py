@@ -1,4 +1,4 @@
-"""What tells decoded pictures apart: a digest of their pixels, a perceptual hash, a very small copy."""
+"""Fingerprints of decoded images: a digest of the pixels, a perceptual hash, and a thumbnail."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ _HASHED = 32  # the size that the hash is computed at anyway
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """The fingerprints of N pictures, made of their pixels at the size that the model sees.
+    """The fingerprints of N images, of their pixels at the model's input size.
 
-    `content` are digests of the pixels; `perceptual` uint64 [N] are ImageHash's phash, of which re-encoded or resized
-    copies share most bits; `thumbnails` uint8 [N, 16, 16, 3] confirm what the hash suggests.
+    `content` are digests of the pixels; `perceptual` uint64 [N] are ImageHash's phash, most of whose bits re-encoded or
+    resized copies share; `thumbnails` uint8 [N, 16, 16, 3] confirm what the hash suggests.
     """
 
     content: list[str] = field(default_factory=list)
@@ -38,12 +38,9 @@ class Fingerprints:
             np.concatenate([part.thumbnails for part in parts]) if parts else cls().thumbnails,
         )
 
-    def __len__(self) -> int:
-        return len(self.content)
-
 
 def fingerprints_of(pixels: npt.NDArray[np.uint8]) -> Fingerprints:
-    """Fingerprint pictures, uint8 [N, H, W, 3] RGB. Under a millisecond a picture of 224 x 224."""
+    """Return the fingerprints of images, uint8 [N, H, W, 3] RGB. Under a millisecond for an image of 224 x 224."""
     small = [Image.fromarray(picture).resize((_HASHED, _HASHED), Image.Resampling.BOX) for picture in pixels]
     size = (_THUMBNAIL, _THUMBNAIL)
     thumbnails = [np.asarray(picture.resize(size, Image.Resampling.BOX)) for picture in small]

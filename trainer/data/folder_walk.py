@@ -1,4 +1,4 @@
-"""What lies in a folder and below it: pictures, by their names, and what is passed over, with the reason."""
+"""The image files in a folder and below it, by their names, and the files that are skipped, with the reason."""
 
 import os
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from pathlib import Path
 _SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp"}
 _REASONS = {".gif": "a GIF, which may hold several frames"} | dict.fromkeys(
     (".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".ico"),
-    "a kind of picture that is not read; save it as JPEG, PNG, BMP or WebP",
+    "an unsupported format; save it as JPEG, PNG, BMP or WebP",
 )
 
 
 @dataclass(frozen=True)
-class PassedOver:
-    """A file or folder that gives no picture, and why."""
+class SkippedFile:
+    """A file or folder that was skipped, and why."""
 
     path: Path
     reason: str
@@ -21,26 +21,26 @@ class PassedOver:
 
 @dataclass(frozen=True)
 class Found:
-    """The pictures of a folder and of the folders in it, in the order of their paths, and what was passed over."""
+    """The image files in a folder and below it, in the order of their paths, and the skipped ones."""
 
     pictures: list[Path] = field(default_factory=list)
-    passed_over: list[PassedOver] = field(default_factory=list)
+    skipped: list[SkippedFile] = field(default_factory=list)
 
 
 def walk(folder: Path) -> Found:
-    """Find what lies in `folder` and below it; links are followed, each real folder is read once. Never raises.
+    """Find the image files in `folder` and below it; links are followed, each real folder is read once. Never raises.
 
-    A hidden folder is passed over as one: nobody counts a tool's cache.
+    A hidden folder is skipped as a whole, without listing its files.
     """
     found = Found()
     _walk(folder, found, set())
     found.pictures.sort()
-    found.passed_over.sort(key=lambda passed: passed.path)
+    found.skipped.sort(key=lambda each: each.path)
     return found
 
 
 def plain_name(path: Path | str) -> str:
-    """Return a path as one line of valid text: line breaks, control characters and stray bytes are escaped.
+    """Return a path as one line of valid text: line breaks, control characters and invalid bytes are escaped.
 
     An ordinary name, in any script, comes back as it is.
     """
@@ -52,17 +52,17 @@ def _walk(folder: Path, found: Found, seen: set[tuple[int, int]]) -> None:
     try:
         status = folder.stat()
         if (status.st_dev, status.st_ino) in seen:  # a link to a folder around it would never end
-            found.passed_over.append(PassedOver(folder, "a link to a folder that is read already"))
+            found.skipped.append(SkippedFile(folder, "a link to a folder that was read already"))
             return
         seen.add((status.st_dev, status.st_ino))
         children = sorted(folder.iterdir())
     except OSError as error:
-        found.passed_over.append(PassedOver(folder, f"cannot be read: {str(error.strerror).lower()}"))
+        found.skipped.append(SkippedFile(folder, f"cannot be read: {str(error.strerror).lower()}"))
         return
     for path in children:
         reason = _why_not(path)
         if reason:
-            found.passed_over.append(PassedOver(path, reason))
+            found.skipped.append(SkippedFile(path, reason))
         elif path.is_dir():
             _walk(path, found, seen)
         else:
@@ -70,13 +70,13 @@ def _walk(folder: Path, found: Found, seen: set[tuple[int, int]]) -> None:
 
 
 def _why_not(path: Path) -> str:
-    """Return why a file or folder is passed over, or nothing."""
+    """Return why a file or folder is skipped, or an empty text."""
     if path.name.startswith("."):  # a viewer's thumbnails, a notebook's checkpoints, a copy's leftovers
         return "a hidden folder" if path.is_dir() else "hidden"
     if path.is_dir():
         return ""
     if not path.is_file():
-        return "a link that leads nowhere" if path.is_symlink() else "not a file"
+        return "a broken link" if path.is_symlink() else "not a file"
     if path.suffix.lower() not in _SUFFIXES:
-        return _REASONS.get(path.suffix.lower(), "not a picture by its name")
+        return _REASONS.get(path.suffix.lower(), "not an image by its name")
     return "" if os.access(path, os.R_OK) else "cannot be read: permission denied"

@@ -1,4 +1,4 @@
-"""The bytes of many picture files, read while others are being decoded."""
+"""Reading image files ahead, while others are being decoded."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,13 +8,13 @@ from contract.image_input import ImageInput
 from trainer.data.image_folder import LabelledPicture
 
 _BATCH = 32
-_BATCH_BYTES = 64 * 2**20  # a batch of very large photos must not be what fills the memory
+_BATCH_BYTES = 64 * 2**20  # so that a batch of very large photos does not fill the memory
 _LARGEST_FILE_BYTES_PER_PIXEL = 8  # a PNG of 16 bits and four channels that cannot be compressed at all
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """The bytes of a picture's file; none where it cannot be read, with the `reason`."""
+    """The bytes of an image file; empty if it cannot be read, with the `reason`."""
 
     picture: LabelledPicture
     content: bytes = b""
@@ -24,10 +24,10 @@ class PictureFile:
 def read_ahead(
     pictures: Sequence[LabelledPicture], image_input: ImageInput, threads: ThreadPoolExecutor
 ) -> Iterator[list[PictureFile]]:
-    """Yield the files in batches of at most 32, in order, each read while the one before is worked on.
+    """Yield the files in batches of at most 32, in order, each read while the one before is processed.
 
-    A batch ends early at 64 MB. A file that cannot be read, or is larger than any picture that `image_input` lets
-    pass, comes without content.
+    A batch ends early at 64 MB. A file that cannot be read, or is larger than any image that `image_input` allows, has
+    no content.
     """
     batches = _read_in_batches(pictures, _LARGEST_FILE_BYTES_PER_PIXEL * image_input.max_pixels)
     coming = threads.submit(next, batches, None)
@@ -52,7 +52,7 @@ def _read_in_batches(pictures: Sequence[LabelledPicture], largest: int) -> Itera
 def _read(picture: LabelledPicture, largest: int) -> PictureFile:
     try:
         if (size := picture.path.stat().st_size) > largest:
-            return PictureFile(picture, reason=f"a file of {size / 2**20:,.0f} MB, too large for a picture")
+            return PictureFile(picture, reason=f"a file of {size / 2**20:,.0f} MB, too large for an image")
         return PictureFile(picture, picture.path.read_bytes())
     except OSError as error:
         return PictureFile(picture, reason=f"cannot be read: {str(error.strerror).lower()}")

@@ -1,4 +1,4 @@
-"""Labelled pictures on disk: which there are, what is passed over, and how they are split. No TensorFlow here."""
+"""Labelled images on disk: finding them, and splitting them into train, val and test. No TensorFlow here."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ import numpy as np
 from contract.digests import digest_of_entries
 from trainer.config import DataSettings
 from trainer.data.file_digests import digests_of, same_bytes_together
-from trainer.data.folder_walk import PassedOver, plain_name, walk
+from trainer.data.folder_walk import SkippedFile, plain_name, walk
 from trainer.errors import DataSetError
 
 Split = Literal["train", "val", "test"]
@@ -23,14 +23,14 @@ _SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "dev", "test"
 
 @dataclass(frozen=True)
 class LabelledPicture:
-    """A picture file and the index of its class."""
+    """An image file and the index of its class."""
 
     path: Path
     label: int
 
 
 class PictureEntry(NamedTuple):
-    """One picture of a data set: where it belongs, and the digest of its file."""
+    """One image of a data set: its split, its class, and the digest of its file."""
 
     split: Split
     label: str
@@ -40,15 +40,15 @@ class PictureEntry(NamedTuple):
 
 @dataclass(frozen=True)
 class PictureFolder:
-    """The pictures of a data set by split, the class names in label order, and what was passed over and why."""
+    """The images of a data set by split, the class names in label order, and the files that were skipped."""
 
     labels: tuple[str, ...]
     pictures: dict[Split, list[LabelledPicture]]
-    passed_over: list[PassedOver]
+    skipped: list[SkippedFile]
     _digests: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
 
     def digest(self) -> str:
-        """Return the digest of names of split and class together with the contents; folder names aside.
+        """Return the digest of all images: of their splits, classes, file names and contents, whatever the folder.
 
         Raises:
             DataSetError: a file can no longer be read.
@@ -58,10 +58,10 @@ class PictureFolder:
         )
 
     def entries(self, on_progress: Callable[[int], None] = lambda _: None) -> list[PictureEntry]:
-        """Return what `digest` is over: an entry for each picture, broken ones included, split by split.
+        """Return an entry for each image, broken ones included, split by split; `digest` is computed from these.
 
-        Each file is read once, whatever is asked and however often. `on_progress` is called with the number of
-        files just read.
+        Each file is read once, however often this is called. `on_progress` is called with the number of files just
+        read.
 
         Raises:
             DataSetError: a file can no longer be read.
@@ -77,7 +77,7 @@ class PictureFolder:
         ]
 
     def counts(self) -> dict[Split, dict[str, int]]:
-        """Return how many pictures each class has in each split, broken ones included."""
+        """Return the number of images of each class in each split, broken ones included."""
         numbers = {split: Counter(picture.label for picture in self.pictures[split]) for split in SPLITS}
         return {split: {name: numbers[split][label] for label, name in enumerate(self.labels)} for split in SPLITS}
 
@@ -86,13 +86,13 @@ class PictureFolder:
 
 
 def find_pictures(folder: Path, settings: DataSettings, seed: int) -> PictureFolder:
-    """Find the pictures of `CLASS/*` (split here, seeded and stratified) or `train|val|test/CLASS/*`.
+    """Find the images of `CLASS/*` (split here, seeded and stratified) or `train|val|test/CLASS/*`.
 
-    Files of the same bytes are kept together in one split, so that a split made here never tests on what it
-    trained on.
+    Files with the same bytes are kept together in one split, so that a split made here never tests on training
+    images.
 
     Raises:
-        DataSetError: there is no such folder, or it has fewer than two classes or too few pictures.
+        DataSetError: the folder does not exist, or has fewer than two classes or too few images.
     """
     if not folder.is_dir():
         raise DataSetError(
@@ -109,15 +109,15 @@ def find_pictures(folder: Path, settings: DataSettings, seed: int) -> PictureFol
         parts = _split(folder / classes.labels[label], paths, settings, random, digests)
         for split, part in parts.items():
             pictures[split] += [LabelledPicture(path, label) for path in part]
-    return PictureFolder(classes.labels, pictures, classes.passed_over, digests)
+    return PictureFolder(classes.labels, pictures, classes.skipped, digests)
 
 
 class _Classes(NamedTuple):
-    """What a folder of class folders holds: `paths[label]` are the pictures of `labels[label]`."""
+    """The contents of a folder of class folders: `paths[label]` are the images of `labels[label]`."""
 
     labels: tuple[str, ...]
     paths: list[list[Path]]
-    passed_over: list[PassedOver]
+    skipped: list[SkippedFile]
 
 
 def _read_given_splits(folder: Path) -> PictureFolder:
@@ -133,15 +133,15 @@ def _read_given_splits(folder: Path) -> PictureFolder:
         if odd := ", ".join(sorted(set(labels) ^ set(read[split].labels))):
             raise DataSetError(
                 f"{plain_name(folder / split)} and {plain_name(folder / 'train')} must have the same classes; "
-                f"only one has {odd}."
+                f"only one of them has {odd}."
             )
     beside = [
-        PassedOver(path, "beside train, val and test") for path in sorted(folder.iterdir()) if path.name not in SPLITS
+        SkippedFile(path, "beside train, val and test") for path in sorted(folder.iterdir()) if path.name not in SPLITS
     ]
     return PictureFolder(
         labels,
         {split: _labelled(read[split].paths) for split in SPLITS},
-        beside + [passed for split in SPLITS for passed in read[split].passed_over],
+        beside + [each for split in SPLITS for each in read[split].skipped],
     )
 
 
@@ -157,16 +157,16 @@ def _read_classes(folder: Path) -> _Classes:
             f"{plain_name(folder)} needs one sub-folder of pictures for each of at least two classes; "
             f"it has {len(classes)}."
         )
-    passed_over = [PassedOver(path, "in no class's folder") for path in children if path not in classes]
+    skipped = [SkippedFile(path, "not in a class folder") for path in children if path not in classes]
     paths: list[list[Path]] = []
     for class_folder in classes:
         _refuse_odd_name(class_folder)
         found = walk(class_folder)
         if not found.pictures:
-            raise DataSetError(_why_empty(class_folder, found.passed_over))
+            raise DataSetError(_why_empty(class_folder, found.skipped))
         paths.append(found.pictures)
-        passed_over += found.passed_over
-    return _Classes(tuple(path.name for path in classes), paths, passed_over)
+        skipped += found.skipped
+    return _Classes(tuple(path.name for path in classes), paths, skipped)
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -177,16 +177,16 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _refuse_odd_name(class_folder: Path) -> None:
-    if not class_folder.name.isprintable():  # labels are lines of a file, and text in answers
+    if not class_folder.name.isprintable():  # labels are lines of a file, and text in responses
         raise DataSetError(
-            f"The name of {plain_name(class_folder)} cannot be a class's: rename it, without line breaks, control "
-            "characters or bytes that are not UTF-8."
+            f"The name of {plain_name(class_folder)} cannot be the name of a class: rename it, without line breaks, "
+            "control characters or bytes that are not UTF-8."
         )
 
 
-def _why_empty(class_folder: Path, passed_over: list[PassedOver]) -> str:
-    first = f"; passed over: {plain_name(passed_over[0].path.name)}, {passed_over[0].reason}" if passed_over else ""
-    return f"{plain_name(class_folder)} has no pictures (JPEG, PNG, BMP or WebP); add some or remove it{first}."
+def _why_empty(class_folder: Path, skipped: list[SkippedFile]) -> str:
+    first = f"; skipped: {plain_name(skipped[0].path.name)}, {skipped[0].reason}" if skipped else ""
+    return f"{plain_name(class_folder)} has no pictures (JPEG, PNG, BMP or WebP); add some or remove the folder{first}."
 
 
 def _refuse_splits_by_other_names(folder: Path, labels: tuple[str, ...]) -> None:

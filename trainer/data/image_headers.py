@@ -1,7 +1,7 @@
-"""What a picture's first bytes say, read for a whole batch at once in a TensorFlow graph.
+"""Image headers, read for a whole batch at once in a TensorFlow graph.
 
-Nothing here decodes. A 47 KB PNG can declare 20000 x 20000 pixels and cost 1.2 GB to decode, so kind and size are
-known, and refused where they must be, before a decoder sees the bytes. Offsets are those of the formats'
+Nothing is decoded here. A 47 KB PNG can declare 20000 x 20000 pixels and cost 1.2 GB to decode, so kind and size are
+checked before a decoder gets the bytes. Offsets are those of the formats'
 specifications: PNG (ISO/IEC 15948), WebP (RFC 9649), BMP (BITMAPINFOHEADER), Exif 2.32 in a TIFF 6.0 directory.
 """
 
@@ -23,10 +23,10 @@ _WEBP_ANIMATION_FLAG, _WEBP_ALPHA_FLAG = 0x02, 0x10
 
 
 class Headers(NamedTuple):
-    """What the rows of a batch declare.
+    """What the headers of a batch declare.
 
     `kind` is int32 [N], one of this module's constants. `pixels` is int64 [N], width times height; 0 for what is
-    not a picture, and for a JPEG, whose size lies behind segments of any length.
+    not an image, and for a JPEG, whose size is stored after segments of any length.
     """
 
     kind: tf.Tensor
@@ -37,7 +37,7 @@ def read_headers(image_bytes: tf.Tensor) -> Headers:
     """Read kind and declared size of each encoded picture in `image_bytes`, string [N]. Never raises.
 
     Not among the kinds are GIF (its header lies about its frames), animated WebP (can abort the process) and BMP
-    with a palette, compression or unusual bit fields (decoded wrongly in silence).
+    with a palette, compression or unusual bit fields (silently decoded wrongly).
     """
     header = _Header(image_bytes)
     none = tf.zeros([tf.shape(image_bytes)[0]], tf.int32)
@@ -52,7 +52,7 @@ def read_headers(image_bytes: tf.Tensor) -> Headers:
 
 
 def is_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
-    """Return which of the encoded pictures, string of any shape, are JPEGs by their first bytes: what is cheapest."""
+    """Return which of the encoded pictures, string of any shape, are JPEGs by their first bytes; fast."""
     ((at, mark),) = _JPEG
     return tf.strings.substr(image_bytes, at, len(mark)) == mark
 
@@ -60,7 +60,7 @@ def is_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
 def read_exif_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
     """Read the EXIF orientation of each row of `image_bytes`, string [N], as int32 [N] of 1 to 8.
 
-    1, which means upright, where a row has none in its first 4 KiB. Never raises.
+    1, which means upright, if a row has none in its first 4 KiB. Never raises.
     """
     scanned = tf.strings.substr(image_bytes, 0, _EXIF_SCAN_BYTES + len(_EXIF_MARK) - 1)
     before = tf.strings.length(tf.strings.regex_replace(scanned, _EXIF_MARK_AND_REST, "", replace_global=False))
@@ -73,7 +73,7 @@ def read_exif_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
 
 
 def _read_orientation(image_bytes: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
-    """Read what the first directory of the TIFF files at `tiff`, int32 [N], says of the orientation, or 1."""
+    """Read the orientation from the first directory of the TIFF files at `tiff`, int32 [N], or 1."""
     content = _read_first(image_bytes, _EXIF_SCAN_BYTES + 2 * _EXIF_MAX_ENTRIES * _EXIF_ENTRY_BYTES)
 
     def read(start: tf.Tensor, places: npt.NDArray[np.int32]) -> tf.Tensor:
@@ -94,7 +94,7 @@ def _read_orientation(image_bytes: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
 
 
 def _directory_places() -> npt.NDArray[np.int32]:
-    """Return where in a directory its numbers of two bytes stand: the count, each entry's tag, each one's value."""
+    """Return the offsets of the two-byte numbers in a directory: the count, each entry's tag, and each one's value."""
     entries = 2 + _EXIF_ENTRY_BYTES * np.arange(_EXIF_MAX_ENTRIES)
     numbers = np.concatenate([[0], entries, entries + 8])
     return np.stack([numbers, numbers + 1], axis=1).reshape(-1).astype(np.int32)
@@ -114,7 +114,7 @@ _WEBP_EXTENDED, _WEBP_LOSSLESS, _WEBP_LOSSY = (
     ((0, b"RIFF"), (8, b"WEBP"), (12, chunk)) for chunk in (b"VP8X", b"VP8L", b"VP8 ")
 )
 _MARKS: tuple[_Mark, ...] = (_PNG, _BMP, _BMP_USUAL_FIELDS, _JPEG, _WEBP_EXTENDED, _WEBP_LOSSLESS, _WEBP_LOSSY)
-"""What stands where in a header: places and bytes."""
+"""The magic bytes of each format: offsets and bytes."""
 
 _Number = tuple[int, int, bool]
 _PNG_WIDTH, _PNG_HEIGHT = (16, 4, True), (20, 4, True)
@@ -126,11 +126,11 @@ _NUMBERS: tuple[_Number, ...] = (
     *(_PNG_WIDTH, _PNG_HEIGHT, _BMP_WIDTH, _BMP_HEIGHT, _BMP_DEPTH, _BMP_COMPRESSION),
     *(_WEBP_FLAGS, _WEBP_WIDTH, _WEBP_HEIGHT, _LOSSLESS_BITS, _LOSSY_WIDTH, _LOSSY_HEIGHT),
 )
-"""Where a number stands: its place, how many bytes it has, and whether the first is the highest."""
+"""The numbers in the headers: offset, size in bytes, and whether the byte order is big-endian."""
 
 
 class _Header:
-    """All marks and numbers of each row, read at once: for a few pictures the number of operations is what costs."""
+    """All marks and numbers of each row, read at once: for small batches the number of operations decides the time."""
 
     def __init__(self, image_bytes: tf.Tensor) -> None:
         header = _read_first(image_bytes, _HEADER_BYTES)

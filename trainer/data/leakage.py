@@ -1,26 +1,26 @@
-"""The same picture in two splits: a model would be tested on what it has seen."""
+"""Leakage: an image that is in two splits, so that a model would be tested on its training images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from trainer.data.dataset import DecodedSplit
+from trainer.data.decoded_split import DecodedSplit
 from trainer.data.fingerprints import Fingerprints
 from trainer.data.folder_walk import plain_name
 from trainer.data.image_folder import SPLITS, Split
 from trainer.data.near_duplicates import NearDuplicate, NearDuplicates
 from trainer.errors import LeakageError
 
-_NAMED = 3  # leaks in an error
+_NAMED = 3  # leaks named in an error
 
 
 @dataclass(frozen=True)
 class Leak:
-    """A picture of `second_split` that is in `first_split` too, as it is or nearly.
+    """An image of `second_split` that is also in `first_split`, exactly or nearly.
 
-    `same_content`: every pixel is the same at the size that the model sees. `distance`: in how many bits of 64 the
-    perceptual hashes differ.
+    `same_content`: every pixel is the same at the model's input size. `distance`: in how many of 64 bits the perceptual
+    hashes differ.
     """
 
     first: Path
@@ -32,10 +32,10 @@ class Leak:
 
 
 def find_leaks(splits: Mapping[Split, DecodedSplit]) -> list[Leak]:
-    """Find the pictures that are in an earlier split too, in the order train, val, test.
+    """Find the images that are also in an earlier split, in the order train, val, test.
 
-    A picture has at most one leak with each earlier split, its nearest. Same contents come first, then the nearest.
-    20,000 pictures take seconds.
+    An image has at most one leak with each earlier split, the nearest. Identical contents come first, then the nearest.
+    Takes seconds for 20,000 images.
     """
     present = [split for split in SPLITS if split in splits]
     fingerprints = Fingerprints.joined([splits[split].fingerprints for split in present])
@@ -54,10 +54,10 @@ def find_leaks(splits: Mapping[Split, DecodedSplit]) -> list[Leak]:
 
 
 def check_leakage(leaks: Sequence[Leak], allow: bool) -> None:
-    """Refuse a data set with the same picture in two splits, unless `allow`.
+    """Refuse a data set with an image in two splits, unless `allow`.
 
     Raises:
-        LeakageError: naming the first leaks, how many there are, and what to do.
+        LeakageError: names the first leaks, how many there are, and what to do.
     """
     if not leaks or allow:
         return
@@ -71,18 +71,13 @@ def check_leakage(leaks: Sequence[Leak], allow: bool) -> None:
 
 
 def describe(leak: Leak) -> str:
-    """Return a leak in words: which picture, where it is again, and how nearly."""
+    """Return a leak as text: the image, its copy, and how similar they are."""
     how = "is" if leak.same_content else f"is nearly ({leak.distance} of 64 bits differ)"
     return f"{plain_name(leak.second)} of {leak.second_split} {how} {plain_name(leak.first)} of {leak.first_split}"
 
 
-def count_duplicates(split: DecodedSplit) -> int:
-    """Return how many pictures of a split have the same pixels as one before them in it."""
-    return len(split.fingerprints) - len(set(split.fingerprints.content))
-
-
 def _numbers(present: Sequence[Split], splits: Mapping[Split, DecodedSplit]) -> dict[Split, range]:
-    """Return which numbers the pictures of each split have among those of all."""
+    """Return the range of numbers of each split's images among all images."""
     numbers: dict[Split, range] = {}
     start = 0
     for split in present:

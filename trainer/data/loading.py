@@ -1,4 +1,4 @@
-"""Reading the pictures of a run, and refusing what would make its results worthless."""
+"""Loading the images of a run: decoding them, and refusing broken files and leakage."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Self
 
 from contract.image_input import ImageInput
 from trainer.config import TrainingConfig
-from trainer.data.dataset import DecodedSplit, check_broken, decode_split
+from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
 from trainer.data.folder_walk import plain_name
 from trainer.data.image_folder import SPLITS, PictureFolder, Split
 from trainer.data.leakage import Leak, check_leakage, find_leaks
@@ -18,8 +18,8 @@ from trainer.progress import Progress
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The decoded pictures of a run, and what was found in them. Use it in a `with`: it holds memory and disk."""
+class LoadedPictures:
+    """The decoded images of a run, and the leaks among them. Use it in a `with`: it holds memory and disk space."""
 
     found: PictureFolder
     image_input: ImageInput
@@ -37,14 +37,14 @@ class Pictures:
             split.pixels.close()
 
 
-def read_pictures(
+def load_pictures(
     found: PictureFolder, image_input: ImageInput, config: TrainingConfig, progress: Progress
-) -> Pictures:
-    """Decode every picture once; the training pictures by each kernel that the settings name.
+) -> LoadedPictures:
+    """Decode every image once, and resize the training images by each kernel in the settings.
 
     Raises:
-        DataSetError: nothing can be decoded, or something cannot and the settings are strict.
-        LeakageError: the same picture is in two splits.
+        DataSetError: no image can be decoded, or one cannot and the settings are strict.
+        LeakageError: an image is in two splits.
     """
     progress.on_note(_found_note(found))
     progress.on_work("reading pictures", sum(len(pictures) for pictures in found.pictures.values()))
@@ -59,25 +59,25 @@ def read_pictures(
     for broken in (broken for split in SPLITS for broken in splits[split].broken):
         progress.on_note(f"left out, {broken.reason}: {plain_name(broken.path)}")
     check_broken(splits, found.labels, config.data.strict)
-    progress.on_work("looking for the same picture in two splits", 1)
+    progress.on_work("looking for images in two splits", 1)
     leaks = find_leaks(splits)
     check_leakage(leaks, config.data.allow_leakage)
     if leaks:
-        progress.on_note(f"{len(leaks)} pictures are in two splits (allowed): what is measured here is too good.")
-    return Pictures(found, image_input, splits, leaks, budget)
+        progress.on_note(f"{len(leaks)} pictures are in two splits (allowed): the test scores will be too good.")
+    return LoadedPictures(found, image_input, splits, leaks, budget)
 
 
 def check_same_pictures(found: PictureFolder, digest: str) -> None:
-    """Raise DataSetError where the pictures are not those of this digest."""
+    """Raise DataSetError if the images do not have this digest."""
     if found.digest() != digest:
         raise DataSetError(
-            "The pictures are not those that the run began with (another digest), so that it cannot go on to the same "
-            "end; put them back, or start a new run."
+            "The pictures have changed since the run started (another digest), so it cannot be resumed; "
+            "restore them, or start a new run."
         )
 
 
 def _found_note(found: PictureFolder) -> str:
     counts = ", ".join(f"{len(found.pictures[split])} {split}" for split in SPLITS)
-    reasons = Counter(passed.reason for passed in found.passed_over)
-    over = "".join(f"; {number} passed over, {reason}" for reason, number in sorted(reasons.items()))
+    reasons = Counter(each.reason for each in found.skipped)
+    over = "".join(f"; {number} skipped, {reason}" for reason, number in sorted(reasons.items()))
     return f"{len(found.labels)} classes ({', '.join(found.labels)}); pictures: {counts}{over}"

@@ -1,8 +1,8 @@
-"""Which decoded pictures are nearly the same: re-encoded, resized or slightly cropped copies of each other.
+"""Near duplicates among decoded images: re-encoded, resized or slightly cropped copies.
 
-ImageHash's phash proposes a pair, a very small copy of both confirms it. The hash alone would do for photos, but not
-where different pictures look alike, such as handwritten digits: there a pair must also be far more alike than either
-is with other pictures. docs/data.md says how the bounds were measured.
+ImageHash's phash proposes a pair, thumbnails of both confirm it. The hash alone would be enough for photos, but not
+where different images look alike, such as handwritten digits: there a pair must also be far more similar than either is
+to other images. docs/data.md says how the bounds were measured.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ _ROWS = 128
 
 
 class NearDuplicate(NamedTuple):
-    """The numbers of two pictures that are nearly the same, and in how many bits of 64 their hashes differ."""
+    """The numbers of two images that are nearly the same, and in how many of 64 bits their hashes differ."""
 
     first: int
     second: int
@@ -33,7 +33,7 @@ class NearDuplicate(NamedTuple):
 
 
 class NearDuplicates:
-    """Finds near duplicates among the pictures of a whole data set, of which it keeps some 3 KB each."""
+    """Finds near duplicates among the images of a whole data set; keeps some 3 KB for each."""
 
     def __init__(self, fingerprints: Fingerprints) -> None:
         self._hashes = fingerprints.perceptual
@@ -41,7 +41,7 @@ class NearDuplicates:
         self._colours = fingerprints.thumbnails.mean(axis=(1, 2), dtype=np.float32)
 
     def between(self, first: range, second: Sequence[int]) -> list[NearDuplicate]:
-        """Return for each picture of `second` its nearest copy in `first`, if it has one; both are numbers."""
+        """Return for each image number in `second` its nearest copy in `first`, if it has one."""
         found = np.concatenate([self._nearest(first, rows) for rows in _chunks(np.array(second, np.int64))])
         if not len(found):
             return []
@@ -51,7 +51,7 @@ class NearDuplicates:
         return [NearDuplicate(*pair) for pair in found[stands_out | (correlation >= _COPY_CORRELATION)].tolist()]
 
     def _nearest(self, first: range, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return int64 [P, 3], like NearDuplicate: the most alike pair of each row that has any with a like hash."""
+        """Return int64 [P, 3], like NearDuplicate: the most similar pair of each row that has a similar hash."""
         bits = np.bitwise_count(self._hashes[rows, None] ^ self._hashes[first.start : first.stop])
         alike = bits <= MOST_BITS
         some = alike.any(axis=1)
@@ -65,7 +65,7 @@ class NearDuplicates:
         return np.asarray(pairs[correlation[each, best] >= _LEAST_CORRELATION])
 
     def _usual_correlation(self, pictures: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return how alike each of the pictures is with the most alike other that is not one of its copies."""
+        """Return the correlation of each image with the most similar one that is not one of its copies."""
         rank = min(_COPIES + 1, len(self._vectors))
         best = [
             np.partition(self._vectors[rows] @ self._vectors.T, -rank, axis=1)[:, -rank] for rows in _chunks(pictures)
@@ -74,7 +74,7 @@ class NearDuplicates:
 
 
 def _standardised(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return rows whose products are correlations, float32 [N, V]: zeros for a picture of one colour."""
+    """Return rows whose products are correlations, float32 [N, V]: zeros for an image of one colour."""
     vectors = np.empty((len(thumbnails), thumbnails[0].size if len(thumbnails) else 0), np.float32)
     for rows in _chunks(np.arange(len(thumbnails))):  # the whole at once would take several times the memory
         channels = thumbnails[rows].reshape(len(rows), -1, 3).astype(np.float32)

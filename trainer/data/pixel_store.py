@@ -1,4 +1,4 @@
-"""Many rows of one shape, such as decoded pictures: in memory while that fits a budget, else in an unnamed file."""
+"""A store of rows of one shape, such as decoded images: in memory within a budget, else in an unnamed file."""
 
 import os
 import shutil
@@ -33,26 +33,26 @@ class MemoryBudget:
         self._lock = threading.Lock()
 
     def reserve(self, size: int) -> bool:
-        """Take `size` bytes of the budget if they are left; say whether they were."""
+        """Reserve `size` bytes if they are left; return whether they were."""
         with self._lock:
             enough = size <= self._free
             self._free -= size if enough else 0
             return enough
 
     def release(self, size: int) -> None:
-        """Give `size` bytes back."""
+        """Release `size` bytes."""
         with self._lock:
             self._free += size
 
 
 class PixelStore(Generic[Scalar]):
-    """`rows` rows of `shape` and `dtype`, in memory if the budget has room for all of them, else in a file.
+    """Rows of `shape` and `dtype`, in memory if the budget has room for all of them, else in a file.
 
-    The file has no name and is gone with the store. It is read piece by piece and not mapped: mapped pages count as
+    The file has no name and is deleted with the store. It is read piece by piece and not mapped: mapped pages count as
     memory of the process. `take` and `write` may be called from several threads at once.
 
     Raises:
-        StorageError: there is no room on the disk, or it cannot be written.
+        StorageError: there is not enough disk space, or the disk cannot be written.
     """
 
     def __init__(self, rows: int, shape: tuple[int, ...], dtype: type[Scalar], budget: MemoryBudget) -> None:
@@ -96,7 +96,7 @@ class PixelStore(Generic[Scalar]):
         return self._read(index, self.shape) if self._array is None else self._array[index]
 
     def take_part(self, index: npt.NDArray[np.int64], part: npt.NDArray[np.int64]) -> npt.NDArray[Scalar]:
-        """Return of each row of `index`, [B], only its element `part`, [B], as [B, *shape[1:]]."""
+        """Return only the element `part`, [B], of each row of `index`, [B], as [B, *shape[1:]]."""
         _refuse_outside("rows", self._rows, index)
         _refuse_outside("parts of a row", self.shape[0], part)
         if self._array is not None:
@@ -104,11 +104,11 @@ class PixelStore(Generic[Scalar]):
         return self._read(index * self.shape[0] + part, self.shape[1:])
 
     def keep_first(self, rows: int) -> None:
-        """Forget all but the first `rows` rows; their room stays taken."""
+        """Drop all but the first `rows` rows; their space is not freed."""
         self._rows = min(self._rows, rows)
 
     def close(self) -> None:
-        """Give back memory and disk; nothing can be taken or written afterwards."""
+        """Free memory and disk space; nothing can be taken or written afterwards."""
         self._rows = 0
         self._array = None
         self._finish()
@@ -126,14 +126,14 @@ def _refuse_outside(what: str, count: int, index: npt.NDArray[np.int64]) -> None
 
 
 def _unnamed_file(size: int, budget: MemoryBudget) -> int:
-    """Return a file descriptor of `size` bytes that are certain to be there."""
+    """Return a file descriptor with `size` bytes reserved on the disk."""
     where = f"{size / _MEGABYTE:,.0f} MB of decoded pictures or features in {plain_name(budget.overflow)}"
     remedy = f"make room, set TMPDIR to another disk, or raise data.memory_budget_mb, now {budget.megabytes}"
     try:
         if size > (free := shutil.disk_usage(budget.overflow).free):
             raise StorageError(f"There is no room for {where}, where {free / _MEGABYTE:,.0f} MB are free; {remedy}.")
         with tempfile.TemporaryFile(prefix="graft-", dir=budget.overflow) as file:
-            if size and hasattr(os, "posix_fallocate"):  # a disk that fills up is found out now, not after an hour
+            if size and hasattr(os, "posix_fallocate"):  # so that a full disk is noticed now, not after an hour
                 os.posix_fallocate(file.fileno(), 0, size)
             return os.dup(file.fileno())
     except OSError as error:
@@ -147,7 +147,7 @@ def _write_all(file: int, content: memoryview, offset: int) -> None:
 
 
 def _read_runs(file: int, rows: npt.NDArray[np.int64], into: npt.NDArray[np.uint8]) -> None:
-    """Read the rows of those numbers into `into`, uint8 [B, bytes of a row]; neighbours in one call."""
+    """Read these rows into `into`, uint8 [B, bytes of a row]; consecutive rows in one call."""
     breaks = np.flatnonzero(np.diff(rows) != 1) + 1
     for start, stop in zip([0, *breaks], [*breaks, len(rows)], strict=True):
         if start < stop:

@@ -1,7 +1,7 @@
-"""The only implementation of what happens between a picture's bytes and the network.
+"""Preprocessing: the only implementation of what happens between an image's bytes and the network.
 
 Training calls it and the exporter traces it into the served graph, so the two cannot disagree: Pillow and
-TensorFlow differ on the same JPEG by 0.96 grey levels on average. What it does is declared by `ImageInput`.
+TensorFlow differ on the same JPEG by 0.96 grey levels on average. Its settings are an `ImageInput`.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,10 +46,10 @@ class DecodedPicture(NamedTuple):
 
 
 class VariantsBatch(NamedTuple):
-    """Pictures for training: zeros where `valid`, bool [N], is false.
+    """Images for training: zeros where `valid`, bool [N], is false.
 
     `pixels` uint8 [N, height, width, 3] RGB as they are served, `variants` uint8 [N, K, height, width, 3] by each
-    resize kernel, `sizes` int32 [N, 2] height and width as stored in the file, before it is turned upright.
+    resize kernel, `sizes` int32 [N, 2] height and width as stored in the file, before its EXIF orientation is applied.
     """
 
     pixels: tf.Tensor
@@ -59,10 +59,10 @@ class VariantsBatch(NamedTuple):
 
 
 def decode_pictures(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedBatch:
-    """Decode, turn upright and resize a batch of encoded pictures, string [N], row by row.
+    """Decode, apply EXIF orientation and resize a batch of encoded images, string [N], row by row.
 
-    A row that is no picture, declares too many pixels or is broken becomes zeros and not valid; its neighbours
-    come out as if it were not there. Never raises for any content, and decodes nothing that is too large.
+    A row that is not an image, declares too many pixels or is broken becomes zeros and not valid; other rows are not
+    affected. Never raises for any content, and decodes nothing that is too large.
     """
 
     def resize(_picture: tf.Tensor, upright: tf.Tensor) -> list[tf.Tensor]:
@@ -73,11 +73,11 @@ def decode_pictures(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedB
 
 
 def decode_picture(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedPicture:
-    """Decode one encoded picture, string [], to the pixels that `decode_pictures` gives a row.
+    """Decode one encoded image, string [], to the same pixels as `decode_pictures`.
 
-    What is no picture, or declares too many pixels, becomes zeros and not valid. What then cannot be decoded, and a
-    JPEG of too many pixels, fails with an InvalidArgument error: there are no neighbours to protect, and what
-    protects them costs as much as all that comes before the decoding.
+    Content that is not an image, or declares too many pixels, becomes zeros and not valid. Content that then cannot be
+    decoded, and a JPEG of too many pixels, fails with an InvalidArgument error: there are no other rows to protect, and
+    protecting them costs as much as everything before the decoding.
     """
 
     def decode_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
@@ -98,15 +98,15 @@ def decode_picture(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedPi
         )
         return values, decodable
 
-    # most pictures are JPEGs, and need nothing of what is read of other headers
+    # most images are JPEGs, which need nothing from the other headers
     values, valid = tf.cond(is_jpeg(image_bytes), decode_jpeg, decode_other)
     return DecodedPicture(tf.ensure_shape(values, [image_input.height, image_input.width, 3]), valid)
 
 
 def decode_variants(image_bytes: tf.Tensor, image_input: ImageInput, kernels: Sequence[ResizeKernel]) -> VariantsBatch:
-    """Decode training pictures, string [N], each once, and resize each by every one of K `kernels`.
+    """Decode training images, string [N], once each, and resize each by every one of K `kernels`.
 
-    Also tells their sizes. Otherwise as `decode_pictures`, whose pixels are among the answer.
+    Also returns their sizes. Otherwise as `decode_pictures`, whose pixels are part of the result.
     """
     own = _own_kernel(image_input)
 
@@ -121,9 +121,9 @@ def decode_variants(image_bytes: tf.Tensor, image_input: ImageInput, kernels: Se
 
 
 class PictureDecoder:
-    """Decodes for one `ImageInput`: traced once and then called many times.
+    """Decodes for one `ImageInput`; traced once and then called many times.
 
-    With `kernels` a picture comes out of `decode_variants` once for each of them, else only as it is served.
+    With `kernels`, `decode_variants` returns each image once for each of them, else only as it is served.
     """
 
     def __init__(self, image_input: ImageInput, kernels: Sequence[ResizeKernel] = ()) -> None:
@@ -138,19 +138,19 @@ class PictureDecoder:
         )
 
     def decode(self, contents: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-        """Return pixels, uint8 [N, height, width, 3], and bool [N]: which of the pictures they are there for."""
+        """Return pixels, uint8 [N, height, width, 3], and which of them are valid, bool [N]."""
         decoded = self._decode(tf.constant(contents, tf.string))
         return decoded.pixels.numpy(), decoded.valid.numpy()
 
     def decode_variants(self, contents: Sequence[bytes]) -> VariantsBatch:
-        """Return what `decode_variants` makes of encoded pictures, as arrays."""
+        """Return the result of `decode_variants` for encoded images, as arrays."""
         decoded = self._decode_variants(tf.constant(contents, tf.string))
         return VariantsBatch(*(tensor.numpy() for tensor in decoded))
 
 
 def scale_pixels(pixels: tf.Tensor, image_input: ImageInput) -> tf.Tensor:
     """Turn RGB pixels of 0 to 255, [N, H, W, 3], into the float32 values the network was trained on."""
-    values = tf.cast(pixels, tf.float32)  # first: arithmetic on uint8 wraps around in silence
+    values = tf.cast(pixels, tf.float32)  # first: arithmetic on uint8 wraps around silently
     if image_input.channel_order == "bgr":
         values = values[..., ::-1]
     values = values * image_input.scale + image_input.offset
@@ -163,7 +163,7 @@ def _decode_each(
     resize: Callable[[tf.Tensor, tf.Tensor], list[tf.Tensor]],
     blanks: list[tf.Tensor],
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """Apply `resize` to each picture as decoded and as turned upright; `blanks` stand in for rows that fail."""
+    """Apply `resize` to each image as decoded and as turned upright; rows that fail become `blanks`."""
     headers = read_headers(image_bytes)
     orientation = tf.where(headers.kind == JPEG, read_exif_orientation(image_bytes), 1)
     decodable = (headers.kind != NOT_A_PICTURE) & (headers.pixels <= image_input.max_pixels)
@@ -178,7 +178,7 @@ def _decode_each(
     count = tf.shape(good_rows)[0]
     place = tf.fill([tf.shape(image_bytes)[0]], count)  # of each row's values in `decoded`; the blank is the last
     place = tf.tensor_scatter_nd_update(place, good_rows[:, None], tf.range(count))
-    # gathered, for to scatter the pixels themselves takes five times as long
+    # gathered: scattering the pixels themselves takes five times as long
     return [tf.ensure_shape(tf.gather(values, place), [None, *values.shape[1:]]) for values in decoded], place < count
 
 
@@ -209,8 +209,8 @@ def _decode_jpeg(content: tf.Tensor, max_pixels: int) -> tf.Tensor:
 
 
 def _turn_upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Undo an EXIF orientation of 1 to 8: swap the axes from 5 on, then mirror each axis that is read backwards."""
-    # no branches: neither operation copies anything where there is nothing to do, and an untaken branch costs time
+    """Undo an EXIF orientation of 1 to 8: swap the axes from 5 on, then mirror each reversed axis."""
+    # no branches: neither operation copies anything if there is nothing to do, and an untaken branch costs time
     axes = tf.where(orientation >= 5, [1, 0, 2], [0, 1, 2])
     backwards = tf.gather(tf.constant(_READ_BACKWARDS), orientation)
     strides = tf.where(backwards, -1, 1)
@@ -240,12 +240,12 @@ def _resized_values(picture: tf.Tensor, image_input: ImageInput, kernel: ResizeK
 def _map_tolerantly(
     decode_row: Callable[[tf.Tensor], list[tf.Tensor]], rows: tf.Tensor, blanks: list[tf.Tensor]
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Apply `decode_row` to each of `rows`, int32 [K]; return the rows that went well, and what came of them.
+    """Apply `decode_row` to each of `rows`, int32 [K]; return the rows that succeeded, and their results.
 
-    The last of what came is one more: `blanks`.
+    One more result follows the last: `blanks`.
 
-    `map_fn` would fail for the whole batch; a tf.data pipeline can leave out a failing element, and runs inside a
-    served graph too. A blank row at the end keeps the result from being empty, which `get_single_element` refuses.
+    `map_fn` would fail for the whole batch; a tf.data pipeline can drop a failing element, and also runs in a served
+    graph. The blank row at the end keeps the result from being empty, which `get_single_element` refuses.
     """
     options = tf.data.Options()  # tuning and rewriting the pipeline at each call costs more than the decoding
     options.autotune.enabled = False

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: one temperature for all answers (Guo et al. 2017, arXiv:1706.04599)."""
+"""Calibration of probabilities with one temperature (Guo et al. 2017, arXiv:1706.04599)."""
 
 import math
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 """Floor under a probability before its logarithm is taken; not denormal, since TensorFlow flushes those to zero."""
 
 BOUNDS = (0.05, 20.0)
-"""Temperatures that are considered: at 0.05 an answer is all but certain, at 20 all but uniform."""
+"""Temperatures that are considered: at 0.05 predictions are all but certain, at 20 all but uniform."""
 
 FEWEST_PICTURES = 60
-"""Below, a fitted temperature does harm on average: answers made 1.5 times too sure and 87 % right, fitted on draws of
-30 pictures, got a cross-entropy of 0.36 to 0.37 on other pictures; on draws of 60, 0.34, and on 200, 0.33."""
+"""With fewer, a fitted temperature makes things worse on average: predictions with logits 1.5 times too large and 87 %
+right, fitted on 30 images, had a cross-entropy of 0.36 to 0.37 on other images; on 60, 0.34; on 200, 0.33."""
 
 _BINS = 15  # as in Guo et al.
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The answers whose confidence is above `low` and at most `high`: how sure they were, and how often right."""
+    """The predictions with a confidence above `low` and at most `high`: their mean confidence and their accuracy."""
 
     low: float
     high: float
@@ -38,9 +38,9 @@ class ReliabilityBin:
 def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
     """Return the T within `BOUNDS` for which softmax(log p / T) has the least cross-entropy.
 
-    It is 1, which changes nothing, where the pictures cannot tell: fewer than `FEWEST_PICTURES` of them, or every
-    answer right, for then the cross-entropy falls without end as T goes to 0, however unsure the answers were.
-    `probabilities` are float32 [N, C] of pictures that no weight was trained on, `labels` int32 [N].
+    It is 1, which changes nothing, with fewer than `FEWEST_PICTURES` images, or where every prediction is right: the
+    cross-entropy then falls forever as T goes to 0, whatever the confidence was.
+    `probabilities` are float32 [N, C] of images that no weight was trained on, `labels` int32 [N].
     """
     if len(labels) < FEWEST_PICTURES or (probabilities.argmax(axis=1) == labels).all():
         return 1.0
@@ -56,23 +56,23 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
 
 
 def with_temperature(probabilities: Probabilities, temperature: float) -> Probabilities:
-    """Return softmax(log p / T), float32 [N, C]; which class is the most probable does not change."""
+    """Return softmax(log p / T), float32 [N, C]; the most probable class stays the same."""
     if temperature == 1.0:
         return probabilities
     return np.exp(_log_softmax(_logits(probabilities) / temperature)).astype(np.float32)
 
 
 def expected_calibration_error(probabilities: Probabilities, labels: Labels, bins: int = _BINS) -> float:
-    """Return how far confidence and accuracy are apart, on average over pictures: 0 is perfect, 1 the worst.
+    """Return the mean distance between confidence and accuracy over all images: 0 is perfect, 1 the worst.
 
-    Answers are sorted by confidence into bins of equal width (Guo et al. 2017, equation 3).
+    Predictions are sorted by confidence into bins of equal width (Guo et al. 2017, equation 3).
     """
     found = reliability(probabilities, labels, bins)
     return sum(each.pictures * abs(each.accuracy - each.confidence) for each in found) / max(len(labels), 1)
 
 
 def reliability(probabilities: Probabilities, labels: Labels, bins: int = _BINS) -> list[ReliabilityBin]:
-    """Return the bins of a reliability diagram that hold any answer, by rising confidence."""
+    """Return the non-empty bins of a reliability diagram, by rising confidence."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
     edges = np.linspace(0.0, 1.0, bins + 1)

@@ -7,7 +7,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from trainer.config import TrainingConfig
-from trainer.evaluation.predictions_file import AnsweredPicture
+from trainer.evaluation.predictions_file import HeldOutPrediction
 
 SIGNIFICANCE_LEVEL = 0.05
 _FEW_PICTURES = 30
@@ -15,10 +15,10 @@ _FEW_PICTURES = 30
 
 @dataclass(frozen=True)
 class PairedAnswers:
-    """How often two models, A and B, were right on the same pictures, and how likely that is by chance.
+    """How often two models, A and B, were right on the same images, and how likely the difference is by chance.
 
-    `only_a_right` and `only_b_right` are the pictures that only one of them got right; the others say nothing about
-    which is better. `p_value` is McNemar's test in its exact form (McNemar 1947, doi:10.1007/BF02295996): how likely
+    `only_a_right` and `only_b_right` count the images that only one of them got right; the others do not tell which
+    model is better. `p_value` is McNemar's test in its exact form (McNemar 1947, doi:10.1007/BF02295996): how likely
     a split of those pictures at least as uneven is when both models are equally good.
     """
 
@@ -41,9 +41,9 @@ class PairedAnswers:
 
 @dataclass(frozen=True)
 class SharedPictures:
-    """The right and wrong answers of two runs to the test pictures that both have, in the same order.
+    """Whether two runs were right on each test image that both have, in the same order.
 
-    `relabelled` counts pictures that both have with another true class, which are left out.
+    `relabelled` counts images whose true class differs between the runs; they are left out.
     """
 
     a_right: list[bool]
@@ -53,7 +53,7 @@ class SharedPictures:
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting, by its dotted name, that differs; None where one side does not have it."""
+    """A setting that differs, by its dotted name; None where one side does not have it."""
 
     name: str
     a: Any
@@ -61,7 +61,7 @@ class Difference:
 
 
 def compare_answers(a_right: Iterable[bool], b_right: Iterable[bool]) -> PairedAnswers:
-    """Compare two models by whether each was right, picture by picture, on the same pictures in the same order."""
+    """Compare two models by whether each was right, on the same images in the same order."""
     pairs = [(bool(a), bool(b)) for a, b in zip(a_right, b_right, strict=True)]
     only_a, only_b = pairs.count((True, False)), pairs.count((False, True))
     both = pairs.count((True, True))
@@ -69,8 +69,8 @@ def compare_answers(a_right: Iterable[bool], b_right: Iterable[bool]) -> PairedA
     return PairedAnswers(len(pairs), both + only_a, both + only_b, only_a, only_b, p_value)
 
 
-def shared_test_pictures(a: Sequence[AnsweredPicture], b: Sequence[AnsweredPicture]) -> SharedPictures:
-    """Find the test pictures that two runs share, by the digest of the file; a copy within a run counts once."""
+def shared_test_pictures(a: Sequence[HeldOutPrediction], b: Sequence[HeldOutPrediction]) -> SharedPictures:
+    """Find the test images that two runs share, by the digest of the file; a copy within a run counts once."""
     of_a, of_b = _test_pictures_by_digest(a), _test_pictures_by_digest(b)
     both = [(of_a[digest], of_b[digest]) for digest in of_a if digest in of_b]
     alike = [(one, other) for one, other in both if one.truth == other.truth]
@@ -78,9 +78,9 @@ def shared_test_pictures(a: Sequence[AnsweredPicture], b: Sequence[AnsweredPictu
 
 
 def verdict_in_words(paired: PairedAnswers, a: str, b: str) -> str:
-    """Return what the comparison of models named `a` and `b` means, in plain words."""
+    """Return the result of comparing models named `a` and `b`, as a sentence."""
     if not paired.pictures:
-        return "They share no test pictures, so that nothing says whether the difference is more than chance."
+        return "They share no test pictures, so the difference in accuracy cannot be tested."
     if not paired.only_a_right and not paired.only_b_right:
         return f"They are right and wrong on the same pictures; {paired.pictures} shared test pictures."
     better, worse = (a, b) if paired.a_right >= paired.b_right else (b, a)
@@ -109,5 +109,5 @@ def by_dotted_name(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _test_pictures_by_digest(rows: Sequence[AnsweredPicture]) -> dict[str, AnsweredPicture]:
+def _test_pictures_by_digest(rows: Sequence[HeldOutPrediction]) -> dict[str, HeldOutPrediction]:
     return {row.digest: row for row in rows if row.split == "test"}

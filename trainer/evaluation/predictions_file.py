@@ -1,4 +1,4 @@
-"""A run's answer to each validation and test picture, as a CSV file that a spreadsheet can open too."""
+"""A run's predictions for each validation and test image, as a CSV file."""
 
 import csv
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ COLUMNS = ("split", "path", "digest", "truth", "predicted", "probability", "righ
 
 
 @dataclass(frozen=True)
-class AnsweredPicture:
-    """One picture and its most probable class.
+class HeldOutPrediction:
+    """One image and its most probable class.
 
     `split` is val or test, `digest` that of the file's bytes; `probability`, 0 to 1, is that of `predicted`.
     """
@@ -30,7 +30,7 @@ class AnsweredPicture:
         return self.predicted == self.truth
 
 
-def write_predictions(target: Path, rows: Iterable[AnsweredPicture]) -> None:
+def write_predictions(target: Path, rows: Iterable[HeldOutPrediction]) -> None:
     """Write the rows to the CSV file `target`, in the order given, `right` as true or false."""
     with target.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -38,28 +38,28 @@ def write_predictions(target: Path, rows: Iterable[AnsweredPicture]) -> None:
         writer.writerows(_cells(row) for row in rows)
 
 
-def read_predictions(path: Path) -> list[AnsweredPicture]:
+def read_predictions(path: Path) -> list[HeldOutPrediction]:
     """Read what `write_predictions` wrote.
 
     Raises:
-        RunFileError: there is no such file, or it is something else.
+        RunFileError: the file cannot be read, or is not a file of predictions.
     """
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             return [_answered(row) for row in csv.DictReader(file, strict=True)]
     except OSError as error:
-        raise RunFileError(f"No predictions can be read at {path}: {error.strerror}.") from error
+        raise RunFileError(f"The predictions in {path} cannot be read: {error.strerror}.") from error
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         columns = ", ".join(COLUMNS)
-        raise RunFileError(f"{path} is no file of predictions, whose columns are {columns}: {error}.") from error
+        raise RunFileError(f"{path} is not a file of predictions with the columns {columns}: {error}.") from error
 
 
-def _cells(row: AnsweredPicture) -> tuple[str, ...]:
+def _cells(row: HeldOutPrediction) -> tuple[str, ...]:
     right = "true" if row.right else "false"
     return row.split, str(row.path), row.digest, row.truth, row.predicted, repr(row.probability), right
 
 
-def _answered(row: dict[str, str]) -> AnsweredPicture:
-    return AnsweredPicture(
+def _answered(row: dict[str, str]) -> HeldOutPrediction:
+    return HeldOutPrediction(
         row["split"], Path(row["path"]), row["digest"], row["truth"], row["predicted"], float(row["probability"])
     )

@@ -1,4 +1,4 @@
-"""The pictures on which a model was surest of a wrong class: often they are labelled wrongly, or show two classes."""
+"""The images with the most confident wrong predictions: often they are labelled wrongly, or show two classes."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from trainer.evaluation.scores import Predictions
+from trainer.evaluation.metrics import Predictions
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -19,7 +19,7 @@ _JPEG_QUALITY = 80
 
 @dataclass(frozen=True)
 class Mistake:
-    """A picture, its true class, the class that the model gave it with `probability`, 0 to 1, and a small JPEG."""
+    """An image, its true class, the class predicted with `probability`, 0 to 1, and a small JPEG."""
 
     path: Path
     truth: str
@@ -35,10 +35,10 @@ def worst_mistakes(
     class_names: Sequence[str],
     count: int = 24,
 ) -> list[Mistake]:
-    """Return at most `count` wrong answers, the surest first; equals stay in the order of the pictures.
+    """Return at most `count` wrong predictions, the most confident first; ties stay in the order of the images.
 
-    `pictures` are uint8 [N, H, W, 3], RGB, or a function from an index to uint8 [H, W, 3] of any size; it is called
-    for the chosen ones only. `paths` are the N files.
+    `pictures` are uint8 [N, H, W, 3], RGB, or a function from an index to uint8 [H, W, 3] of any size, which is called
+    for the chosen images only. `paths` are the N files.
     """
     predicted, confidence = predictions.predicted, predictions.probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != predictions.labels)

@@ -1,4 +1,4 @@
-"""The networks that can be grown on: one table, one row each.
+"""The architectures that can be fine-tuned: one table, one spec each.
 
 Data only: nothing here imports Keras, so that a misspelled name is refused before TensorFlow's slow import.
 """
@@ -15,33 +15,33 @@ BASE = "base"
 """The name of the base inside every model, by which a later run finds it."""
 
 HUB = "hub:"
-"""What the name of a KerasHub preset, or of the folder of one, begins with."""
+"""The prefix of a KerasHub preset's name, or of its folder."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One family of networks: what it is called, what it does to pixels (see `ImageInput`), where it can be cut."""
+    """The spec of one family of networks: its name, its preprocessing (see `ImageInput`), where its blocks end."""
 
     keras_name: str
     """Its name in `keras.applications`."""
     image_size: int
     """Height and width, in pixels, that its ImageNet weights were trained on."""
     unfreeze: int
-    """How many of its last layers the second phase trains if nothing else is said; they begin at a block."""
+    """How many of its last layers the second phase trains by default; the first of them starts a block."""
     block_ends: str
-    """A regular expression for the layers that end a block: nothing but their output goes on."""
+    """A regular expression for the names of layers that end a block: only their output is used after them."""
     scale: float = 1.0
     offset: float = 0.0
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     channel_order: Literal["rgb", "bgr"] = "rgb"
     contains_rescaling: bool = False
-    """Whether its first layers scale the pixels of 0 to 255 themselves."""
+    """Whether its first layers rescale pixels of 0 to 255."""
     published_scale: tuple[float, ...] = ()
-    """Factor per channel behind its normalisation, without which its published weights see 2.1 times wrong input."""
+    """Factor per channel after its normalisation; without it the published weights get inputs at half their scale."""
     alphas: tuple[float, ...] = ()
     """Widths for which ImageNet weights were published; empty if it has no width multiplier."""
     smallest_image: int = 32
-    """The smallest height and width, in pixels, that it can take."""
+    """The smallest height and width of its input, in pixels."""
 
 
 def _efficientnet(number: int, image_size: int, unfreeze: int) -> Architecture:
@@ -73,7 +73,7 @@ def _resnet(layers: int) -> Architecture:
         image_size=224,
         unfreeze=20,
         block_ends=r"pool1_pool|conv\d_block\d+_out",
-        mean=(103.939, 116.779, 123.68),  # of ImageNet, blue first: the weights came from Caffe
+        mean=(103.939, 116.779, 123.68),  # of ImageNet, in BGR order: the weights came from Caffe
         channel_order="bgr",
     )
 
@@ -121,11 +121,11 @@ ARCHITECTURES: dict[str, Architecture] = {
 """Scales, offsets, means and channel orders are those of each family's `preprocess_input` in Keras 3.15."""
 
 
-def row_of(architecture: str) -> Architecture | None:
-    """Return the row of an architecture; None for a KerasHub preset, which has none.
+def spec_of(architecture: str) -> Architecture | None:
+    """Return the spec of an architecture; None for a KerasHub preset, which has none.
 
     Raises:
-        ConfigurationError: there is no such architecture.
+        ConfigurationError: the architecture does not exist.
     """
     if architecture.startswith(HUB):
         return None
@@ -133,45 +133,45 @@ def row_of(architecture: str) -> Architecture | None:
         return ARCHITECTURES[architecture]
     nearest = difflib.get_close_matches(architecture, ARCHITECTURES, n=1, cutoff=0)[0]
     raise ConfigurationError(
-        f"There is no architecture {architecture!r}; the nearest is {nearest!r}. There are "
+        f"There is no architecture {architecture!r}; the nearest is {nearest!r}. Known are "
         f"{', '.join(ARCHITECTURES)}, and {HUB}PRESET for any image backbone of KerasHub."
     )
 
 
 def check_width(model: ModelSettings) -> None:
-    """Raise ConfigurationError for a width that the family cannot have, or that no ImageNet weights fit."""
-    row = row_of(model.architecture)
-    if row is None or not row.alphas:
+    """Raise ConfigurationError for a width that the family does not have, or has no ImageNet weights for."""
+    spec = spec_of(model.architecture)
+    if spec is None or not spec.alphas:
         if model.alpha != 1:
             raise ConfigurationError(
                 f"{model.architecture} has no width multiplier; model.alpha is {model.alpha}, leave it at 1."
             )
-    elif model.weights == "imagenet" and model.alpha not in row.alphas:
+    elif model.weights == "imagenet" and model.alpha not in spec.alphas:
         raise ConfigurationError(
             f"There are no ImageNet weights of {model.architecture} for alpha {model.alpha}; "
-            f"there are for {', '.join(map(str, row.alphas))}."
+            f"there are for {', '.join(map(str, spec.alphas))}."
         )
 
 
 def image_input_of(model: ModelSettings) -> ImageInput:
-    """Return what the architecture expects of a picture.
+    """Return the preprocessing of the architecture.
 
-    The base of a KerasHub preset contains the preset's rescaling, so it takes pixels of 0 to 255; for one,
+    The base of a KerasHub preset contains the preset's rescaling, so its pixels are 0 to 255; for a preset,
     `model.image_size` must have been filled in.
     """
-    row = row_of(model.architecture)
-    size = model.image_size or (row.image_size if row else None)
+    spec = spec_of(model.architecture)
+    size = model.image_size or (spec.image_size if spec else None)
     if size is None:
-        raise ValueError("fill_in the settings first: the picture size of a preset is in the preset")
-    if row is None:
+        raise ValueError("call fill_in first: the image size of a preset is stored in the preset")
+    if spec is None:
         return ImageInput(height=size, width=size, antialias=model.antialias, max_pixels=model.max_pixels)
     return ImageInput(
         height=size,
         width=size,
         antialias=model.antialias,
         max_pixels=model.max_pixels,
-        channel_order=row.channel_order,
-        scale=row.scale,
-        offset=row.offset,
-        mean=row.mean,
+        channel_order=spec.channel_order,
+        scale=spec.scale,
+        offset=spec.offset,
+        mean=spec.mean,
     )

@@ -1,7 +1,7 @@
-"""The base of a model: built from its architecture, filled with weights, cut between its blocks.
+"""The base of a model: built from its architecture, filled with weights, split between its blocks.
 
 Everywhere here a base is a flat functional Keras model named `BASE`, float32 [N, H, W, 3] to [N, h, w, C]. Some are
-made of the layers of another model, so that `layer.output` may be a tensor of that one: `tensor_before_last` never is.
+made of the layers of another model, so that `layer.output` may be a tensor of that model; `split_tensor` never is.
 """
 
 import re
@@ -16,7 +16,7 @@ import keras
 
 from trainer.config import ModelSettings
 from trainer.errors import WeightsError
-from trainer.models.architectures import BASE, Architecture, check_width, row_of
+from trainer.models.architectures import BASE, Architecture, check_width, spec_of
 from trainer.models.hub import build_preset_base
 
 _FROM_SCRATCH_MOMENTUM = 0.9
@@ -26,16 +26,16 @@ def build_base(model: ModelSettings) -> Any:
     """Build the base without its head, with random weights, or with ImageNet's if the settings say so.
 
     Raises:
-        ConfigurationError: there is no such architecture, or no ImageNet weights of it for this width.
-        WeightsError: they cannot be downloaded, or a preset cannot be read.
+        ConfigurationError: the architecture does not exist, or has no ImageNet weights for this width.
+        WeightsError: the weights cannot be downloaded, or a preset cannot be read.
     """
-    row = row_of(model.architecture)
-    if row is None:
+    spec = spec_of(model.architecture)
+    if spec is None:
         return build_preset_base(model)
     check_width(model)
-    network = _build(row, model)
-    if row.published_scale and model.weights != "imagenet":
-        return _with_published_scale(network, row.published_scale)
+    network = _build(spec, model)
+    if spec.published_scale and model.weights != "imagenet":
+        return _with_published_scale(network, spec.published_scale)
     return network
 
 
@@ -43,10 +43,10 @@ def load_base_weights(base: Any, file: Path) -> None:
     """Load the weights of a Keras weights file into `base`.
 
     Raises:
-        WeightsError: it is no such file, or it belongs to another network.
+        WeightsError: it is not a weights file, or it belongs to another network.
     """
     try:
-        with warnings.catch_warnings():  # of layers that it skips, just before it refuses
+        with warnings.catch_warnings():  # about layers that it skips, just before it fails
             warnings.simplefilter("ignore", UserWarning)
             base.load_weights(file)
     except (OSError, ValueError, KeyError) as error:
@@ -58,10 +58,10 @@ def load_base_weights(base: Any, file: Path) -> None:
 
 
 def copy_base_weights(base: Any, donor: Any) -> None:
-    """Copy the weights of a base out of the trained model `donor`.
+    """Copy the weights of the base from the trained model `donor`.
 
     Raises:
-        WeightsError: the model was grown on another base.
+        WeightsError: the model has another base.
     """
     try:
         put_weights(base, donor.get_layer(BASE).get_weights())
@@ -72,12 +72,12 @@ def copy_base_weights(base: Any, donor: Any) -> None:
 
 
 def put_weights(network: Any, weights: Sequence[Any]) -> None:
-    """Give a base, or a model that contains one, weights as `get_weights` returned them.
+    """Set the weights of a base, or of a model that contains one, as returned by `get_weights`.
 
     `set_weights` alone leaves EfficientNet's normalisation with the mean and variance that it was built with.
 
     Raises:
-        ValueError: they are another network's.
+        ValueError: they belong to another network.
     """
     network.set_weights(weights)
     for layer in _nested_layers(network):
@@ -86,10 +86,10 @@ def put_weights(network: Any, weights: Sequence[Any]) -> None:
 
 
 def prepare_for_training_from_scratch(base: Any) -> None:
-    """Let BatchNorm's averages follow within a small data set.
+    """Lower BatchNorm's momentum, so that its averages converge within a small data set.
 
     Keras builds MobileNet with momentum 0.999, which needs thousands of steps: after 500 the averages are still
-    60 % their initial value and the model, good in training, guesses in use.
+    60 % their initial value, and a model that is good in training guesses in inference.
     """
     for layer in batch_norms(base):
         layer.momentum = _FROM_SCRATCH_MOMENTUM
@@ -101,10 +101,10 @@ def batch_norms(base: Any) -> list[Any]:
 
 
 def dropouts(base: Any, before_last: int = 0) -> list[Any]:
-    """Return the layers that drop values at random, each at its `rate`, those inside other layers too.
+    """Return the dropout layers, including those inside other layers.
 
-    Only those in front of the base's last `before_last` layers are looked at. KerasHub's DropPath is one, a class of
-    its own in each family.
+    The base's last `before_last` layers are left out. KerasHub's DropPath, a class of its own in each family, counts as
+    dropout.
     """
     own = (keras.layers.Dropout, keras.layers.GaussianDropout, keras.layers.AlphaDropout)
     front = chain(*(layer._flatten_layers() for layer in base.layers[: len(base.layers) - before_last]))
@@ -115,55 +115,55 @@ def dropouts(base: Any, before_last: int = 0) -> list[Any]:
     ]
 
 
-def cut_points(base: Any) -> list[int]:
-    """Return the numbers of last layers, rising, in front of which a single tensor crosses.
+def split_points(base: Any) -> list[int]:
+    """Return the numbers of last layers in front of which a single tensor passes, in rising order.
 
-    A number N means a cut between `base.layers[:-N]` and `base.layers[-N:]`. The largest is behind the input.
+    A number N splits the base into `base.layers[:-N]` and `base.layers[-N:]`. The largest is right after the input.
     """
-    return sorted(_crossings(base))
+    return sorted(_find_split_points(base))
 
 
-def block_cut_points(base: Any, architecture: Architecture | None) -> list[int]:
-    """Return those of `cut_points` that lie between two blocks and have something that can learn behind them, rising.
+def block_split_points(base: Any, spec: Architecture | None) -> list[int]:
+    """Return those of `split_points` that lie between two blocks and have trainable layers after them, rising.
 
-    Without a row, a block is taken to end where branches join again (with the activation behind it), or with a
-    layer that is made of layers; a base that has neither is cut at any of `cut_points`.
+    Without a spec, a block ends where branches join again (with the activation after it), or with a layer that is made
+    of layers; a base that has neither can be split at any of `split_points`.
     """
-    crossings = {n: end for n, end in _crossings(base).items() if any(map(_can_learn, base.layers[-n:]))}
-    if architecture is None:
-        return sorted(_derived_block_ends(crossings) or crossings)
-    return sorted(n for n, end in crossings.items() if re.fullmatch(architecture.block_ends, end.operation.name))
+    found = {n: end for n, end in _find_split_points(base).items() if any(map(_can_learn, base.layers[-n:]))}
+    if spec is None:
+        return sorted(_derived_block_ends(found) or found)
+    return sorted(n for n, end in found.items() if re.fullmatch(spec.block_ends, end.operation.name))
 
 
-def tensor_before_last(base: Any, count: int) -> Any:
-    """Return the symbolic tensor that crosses the cut in front of the last `count` layers.
+def split_tensor(base: Any, count: int) -> Any:
+    """Return the symbolic tensor in front of the last `count` layers.
 
     `keras.Model(base.input, tensor)` and `keras.Model(tensor, base.output)` are then the two halves of the base.
 
     Raises:
-        ValueError: several tensors cross there.
+        ValueError: several tensors pass there.
     """
-    crossings = _crossings(base)
-    if count not in crossings:
-        raise ValueError(f"the base cannot be cut in front of its last {count} layers")
-    return crossings[count].tensor
+    found = _find_split_points(base)
+    if count not in found:
+        raise ValueError(f"the base cannot be split in front of its last {count} layers")
+    return found[count].tensor
 
 
 def default_unfreeze(model: ModelSettings) -> int:
-    """Return how many last layers the second phase trains in a preset: its last two blocks."""
+    """Return how many last layers of a preset the second phase trains: its last two blocks."""
     base = build_base(model.model_copy(update={"weights": "none"}))
-    *_, last = block_cut_points(base, row_of(model.architecture))[:2]
+    *_, last = block_split_points(base, spec_of(model.architecture))[:2]
     return last
 
 
-def _build(row: Architecture, model: ModelSettings) -> Any:
-    size = model.image_size or row.image_size
+def _build(spec: Architecture, model: ModelSettings) -> Any:
+    size = model.image_size or spec.image_size
     imagenet = model.weights == "imagenet"
-    width = {"alpha": model.alpha} if row.alphas else {}
+    width = {"alpha": model.alpha} if spec.alphas else {}
     try:
-        with warnings.catch_warnings():  # that the weights are those of another picture size, which they may be
+        with warnings.catch_warnings():  # about weights of another image size, which are fine
             warnings.simplefilter("ignore", UserWarning)
-            return getattr(keras.applications, row.keras_name)(
+            return getattr(keras.applications, spec.keras_name)(
                 input_shape=(size, size, 3),
                 include_top=False,
                 weights="imagenet" if imagenet else None,
@@ -180,7 +180,7 @@ def _build(row: Architecture, model: ModelSettings) -> Any:
 
 
 def _with_published_scale(network: Any, scale: tuple[float, ...]) -> Any:
-    """Insert the layer that Keras builds for weights="imagenet" only, so that every source finds the same network."""
+    """Insert the layer that Keras builds for weights="imagenet" only, so that all weights get the same network."""
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         values = layer(*args, **kwargs)
@@ -189,55 +189,55 @@ def _with_published_scale(network: Any, scale: tuple[float, ...]) -> Any:
     return keras.models.clone_model(
         network,
         input_tensors=keras.Input(network.input_shape[1:]),
-        clone_function=lambda layer: layer,  # the clone takes over the layers, weights and all
+        clone_function=lambda layer: layer,  # the clone reuses the layers with their weights
         call_function=call,
     )
 
 
 @dataclass(frozen=True)
-class _Crossing:
-    """The one tensor that crosses a cut, and the operation that makes it, out of `inputs`."""
+class _SplitPoint:
+    """The one tensor that passes a split point, and the operation that makes it, out of `inputs`."""
 
     tensor: Any
     operation: Any
     inputs: list[Any]
 
 
-def _crossings(base: Any) -> dict[int, _Crossing]:
-    """Find every cut that a single tensor crosses, by the number of layers behind it."""
+def _find_split_points(base: Any) -> dict[int, _SplitPoint]:
+    """Find every place that a single tensor passes, by the number of layers after it."""
     operations = base.operations
     position = {id(operation): index for index, operation in enumerate(operations)}
     nodes = sorted(chain(*base._nodes_by_depth.values()), key=lambda node: position[id(node.operation)])
     last_use = {id(tensor): position[id(node.operation)] for node in nodes for tensor in node.input_tensors}
     last_use |= {id(tensor): len(operations) for tensor in base.outputs}
-    found: dict[int, _Crossing] = {}
-    alive: dict[int, _Crossing] = {}
+    found: dict[int, _SplitPoint] = {}
+    alive: dict[int, _SplitPoint] = {}
     behind = len(base.layers)
     for index, node in enumerate(nodes):
-        alive |= {id(made): _Crossing(made, node.operation, node.input_tensors) for made in node.output_tensors}
-        alive = {key: crossing for key, crossing in alive.items() if last_use.get(key, -1) > index}
+        alive |= {id(made): _SplitPoint(made, node.operation, node.input_tensors) for made in node.output_tensors}
+        alive = {key: point for key, point in alive.items() if last_use.get(key, -1) > index}
         behind -= isinstance(node.operation, keras.Layer)
         if len(alive) == 1 and behind:
             (found[behind],) = alive.values()
     return found
 
 
-def _derived_block_ends(crossings: dict[int, _Crossing]) -> list[int]:
+def _derived_block_ends(points: dict[int, _SplitPoint]) -> list[int]:
     ends: list[int] = []
     end: Any = None
-    for count, crossing in sorted(crossings.items(), reverse=True):
-        if _joins_branches(crossing) or _is_made_of_layers(crossing.operation):
+    for count, point in sorted(points.items(), reverse=True):
+        if _joins_branches(point) or _is_made_of_layers(point.operation):
             ends.append(count)
-        elif ends and _is_activation_of(end, crossing):
+        elif ends and _is_activation_of(end, point):
             ends[-1] = count
         else:
             continue
-        end = crossing.tensor
+        end = point.tensor
     return ends
 
 
-def _joins_branches(crossing: _Crossing) -> bool:
-    return type(crossing.operation).__name__ in {"Add", "Concatenate"} and len(crossing.inputs) > 1
+def _joins_branches(point: _SplitPoint) -> bool:
+    return type(point.operation).__name__ in {"Add", "Concatenate"} and len(point.inputs) > 1
 
 
 def _is_made_of_layers(operation: Any) -> bool:
@@ -248,9 +248,9 @@ def _can_learn(layer: Any) -> bool:
     return bool(layer.weights) and not isinstance(layer, keras.layers.BatchNormalization)
 
 
-def _is_activation_of(end: Any, crossing: _Crossing) -> bool:
-    same_shape = crossing.tensor.shape == end.shape
-    return crossing.inputs[0] is end and same_shape and not getattr(crossing.operation, "weights", [])
+def _is_activation_of(end: Any, point: _SplitPoint) -> bool:
+    same_shape = point.tensor.shape == end.shape
+    return point.inputs[0] is end and same_shape and not getattr(point.operation, "weights", [])
 
 
 def _nested_layers(base: Any) -> list[Any]:

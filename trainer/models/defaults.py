@@ -1,33 +1,33 @@
-"""Settings that depend on the architecture: what it has by default where a run's settings say nothing.
+"""Defaults of settings that depend on the architecture.
 
-Nothing here imports Keras unless a preset has to be read, so that bad settings are refused before its slow import.
+Keras is imported only to read a preset, so that bad settings are refused before its slow import.
 """
 
 from trainer.config import TrainingConfig
 from trainer.errors import ConfigurationError
-from trainer.models.architectures import check_width, row_of
+from trainer.models.architectures import check_width, spec_of
 
 
 def fill_in(config: TrainingConfig) -> TrainingConfig:
-    """Return the settings with the picture size and the layers to unfreeze that the architecture has by default.
+    """Return the settings with the architecture's default image size and number of layers to unfreeze filled in.
 
     For a KerasHub preset both are read from the preset, and KerasHub is imported.
 
     Raises:
-        ConfigurationError: there is no such architecture, or the width or size does not fit it.
+        ConfigurationError: the architecture does not exist, or does not have this width or size.
         WeightsError: the preset cannot be read.
     """
-    row = row_of(config.model.architecture)
+    spec = spec_of(config.model.architecture)
     check_width(config.model)
-    if row is None:
+    if spec is None:
         return _fill_in_from_preset(config)
-    size = config.model.image_size or row.image_size
-    if size < row.smallest_image:
+    size = config.model.image_size or spec.image_size
+    if size < spec.smallest_image:
         raise ConfigurationError(
-            f"{config.model.architecture} takes pictures of at least {row.smallest_image} pixels; "
+            f"{config.model.architecture} takes pictures of at least {spec.smallest_image} pixels; "
             f"model.image_size is {size}."
         )
-    return _filled_in(config, size, config.phase_two.unfreeze or (row.unfreeze,))
+    return _filled_in(config, size, config.phase_two.unfreeze or (spec.unfreeze,))
 
 
 def _fill_in_from_preset(config: TrainingConfig) -> TrainingConfig:

@@ -1,4 +1,4 @@
-"""The new layers on the base."""
+"""The head: the new layers on the base."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ PROBABILITIES = "probabilities"
 def add_head(base: Any, head: HeadSettings, classes: int) -> Any:
     """Return a model of `base`, global average pooling, dense layers with dropout, and `classes` probabilities.
 
-    Pictures are float32 [N, H, W, 3], probabilities float32 [N, classes], whatever precision the layers compute in.
+    Images are float32 [N, H, W, 3], probabilities float32 [N, classes], whatever the precision of the layers.
     """
     pictures = keras.Input(base.input_shape[1:], name="pictures")
     values = base(pictures)
@@ -29,10 +29,10 @@ def add_head(base: Any, head: HeadSettings, classes: int) -> Any:
 
 
 def divide_logits(model: Any, temperature: float) -> None:
-    """Make a temperature part of the model: what goes into its softmax is divided by it.
+    """Divide the model's logits by a temperature, in place.
 
-    The last layer is linear before its softmax, so that dividing its weights is exact, and neither the served
-    graph nor a phone needs an operation more.
+    The last layer is linear before its softmax, so that dividing its weights is exact, and neither the served graph nor
+    a phone needs another operation.
     """
     layer = model.get_layer(PROBABILITIES)
     layer.set_weights([weight / temperature for weight in layer.get_weights()])

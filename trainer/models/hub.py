@@ -1,8 +1,8 @@
-"""Bases from KerasHub: any of its image backbones, by the name of a preset or from the folder of one.
+"""Bases from KerasHub: any of its image backbones, from a preset's name or folder.
 
-The base that comes out is as flat as those of the table, and contains the preset's own rescaling as its first layer,
-so that it takes RGB pixels of 0 to 255. How the preset would crop and resize is left aside: pictures are resized as
-for every other base, in training and in use alike.
+The base is as flat as those of the table, and contains the preset's own rescaling as its first layer, so that its input
+is RGB pixels of 0 to 255. The preset's cropping and resizing are ignored: images are resized as for every other base,
+in training and in serving.
 """
 
 import difflib
@@ -18,15 +18,15 @@ from trainer.errors import ConfigurationError, WeightsError
 from trainer.models.architectures import BASE, HUB
 
 _UNREADABLE = (ImportError, KeyError, OSError, TypeError, ValueError)
-"""What KerasHub raises for a preset that is not there, cannot be downloaded or is no preset."""
+"""The errors that KerasHub raises for a preset that does not exist, cannot be downloaded or is not a preset."""
 
 
 def build_preset_base(model: ModelSettings) -> Any:
-    """Build the base of a preset at `model.image_size`; "imagenet" means the weights that the preset brings.
+    """Build the base of a preset at `model.image_size`; "imagenet" means the preset's own weights.
 
     Raises:
-        ConfigurationError: KerasHub is not installed, or the preset is none of pictures or not of this size.
-        WeightsError: there is no such preset, or it cannot be read.
+        ConfigurationError: KerasHub is not installed, or the preset does not take images, or not of this size.
+        WeightsError: the preset does not exist or cannot be read.
     """
     preset = _preset_of(model.architecture)
     backbone = _read_backbone(preset, load_weights=model.weights == "imagenet")
@@ -38,35 +38,35 @@ def build_preset_base(model: ModelSettings) -> Any:
         base = _assemble(backbone, pictures, scaling(pictures) if scaling else pictures)
     except ValueError as error:
         raise ConfigurationError(
-            f"The preset {preset} cannot take pictures of {size} pixels ({_first_line(error)}); "
+            f"The preset {preset} does not support pictures of {size} pixels ({_first_line(error)}); "
             f"its own are {backbone.inputs[0].shape[1:3]}, set model.image_size."
         ) from error
     if base is None:
         raise ConfigurationError(
-            f"KerasHub cannot load a saved {type(backbone).__name__} again, so what grew on {preset} would be lost; "
-            "take a preset of another family."
+            f"KerasHub cannot load a saved {type(backbone).__name__}, so a model fine-tuned from {preset} could not be "
+            "used; choose a preset of another family."
         )
     return base
 
 
 def image_size_of_preset(architecture: str) -> int:
-    """Return the height and width, in pixels, that the preset was made for.
+    """Return the preset's height and width, in pixels.
 
     Raises:
-        ConfigurationError: KerasHub is not installed, or the preset names no square size.
-        WeightsError: there is no such preset, or it cannot be read.
+        ConfigurationError: KerasHub is not installed, or the preset has no square size.
+        WeightsError: the preset does not exist or cannot be read.
     """
     preset = _preset_of(architecture)
     size = _read_converter(preset).image_size
     if not size or size[0] != size[1]:
         raise ConfigurationError(
-            f"The preset {preset} names no square picture size but {size}; set model.image_size to one it can take."
+            f"The preset {preset} has no square picture size but {size}; set model.image_size to one that it supports."
         )
     return int(size[0])
 
 
 def prepare_to_load(model_file: Path) -> None:
-    """Import KerasHub where a saved `.keras` model contains layers of it, without which Keras cannot load it.
+    """Import KerasHub if a saved `.keras` model contains its layers, since Keras cannot load it otherwise.
 
     Raises:
         ConfigurationError: it does, and KerasHub is not installed.
@@ -93,7 +93,7 @@ def _import_keras_hub() -> Any:
 def _read_backbone(preset: str, load_weights: bool) -> Any:
     models = _import_keras_hub().models
     try:
-        precision = keras.config.dtype_policy().name  # of the run, whatever the preset was saved in
+        precision = keras.config.dtype_policy().name  # of the run, not of the saved preset
         return models.Backbone.from_preset(preset, load_weights=load_weights, dtype=precision)
     except _UNREADABLE as error:
         near = difflib.get_close_matches(preset, models.Backbone.presets, n=1)
@@ -121,7 +121,7 @@ def _check_takes_pictures(preset: str, backbone: Any) -> None:
 
 
 def _rescaling_of(converter: Any) -> Any:
-    """Return the converter's scaling as a layer; None where it leaves pixels as they are."""
+    """Return the converter's scaling as a layer; None if it has none."""
     if converter.scale is None and converter.offset is None:
         return None
     scale = 1.0 if converter.scale is None else converter.scale
@@ -130,9 +130,9 @@ def _rescaling_of(converter: Any) -> Any:
 
 
 def _assemble(backbone: Any, pictures: Any, values: Any) -> Any:
-    """Return the base in layers, or else with the backbone in one piece; None where neither could be saved.
+    """Return the base in layers, or else with the backbone in one piece; None if neither could be loaded again.
 
-    Some layers of KerasHub, those of its ViT among them, cannot be loaded by themselves, only by their backbone.
+    Some layers of KerasHub, such as those of its ViT, cannot be loaded by themselves, only by their backbone.
     """
     base = _in_layers(backbone, pictures, values)
     if not any(_is_of_keras_hub(layer) for layer in base.layers) or _reloads(base):
@@ -142,7 +142,7 @@ def _assemble(backbone: Any, pictures: Any, values: Any) -> Any:
 
 
 def _in_layers(backbone: Any, pictures: Any, values: Any) -> Any:
-    """Return a plain model of the backbone's own layers that begins at `pictures` and feeds them `values`.
+    """Return a plain Keras model of the backbone's own layers, from `pictures`, with `values` as their input.
 
     Plain, so that a trained model loads without KerasHub unless the layers themselves are KerasHub's.
     """
@@ -167,7 +167,7 @@ def _as_input_of(backbone: Any, tensor: Any) -> Any:
 def _model(pictures: Any, outputs: Any) -> Any:
     # the deepest, where a backbone gives the features of every stage
     features = min(keras.tree.flatten(outputs), key=lambda tensor: prod(tensor.shape[1:-1]))
-    if len(features.shape) == 3:  # tokens: a row of them, over which pooling takes the mean
+    if len(features.shape) == 3:  # tokens: as a row, so that pooling takes their mean
         features = keras.layers.Reshape((1, *features.shape[1:]), name="token_row")(features)
     return keras.Model(pictures, features, name=BASE)
 

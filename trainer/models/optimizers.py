@@ -1,4 +1,4 @@
-"""The optimizer of a stage."""
+"""The optimizers of both phases."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from trainer.config import PhaseTwoSettings
 
 
 class LayerwiseAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
-    """Adam in which each variable has its own share of the learning rate.
+    """Adam with a factor of the learning rate for each variable.
 
     Keras's own `MultiOptimizer` clips each group of variables by itself and ignores a changed learning rate; one
-    optimizer with a factor per variable clips all gradients together. With `use_ema`, the variables stay what Adam
-    made them, and `averages` holds their moving averages.
+    optimizer with a factor per variable clips all gradients together. With `use_ema`, the variables keep Adam's
+    values, and `averages` holds their moving averages.
     """
 
     def __init__(self, learning_rate: Any, factors: Sequence[float], **options: Any) -> None:
@@ -26,7 +26,7 @@ class LayerwiseAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has n
         super().update_step(gradient, variable, learning_rate * factor)
 
     def finalize_variable_values(self, var_list: Any) -> None:
-        """Leave the variables alone: Keras calls this after each `fit`, and a stage has one `fit` an epoch."""
+        """Do nothing: Keras would overwrite the variables after each `fit`, and a stage has one `fit` per epoch."""
 
     @property
     def averages(self) -> list[Any]:
@@ -34,13 +34,13 @@ class LayerwiseAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has n
         return list(self._model_variables_moving_average) if self.use_ema else []
 
 
-def make_steady_adam(learning_rate: float, variables: int) -> LayerwiseAdam:
-    """Return Adam for phase one, whose rate is changed between epochs."""
+def make_phase_one_adam(learning_rate: float, variables: int) -> LayerwiseAdam:
+    """Return Adam for phase one, whose learning rate is changed between epochs."""
     return LayerwiseAdam(learning_rate, [1.0] * variables)
 
 
-def make_gentle_adam(settings: PhaseTwoSettings, factors: Sequence[float], steps: int) -> LayerwiseAdam:
-    """Return Adam for a stage of phase two with so many steps: warm-up, cosine, clipping and averages as set."""
+def make_phase_two_adam(settings: PhaseTwoSettings, factors: Sequence[float], steps: int) -> LayerwiseAdam:
+    """Return Adam for a stage of phase two of `steps` steps: warm-up, schedule, clipping and averages as set."""
     average = {"use_ema": True, "ema_momentum": settings.ema} if settings.ema else {}
     return LayerwiseAdam(_rate(settings, steps), factors, global_clipnorm=settings.clip_norm, **average)
 

@@ -1,4 +1,4 @@
-"""What a report says, as data."""
+"""The content of a report, as data."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,22 +13,22 @@ from trainer.runs.record import RunRecord
 
 @dataclass(frozen=True)
 class DataNotes:
-    """What was found in the data: pictures by split and class, and what a reader has to know of them.
+    """Notes on the data: the number of images by split and class, and what was left out.
 
-    `left_out` are pictures that cannot be decoded, `passed_over` other files, `leaks` a sentence for each picture
-    that is in two splits, `class_weights` what each class counts in the loss, None where all count the same.
+    `left_out` are images that cannot be decoded, `skipped` other files, `leaks` a sentence for each image in two
+    splits, `class_weights` the weight of each class in the loss, None if all are the same.
     """
 
     pictures: Mapping[str, Mapping[str, int]]
     left_out: Sequence[str] = ()
-    passed_over: Sequence[str] = ()
+    skipped: Sequence[str] = ()
     leaks: Sequence[str] = ()
     class_weights: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """The test pictures' bins of confidence before and after the temperature."""
+    """The reliability bins of the test images before and after the temperature."""
 
     before: Sequence[ReliabilityBin]
     after: Sequence[ReliabilityBin]
@@ -36,10 +36,10 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the page shows; its numbers are those of `record.metrics`, which is also `metrics.json`.
+    """Everything that the page shows; its numbers are those of `record.metrics`, which are also in `metrics.json`.
 
-    `epochs` are those of all phases in order, `mistakes` the surest first. `kept_val_loss` is the validation loss, in
-    nats, of the epoch whose weights were kept; if not given, the lowest of the kept phase is taken for it.
+    `epochs` are those of all phases in order, `mistakes` the most confident first. `kept_val_loss` is the validation
+    loss, in nats, of the epoch whose weights were kept; if not given, the lowest of the kept phase.
     """
 
     record: RunRecord
@@ -52,7 +52,7 @@ class Report:
 
     @property
     def kept_epoch(self) -> int | None:
-        """The index in `epochs` of the epoch whose weights were kept; None where the phase has none."""
+        """The index in `epochs` of the epoch whose weights were kept; None if the phase has none."""
         return kept_epoch(self.epochs, self.record.kept_phase, self.kept_val_loss)
 
 

@@ -1,4 +1,4 @@
-"""The report of a run: one self-contained page, with the same numbers as `metrics.json`."""
+"""The report of a run: one self-contained HTML page, with the same numbers as `metrics.json`."""
 
 import base64
 import json
@@ -32,10 +32,10 @@ def write_report(target: Path, report: Report) -> None:
 
 
 def render_report(report: Report) -> str:
-    """Return the page as HTML: no script, nothing fetched from elsewhere, the same bytes for the same report.
+    """Return the page as HTML: no scripts, no external resources, the same bytes for the same report.
 
-    Each number of `metrics.json` that is shown stands in a `<data>` element, whose `data-metric` is its dotted name
-    there and whose `value` has all its digits.
+    Each number from `metrics.json` is shown in a `<data>` element, whose `data-metric` is its dotted name there and
+    whose `value` has all its digits.
     """
     metrics = report.record.metrics
     template = _environment().get_template("page.html.jinja")
@@ -81,9 +81,9 @@ def _figures(report: Report) -> dict[str, list[str]]:
         else [],
         "reference": [
             histogram(reference.confidence, "Confidence"),
-            histogram(reference.entropy, "Entropy (1: no idea)"),
+            histogram(reference.entropy, "Entropy (1: uniform)"),
             histogram(reference.brightness, "Brightness"),
-            histogram(reference.size, "Pixels of the file", pixels=True),
+            histogram(reference.size, "Image size, pixels", pixels=True),
         ]
         if reference
         else [],

@@ -1,4 +1,4 @@
-"""The report's tables, as rows that a template can write down."""
+"""The tables of the report, as rows for the template."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Any
 from trainer.report.content import DataNotes, Report
 from trainer.report.verdict import baseline_title
 
-MOST_CLASSES_IN_MATRIX = 30  # a larger matrix cannot be read, on a screen or at all; its largest counts can
+MOST_CLASSES_IN_MATRIX = 30  # a larger matrix is unreadable; its largest counts are listed instead
 _MOST_CONFUSIONS = 20
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A count of the confusion matrix, whether it counts right answers, and how deep its colour is, 0 to 1.
+    """A count of the confusion matrix, whether it is on the diagonal, and the depth of its colour, 0 to 1.
 
-    The colour is the share of the row; of wrong answers its square root, so that the few can be seen at all.
+    The colour is the share of the row; for wrong predictions its square root, so that small counts are visible.
     """
 
     pictures: int
@@ -25,7 +25,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How many pictures of one class were taken for another, and what share of the true class's that is."""
+    """How many images of one class were predicted as another, and their share of the true class."""
 
     truth: str
     predicted: str
@@ -35,7 +35,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Contender:
-    """A model whose accuracy is compared, with the place of its numbers in `metrics.json`."""
+    """A model in the comparison, with the place of its numbers in `metrics.json`."""
 
     title: str
     place: str
@@ -43,7 +43,7 @@ class Contender:
 
 
 def contenders(report: Report) -> list[Contender]:
-    """Return the model itself and its baselines."""
+    """Return this model and its baselines."""
     metrics = report.record.metrics
     baselines = (metrics.get("baselines") or {}).items()
     return [
@@ -53,7 +53,7 @@ def contenders(report: Report) -> list[Contender]:
 
 
 def weakest_first(per_class: Mapping[str, Any]) -> list[str]:
-    """Return the class names by rising F1; those without pictures last."""
+    """Return the class names by rising F1; those without images last."""
     return sorted(per_class, key=lambda name: (not per_class[name]["pictures"], per_class[name]["f1"] or 0.0))
 
 
@@ -77,12 +77,12 @@ def largest_confusions(confusion: Sequence[Sequence[int]], names: Sequence[str])
 
 
 def times_predicted(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> dict[str, int]:
-    """Return how often each class was the answer."""
+    """Return how often each class was predicted."""
     return {name: sum(row[column] for row in confusion) for column, name in enumerate(names)}
 
 
 def picture_totals(data: DataNotes) -> dict[str, int]:
-    """Return the number of pictures of each split."""
+    """Return the number of images of each split."""
     return {split: sum(of_class.values()) for split, of_class in data.pictures.items()}
 
 

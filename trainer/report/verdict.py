@@ -1,4 +1,4 @@
-"""What a report says first, in words: why these weights were kept, what they compare to, and what to be wary of."""
+"""The findings and warnings of a report, as sentences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,13 +10,13 @@ from trainer.runs.phase_timing import PHASE_TITLES
 from trainer.runs.record import GateOutcome
 
 _WIDE_INTERVAL = 0.1
-_IMBALANCE = 2.0  # as `data.class_weights = "auto"` has it
+_IMBALANCE = 2.0  # as in `data.class_weights = "auto"`
 _WEAK_RECALL = 0.5
 _NAMED = 5  # classes named in a sentence; more are counted
 
 
 def findings(report: Report) -> list[str]:
-    """Return sentences on what the run came to: the phase kept and why, gate, calibration, what it compares to."""
+    """Return sentences on the result: the kept phase and why, the gate, calibration, and comparisons."""
     metrics = report.record.metrics
     sentences = [_kept(report)]
     if report.record.gate:
@@ -29,7 +29,7 @@ def findings(report: Report) -> list[str]:
 
 
 def warnings(report: Report) -> list[str]:
-    """Return sentences on what weakens the result; none where nothing does."""
+    """Return sentences on what weakens the result; none if nothing does."""
     test = report.record.metrics["test"]
     found = [*_data_warnings(report.data), *_small_test(test), *_weak_classes(test["per_class"])]
     said = {report.record.gate.reason} if report.record.gate else set()
@@ -37,7 +37,7 @@ def warnings(report: Report) -> list[str]:
 
 
 def baseline_title(name: str) -> str:
-    """Return what a baseline is, for a person."""
+    """Return the title of a baseline."""
     return {"features": "linear probe on the frozen base", "scratch": "the same network from scratch"}.get(name, name)
 
 
@@ -80,16 +80,16 @@ def _gate(gate: GateOutcome) -> str:
 def _calibration(calibration: Mapping[str, Any]) -> str:
     before, after = calibration["test_error_before"], calibration["test_error_after"]
     if calibration["temperature"] == 1:
-        return f"Not calibrated (temperature 1): confidence and accuracy are {percent(after)} apart on average."
+        return f"Not calibrated (temperature 1): confidence and accuracy differ by {percent(after)} on average."
     return (
         f"Calibrated with temperature {calibration['temperature']:.3f}, fitted on the validation pictures: on the test "
-        f"pictures confidence and accuracy are {percent(after)} apart on average, before it {percent(before)}."
+        f"pictures confidence and accuracy differ by {percent(after)} on average, before it by {percent(before)}."
     )
 
 
 def _against_one_answer(test: Mapping[str, Any]) -> str:
     most = max(each["pictures"] for each in test["per_class"].values())
-    return f"Always answering the most frequent class would be right for {percent(most / test['pictures'])}."
+    return f"Always predicting the most frequent class would be right for {percent(most / test['pictures'])}."
 
 
 def _against(name: str, baseline: Mapping[str, Any]) -> Iterator[str]:
@@ -107,9 +107,9 @@ def _against(name: str, baseline: Mapping[str, Any]) -> Iterator[str]:
 
 def _data_warnings(data: DataNotes) -> Iterator[str]:
     if data.leaks:
-        yield f"{_count(len(data.leaks), 'picture')} found in two splits, so that the test may flatter the model."
+        yield f"{_count(len(data.leaks), 'picture')} found in two splits, so the test scores may be too good."
     if data.left_out:
-        yield f"{_count(len(data.left_out), 'picture')} left out, not readable as pictures."
+        yield f"{_count(len(data.left_out), 'picture')} left out because they cannot be decoded."
     counts = data.pictures.get("train", {})
     if counts and max(counts.values()) > _IMBALANCE * min(counts.values()):
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
@@ -132,7 +132,7 @@ def _small_test(test: Mapping[str, Any]) -> Iterator[str]:
 def _weak_classes(per_class: Mapping[str, Any]) -> Iterator[str]:
     weak = [name for name, each in per_class.items() if each["recall"] is not None and each["recall"] < _WEAK_RECALL]
     if weak:
-        yield f"Less than half of the pictures of {_names(weak)} are recognised."
+        yield f"Less than half of the pictures of {_names(weak)} are predicted correctly."
     empty = [name for name, each in per_class.items() if not each["pictures"]]
     if empty:
         yield f"There are no test pictures of {_names(empty)}."

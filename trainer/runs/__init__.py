@@ -1,1 +1,1 @@
-"""What a run's folder says of itself."""
+"""Finished runs on disk: record, model, environment."""

@@ -1,4 +1,4 @@
-"""Which code made a model."""
+"""The version of the code that trained a model."""
 
 import subprocess
 from importlib.metadata import version
@@ -15,5 +15,5 @@ def code_version() -> str:
     try:
         described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
-        return release  # no git, or a checkout that it refuses to read
+        return release  # git is missing, or refuses to read the checkout
     return f"{release}+g{described.stdout.strip()}"

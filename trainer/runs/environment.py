@@ -1,4 +1,4 @@
-"""What a run was made with, besides our own code."""
+"""The environment of a run: packages, system and devices."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ _PACKAGES = ("keras", "numpy", "pillow")
 
 
 def environment() -> dict[str, str]:
-    """Return versions of Python and of what decides the numbers, the system, the cores and the devices."""
+    """Return the versions of Python and of the packages that decide the numbers, the system, cores and devices."""
     return {
         "python": platform.python_version(),
         "tensorflow": tf.__version__,

@@ -1,4 +1,4 @@
-"""A finished run as lineage records it."""
+"""The lineage entry of a finished run."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _FROM_RUN = "run:"
 
 
 def describe_run(folder: Path, record: RunRecord, found: PictureFolder) -> LineageRun:
-    """Return the run in `folder`, with the pictures that were found for it, as an entry of the lineage."""
+    """Return the run in `folder`, with the images that were found for it, as an entry of the lineage."""
     source = record.base_weights.source
     return LineageRun(
         id=record.id,

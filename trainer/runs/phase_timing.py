@@ -1,4 +1,4 @@
-"""How long each phase of training took."""
+"""The duration of each phase of training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ PHASE_TITLES: dict[PhaseName, str] = {
 
 @dataclass(frozen=True)
 class PhaseTiming:
-    """Epochs of one phase, the pictures they trained on, and the seconds that took, validation not counted.
+    """Epochs of one phase, the number of images trained on, and the seconds without validation.
 
-    `pictures_per_second` is None where no time was measured.
+    `pictures_per_second` is None if no time was measured.
     """
 
     phase: PhaseName

@@ -1,4 +1,4 @@
-"""What a run's folder says of itself: read without TensorFlow, so that listing runs is quick."""
+"""The record of a run in its folder; read without TensorFlow, so that listing runs is fast."""
 
 from datetime import datetime
 from pathlib import Path
@@ -24,15 +24,15 @@ MODEL, RECORD, CONFIG, HISTORY, METRICS, PREDICTIONS, REPORT = (
     "report.html",
 )
 CHECKPOINT = "checkpoint"
-"""The folder that a run has while it is not finished."""
+"""The sub-folder that a run has until it is finished."""
 
 
-class _Record(BaseModel):
+class _RunModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TestPicture(_Record):
-    """A picture that the model has not seen in training."""
+class TestPicture(_RunModel):
+    """A test image: the model was not trained on it."""
 
     __test__ = False  # not a test class for pytest
 
@@ -40,8 +40,8 @@ class TestPicture(_Record):
     label: str
 
 
-class GateOutcome(_Record):
-    """Whether phase two began, and why."""
+class GateOutcome(_RunModel):
+    """Whether phase two started, and why."""
 
     opened: bool
     forced: bool
@@ -51,8 +51,8 @@ class GateOutcome(_Record):
     reason: str
 
 
-class RunRecord(_Record):
-    """What is known about a run besides its weights, settings and history."""
+class RunRecord(_RunModel):
+    """Everything about a run besides its weights, settings and history."""
 
     id: str = Field(description="Also the run's name in the lineage database.")
     name: str
@@ -73,7 +73,7 @@ class RunRecord(_Record):
     weights_digest: str = Field(description="sha256 of the saved model's tensors.")
     code_version: str
     environment: dict[str, str] = Field(default_factory=dict)
-    notes: tuple[str, ...] = Field((), description="What a reader of the results should know, a sentence each.")
+    notes: tuple[str, ...] = Field((), description="Remarks on the results, a sentence each.")
     metrics: dict[str, Any]
 
 
@@ -92,7 +92,7 @@ def find_run(name: str, runs: Path) -> Path:
     """Find a finished run by its folder, its id under `runs`, or as `latest`.
 
     Raises:
-        RunNotFoundError: there is no such run.
+        RunNotFoundError: the run does not exist.
     """
     known = list_runs(runs)
     if name == LATEST and known:
@@ -102,15 +102,15 @@ def find_run(name: str, runs: Path) -> Path:
             return folder
         if (folder / CHECKPOINT).is_dir():
             raise RunNotFoundError(f"The run {folder} is not finished; continue it with graft train --resume {name}.")
-    there = f"there are {', '.join(path.name for path in known[-5:])}" if known else "there are none yet"
+    there = f"the last runs are {', '.join(path.name for path in known[-5:])}" if known else "there are none yet"
     raise RunNotFoundError(f"There is no run {name!r} under {runs}; {there}. `graft train` makes one.")
 
 
 def read_record(folder: Path) -> RunRecord:
-    """Read what is known about the run in `folder`.
+    """Read the record of the run in `folder`.
 
     Raises:
-        RunNotFoundError: the folder holds no run that can be read.
+        RunNotFoundError: the folder has no readable record.
     """
     try:
         return RunRecord.model_validate_json((folder / RECORD).read_bytes())
@@ -118,7 +118,7 @@ def read_record(folder: Path) -> RunRecord:
         raise RunNotFoundError(f"No run can be read at {folder}: {error.strerror}.") from error
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
-        raise RunNotFoundError(f"{folder / RECORD} is no record of a run: {reason}.") from error
+        raise RunNotFoundError(f"{folder / RECORD} is not the record of a run: {reason}.") from error
 
 
 def read_settings(folder: Path) -> TrainingConfig:

@@ -1,4 +1,4 @@
-"""A finished training run on disk: the model, and everything that is known about how it came to be."""
+"""A finished training run on disk: the trained model and its record."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Answers:
-    """`probabilities` float32 [N, C], zeros where `valid`, bool [N], is false, as the served model answers."""
+    """`probabilities` float32 [N, C], zeros where `valid`, bool [N], is false, as in the served model."""
 
     probabilities: npt.NDArray[np.float32]
     valid: npt.NDArray[np.bool_]
@@ -46,7 +46,7 @@ def read_run(folder: Path) -> Run:
     """Read the finished run in `folder`.
 
     Raises:
-        RunNotFoundError: the folder holds no run that can be read.
+        RunNotFoundError: the folder has no readable record.
     """
     return Run(folder, read_record(folder))
 
@@ -60,19 +60,14 @@ class DecodedPictures:
 
 
 def decode_each(image_input: ImageInput, pictures: Sequence[bytes]) -> DecodedPictures:
-    """Decode each encoded picture by itself, so that nothing can depend on its neighbours."""
+    """Decode each encoded image in a batch of its own, so that it cannot depend on others."""
     decoder = PictureDecoder(image_input)
     rows = [decoder.decode([picture]) for picture in pictures]
     return DecodedPictures(np.concatenate([row for row, _ in rows]), np.concatenate([valid for _, valid in rows]))
 
 
-def answer_pictures(model: Any, image_input: ImageInput, pictures: Sequence[bytes]) -> Answers:
-    """Answer encoded pictures with a loaded model: the reference for everything that serves it."""
-    return answer_decoded(model, image_input, decode_each(image_input, pictures))
-
-
 def answer_decoded(model: Any, image_input: ImageInput, pictures: DecodedPictures) -> Answers:
-    """Answer decoded pictures with a loaded model, in one batch."""
+    """Predict decoded images with a loaded model, in one batch: the reference for everything that serves it."""
     probabilities = model(scale_pixels(pictures.pixels, image_input), training=False).numpy()
     return Answers(np.where(pictures.valid[:, None], probabilities, np.float32(0)), pictures.valid)
 

@@ -1,4 +1,4 @@
-"""Where the weights of the base come from."""
+"""The weights that a base starts with."""
 
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ def prepare_base(settings: ModelSettings, runs: Path) -> tuple[Any, BaseWeights]
     """Build the base and fill it with the weights that the settings name.
 
     Raises:
-        ConfigurationError: such weights were never published.
-        WeightsError: they cannot be had, belong to another network, or are not finite.
+        ConfigurationError: there are no published weights for these settings.
+        WeightsError: they cannot be loaded, belong to another network, or are not finite.
     """
     base = build_base(settings)
     if settings.weights == "none":
@@ -44,7 +44,7 @@ def prepare_base(settings: ModelSettings, runs: Path) -> tuple[Any, BaseWeights]
 
 
 def _name_of_pretrained(architecture: str) -> str:
-    """Say whose weights they are; of a preset's folder only the name, which means something elsewhere too."""
+    """Return the name of the pretrained weights; of a preset's folder only its last part, without local paths."""
     if architecture.startswith(HUB):
         return HUB + Path(architecture.removeprefix(HUB)).name
     return "imagenet"
@@ -55,7 +55,7 @@ def _copy_from_run(base: Any, name: str, runs: Path) -> str:
         run = read_run(find_run(name, runs))
     except RunNotFoundError as error:
         raise WeightsError(
-            f"{name!r} is no weights: give imagenet, none, a weights file (.h5), or a run of {runs}."
+            f"There are no weights {name!r}: give imagenet, none, a weights file (.h5), or a run of {runs}."
         ) from error
     copy_base_weights(base, run.load_model())
     return f"run:{run.record.id}"

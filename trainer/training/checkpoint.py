@@ -1,4 +1,4 @@
-"""Where a run stands after its last whole epoch, on disk: what `graft train --resume` goes on from."""
+"""The checkpoint of a run after its last whole epoch, from which `graft train --resume` continues."""
 
 import os
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from trainer.progress import Epoch
 from trainer.runs.record import GateOutcome
-from trainer.training.stages import Score, Stage, StageOutcome
+from trainer.training.stages import Score, StageOutcome, TrainingStage
 
 Arrays = dict[str, list[npt.NDArray[Any]]]
 """Lists of arrays by name: the weights and the optimizer's variables."""
@@ -21,11 +21,11 @@ _FILE, _POSITION = "epoch.npz", "position"
 
 
 class StagePosition(BaseModel):
-    """Where a stage stands; `waited` counts epochs without a better loss, for stopping and for the plateau."""
+    """The position in a stage; `waited` and `plateau_waited` count epochs without a better validation loss."""
 
     model_config = ConfigDict(frozen=True)
 
-    stage: Stage
+    stage: TrainingStage
     epoch: int = 0
     before: Score | None = None
     best: Score | None = None
@@ -38,7 +38,7 @@ class StagePosition(BaseModel):
 
 
 class Position(BaseModel):
-    """Where a run stands: all epochs so far, the stages that have ended, and the one that has not."""
+    """The position in a run: all epochs so far, the stages that have ended, and the current one."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,12 +50,12 @@ class Position(BaseModel):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file in `folder` that holds a position and its arrays; replaced in one step, so that it is always whole."""
+    """The file in `folder` with a position and its arrays; replaced atomically, so that it is always complete."""
 
     folder: Path
 
     def save(self, position: Position, arrays: Mapping[str, list[npt.NDArray[Any]]]) -> None:
-        """Write the position and its arrays in place of the last ones."""
+        """Replace the saved position and arrays."""
         named: dict[str, Any] = {
             f"{name}/{index:05d}": value for name, values in arrays.items() for index, value in enumerate(values)
         }
@@ -68,7 +68,7 @@ class Checkpoint:
         unfinished.replace(self.folder / _FILE)
 
     def load(self) -> tuple[Position, Arrays]:
-        """Read what was saved last; an empty position where nothing was."""
+        """Read what was saved last; an empty position if there is nothing."""
         file = self.folder / _FILE
         if not file.is_file():
             return Position(), {}

@@ -1,4 +1,4 @@
-"""The gate between the phases: the base is touched only when the head has settled.
+"""The gate between the phases: the base is trained only when the head has settled.
 
 A head that is still far off sends large gradients into the base, which then forgets what it knew.
 """
@@ -12,13 +12,13 @@ from trainer.runs.record import GateOutcome
 from trainer.training.stages import StageOutcome
 
 _STILL_IMPROVING = 0.01
-"""Relative fall of the validation loss, over the last `patience` epochs, from which a head counts as still learning."""
+"""A relative fall of the validation loss over the last `patience` epochs from which a head is still improving."""
 
 
 def judge_head(
     head: StageOutcome, epochs: Sequence[Epoch], patience: int, classes: int, settings: GateSettings
 ) -> GateOutcome:
-    """Say whether phase two may begin after phase one ended as `head` in these epochs."""
+    """Decide whether phase two may start after phase one ended as `head` in these epochs."""
     bound = settings.max_val_loss or max(0.5, 0.35 * math.log(classes))
     settled = head.ended == "no longer better" or _has_settled([epoch.val_loss for epoch in epochs], patience)
     low = head.score.loss <= bound
@@ -50,6 +50,6 @@ def _sentence(reasons: Sequence[str], forced: bool) -> str:
     begins = (
         "Phase two was forced (gate.force), although the head has not settled"
         if forced
-        else ("Phase two was left out, since the head has not settled and would have damaged the base")
+        else ("Phase two was skipped, since the head has not settled and would have damaged the base")
     )
     return f"{begins}: {'; '.join(reasons)}."

@@ -1,4 +1,4 @@
-"""The network at the beginning of a run, and at its end."""
+"""Building the network at the start of a run, and the one that is saved at its end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +22,8 @@ def begin_network(config: TrainingConfig, classes: int, runs: Path) -> tuple[Net
     """Build the network on the base weights that the settings name.
 
     Raises:
-        ConfigurationError: such weights were never published.
-        WeightsError: they cannot be had, or belong to another network.
+        ConfigurationError: there are no published weights for these settings.
+        WeightsError: they cannot be loaded, or belong to another network.
     """
     with _placed(config):
         base, base_weights = prepare_base(config.model, runs)
@@ -31,7 +31,7 @@ def begin_network(config: TrainingConfig, classes: int, runs: Path) -> tuple[Net
 
 
 def continue_network(config: TrainingConfig, classes: int, weights: Weights) -> Network:
-    """Build the network with the weights that an interrupted run began with."""
+    """Build the network with the weights that an interrupted run started with."""
     with _placed(config):
         return _rebuild(config, classes, weights)
 
@@ -51,7 +51,7 @@ def build_from_scratch(config: TrainingConfig, classes: int) -> Network:
 
 
 def in_full_precision(network: Network, config: TrainingConfig) -> Any:
-    """Return the model computing in float32 throughout: what is saved, exported and compared."""
+    """Return the model in float32 throughout, which is what is saved, exported and compared."""
     if precision_of(config.hardware, len(gpus())) == "float32":
         return network.model
     return _rebuild(config, network.classes, network.model.get_weights()).model

@@ -1,4 +1,4 @@
-"""The learning curves as TensorBoard reads them."""
+"""Learning curves for TensorBoard."""
 
 from pathlib import Path
 from types import TracebackType
@@ -11,14 +11,14 @@ from trainer.progress import Epoch, PhaseName, Progress
 
 
 class TensorBoardLogs(Progress):
-    """Passes on what it hears, and writes each epoch to `folder`; epochs are numbered through all phases.
+    """Forwards progress, and writes each epoch to `folder`; epochs are numbered through all phases.
 
     Raises:
         ConfigurationError: TensorBoard is not installed.
     """
 
-    def __init__(self, folder: Path, heard_by: Progress, epochs_before: int) -> None:
-        self._heard_by = heard_by
+    def __init__(self, folder: Path, receiver: Progress, epochs_before: int) -> None:
+        self._receiver = receiver
         self._epochs = epochs_before
         try:
             self._writers: dict[str, Any] = {
@@ -39,27 +39,27 @@ class TensorBoardLogs(Progress):
             writer.close()
 
     def on_note(self, text: str) -> None:
-        """Pass it on."""
-        self._heard_by.on_note(text)
+        """Forward it."""
+        self._receiver.on_note(text)
 
     def on_work(self, title: str, steps: int) -> None:
-        """Pass it on."""
-        self._heard_by.on_work(title, steps)
+        """Forward it."""
+        self._receiver.on_work(title, steps)
 
     def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int, done: int = 0) -> None:
-        """Pass it on."""
-        self._heard_by.on_phase(phase, epochs, steps_per_epoch, done)
+        """Forward it."""
+        self._receiver.on_phase(phase, epochs, steps_per_epoch, done)
 
     def on_step(self, steps: int = 1) -> None:
-        """Pass it on."""
-        self._heard_by.on_step(steps)
+        """Forward it."""
+        self._receiver.on_step(steps)
 
     def on_epoch(self, epoch: Epoch) -> None:
-        """Write the epoch, and pass it on."""
+        """Write the epoch, and forward it."""
         self._epochs += 1
         self._write("train", loss=epoch.loss, accuracy=epoch.accuracy, learning_rate=epoch.learning_rate)
         self._write("validation", loss=epoch.val_loss, accuracy=epoch.val_accuracy)
-        self._heard_by.on_epoch(epoch)
+        self._receiver.on_epoch(epoch)
 
     def _write(self, name: str, **values: float) -> None:
         with self._writers[name].as_default():

@@ -23,8 +23,8 @@ from tests.fakes.images import COLOURS, encoded, speckled
 from trainer.config import ModelSettings, read_config
 from trainer.data.preprocessing import scale_pixels
 from trainer.data.reference_histograms import brightness_of
-from trainer.models.architectures import ARCHITECTURES, image_input_of, row_of
-from trainer.models.base import batch_norms, block_cut_points, build_base, dropouts, tensor_before_last
+from trainer.models.architectures import ARCHITECTURES, image_input_of, spec_of
+from trainer.models.base import batch_norms, block_split_points, build_base, dropouts, split_tensor
 from trainer.models.defaults import fill_in
 
 Array = npt.NDArray[Any]
@@ -156,9 +156,9 @@ def assert_row_is_documented(grown: Grown) -> None:
 
 def assert_splits(grown: Grown) -> None:
     """Cut the base where its default says, and compare the halves with the whole."""
-    assert grown.unfreeze in block_cut_points(grown.base, row_of(grown.settings.architecture))
-    crossing = tensor_before_last(grown.base, grown.unfreeze)
-    front, tail = keras.Model(grown.base.input, crossing), keras.Model(crossing, grown.base.output)
+    assert grown.unfreeze in block_split_points(grown.base, spec_of(grown.settings.architecture))
+    tensor = split_tensor(grown.base, grown.unfreeze)
+    front, tail = keras.Model(grown.base.input, tensor), keras.Model(tensor, grown.base.output)
     values = scale_pixels(grown.pixels, grown.image_input)
     whole = grown.base(values, training=False).numpy()
     np.testing.assert_allclose(tail(front(values, training=False), training=False).numpy(), whole, rtol=0, atol=1e-6)

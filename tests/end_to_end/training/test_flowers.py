@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.command import Service
 from tests.end_to_end.conftest import Trained
-from trainer.runs.trained_model import answer_pictures, read_run
+from trainer.runs.trained_model import answer_decoded, decode_each, read_run
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_the_served_probabilities_are_those_of_the_trained_model(
     """Every probability of every test photo is within 1e-4 of the trained Keras model's."""
     run = read_run(flowers.run)
     contents = [picture.path.read_bytes() for picture in run.record.test_pictures]
-    trained = answer_pictures(run.load_model(), run.record.image_input, contents)
+    trained = answer_decoded(run.load_model(), run.record.image_input, decode_each(run.record.image_input, contents))
     served = [
         [{top["label"]: top["probability"] for top in answer["top"]}[label] for label in run.record.labels]
         for _, answer in answers

@@ -20,7 +20,7 @@ from tests.fakes.images import COLOURS, encoded, speckled, write_classes
 from tests.graft.places import Ended, Place
 from trainer.progress import Progress
 from trainer.runs.record import MODEL
-from trainer.runs.trained_model import Run, answer_pictures, read_run
+from trainer.runs.trained_model import Run, answer_decoded, decode_each, read_run
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ def impostor(first: Publication, tmp_path_factory: pytest.TempPathFactory) -> It
 def _given(folder: Path, run: Run, model: Any) -> Path:
     """Write a picture of a user's, who expects what the model says."""
     picture = encoded(speckled(COLOURS["red"], 5), "PNG")
-    label = CLASSES[int(answer_pictures(model, run.record.image_input, [picture]).probabilities[0].argmax())]
+    image_input = run.record.image_input
+    predictions = answer_decoded(model, image_input, decode_each(image_input, [picture]))
+    label = CLASSES[int(predictions.probabilities[0].argmax())]
     folder.mkdir()
     (folder / "mine.png").write_bytes(picture)
     (folder / "expected.csv").write_text(f"file,label,minimal_probability\nmine.png,{label},0\n")
@@ -92,7 +94,7 @@ def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_pa
     assert report["pictures"] == {"fixtures": 10, "pictures": 11}
     assert (report["name"], report["version"]) == ("colours", 1)
     assert report["digest"] == first.exported.manifest.digest
-    assert report["notes"] == ["Passed over in --data: 1, the first of them notes.txt, not a picture by its name."]
+    assert report["notes"] == ["Skipped in --data: 1, the first of them notes.txt, not an image by its name."]
     rows = rows_of(done)
     assert list(rows) == ["trained model", "SavedModel", "LiteRT network", "server, our own"]
     assert rows["trained model"]["verdict"] == "reference"

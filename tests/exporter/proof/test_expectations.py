@@ -24,7 +24,7 @@ from exporter.saved_model.writer import Answered
 from tests.exporter.runs import CLASSES, small_run
 from tests.fakes.images import encoded, speckled
 from trainer.progress import Progress
-from trainer.runs.trained_model import Run, answer_pictures
+from trainer.runs.trained_model import Run, answer_decoded, decode_each
 
 HEADER = "file,label,minimal_probability\n"
 
@@ -146,7 +146,9 @@ def disputed(one: Run, other: Run, folder: Path) -> str:
     drawn = np.random.default_rng(1).integers(0, 256, (60, 3)).tolist()
     pictures = [encoded(speckled((red, green, blue), 0), "PNG") for red, green, blue in drawn]
     mine, theirs = (
-        answer_pictures(run.load_model(), run.record.image_input, pictures).probabilities.argmax(axis=1)
+        answer_decoded(
+            run.load_model(), run.record.image_input, decode_each(run.record.image_input, pictures)
+        ).probabilities.argmax(axis=1)
         for run in (one, other)
     )
     folder.mkdir()

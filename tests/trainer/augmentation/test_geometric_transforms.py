@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.augmenting import SIZE, Pixels, augment, gradients
-from trainer.augmentation.geometric_transforms import resample
+from trainer.augmentation.geometric_transforms import transform
 from trainer.augmentation_settings import Crop, Rotation, Step, Zoom
 
 
@@ -102,9 +102,9 @@ def test_one_interpolation_is_as_good_as_one_for_each_step(turn_first: bool) -> 
     cut = Crop(smallest=0.2), tf.constant([3, 4])
     first, second = (turn, cut) if turn_first else (cut, turn)
     pixels = tf.constant(gradients(50, 64).astype(np.float32))
-    one_by_one = resample(resample(pixels, [first]), [second])
-    assert middle_difference(resample(pixels, [first, second]), one_by_one) < 2
-    assert middle_difference(resample(pixels, [second, first]), one_by_one) > 5
+    one_by_one = transform(transform(pixels, [first]), [second])
+    assert middle_difference(transform(pixels, [first, second]), one_by_one) < 2
+    assert middle_difference(transform(pixels, [second, first]), one_by_one) > 5
 
 
 def middle_difference(one: tf.Tensor, other: tf.Tensor) -> float:

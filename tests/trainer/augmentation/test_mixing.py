@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.augmenting import SIZE, Pixels, augment, one_hot, speckles
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.augmentation_settings import CutMix, Flip, MixUp, Rotation, Step
 
 

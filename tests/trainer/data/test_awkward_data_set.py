@@ -9,7 +9,7 @@ from contract.image_input import ImageInput
 from tests.fakes.awkward_files import AWKWARD, Row, awkward_rows
 from tests.fakes.images import write_classes
 from trainer.config import DataSettings
-from trainer.data.dataset import DecodedSplit, check_broken, decode_split
+from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
 from trainer.data.image_folder import SPLITS, PictureFolder, Split, find_pictures
 from trainer.data.leakage import find_leaks
 from trainer.data.pixel_store import MemoryBudget
@@ -47,7 +47,7 @@ def test_each_file_is_decoded_or_named(
     expected = {row["file"]: row["tf_decode_image"].startswith("ok") and "GIF" not in row["pillow"] for row in index}
     good = {picture.path.name for split in splits.values() for picture in split.pictures}
     named = {broken.path.name for split in splits.values() for broken in split.broken}
-    named |= {passed.path.name for passed in folder.passed_over}
+    named |= {each.path.name for each in folder.skipped}
     assert good & expected.keys() == {name for name, is_picture in expected.items() if is_picture}
     assert named == {name for name, is_picture in expected.items() if not is_picture}
     assert len(good - expected.keys()) == 6  # the drawn ones, which have the same names in both classes
@@ -62,7 +62,7 @@ def test_reasons_are_those_of_the_files(folder: PictureFolder, splits: dict[Spli
         "truncated.jpg": "cut short",
         "truncated.png": "cut short",
     }
-    assert [(passed.path.name, passed.reason) for passed in folder.passed_over] == [
+    assert [(each.path.name, each.reason) for each in folder.skipped] == [
         ("animated_31_frames.gif", "a GIF, which may hold several frames")
     ]
 
@@ -81,7 +81,7 @@ def test_sizes_are_those_of_the_index(index: list[dict[str, str]], splits: dict[
 
 def test_strict_refuses_it(splits: dict[Split, DecodedSplit]) -> None:
     """With strict the same data set ends the run, with one line."""
-    with pytest.raises(DataSetError, match=r"^4 pictures, among them .* cannot be decoded; mend or remove") as refused:
+    with pytest.raises(DataSetError, match=r"^4 pictures, among them .* cannot be decoded; repair or") as refused:
         check_broken(splits, ("blue", "red"), strict=True)
     assert str(refused.value).isprintable()
 

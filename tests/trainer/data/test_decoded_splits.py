@@ -10,7 +10,7 @@ from PIL import Image
 from contract.image_input import ImageInput
 from tests.fakes.images import encoded, exif, gradient, pixels_of, solid
 from trainer.augmentation_settings import ResizeKernel
-from trainer.data.dataset import DecodedSplit, check_broken, decode_split
+from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
 from trainer.data.image_folder import LabelledPicture
 from trainer.data.pixel_store import MemoryBudget
 from trainer.data.preprocessing import PictureDecoder
@@ -57,7 +57,7 @@ def test_broken_pictures_are_left_out_and_named(pictures: list[LabelledPicture])
     assert split.pixels.take(np.arange(len(good)))[:, 0, 0, 0].tolist() == [5 * index for index in good]
     assert split.sizes.tolist() == [[30, 40 + index] for index in good]
     np.testing.assert_allclose(split.brightness, [5 * index / 255 for index in good], rtol=1e-6)
-    assert len(split.pixels) == len(split.fingerprints) == len(set(split.fingerprints.content)) == 38
+    assert len(split.pixels) == len(split.fingerprints.content) == len(set(split.fingerprints.content)) == 38
 
 
 def test_above_the_memory_budget_the_answer_is_the_same(pictures: list[LabelledPicture]) -> None:
@@ -171,7 +171,7 @@ def test_files_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
     gone, huge = (LabelledPicture(tmp_path / name, 0) for name in ("gone.jpg", "huge.bmp"))
     assert [broken.reason for broken in decoded([gone, whole, huge]).broken] == [
         "cannot be read: no such file or directory",
-        "a file of 1,024 MB, too large for a picture",
+        "a file of 1,024 MB, too large for an image",
     ]
 
 
@@ -179,7 +179,7 @@ def test_strict_names_the_first_broken_and_how_many(pictures: list[LabelledPictu
     """With strict, broken pictures end the run with a sentence; without, they do not."""
     split = decoded(pictures)
     check_broken({"train": split}, tuple("abcd"), strict=False)
-    with pytest.raises(DataSetError, match=r"03\.png \(cut short\), .*35\.png \(cut short\) cannot be decoded; mend"):
+    with pytest.raises(DataSetError, match=r"03\.png \(cut short\), .*35\.png \(cut short\) cannot be decoded; repair"):
         check_broken({"train": split}, tuple("abcd"), strict=True)
     for path in [picture.path for picture in pictures[4:10]]:
         path.write_bytes(b"")

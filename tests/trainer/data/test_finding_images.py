@@ -81,8 +81,8 @@ def test_given_splits_are_kept(tmp_path: Path) -> None:
     assert names(found) == names(found_in(tmp_path, seed=2))
 
 
-def test_other_files_are_passed_over_with_the_reason(tmp_path: Path) -> None:
-    """Whatever is no picture is named with the reason: hidden, a GIF, of another kind, or in no class's folder."""
+def test_other_files_are_skipped_with_the_reason(tmp_path: Path) -> None:
+    """Files that are not images are named with the reason: hidden, a GIF, another format, or not in a class folder."""
     classes_of(tmp_path, {"a": 4, "b": 4})
     for name in ("a/notes.txt", "a/.hidden.jpg", "b/clip.GIF", "b/scan.tiff", "b/deep/.thumbnails/0.jpg", "README.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -91,23 +91,23 @@ def test_other_files_are_passed_over_with_the_reason(tmp_path: Path) -> None:
     found = found_in(tmp_path)
     assert found.labels == ("a", "b")
     assert sum(len(found.pictures[split]) for split in SPLITS) == 8
-    assert {passed.path.relative_to(tmp_path).as_posix(): passed.reason for passed in found.passed_over} == {
-        "README.md": "in no class's folder",
-        ".cache": "in no class's folder",
+    assert {each.path.relative_to(tmp_path).as_posix(): each.reason for each in found.skipped} == {
+        "README.md": "not in a class folder",
+        ".cache": "not in a class folder",
         "a/.hidden.jpg": "hidden",
-        "a/notes.txt": "not a picture by its name",
+        "a/notes.txt": "not an image by its name",
         "b/clip.GIF": "a GIF, which may hold several frames",
         "b/deep/.thumbnails": "a hidden folder",
-        "b/scan.tiff": "a kind of picture that is not read; save it as JPEG, PNG, BMP or WebP",
+        "b/scan.tiff": "an unsupported format; save it as JPEG, PNG, BMP or WebP",
     }
 
 
 def test_folders_beside_given_splits_are_named(tmp_path: Path) -> None:
-    """What lies beside train, val and test is passed over by name, so that nobody believes it is used."""
+    """Files and folders beside train, val and test are skipped by name, so that no user believes they are used."""
     for split in (*SPLITS, "extra"):
         classes_of(tmp_path / split, {"a": 2, "b": 2})
-    (passed,) = found_in(tmp_path).passed_over
-    assert (passed.path.name, passed.reason) == ("extra", "beside train, val and test")
+    (each,) = found_in(tmp_path).skipped
+    assert (each.path.name, each.reason) == ("extra", "beside train, val and test")
 
 
 def test_nested_folders_and_any_case_of_suffix_count(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_picture_that_is_gone_is_named(tmp_path: Path) -> None:
     (tmp_path / "a" / "larger.jpg").write_bytes(b"of a size that no other file has")
     found = found_in(tmp_path)
     (tmp_path / "a" / "larger.jpg").unlink()
-    with pytest.raises(DataSetError, match=r"larger\.jpg cannot be read: No such file or directory; mend it or remove"):
+    with pytest.raises(DataSetError, match=r"larger\.jpg cannot be read: No such file or directory; repair or remove"):
         found.digest()
 
 
@@ -249,7 +249,7 @@ def test_splits_of_other_classes_are_refused(tmp_path: Path) -> None:
     """Splits that do not have the same classes are refused with the classes that only one has."""
     for split in SPLITS:
         classes_of(tmp_path / split, {"a": 1, "b": 1} | ({"c": 1} if split == "test" else {}))
-    with pytest.raises(DataSetError, match="must have the same classes; only one has c"):
+    with pytest.raises(DataSetError, match="must have the same classes; only one of them has c"):
         found_in(tmp_path)
 
 
@@ -265,7 +265,7 @@ def test_class_without_pictures_says_what_it_has(tmp_path: Path) -> None:
     """A class whose files are all of other kinds is refused with the first of them and its reason."""
     classes_of(tmp_path, {"a": 5, "b": 0})
     (tmp_path / "b" / "clip.gif").write_bytes(b"x")
-    with pytest.raises(DataSetError, match=r"remove it; passed over: clip\.gif, a GIF, which may hold several frames"):
+    with pytest.raises(DataSetError, match=r"the folder; skipped: clip\.gif, a GIF, which may hold several frames"):
         found_in(tmp_path)
 
 
@@ -281,4 +281,4 @@ def test_real_pictures_are_found(tmp_path: Path) -> None:
     """Drawn JPEG files are found as pictures."""
     found = found_in(write_classes(tmp_path, per_class=3))
     assert found.labels == ("blue", "green", "red")
-    assert found.passed_over == []
+    assert found.skipped == []

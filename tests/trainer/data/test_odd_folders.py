@@ -27,13 +27,13 @@ def folder(tmp_path: Path) -> Path:
 
 def reasons(folder: Path) -> dict[str, str]:
     found = find_pictures(folder, DataSettings(), 1)
-    return {passed.path.relative_to(folder).as_posix(): passed.reason for passed in found.passed_over}
+    return {each.path.relative_to(folder).as_posix(): each.reason for each in found.skipped}
 
 
 def test_links_in_circles_end(folder: Path) -> None:
-    """A link to the folder around it is passed over, and every picture is found once."""
+    """A link to a parent folder is skipped, and every image is found once."""
     (folder / "a" / "self").symlink_to(folder / "a", target_is_directory=True)
-    assert reasons(folder) == {"a/self": "a link to a folder that is read already"}
+    assert reasons(folder) == {"a/self": "a link to a folder that was read already"}
     assert len(walk(folder / "a").pictures) == 4
 
 
@@ -48,19 +48,19 @@ def test_links_to_pictures_and_folders_are_followed(folder: Path, tmp_path_facto
     assert {path.name for path in walk(folder / "a").pictures} >= {"one.jpg", "two.jpg"}
 
 
-def test_links_to_nowhere_and_pipes_are_passed_over(folder: Path) -> None:
+def test_links_to_nowhere_and_pipes_are_skipped(folder: Path) -> None:
     """A link without its file and a pipe, which nobody could read to its end, are named with the reason."""
     (folder / "a" / "gone.jpg").symlink_to(folder / "nowhere.jpg")
     (folder / "a" / "round.jpg").symlink_to(folder / "a" / "round.jpg")
     os.mkfifo(folder / "b" / "pipe.jpg")
     assert reasons(folder) == {
-        "a/gone.jpg": "a link that leads nowhere",
-        "a/round.jpg": "a link that leads nowhere",
+        "a/gone.jpg": "a broken link",
+        "a/round.jpg": "a broken link",
         "b/pipe.jpg": "not a file",
     }
 
 
-def test_files_that_may_not_be_read_are_passed_over() -> None:
+def test_files_that_may_not_be_read_are_skipped() -> None:
     """A picture and a folder without permission are named with the reason, and the others are found."""
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
         folder = Path(name)
@@ -89,7 +89,7 @@ if os.getuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
 found = walk(Path(sys.argv[1]))
 names = {path.name: "a picture" for path in found.pictures}
-print(json.dumps(names | {passed.path.name: passed.reason for passed in found.passed_over}))
+print(json.dumps(names | {each.path.name: each.reason for each in found.skipped}))
 """
     answer = subprocess.check_output([sys.executable, "-c", program, str(folder)])
     found: dict[str, str] = json.loads(answer)
@@ -104,7 +104,7 @@ def test_odd_names_of_files_are_fine(folder: Path) -> None:
     found = find_pictures(folder, DataSettings(), 1)
     assert sum(len(found.pictures[split]) for split in SPLITS) == 10
     assert found.digest().startswith("sha256:")
-    assert len(found.passed_over) == 1
+    assert len(found.skipped) == 1
 
 
 def test_names_become_one_line_of_text() -> None:
@@ -120,7 +120,7 @@ def test_odd_names_of_classes_are_refused(folder: Path, name: bytes) -> None:
     odd = Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
     odd.mkdir()
     (odd / "0.jpg").write_bytes(b"x")
-    with pytest.raises(DataSetError, match="cannot be a class's: rename it, without line breaks") as refused:
+    with pytest.raises(DataSetError, match="cannot be the name of a class: rename it, without line breaks") as refused:
         find_pictures(folder, DataSettings(), 1)
     assert str(refused.value).isprintable()
 

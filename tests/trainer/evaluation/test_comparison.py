@@ -12,11 +12,11 @@ from trainer.evaluation.comparison import (
     shared_test_pictures,
     verdict_in_words,
 )
-from trainer.evaluation.predictions_file import AnsweredPicture
+from trainer.evaluation.predictions_file import HeldOutPrediction
 
 
-def answered(digest: str, *, right: bool = True, truth: str = "a", split: str = "test") -> AnsweredPicture:
-    return AnsweredPicture(split, Path("x.jpg"), digest, truth, truth if right else "other", 0.9)
+def answered(digest: str, *, right: bool = True, truth: str = "a", split: str = "test") -> HeldOutPrediction:
+    return HeldOutPrediction(split, Path("x.jpg"), digest, truth, truth if right else "other", 0.9)
 
 
 @pytest.mark.parametrize(

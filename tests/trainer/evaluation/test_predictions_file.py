@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import RunFileError
-from trainer.evaluation.predictions_file import COLUMNS, AnsweredPicture, read_predictions, write_predictions
+from trainer.evaluation.predictions_file import COLUMNS, HeldOutPrediction, read_predictions, write_predictions
 
 ROWS = [
-    AnsweredPicture("val", Path("photos/a/1.jpg"), "sha256:1", "a", "a", 0.1 + 0.2),
-    AnsweredPicture("test", Path('photos/b, "c"/\n2.jpg'), "sha256:2", 'b, "c"', "a", 1.0),
-    AnsweredPicture("test", Path(os.fsdecode(b"photos/a/\xff.jpg")), "sha256:3", "a", "ü", 5e-324),
+    HeldOutPrediction("val", Path("photos/a/1.jpg"), "sha256:1", "a", "a", 0.1 + 0.2),
+    HeldOutPrediction("test", Path('photos/b, "c"/\n2.jpg'), "sha256:2", 'b, "c"', "a", 1.0),
+    HeldOutPrediction("test", Path(os.fsdecode(b"photos/a/\xff.jpg")), "sha256:3", "a", "ü", 5e-324),
 ]
 
 
@@ -33,7 +33,7 @@ def test_a_spreadsheet_finds_its_columns(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_one_clear_sentence(tmp_path: Path) -> None:
     """A run of an earlier version has no predictions; the message says which file is missing."""
-    with pytest.raises(RunFileError, match=r"No predictions can be read at .*p.csv: No such file"):
+    with pytest.raises(RunFileError, match=r"The predictions in .*p.csv cannot be read: No such file"):
         read_predictions(tmp_path / "p.csv")
 
 
@@ -49,5 +49,5 @@ def test_a_missing_file_is_one_clear_sentence(tmp_path: Path) -> None:
 def test_another_file_is_refused(tmp_path: Path, content: str) -> None:
     """Missing columns, missing cells, words for numbers and broken quotes are no predictions."""
     (tmp_path / "p.csv").write_text(content)
-    with pytest.raises(RunFileError, match="is no file of predictions"):
+    with pytest.raises(RunFileError, match="is not a file of predictions"):
         read_predictions(tmp_path / "p.csv")

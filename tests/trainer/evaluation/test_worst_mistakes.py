@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from trainer.evaluation.scores import Predictions
+from trainer.evaluation.metrics import Predictions
 from trainer.evaluation.worst_mistakes import worst_mistakes
 
 NAMES = ("a", "b")

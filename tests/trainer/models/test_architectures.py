@@ -12,7 +12,7 @@ from trainer.config import TrainingConfig, read_config
 from trainer.data.preprocessing import scale_pixels
 from trainer.errors import ConfigurationError
 from trainer.models.architectures import ARCHITECTURES, image_input_of
-from trainer.models.base import batch_norms, block_cut_points, build_base, cut_points, dropouts, tensor_before_last
+from trainer.models.base import batch_norms, block_split_points, build_base, dropouts, split_points, split_tensor
 from trainer.models.defaults import fill_in
 
 _KERAS_MODULES = {
@@ -106,39 +106,39 @@ def residual_base() -> Any:
     return keras.Model(pictures, keras.layers.Conv2D(2, 1, name="last")(joined))
 
 
-def test_cuts_are_where_one_tensor_crosses() -> None:
-    """A cut between a branch and its way round is none; all others are found, up to the input."""
+def test_split_points_are_where_a_single_tensor_passes() -> None:
+    """There is no split point beside a parallel branch; all others are found, up to the input."""
     base = residual_base()
     assert [layer.name for layer in base.layers][1:] == ["stem", "branch", "inner", "add", "out", "last"]
-    assert cut_points(base) == [1, 2, 5, 6]
+    assert split_points(base) == [1, 2, 5, 6]
 
 
 def test_blocks_end_behind_the_activation_of_a_join() -> None:
-    """Without a row, a block ends where branches join, with the activation that follows."""
-    assert block_cut_points(residual_base(), None) == [1]
+    """Without a spec, a block ends where branches join, with the activation that follows."""
+    assert block_split_points(residual_base(), None) == [1]
 
 
-def test_cut_through_a_block_is_refused() -> None:
-    """Asked for the tensor at a place where two cross, the base says that it cannot be cut there."""
-    with pytest.raises(ValueError, match="cannot be cut in front of its last 3 layers"):
-        tensor_before_last(residual_base(), 3)
+def test_split_through_a_block_is_refused() -> None:
+    """Asked for the tensor at a place where two pass, the base says that it cannot be split there."""
+    with pytest.raises(ValueError, match="cannot be split in front of its last 3 layers"):
+        split_tensor(residual_base(), 3)
 
 
 def test_halves_share_layers_with_the_whole() -> None:
-    """What the tail learns, the base knows; and the base still saves and loads after it was cut."""
+    """The base has what the tail was trained to; and it still saves and loads after it was split."""
     base = residual_base()
-    crossing = tensor_before_last(base, 1)
-    tail = keras.Model(crossing, base.output)
+    tensor = split_tensor(base, 1)
+    tail = keras.Model(tensor, base.output)
     tail.get_layer("last").kernel.assign(np.zeros((1, 1, 4, 2)))
     values = np.ones((1, 8, 8, 3), np.float32)
     assert not base(values).numpy().any()
     again = keras.Model.from_config(base.get_config())
     assert [layer.name for layer in again.layers] == [layer.name for layer in base.layers]
-    assert cut_points(again) == cut_points(base)
+    assert split_points(again) == split_points(base)
 
 
 def test_inner_layers_are_found() -> None:
-    """BatchNorm and dropout inside another layer are found; dropout also in front of a cut alone."""
+    """BatchNorm and dropout inside another layer are found; dropout also in front of a split point alone."""
     base = residual_base()
     assert [type(layer).__name__ for layer in (*batch_norms(base), *dropouts(base))] == [
         "BatchNormalization",
@@ -147,16 +147,16 @@ def test_inner_layers_are_found() -> None:
     assert (len(dropouts(base, before_last=3)), dropouts(base, before_last=4)) == (1, [])
 
 
-def test_cuts_of_a_network_with_operations_between_its_layers() -> None:
-    """MobileNetV3 has operations that are no layers; its cuts are still counted in layers, and hold."""
+def test_split_points_of_a_network_with_operations_between_its_layers() -> None:
+    """MobileNetV3 has operations that are not layers; its split points are still counted in layers, and hold."""
     base = build_base(config("mobilenet_v3_small", alpha=0.1, weights="none", image_size=32).model)
     assert len(base.operations) > len(base.layers)
     values = np.random.default_rng(2).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
     base.get_layer("conv_bn").beta.assign_add(np.ones(base.get_layer("conv_bn").beta.shape))
-    for count in block_cut_points(base, ARCHITECTURES["mobilenet_v3_small"])[::4]:
-        crossing = tensor_before_last(base, count)
-        tail = keras.Model(crossing, base.output)
+    for count in block_split_points(base, ARCHITECTURES["mobilenet_v3_small"])[::4]:
+        tensor = split_tensor(base, count)
+        tail = keras.Model(tensor, base.output)
         tail_layers = {layer.name for layer in tail.layers if not isinstance(layer, keras.layers.InputLayer)}
         assert tail_layers == {layer.name for layer in base.layers[-count:]}
-        front = keras.Model(base.input, crossing)
+        front = keras.Model(base.input, tensor)
         np.testing.assert_allclose(tail(front(values)), base(values), rtol=1e-5, atol=1e-12)

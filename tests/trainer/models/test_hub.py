@@ -14,7 +14,7 @@ from tests.end_to_end.training.round_trip import assert_exported, grow
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import ConfigurationError, WeightsError
 from trainer.models.architectures import BASE, image_input_of
-from trainer.models.base import batch_norms, block_cut_points, build_base, dropouts
+from trainer.models.base import batch_norms, block_split_points, build_base, dropouts
 from trainer.models.defaults import fill_in
 from trainer.training.base_weights import prepare_base
 
@@ -69,7 +69,7 @@ def test_preset_says_its_size_and_blocks(resnet: Path) -> None:
     base = build_base(filled.model)
     unfreeze = len(base.layers) - [layer.name for layer in base.layers].index("stack0_block0_out") - 1
     assert (filled.model.image_size, filled.phase_two.unfreeze) == (48, (unfreeze,))
-    ends = {base.layers[-cut - 1].name for cut in block_cut_points(base, None)}
+    ends = {base.layers[-cut - 1].name for cut in block_split_points(base, None)}
     assert ends == {"stack0_block0_out", "stack1_block0_out"}
     assert base.name == BASE
 
@@ -156,7 +156,7 @@ def test_model_with_layers_of_keras_hub_says_that_it_needs_it(vit: Path, tmp_pat
 
 def test_size_that_a_transformer_cannot_take_is_refused(vit: Path) -> None:
     """A transformer's only size is named when another is asked for."""
-    with pytest.raises(ConfigurationError, match=r"tiny_vit cannot take pictures of 64 pixels .* are \(32, 32\)"):
+    with pytest.raises(ConfigurationError, match=r"tiny_vit does not support pictures of 64 pixels .* are \(32, 32\)"):
         build_base(config(vit, image_size=64).model)
 
 
@@ -193,8 +193,8 @@ def test_preset_of_texts_is_refused(tmp_path: Path) -> None:
 
 
 def test_preset_without_square_size_asks_for_one(resnet: Path, tmp_path: Path) -> None:
-    """Where the preset names no square size, the settings must."""
+    """Where the preset has no square size, the settings must give one."""
     keras_hub.models.Backbone.from_preset(str(resnet)).save_to_preset(str(tmp_path))
     keras_hub.layers.ResNetImageConverter(image_size=(32, 48)).save_to_preset(str(tmp_path))
-    with pytest.raises(ConfigurationError, match=r"names no square picture size but \(32, 48\); set model\.image_size"):
+    with pytest.raises(ConfigurationError, match=r"has no square picture size but \(32, 48\); set model\.image_size"):
         fill_in(config(tmp_path))

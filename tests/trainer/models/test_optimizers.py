@@ -6,7 +6,7 @@ import pytest
 
 from tests.trainer.small_network import LAST_TWO_BLOCKS, learn, small_config, small_network, weights_of_base
 from trainer.config import PhaseTwoSettings
-from trainer.models.optimizers import LayerwiseAdam, make_gentle_adam
+from trainer.models.optimizers import LayerwiseAdam, make_phase_two_adam
 from trainer.training.stages import layer_factors
 
 RATE = 0.1
@@ -33,7 +33,7 @@ def test_each_variable_has_its_share_of_the_rate() -> None:
 
 def test_all_gradients_are_clipped_together() -> None:
     """Clipping keeps the norm over all variables at its bound, and so the ratio between their gradients."""
-    optimizer = make_gentle_adam(settings(clip_norm=1.0), [1.0, 1.0], steps=10)
+    optimizer = make_phase_two_adam(settings(clip_norm=1.0), [1.0, 1.0], steps=10)
     variables = [keras.Variable(np.zeros(1, np.float32)) for _ in range(2)]
     optimizer.build(variables)
     optimizer.apply([np.array([30.0], np.float32), np.array([40.0], np.float32)], variables)
@@ -43,7 +43,7 @@ def test_all_gradients_are_clipped_together() -> None:
 
 def test_rate_warms_up_and_falls_as_a_cosine() -> None:
     """The rate rises over the warm-up, reaches the setting, and has fallen to nothing at the last step."""
-    optimizer = make_gentle_adam(settings(warmup=0.1), [1.0], steps=100)
+    optimizer = make_phase_two_adam(settings(warmup=0.1), [1.0], steps=100)
     rates = [float(optimizer._learning_rate(step)) for step in range(101)]
     assert rates[0] == pytest.approx(RATE / 10)
     assert max(rates) == rates[10] == pytest.approx(RATE)
@@ -53,15 +53,15 @@ def test_rate_warms_up_and_falls_as_a_cosine() -> None:
 
 def test_constant_schedule_stays() -> None:
     """A constant schedule without warm-up is the setting, and with warm-up rises to it and stays."""
-    plain = make_gentle_adam(settings(schedule="constant", warmup=0.0), [1.0], steps=10)
+    plain = make_phase_two_adam(settings(schedule="constant", warmup=0.0), [1.0], steps=10)
     assert float(plain.learning_rate.numpy()) == pytest.approx(RATE)
-    warmed = make_gentle_adam(settings(schedule="constant", warmup=0.5), [1.0], steps=10)
+    warmed = make_phase_two_adam(settings(schedule="constant", warmup=0.5), [1.0], steps=10)
     assert [float(warmed._learning_rate(step)) for step in (5, 9)] == pytest.approx([RATE, RATE])
 
 
 def test_averages_stay_beside_the_variables() -> None:
     """With a moving average the variables are what Adam made them, also when Keras ends a fit, and the averages lag."""
-    optimizer = make_gentle_adam(settings(ema=0.5, schedule="constant", warmup=0.0), [1.0], steps=10)
+    optimizer = make_phase_two_adam(settings(ema=0.5, schedule="constant", warmup=0.0), [1.0], steps=10)
     variable = keras.Variable(np.zeros(1, np.float32))
     optimizer.build([variable])
     for _ in range(2):

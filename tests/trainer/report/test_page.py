@@ -84,7 +84,7 @@ def full() -> tuple[Report, Page]:
         figures=True,
         baselines={"features": 2.5, "scratch": 0.5},
         left_out=["daisy/broken.jpg: the file ends too early"],
-        passed_over=["notes.txt"],
+        skipped=["notes.txt"],
         leaks=["test/a.jpg is the same picture as train/b.jpg"],
         class_weights={"daisy": 1.0, "roses": 0.5, "tulips": 2.0},
     )
@@ -114,7 +114,7 @@ def test_rounded_numbers_are_those_of_the_metrics(full: tuple[Report, Page]) -> 
     """What a person reads is the value, rounded."""
     report, page = full
     accuracy = report.record.metrics["test"]["accuracy"]
-    assert f"{100 * accuracy:.1f}\N{NO-BREAK SPACE}%of {PER_CLASS * 3} test pictures" in page.text.replace("\n", "")
+    assert f"{100 * accuracy:.1f}\N{NO-BREAK SPACE}%of {PER_CLASS * 3} test images" in page.text.replace("\n", "")
 
 
 def test_the_page_is_one_file(full: tuple[Report, Page]) -> None:
@@ -177,7 +177,7 @@ def test_curves_have_the_bounds_of_phases_and_stages(full: tuple[Report, Page]) 
 
 def test_what_weakens_the_result_is_said_first(full: tuple[Report, Page]) -> None:
     """Leaks, pictures that were left out and wide intervals stand before any figure."""
-    beginning = full[1].text.partition("How it learned")[0]
+    beginning = full[1].text.partition("Training curves")[0]
     assert "1 picture found in two splits" in beginning
     assert "1 picture left out" in beginning
     assert "With 60 test pictures the accuracy is only known to lie between" in beginning
@@ -222,7 +222,7 @@ def test_notes_of_the_run_are_shown_once() -> None:
 
 
 def test_weak_classes_are_named(full: tuple[Report, Page]) -> None:
-    """Classes stand by rising F1, and those of which less than half are recognised are warned of."""
+    """Classes are sorted by rising F1, and the report warns of those with less than half of the images right."""
     report = make_report([f"class {index}" for index in range(6)], strength=1.5)
     per_class = report.record.metrics["test"]["per_class"]
     page = page_of(report)
@@ -230,7 +230,7 @@ def test_weak_classes_are_named(full: tuple[Report, Page]) -> None:
     assert shown == sorted(each["f1"] for each in per_class.values())
     weak = [name for name, each in per_class.items() if each["recall"] < 0.5]
     assert weak
-    assert f"Less than half of the pictures of {', '.join(weak)} are recognised." in page.text
+    assert f"Less than half of the pictures of {', '.join(weak)} are predicted correctly." in page.text
     assert "Less than half" not in full[1].text
 
 
@@ -255,7 +255,7 @@ def test_missing_parts_are_left_out() -> None:
     )
     page = page_of(replace(report, record=bare, reliability=None))
     assert page.tags("svg") == []
-    assert "The model got every test picture right." in page.text
+    assert "Every test image was predicted correctly." in page.text
     assert "Compared with" not in page.text
 
 

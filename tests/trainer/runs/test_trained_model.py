@@ -15,7 +15,7 @@ from trainer.config import TrainingConfig
 from trainer.errors import RunNotFoundError
 from trainer.run_folder import Start, begun_run, reopened_run
 from trainer.runs.record import CHECKPOINT, MODEL, RECORD, RunRecord, find_run, list_runs, unfinished_runs
-from trainer.runs.trained_model import Run, answer_pictures, digest_of_tensors, read_run
+from trainer.runs.trained_model import Run, answer_decoded, decode_each, digest_of_tensors, read_run
 
 STARTED = datetime(2026, 11, 21, tzinfo=UTC)
 INPUT = ImageInput(height=4, width=4, scale=1 / 255)
@@ -150,8 +150,8 @@ def test_only_an_interrupted_run_can_be_resumed(tmp_path: Path, model: Any) -> N
     (tmp_path / "early" / CHECKPOINT).mkdir(parents=True)
     for name, message in (
         (finished.folder.name, "is finished; there is nothing to resume"),
-        ("early", "was interrupted before it had begun to learn; start it anew"),
-        ("none", "There is no interrupted run 'none' under .*; those that can be are early"),
+        ("early", "was interrupted before its first epoch; start it again"),
+        ("none", "There is no interrupted run 'none' under .*; interrupted runs: early"),
     ):
         with pytest.raises(RunNotFoundError, match=message), reopened_run(name, tmp_path):
             pytest.fail("it was opened")
@@ -167,7 +167,7 @@ def test_folder_that_holds_no_run_is_refused(tmp_path: Path) -> None:
 def test_record_that_cannot_be_understood_is_refused(tmp_path: Path, text: str) -> None:
     """A broken record is refused in one line with its path."""
     (tmp_path / RECORD).write_text(text)
-    with pytest.raises(RunNotFoundError, match=r"run\.json is no record of a run: ") as caught:
+    with pytest.raises(RunNotFoundError, match=r"run\.json is not the record of a run: ") as caught:
         read_run(tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -185,7 +185,7 @@ def test_digest_of_tensors_is_of_values_and_order(model: Any) -> None:
 def test_pictures_are_answered_as_the_served_model_answers(model: Any) -> None:
     """Each picture has its probabilities, and one that is none has zeros and is not valid."""
     contents = [encoded(solid((0, 0, 255)), "PNG"), b"no picture", encoded(solid((255, 0, 0)), "PNG")]
-    answers = answer_pictures(model, INPUT, contents)
+    answers = answer_decoded(model, INPUT, decode_each(INPUT, contents))
     assert answers.valid.tolist() == [True, False, True]
     likely = float(np.exp(5) / (np.exp(5) + 1))
     expected = np.array([[likely, 1 - likely], [0, 0], [1 - likely, likely]])

@@ -16,7 +16,7 @@ from tests.trainer.conftest import Trained, smallest_config
 from trainer.config import ModelSettings
 from trainer.errors import ConfigurationError, WeightsError
 from trainer.models.architectures import BASE
-from trainer.models.base import batch_norms, build_base, copy_base_weights, tensor_before_last
+from trainer.models.base import batch_norms, build_base, copy_base_weights, split_tensor
 from trainer.training.base_weights import prepare_base
 
 ROOT = Path(__file__).parents[3]
@@ -79,7 +79,7 @@ def test_file_of_another_width_is_refused(saved: tuple[Any, Path], tmp_path: Pat
 
 
 def test_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
-    """A file that is no weights file is refused with its path."""
+    """A file that is not a weights file is refused with its path."""
     file = tmp_path / "notes.h5"
     file.write_text("not weights")
     with pytest.raises(WeightsError, match=r"notes\.h5 does not fit the base"):
@@ -106,7 +106,7 @@ def test_run_of_another_width_is_refused(from_scratch: Trained) -> None:
 def test_missing_weights_are_refused(tmp_path: Path) -> None:
     """A name that is neither a file nor a run is refused with all that could have been given."""
     with pytest.raises(
-        WeightsError, match=r"^'none\.h5' is no weights: give imagenet, none, a weights file \(\.h5\), or"
+        WeightsError, match=r"^There are no weights 'none\.h5': give imagenet, none, a weights file \(\.h5\), or"
     ):
         prepare_base(settings("none.h5"), tmp_path)
 
@@ -154,7 +154,7 @@ def test_efficientnet_from_a_file_is_the_network_from_imagenet(offline: tuple[Pa
     assert [list(weight.shape) for weight in base.weights] == expected["weights"]
     answers = np.load(folder / "answers.npz")
     behind_scaling = len(base.layers) - [layer.name for layer in base.layers].index("stem_conv_pad")
-    scaled = keras.Model(base.input, tensor_before_last(base, behind_scaling))(answers["pixels"])
+    scaled = keras.Model(base.input, split_tensor(base, behind_scaling))(answers["pixels"])
     np.testing.assert_allclose(scaled, answers["scaled"], rtol=0, atol=1e-6)
     assert float(np.ptp(answers["features"], axis=0).max()) > 1e-2
     largest = float(np.abs(answers["features"]).max())  # the other process may add in another order: oneDNN or not

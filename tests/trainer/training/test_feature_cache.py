@@ -9,18 +9,18 @@ from tests.trainer.small_network import (
     LAST_BLOCK,
     LAST_TWO_BLOCKS,
     Watching,
-    feed_of_two_classes,
+    context_of,
     learn,
+    pipeline_of_two_classes,
     small_config,
     small_network,
 )
 from trainer.augmentation_settings import Flip
-from trainer.data.pixel_store import MemoryBudget
 from trainer.errors import ConfigurationError
 from trainer.models.network import POOLED
 from trainer.progress import Progress
-from trainer.training.batches import TrainingData
-from trainer.training.feature_cache import compute_features, cuts_worth_caching, is_cacheable
+from trainer.training.feature_cache import compute_features, is_cacheable, split_points_worth_caching
+from trainer.training.input_pipeline import TrainingData
 
 
 def losses(cache: str, dropout: float, **sections: Any) -> list[float]:
@@ -49,21 +49,21 @@ def test_dropout_of_the_base_is_itself_again_afterwards() -> None:
 
 
 def test_front_and_tail_are_the_network() -> None:
-    """What the front makes of a picture, the tail turns into the network's answer, at every cut."""
+    """The tail turns what the front returns for an image into the network's output, at every split point."""
     network = small_network(small_config())
     pictures = np.random.default_rng(1).uniform(0, 1, (4, 8, 8, 3)).astype(np.float32)
-    cuts = [POOLED, LAST_BLOCK, LAST_TWO_BLOCKS]
-    for cut, features in zip(cuts, network.front(cuts)(pictures), strict=True):
-        assert features.shape[1:] == network.shape_at(cut)
-        np.testing.assert_allclose(network.tail(cut)(features), network.model(pictures), atol=1e-6)
+    split_points = [POOLED, LAST_BLOCK, LAST_TWO_BLOCKS]
+    for split_point, features in zip(split_points, network.front(split_points)(pictures), strict=True):
+        assert features.shape[1:] == network.shape_at(split_point)
+        np.testing.assert_allclose(network.tail(split_point)(features), network.model(pictures), atol=1e-6)
 
 
 def test_every_view_of_every_picture_is_computed_once() -> None:
     """With K views there are K rows of features for each picture, and not all views are alike."""
     config = small_config(augmentation={"steps": [{"kind": "flip"}], "views": 3})
     network = small_network(config)
-    train, val = feed_of_two_classes(steps=(Flip(),), variants=3), feed_of_two_classes()
-    data = compute_features(network, [POOLED], TrainingData(train, val), config, MemoryBudget(10), Progress())[POOLED]
+    train, val = pipeline_of_two_classes(steps=(Flip(),), variants=3), pipeline_of_two_classes()
+    data = compute_features(context_of(network, config, TrainingData(train, val), Progress()), [POOLED])[POOLED]
     rows = data.train.rows.take(np.arange(96)).reshape(3, 32, -1)
     assert (data.train.variants, data.val.variants) == (3, 1)
     assert 0 < sum(not np.array_equal(one, other) for one, other in zip(rows[0], rows[1], strict=True)) < 32
@@ -76,7 +76,7 @@ def test_fixed_views_are_trained_on() -> None:
         augmentation={"steps": [{"kind": "flip"}], "views": 2}, phase_one={"cache_features": "always"}
     )
     network = small_network(config)
-    learn(network, config, watching := Watching(network), train=feed_of_two_classes(steps=(Flip(),), variants=2))
+    learn(network, config, watching := Watching(network), train=pipeline_of_two_classes(steps=(Flip(),), variants=2))
     assert len(watching.epochs) == 5
 
 
@@ -93,5 +93,9 @@ def test_pictures_that_are_drawn_anew_are_not_cached() -> None:
 def test_features_that_fit_no_disk_are_not_cached() -> None:
     """Beside the pooled features, only those are cached for which there is room."""
     network = small_network(small_config())
-    assert cuts_worth_caching(network, [LAST_BLOCK, LAST_TWO_BLOCKS], rows=100) == [POOLED, LAST_BLOCK, LAST_TWO_BLOCKS]
-    assert cuts_worth_caching(network, [LAST_BLOCK], rows=10**15) == [POOLED]
+    assert split_points_worth_caching(network, [LAST_BLOCK, LAST_TWO_BLOCKS], rows=100) == [
+        POOLED,
+        LAST_BLOCK,
+        LAST_TWO_BLOCKS,
+    ]
+    assert split_points_worth_caching(network, [LAST_BLOCK], rows=10**15) == [POOLED]

@@ -10,9 +10,9 @@ from tests.trainer.small_network import (
     LAST_BLOCK,
     LAST_TWO_BLOCKS,
     Watching,
-    feed_of_two_classes,
     learn,
     moved,
+    pipeline_of_two_classes,
     small_base,
     small_config,
     small_network,
@@ -127,9 +127,9 @@ def test_from_scratch_moves_every_layer() -> None:
 
 
 def score_of(network: Any, swapped: bool = False) -> float:
-    feed = feed_of_two_classes(swapped=swapped)
-    probabilities = network.model(feed.rows.take(np.arange(32)).astype(np.float32) / 255).numpy()
-    truth = feed.targets[0].argmax(axis=1)
+    pipeline = pipeline_of_two_classes(swapped=swapped)
+    probabilities = network.model(pipeline.rows.take(np.arange(32)).astype(np.float32) / 255).numpy()
+    truth = pipeline.targets[0].argmax(axis=1)
     return float(-np.log(probabilities[np.arange(32), truth]).mean())
 
 
@@ -150,7 +150,7 @@ def test_worse_second_phase_leaves_the_weights_of_phase_one() -> None:
     """Where validation contradicts training, more training is worse: the model ends as phase one left it."""
     config = small_config(phase_one={"epochs": 1})
     network = small_network(config)
-    outcome = learn(network, config, watching := Watching(network), val=feed_of_two_classes(swapped=True))
+    outcome = learn(network, config, watching := Watching(network), val=pipeline_of_two_classes(swapped=True))
     one, two = outcome.epochs[0], outcome.epochs[-1]
     assert two.val_loss > one.val_loss  # or this proves nothing
     assert outcome.kept == "phase_one"
@@ -173,7 +173,7 @@ def test_phase_ends_with_its_best_epoch_and_not_its_last() -> None:
     """A phase stops after `patience` epochs without a better one, and gives back the weights of the best."""
     config = small_config(phase_one={"epochs": 20, "learning_rate": 0.005}, phase_two={"learning_rate": 0.0005})
     network = small_network(config)
-    outcome = learn(network, config, scratch=True, val=feed_of_two_classes(swapped=True))
+    outcome = learn(network, config, scratch=True, val=pipeline_of_two_classes(swapped=True))
     losses = [epoch.val_loss for epoch in outcome.epochs]
     assert losses.index(min(losses)) + config.phase_one.patience == len(losses) - 1 < 19
     assert outcome.score.loss == min(losses)
@@ -182,7 +182,7 @@ def test_phase_ends_with_its_best_epoch_and_not_its_last() -> None:
 def test_learning_rate_falls_where_the_loss_stands_still() -> None:
     """After `plateau_patience` epochs without a better validation loss the rate is multiplied by the factor."""
     config = small_config(phase_one={"epochs": 5, "patience": 5, "plateau_factor": 0.25})
-    outcome = learn(small_network(config), config, scratch=True, val=feed_of_two_classes(swapped=True))
+    outcome = learn(small_network(config), config, scratch=True, val=pipeline_of_two_classes(swapped=True))
     losses = [epoch.val_loss for epoch in outcome.epochs]
     assert min(losses) == losses[0]  # or the rate has no reason to fall
     assert [epoch.learning_rate for epoch in outcome.epochs] == pytest.approx([0.02, 0.02, 0.02, 0.005, 0.005])
@@ -194,7 +194,7 @@ def test_loss_that_is_no_number_stops_phase_one_and_names_the_step() -> None:
     watching = Watching(network := small_network(config))
     message = r"^The loss became nan in step 1 of epoch 1 of phase_one\. Try a lower phase_one\.learning_rate\.$"
     with pytest.raises(DivergedError, match=message):
-        learn(network, config, watching, train=feed_of_two_classes(factor=np.nan))
+        learn(network, config, watching, train=pipeline_of_two_classes(factor=np.nan))
     assert watching.steps == 0
 
 
@@ -206,10 +206,8 @@ def test_inputs_that_are_no_numbers_stop_training(cache: str, factor: float, spl
     config = small_config(phase_one={"cache_features": cache})
     network = small_network(config)
     network.base.get_layer("conv_1").set_weights([np.zeros((3, 3, 3, 4)), np.zeros(4)])
-    broken: dict[str, Any] = {split: feed_of_two_classes(factor=factor)}
-    message = (
-        "The loss became nan in step 1" if (cache, split) == ("never", "train") else "What goes into the network is"
-    )
+    broken: dict[str, Any] = {split: pipeline_of_two_classes(factor=factor)}
+    message = "The loss became nan in step 1" if (cache, split) == ("never", "train") else "The network's input is NaN"
     with pytest.raises(DivergedError, match=message):
         learn(network, config, **broken)
 
@@ -231,7 +229,7 @@ def test_features_that_are_no_numbers_stop_before_training() -> None:
     network = small_network(config)
     kernel, bias = network.base.get_layer("conv_3").get_weights()
     network.base.get_layer("conv_3").set_weights([kernel, np.full_like(bias, np.inf)])
-    with pytest.raises(DivergedError, match="The base answers images with NaN or infinite features"):
+    with pytest.raises(DivergedError, match="The features of the base are NaN or infinite"):
         learn(network, config)
 
 
@@ -241,7 +239,7 @@ def test_probabilities_that_are_no_numbers_are_not_a_score() -> None:
     kernel, bias = network.model.layers[-1].get_weights()
     network.model.layers[-1].set_weights([kernel, np.full_like(bias, np.nan)])
     with pytest.raises(DivergedError, match=r"^The network's probabilities became NaN or infinite"):
-        Predictor(network.model).score(feed_of_two_classes(), 8)
+        Predictor(network.model).score(pipeline_of_two_classes(), 8)
 
 
 def test_loss_that_is_no_number_in_phase_two_leaves_phase_one() -> None:

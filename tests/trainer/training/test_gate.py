@@ -10,7 +10,7 @@ from trainer.config import GateSettings
 from trainer.progress import Epoch
 from trainer.runs.record import GateOutcome
 from trainer.training.gate import judge_head
-from trainer.training.stages import Score, Stage, StageOutcome
+from trainer.training.stages import Score, StageOutcome, TrainingStage
 
 PATIENCE = 2
 SETTLED, FALLING = [0.9, 0.4, 0.41, 0.4], [0.9, 0.7, 0.5, 0.4]
@@ -20,7 +20,7 @@ def judged(
     losses: Sequence[float], ended: str = "out of epochs", classes: int = 3, settings: GateSettings | None = None
 ) -> GateOutcome:
     head = StageOutcome.model_validate(
-        {"stage": Stage(phase="phase_one", unfrozen=0), "kept": True, "ended": ended}
+        {"stage": TrainingStage(phase="phase_one", unfrozen=0), "kept": True, "ended": ended}
         | {"score": Score(loss=min(losses), accuracy=0.9)}
     )
     epochs = [Epoch("phase_one", number, 9, 0.1, 0.9, loss, 0.9) for number, loss in enumerate(losses, start=1)]

@@ -8,8 +8,8 @@ from tests.trainer.small_network import (
     LAST_BLOCK,
     LAST_TWO_BLOCKS,
     Watching,
-    feed_of_two_classes,
     learn,
+    pipeline_of_two_classes,
     same_weights,
     small_config,
     small_network,
@@ -41,14 +41,14 @@ class Interrupting(Watching):
 
 
 def settings(kind: str) -> tuple[TrainingConfig, dict[str, object]]:
-    return (CACHED, {}) if kind == "cached" else (AUGMENTED, {"train": feed_of_two_classes(steps=STEPS)})
+    return (CACHED, {}) if kind == "cached" else (AUGMENTED, {"train": pipeline_of_two_classes(steps=STEPS)})
 
 
 def whole(kind: str, seed: int = 1) -> tuple[Network, list[float]]:
-    config, feeds = settings(kind)
+    config, pipelines = settings(kind)
     config = config.model_copy(update={"seed": seed})
     network = small_network(config)
-    outcome = learn(network, config, **feeds)  # type: ignore[arg-type]
+    outcome = learn(network, config, **pipelines)  # type: ignore[arg-type]
     return network, [epoch.val_loss for epoch in outcome.epochs]
 
 
@@ -88,12 +88,12 @@ def test_interrupted_run_ends_as_if_it_had_not_been(
 ) -> None:
     """Stopped after any epoch of any stage, and continued by a new network, a run has the same weights, bit for bit."""
     kind, network, losses = uninterrupted
-    config, feeds = settings(kind)
+    config, pipelines = settings(kind)
     stopped = small_network(config)
     with pytest.raises(KeyboardInterrupt):
-        learn(stopped, config, Interrupting(stopped, after), checkpoint=Checkpoint(tmp_path), **feeds)  # type: ignore[arg-type]
+        learn(stopped, config, Interrupting(stopped, after), checkpoint=Checkpoint(tmp_path), **pipelines)  # type: ignore[arg-type]
     resumed = small_network(config)
-    outcome = learn(resumed, config, watching := Watching(resumed), checkpoint=Checkpoint(tmp_path), **feeds)  # type: ignore[arg-type]
+    outcome = learn(resumed, config, watching := Watching(resumed), checkpoint=Checkpoint(tmp_path), **pipelines)  # type: ignore[arg-type]
     assert len(watching.epochs) == EPOCHS[kind] - after  # or it began anew
     assert [epoch.val_loss for epoch in outcome.epochs] == losses
     assert same_weights(resumed, network)
@@ -112,7 +112,7 @@ def test_ended_run_is_resumed_to_its_end_at_once(tmp_path: Path) -> None:
 def test_run_from_scratch_is_resumed_with_its_averages(tmp_path: Path) -> None:
     """From scratch BatchNorm's averages and the lowered learning rate are part of what is continued."""
     config = small_config(phase_one={"epochs": 5, "plateau_patience": 1})
-    val = feed_of_two_classes(swapped=True)
+    val = pipeline_of_two_classes(swapped=True)
     network = small_network(config)
     learn(network, config, scratch=True, val=val)
     stopped = small_network(config)

@@ -8,18 +8,27 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from tests.trainer.small_network import Rows
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.augmentation_settings import MixUp
-from trainer.training.batches import Feed, as_they_are, drawn_batches, ordered_batches, prepare_pixels, soft_targets
+from trainer.training.input_pipeline import (
+    InputPipeline,
+    ordered_batches,
+    prepare_features,
+    prepare_pixels,
+    shuffled_batches,
+    soft_targets,
+)
 
 PICTURES, CLASSES = 10, 2
 
 
-def feed(variants: int = 1, weights: tuple[float, float] = (1.0, 1.0), prepare: Any = as_they_are) -> Feed:
+def pipeline(
+    variants: int = 1, weights: tuple[float, float] = (1.0, 1.0), prepare: Any = prepare_features
+) -> InputPipeline:
     """Rows whose value is `100 * variant + picture`; even pictures are of class 0."""
     values = [[100.0 * variant + picture] for variant in range(variants) for picture in range(PICTURES)]
     targets = soft_targets(np.arange(PICTURES, dtype=np.int32) % 2, CLASSES)
-    return Feed(
+    return InputPipeline(
         rows=Rows(np.array(values, np.float32)),
         shape=(1,),
         dtype="float32",
@@ -35,22 +44,22 @@ def seen(batches: Any) -> list[float]:
 
 def test_every_picture_comes_once_an_epoch() -> None:
     """An epoch has each picture once, in batches of the wanted size and a shorter last one."""
-    batches = list(drawn_batches(feed(), 4, (1, 0, 0)))
+    batches = list(shuffled_batches(pipeline(), 4, (1, 0, 0)))
     assert [len(inputs) for inputs, _, _ in batches] == [4, 4, 2]
     assert sorted(seen(batches)) == list(range(PICTURES))
 
 
 def test_order_is_decided_by_the_draw_alone() -> None:
     """The same draw gives the same order, and another epoch, stage or seed another."""
-    first = seen(drawn_batches(feed(), 4, (1, 0, 0)))
-    assert seen(drawn_batches(feed(), 4, (1, 0, 0))) == first
-    others = [seen(drawn_batches(feed(), 4, draw)) for draw in ((1, 0, 1), (1, 1, 0), (2, 0, 0))]
+    first = seen(shuffled_batches(pipeline(), 4, (1, 0, 0)))
+    assert seen(shuffled_batches(pipeline(), 4, (1, 0, 0))) == first
+    others = [seen(shuffled_batches(pipeline(), 4, draw)) for draw in ((1, 0, 1), (1, 1, 0), (2, 0, 0))]
     assert all(other != first for other in others)
 
 
 def test_each_picture_comes_with_its_own_target_and_weight() -> None:
     """Targets and weights belong to the pictures beside them; a class's weight is that of its pictures."""
-    for inputs, targets, weights in drawn_batches(feed(weights=(0.5, 2.0)), 4, (1, 0, 0)):
+    for inputs, targets, weights in shuffled_batches(pipeline(weights=(0.5, 2.0)), 4, (1, 0, 0)):
         classes = inputs.numpy()[:, 0].astype(int) % 2
         np.testing.assert_array_equal(targets, np.eye(2, dtype=np.float32)[classes])
         np.testing.assert_array_equal(weights, np.array([0.5, 2.0], np.float32)[classes])
@@ -58,7 +67,7 @@ def test_each_picture_comes_with_its_own_target_and_weight() -> None:
 
 def test_variants_take_turns() -> None:
     """Each picture comes in one of its variants, drawn anew in each epoch."""
-    epochs = [seen(drawn_batches(feed(variants=3), 4, (1, 0, epoch))) for epoch in range(30)]
+    epochs = [seen(shuffled_batches(pipeline(variants=3), 4, (1, 0, epoch))) for epoch in range(30)]
     for epoch in epochs:
         assert sorted(value % 100 for value in epoch) == list(range(PICTURES))
     chosen = {(value % 100, value // 100) for epoch in epochs for value in epoch}
@@ -67,7 +76,7 @@ def test_variants_take_turns() -> None:
 
 def test_pictures_in_order_are_of_one_variant() -> None:
     """For computing features and for judging, pictures come one after the other."""
-    assert seen(ordered_batches(feed(variants=2), 4, variant=1)) == [100 + picture for picture in range(PICTURES)]
+    assert seen(ordered_batches(pipeline(variants=2), 4, variant=1)) == [100 + picture for picture in range(PICTURES)]
 
 
 def test_batches_have_seeds_of_their_own() -> None:
@@ -76,9 +85,9 @@ def test_batches_have_seeds_of_their_own() -> None:
     def seeds(rows: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.cast(tf.repeat(seed[None, :1], tf.shape(rows)[0], axis=0), tf.float32), targets
 
-    first = seen(drawn_batches(feed(prepare=seeds), 4, (1, 0, 0)))
+    first = seen(shuffled_batches(pipeline(prepare=seeds), 4, (1, 0, 0)))
     assert len(set(first)) == 3
-    assert seen(drawn_batches(feed(prepare=seeds), 4, (1, 0, 0))) == first
+    assert seen(shuffled_batches(pipeline(prepare=seeds), 4, (1, 0, 0))) == first
 
 
 def test_pixels_are_scaled_as_the_network_wants_them() -> None:

@@ -1,4 +1,4 @@
-"""Decoded pictures as what a network is trained on, judged by and tested with."""
+"""Input pipelines of decoded images, for training, validation and test."""
 
 from dataclasses import dataclass
 
@@ -6,23 +6,23 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.image_input import ImageInput
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.config import TrainingConfig
 from trainer.data.class_weights import class_weights
-from trainer.data.dataset import DecodedSplit
+from trainer.data.decoded_split import DecodedSplit
 from trainer.data.pixel_store import PixelStore
-from trainer.training.batches import Feed, TrainingData, prepare_pixels, soft_targets
+from trainer.training.input_pipeline import InputPipeline, TrainingData, prepare_pixels, soft_targets
 
 
 def make_training_data(
     train: DecodedSplit, val: DecodedSplit, classes: int, image_input: ImageInput, config: TrainingConfig
 ) -> TrainingData:
-    """Return the training pictures, varied as the settings say and weighted by class, and the validation pictures."""
+    """Return the training images, augmented and weighted by class as the settings say, and the validation images."""
     kernels = max(1, len(config.augmentation.resize_kernels))
     variants = max(kernels, config.augmentation.views)
     targets = soft_targets(train.labels, classes, config.head.label_smoothing)
     steps = config.augmentation.steps
-    train_feed = Feed(
+    train_pipeline = InputPipeline(
         rows=_Variants(train.pixels, len(train.labels), kernels),
         shape=(image_input.height, image_input.width, 3),
         dtype="uint8",
@@ -30,12 +30,12 @@ def make_training_data(
         class_weights=class_weights(train.labels, classes, config.data.class_weights),
         prepare=prepare_pixels(image_input, Augmentation(steps) if steps else None),
     )
-    return TrainingData(train_feed, make_test_feed(val, classes, image_input))
+    return TrainingData(train_pipeline, make_test_pipeline(val, classes, image_input))
 
 
-def make_test_feed(split: DecodedSplit, classes: int, image_input: ImageInput) -> Feed:
-    """Return pictures as they are, for validation and test."""
-    return Feed(
+def make_test_pipeline(split: DecodedSplit, classes: int, image_input: ImageInput) -> InputPipeline:
+    """Return images without augmentation, for validation and test."""
+    return InputPipeline(
         rows=split.pixels,
         shape=(image_input.height, image_input.width, 3),
         dtype="uint8",
@@ -47,7 +47,7 @@ def make_test_feed(split: DecodedSplit, classes: int, image_input: ImageInput) -
 
 @dataclass(frozen=True)
 class _Variants:
-    """Pictures that were resized by several kernels: variant v was resized by kernel v, and so on round."""
+    """Images that were resized by several kernels: variant v by kernel v modulo their number."""
 
     pixels: PixelStore[np.uint8]
     pictures: int

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from trainer.evaluation.scores import Predictions, accuracy_interval, evaluate
+from trainer.evaluation.metrics import Predictions, accuracy_interval, evaluate
 
 
 def predictions(answers: list[list[float]], labels: list[int]) -> Predictions:
@@ -91,16 +91,16 @@ def test_metrics_are_strict_json(classes: int) -> None:
 @pytest.mark.parametrize(
     ("answers", "labels", "reason"),
     [
-        (np.zeros((0, 2), np.float32), np.zeros(0, np.int32), "0 answers"),
-        (np.zeros((2, 2), np.float32), np.zeros(3, np.int32), "2 answers do not fit 3 labels"),
+        (np.zeros((0, 2), np.float32), np.zeros(0, np.int32), "0 predictions"),
+        (np.zeros((2, 2), np.float32), np.zeros(3, np.int32), "2 predictions do not match 3 labels"),
         (np.full((1, 2), np.nan, np.float32), np.zeros(1, np.int32), "NaN"),
     ],
 )
-def test_answers_that_cannot_be_judged_are_refused(
+def test_predictions_that_cannot_be_evaluated_are_refused(
     answers: np.ndarray[tuple[int, int], np.dtype[np.float32]],
     labels: np.ndarray[tuple[int], np.dtype[np.int32]],
     reason: str,
 ) -> None:
-    """No answers, another number of labels and NaN are no predictions."""
+    """No predictions, another number of labels, and NaN raise ValueError."""
     with pytest.raises(ValueError, match=reason):
         Predictions(answers, labels)

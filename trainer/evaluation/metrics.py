@@ -1,4 +1,4 @@
-"""How good a model is on pictures that it has not seen."""
+"""The metrics of a model on held-out images."""
 
 import math
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ _TOP_K = (2, 3, 5)
 
 @dataclass(frozen=True)
 class Predictions:
-    """A model's answers, calibrated: `probabilities` float32 [N, C], and the true `labels` int32 [N].
+    """A model's predictions for N images: `probabilities` float32 [N, C], and the true `labels` int32 [N].
 
     Raises:
-        ValueError: there are no answers, they do not fit together, or one is not finite.
+        ValueError: there are none, probabilities and labels do not match, or a probability is not finite.
     """
 
     probabilities: Probabilities
@@ -30,13 +30,13 @@ class Predictions:
 
     def __post_init__(self) -> None:
         if not len(self.labels) or len(self.probabilities) != len(self.labels):
-            raise ValueError(f"{len(self.probabilities)} answers do not fit {len(self.labels)} labels")
+            raise ValueError(f"{len(self.probabilities)} predictions do not match {len(self.labels)} labels")
         if not np.isfinite(self.probabilities).all():
-            raise ValueError("an answer is NaN or infinite")
+            raise ValueError("a prediction is NaN or infinite")
 
     @property
     def predicted(self) -> Labels:
-        """The most probable class of each picture, int32 [N]; the first of equals."""
+        """The most probable class of each image, int32 [N]; the first one in a tie."""
         return np.asarray(self.probabilities.argmax(axis=1), np.int32)
 
     @property
@@ -46,15 +46,15 @@ class Predictions:
 
 
 def evaluate(predictions: Predictions, class_names: Sequence[str]) -> dict[str, Any]:
-    """Return the metrics as JSON, where None stands for what the pictures cannot tell.
+    """Return the metrics as JSON; None where a metric is undefined for these images.
 
     - `accuracy` and its 95 % `accuracy_interval` (Wilson's, see `accuracy_interval`)
-    - `macro_f1`: mean F1 over the classes that have pictures, so that rare classes count as much as common ones
+    - `macro_f1`: mean F1 over the classes that have images, so that rare classes count as much as common ones
     - `cross_entropy` in nats; probabilities below 1e-7 count as 1e-7
-    - `top_k`: the share whose truth is among the k most probable classes, for each k of 2, 3, 5 below the classes
+    - `top_k`: the share whose true class is among the k most probable ones, for 2, 3 and 5 where there are more classes
     - `expected_calibration_error` over 15 bins
     - `per_class`: `pictures`, `recall` (None without pictures), `precision` (None if never predicted) and `f1`
-    - `confusion`: counts; rows are the truth, columns what was predicted, both in the order of `class_names`
+    - `confusion`: counts; rows are true classes, columns predicted ones, both in the order of `class_names`
     """
     classes = range(len(class_names))
     right = predictions.right
@@ -75,7 +75,7 @@ def evaluate(predictions: Predictions, class_names: Sequence[str]) -> dict[str, 
 def accuracy_interval(right: int, pictures: int) -> list[float]:
     """Return the bounds of Wilson's 95 % score interval for a share (Wilson 1927, doi:10.2307/2276774).
 
-    Unlike mean ± 1.96 standard errors it stays within 0 to 1, and says something where all answers were right.
+    Unlike mean ± 1.96 standard errors it stays within 0 to 1, and has a width where all predictions are right.
     """
     interval = binomtest(right, pictures).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
     return [float(interval.low), float(interval.high)]

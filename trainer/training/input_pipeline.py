@@ -1,4 +1,4 @@
-"""How pictures, or what a frozen front made of them, get into the network: in an order that a seed decides."""
+"""The input pipeline: images or cached features in batches, in an order that depends on a seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,30 +9,30 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from contract.image_input import ImageInput
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.data.preprocessing import scale_pixels
 from trainer.errors import DivergedError
 
 Draw = tuple[int, ...]
-"""What random draws depend on: the run's seed, the stage, the epoch."""
+"""The seeds of random draws: the run's seed, the stage, the epoch."""
 
 Prepare = Callable[[Any, Any, Any], tuple[Any, Any]]
-"""From rows, targets and a seed, int32 [2], to the network's inputs and targets."""
+"""A function from rows, targets and a seed, int32 [2], to the network's inputs and targets."""
 
 
 class Rows(Protocol):
-    """Rows that can be taken by their numbers."""
+    """Rows that can be taken by index."""
 
     def take(self, index: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Return the rows of `index`, [B], as [B, ...]."""
 
 
 @dataclass(frozen=True)
-class Feed:
-    """What one split feeds: V rows for each of N pictures, of `shape` and `dtype`, with their targets.
+class InputPipeline:
+    """The inputs of one split: V rows for each of N images, of `shape` and `dtype`, with their targets.
 
     Row `variant * N + picture` of `rows` belongs to `targets[variant, picture]`, float32 [V, N, C]. `class_weights`,
-    float32 [C], say how much each class counts; `prepare` makes the network's inputs of rows.
+    float32 [C], weigh the classes in the loss; `prepare` turns rows into the network's inputs.
     """
 
     rows: Rows
@@ -44,44 +44,44 @@ class Feed:
 
     @property
     def pictures(self) -> int:
-        """How many pictures there are."""
+        """The number of images."""
         return int(self.targets.shape[1])
 
     @property
     def variants(self) -> int:
-        """How many rows there are for each picture."""
+        """The number of rows for each image."""
         return int(self.targets.shape[0])
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is learned from, and what it is judged by after each epoch."""
+    """The inputs for training, and those for validation after each epoch."""
 
-    train: Feed
-    val: Feed
+    train: InputPipeline
+    val: InputPipeline
 
 
-def drawn_batches(feed: Feed, batch_size: int, draw: Draw) -> Any:
+def shuffled_batches(pipeline: InputPipeline, batch_size: int, draw: Draw) -> Any:
     """Return one epoch as a tf.data.Dataset of (inputs float32, targets [B, C], weights [B]).
 
-    Order and variant of each picture, and the seed that each batch is prepared with, depend on `draw` alone. The weight
-    of a row whose inputs are not all finite is NaN, and so is the loss then: oneDNN's ReLU makes zeros of NaN, so that
-    the network may answer such a row as if nothing were wrong.
+    The order, the variant of each image, and the seed that prepares each batch depend on `draw` alone. A row whose
+    inputs are not all finite has the weight NaN, and so makes the loss NaN: oneDNN's ReLU turns NaN into zeros, so that
+    the network's output for such a row may look normal.
     """
     random = np.random.default_rng(draw)
-    order = random.permutation(feed.pictures)
-    variant = random.integers(0, feed.variants, feed.pictures)
-    return _batches(feed, order, variant, batch_size, random)
+    order = random.permutation(pipeline.pictures)
+    variant = random.integers(0, pipeline.variants, pipeline.pictures)
+    return _batches(pipeline, order, variant, batch_size, random)
 
 
-def ordered_batches(feed: Feed, batch_size: int, draw: Draw = (0,), variant: int = 0) -> Any:
-    """Return one variant of every picture, one after the other; otherwise as `drawn_batches`."""
-    chosen = np.full(feed.pictures, variant)
-    return _batches(feed, np.arange(feed.pictures), chosen, batch_size, np.random.default_rng(draw))
+def ordered_batches(pipeline: InputPipeline, batch_size: int, draw: Draw = (0,), variant: int = 0) -> Any:
+    """Return one variant of every image, in order; otherwise as `shuffled_batches`."""
+    chosen = np.full(pipeline.pictures, variant)
+    return _batches(pipeline, np.arange(pipeline.pictures), chosen, batch_size, np.random.default_rng(draw))
 
 
 def prepare_pixels(image_input: ImageInput, augmentation: Augmentation | None = None) -> Prepare:
-    """Return what varies pictures, uint8 [B, H, W, 3], and their targets, and scales them for the network."""
+    """Return a function that augments images, uint8 [B, H, W, 3], and targets, and scales them for the network."""
 
     def prepare(pixels: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if augmentation is not None:
@@ -91,27 +91,26 @@ def prepare_pixels(image_input: ImageInput, augmentation: Augmentation | None = 
     return prepare
 
 
-def as_they_are(rows: tf.Tensor, targets: tf.Tensor, _seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Prepare nothing: for features."""
+def prepare_features(rows: tf.Tensor, targets: tf.Tensor, _seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return features and their targets as they are."""
     return rows, targets
 
 
 def soft_targets(labels: npt.NDArray[np.int32], classes: int, smoothing: float = 0.0) -> npt.NDArray[np.float32]:
-    """Return one-hot labels, float32 [N, C], a share of each spread over all classes (Szegedy et al. 2016)."""
+    """Return one-hot labels, float32 [N, C], with label smoothing (Szegedy et al. 2016)."""
     one_hot = np.eye(classes, dtype=np.float32)[labels]
     return one_hot * np.float32(1 - smoothing) + np.float32(smoothing / classes)
 
 
-def see_finite_inputs(weights: tf.Tensor) -> None:
-    """Look at the weights of a batch that is not learned from.
+def check_finite_inputs(weights: tf.Tensor) -> None:
+    """Check the weights of a batch that is not trained on.
 
     Raises:
         DivergedError: inputs of a row are NaN or infinite.
     """
     if not np.isfinite(weights.numpy()).all():
         raise DivergedError(
-            "What goes into the network is NaN or infinite for some images; look at the augmentation, and at how "
-            "pixels are scaled."
+            "The network's input is NaN or infinite for some images; check the augmentation, and how pixels are scaled."
         )
 
 
@@ -120,23 +119,23 @@ def _finite_rows(inputs: tf.Tensor) -> tf.Tensor:
 
 
 def _batches(
-    feed: Feed,
+    pipeline: InputPipeline,
     order: npt.NDArray[np.int64],
     variant: npt.NDArray[np.int64],
     batch_size: int,
     random: np.random.Generator,
 ) -> Any:
-    steps = -(-feed.pictures // batch_size)
+    steps = -(-pipeline.pictures // batch_size)
     seeds = random.integers(0, 2**31, (steps, 2)).astype(np.int32)
 
     def take(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
-        return feed.rows.take(variant[index] * feed.pictures + index), feed.targets[variant[index], index]
+        return pipeline.rows.take(variant[index] * pipeline.pictures + index), pipeline.targets[variant[index], index]
 
     def read(index: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        rows, targets = tf.numpy_function(take, [index], [feed.dtype, tf.float32], stateful=False)
-        rows = tf.ensure_shape(rows, [None, *feed.shape])
-        inputs, targets = feed.prepare(rows, tf.ensure_shape(targets, [None, feed.targets.shape[2]]), seed)
-        weights = tf.linalg.matvec(targets, feed.class_weights)
+        rows, targets = tf.numpy_function(take, [index], [pipeline.dtype, tf.float32], stateful=False)
+        rows = tf.ensure_shape(rows, [None, *pipeline.shape])
+        inputs, targets = pipeline.prepare(rows, tf.ensure_shape(targets, [None, pipeline.targets.shape[2]]), seed)
+        weights = tf.linalg.matvec(targets, pipeline.class_weights)
         return inputs, targets, tf.where(_finite_rows(inputs), weights, np.nan)
 
     indices = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)

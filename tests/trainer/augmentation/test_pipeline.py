@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.augmenting import CLASSES, EACH, Pixels, augment, gradients, one_hot, speckles
-from trainer.augmentation.steps import Augmentation
+from trainer.augmentation.pipeline import Augmentation
 from trainer.augmentation_settings import Brightness, Contrast, CutMix, Flip, MixUp, QuarterTurns, Step
 from trainer.errors import ConfigurationError
 

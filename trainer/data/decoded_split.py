@@ -1,4 +1,4 @@
-"""Labelled pictures, decoded once: pixels at the model's size, what was left out, and what each picture is like."""
+"""The labelled images of a split, decoded once: pixels at the model's size, broken files, sizes and fingerprints."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,12 +23,12 @@ _NAMED = 3  # broken pictures in an error
 
 @dataclass(frozen=True)
 class DecodedSplit:
-    """Decoded pictures of one split, and the `pictures` they came from; `broken` were left out.
+    """The decoded images of one split, and the `pictures` they came from; `broken` files were left out.
 
     `pixels` has uint8 rows [H, W, 3], or [K, H, W, 3] where K > 1 resize kernels were asked for, in their order.
-    `labels` is int32 [N]. `sizes` int32 [N, 2] are height and width as stored in the file, which is what its header
-    says, before it is turned upright. `brightness` float32 [N] is the mean of all values, 0 black to 1 white.
-    `sizes`, `brightness` and `fingerprints` are of the picture as it is served, whatever the kernels.
+    `labels` is int32 [N]. `sizes` int32 [N, 2] are height and width as stored in the file, before its EXIF orientation
+    is applied. `brightness` float32 [N] is the mean of all values, 0 black to 1 white. `sizes`, `brightness` and
+    `fingerprints` are of the image as it is served, whatever the kernels.
     """
 
     pixels: PixelStore[np.uint8]
@@ -46,14 +46,14 @@ def decode_split(
     budget: MemoryBudget,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> DecodedSplit:
-    """Decode every picture once, into memory or, where the budget has no room, into an unnamed file on disk.
+    """Decode every image once, into memory or, beyond the budget, into an unnamed file on disk.
 
-    `on_progress` is called with the number of pictures just decoded. Needs little memory besides the budget: two
-    batches of pictures, and some 2 KB for each picture.
+    `on_progress` is called with the number of images just decoded. Needs little memory besides the budget: two batches
+    of images, and some 2 KB for each image.
 
     Raises:
-        DataSetError: none of the pictures can be decoded.
-        StorageError: there is no room for them.
+        DataSetError: none of the images can be decoded.
+        StorageError: there is not enough disk space for them.
     """
     decoding = _Decoding(decoder, PixelStore(len(pictures), _row_shape(decoder), np.uint8, budget))
     with ThreadPoolExecutor(2) as threads:
@@ -64,15 +64,15 @@ def decode_split(
 
 
 def check_broken(splits: Mapping[Split, DecodedSplit], labels: Sequence[str], strict: bool) -> None:
-    """Refuse broken pictures where `strict`, and anyway where a class has none left to train on.
+    """Refuse broken files if `strict`, and in any case if a class has no image left to train on.
 
     Raises:
-        DataSetError: naming the first of them and how many there are.
+        DataSetError: names the first of them and how many there are.
     """
     broken = [picture for split in splits.values() for picture in split.broken]
     if strict and broken:
         raise DataSetError(
-            f"{_named(broken)} cannot be decoded; mend or remove what is broken, or train without --strict."
+            f"{_named(broken)} cannot be decoded; repair or remove these files, or train without --strict."
         )
     missing = sorted(set(range(len(labels))) - set(splits["train"].labels.tolist()))
     if missing:
@@ -100,7 +100,7 @@ class _Decoding:
         self._measuring: Future[_Measured] | None = None
 
     def add(self, files: list[PictureFile], threads: ThreadPoolExecutor) -> None:
-        """Decode a batch, keep what is good, and say what is wrong with the rest."""
+        """Decode a batch, keep the good images, and note what is wrong with the others."""
         decoded = self._decoder.decode_variants([file.content for file in files])
         variants = decoded.variants[decoded.valid]
         self._pixels.write(len(self._good), variants if len(self._decoder.kernels) > 1 else variants[:, 0])

@@ -1,15 +1,15 @@
-"""Training pictures varied at random, so that the network learns what does not matter.
+"""The augmentation pipeline: random changes to training images.
 
-Whatever is random is a pure function of a seed and the position in the batch: this lets a run be repeated, and resumed,
-bit for bit. Keras's layers cannot be driven so: `keras.random` refuses a seed that is a tensor, and each layer keeps a
-generator whose state depends on what was drawn before.
+All random numbers are a pure function of a seed and the position in the batch, so that a run can be repeated and
+resumed bit for bit. Keras's layers cannot do this: `keras.random` refuses a seed that is a tensor, and each layer keeps
+a generator whose state depends on what was drawn before.
 """
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from trainer.augmentation.geometric_transforms import ResamplingStep, resample
+from trainer.augmentation.geometric_transforms import GeometricStep, transform
 from trainer.augmentation.mixing import MixingStep, mix
 from trainer.augmentation_settings import Brightness, Contrast, Flip, QuarterTurns, Step
 from trainer.errors import ConfigurationError
@@ -24,45 +24,45 @@ class Augmentation:
         self._steps = tuple(steps)
         self._mixing = [number for number, step in enumerate(steps) if isinstance(step, MixingStep)]
         self.mixes_labels = bool(self._mixing)
-        # which branch is taken depends on settings alone, and AutoGraph stumbles over `match`
-        self._vary_as_written = tf.autograph.experimental.do_not_convert(self._vary)
+        # branches depend on settings alone, and AutoGraph cannot convert `match`
+        self._augment_unconverted = tf.autograph.experimental.do_not_convert(self._augment)
 
     def __call__(self, pixels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Vary a batch; the same seed gives the same result, bit for bit.
+        """Augment a batch; the same seed gives the same result, bit for bit.
 
         Args:
             pixels: uint8 or float32 [B, H, W, 3] of 0 to 255; H and W are known when this is traced.
             labels: float32 [B, C], the share of each class.
-            seed: int32 [2], another one for each batch.
+            seed: int32 [2], a different one for each batch.
 
         Returns:
             pixels, float32 [B, H, W, 3] of 0 to 255, and labels, float32 [B, C].
 
         Raises:
-            ConfigurationError: there are quarter turns, and the pictures are not square.
+            ConfigurationError: the steps have quarter turns, and the images are not square.
         """
-        varied: tuple[tf.Tensor, tf.Tensor] = self._vary_as_written(pixels, labels, seed)
-        return varied
+        augmented: tuple[tf.Tensor, tf.Tensor] = self._augment_unconverted(pixels, labels, seed)
+        return augmented
 
-    def _vary(self, pixels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _augment(self, pixels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         pixels, labels = tf.cast(pixels, tf.float32), tf.cast(labels, tf.float32)
-        waiting: list[tuple[ResamplingStep, tf.Tensor]] = []
+        waiting: list[tuple[GeometricStep, tf.Tensor]] = []
         for number, step in enumerate(self._steps):
             step_seed = tf.random.fold_in(seed, number)
-            if isinstance(step, ResamplingStep):
+            if isinstance(step, GeometricStep):
                 waiting.append((step, step_seed))
                 continue
-            pixels, waiting = resample(pixels, waiting), []
+            pixels, waiting = transform(pixels, waiting), []
             if isinstance(step, MixingStep):
                 pixels, labels = self._mix(number, step, pixels, labels, seed)
             else:
                 pixels = _change(step, pixels, step_seed)
-        return resample(pixels, waiting), labels
+        return transform(pixels, waiting), labels
 
     def _mix(
         self, number: int, step: MixingStep, pixels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mix the batch if it is the turn of step `number`: of several mixing steps each batch gets one."""
+        """Mix the batch if step `number` is drawn: of several mixing steps each batch uses one."""
         step_seed = tf.random.fold_in(seed, number)
         if len(self._mixing) == 1:
             return mix(step, pixels, labels, step_seed)
@@ -80,14 +80,14 @@ def _change(step: Flip | Brightness | Contrast | QuarterTurns, pixels: tf.Tensor
         case Flip():
             return _flip(step, pixels, seed)
         case Brightness(amount=amount):
-            return _clip(pixels + _draw_per_picture(pixels, seed, -amount * _WHITE, amount * _WHITE))
+            return _clip(pixels + _draw_per_image(pixels, seed, -amount * _WHITE, amount * _WHITE))
         case Contrast(amount=amount):
-            return _change_contrast(pixels, _draw_per_picture(pixels, seed, 1 - amount, 1 + amount))
+            return _change_contrast(pixels, _draw_per_image(pixels, seed, 1 - amount, 1 + amount))
         case QuarterTurns():
             return _turn(pixels, seed)
 
 
-def _draw_per_picture(pixels: tf.Tensor, seed: tf.Tensor, lowest: float, highest: float) -> tf.Tensor:
+def _draw_per_image(pixels: tf.Tensor, seed: tf.Tensor, lowest: float, highest: float) -> tf.Tensor:
     """Draw float32 [B, 1, 1, 1]."""
     return tf.random.stateless_uniform([tf.shape(pixels)[0], 1, 1, 1], seed, lowest, highest)
 
