@@ -7,6 +7,7 @@ missing is skipped. `python -m tests.places` prints them as shell variables.
 
 import os
 import shlex
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,5 +18,5 @@ CONFORMANCE = (ROOT / os.environ.get("GRAFT_CONFORMANCE", "../shared/conformance
 CONTAINER_LAB = (ROOT / os.environ.get("GRAFT_CONTAINER_LAB", "../shared/tools/container-lab")).resolve()
 
 if __name__ == "__main__":
-    for name, place in [("GRAFT_DATA", DATA), ("GRAFT_CONFORMANCE", CONFORMANCE), ("GRAFT_CONTAINER_LAB", CONTAINER_LAB)]:
-        print(f"{name}={shlex.quote(str(place))}")
+    found = {"GRAFT_DATA": DATA, "GRAFT_CONFORMANCE": CONFORMANCE, "GRAFT_CONTAINER_LAB": CONTAINER_LAB}
+    sys.stdout.writelines(f"export {name}={shlex.quote(str(place))}\n" for name, place in found.items())

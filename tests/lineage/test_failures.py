@@ -164,5 +164,6 @@ def test_a_missing_driver_names_the_extra(tmp_path: Path) -> None:
         env={"PYTHONPATH": f"{tmp_path}:{ROOT}"},
     )
     assert done.stdout.strip() == (
-        "LineageUnreadableError Lineage in PostgreSQL needs the package psycopg: pip install 'graft-serving[postgresql]'."
+        "LineageUnreadableError Lineage in PostgreSQL needs the package psycopg: "
+        "pip install 'graft-serving[postgresql]'."
     )

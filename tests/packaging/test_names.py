@@ -12,7 +12,7 @@ from tests.repository import tracked_files, tracked_texts
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PACKAGES = ("contract", "exporter", "gateway", "graft", "lineage", "modelserver", "trainer")
-OTHER_PROJECT = re.compile(r"\bgraft" r"\[[a-z]|pip install [^\n`]*['\" ]graft(?![\w-])")
+OTHER_PROJECT = re.compile(r"\bgraft" r"\[[a-z]|pip install\b[^\n`&;]*['\" ]graft(?![\w-])")
 OURS = re.compile(re.escape(PROJECT["name"]) + r"\[([a-z, ]+)\]")
 
 

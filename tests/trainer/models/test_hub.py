@@ -18,7 +18,9 @@ from trainer.models.base import batch_norms, block_cut_points, build_base, dropo
 from trainer.models.defaults import fill_in
 from trainer.training.base_weights import prepare_base
 
-keras_hub: Any = pytest.importorskip("keras_hub", reason="KerasHub is an optional extra: pip install 'graft-serving[hub]'")
+keras_hub: Any = pytest.importorskip(
+    "keras_hub", reason="KerasHub is an optional extra: pip install 'graft-serving[hub]'"
+)
 
 SCALE, OFFSET = (0.017, 0.0175, 0.0174), (-2.1, -2.0, -1.8)
 WITHOUT_KERAS_HUB = "import sys; sys.modules['keras_hub'] = None\n"
