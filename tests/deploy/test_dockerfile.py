@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.dockerfile import ROOT, Dockerfile, read_dockerfile
+from tests.deploy.dockerfile import Dockerfile, read_dockerfile
+from tests.places import ROOT
 
 TARGETS = ("gateway", "modelserver", "pipeline")
 SCRIPT = ROOT / "deploy" / "docker" / "extra_requirements.py"

@@ -16,8 +16,8 @@ from lineage.errors import LineageAddressError, LineageError, LineageUnreadableE
 from lineage.store import open_lineage
 from tests.lineage import made_up
 from tests.lineage.databases import PostgresqlServer
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 PASSWORD = "tr0ub4dor"
 
 OPEN = """
