@@ -118,8 +118,8 @@ def test_the_build_context_holds_what_is_needed_and_no_secrets(project: dict[str
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert lines[0] == "*"
     allowed = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    assert {name.partition(".")[0] for name in packages} <= allowed
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    assert {name.removesuffix("*") for name in packages["include"]} <= allowed
     assert {"pyproject.toml", "constraints.txt", project["readme"], "LICENSE"} <= allowed
     assert all((ROOT / name).exists() for name in allowed)
     assert not allowed & {"secrets", "models", "runs", "tests", ".git"}
