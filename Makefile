@@ -31,8 +31,8 @@ demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 lea
 test: $(READY) ## run the tests
 	@$(BIN)/pytest
 
-test-slow: $(READY) ## run the tests that take minutes each
-	@$(BIN)/pytest -m slow -n0
+test-slow: $(READY) ## run the tests that take minutes each, but for test-wheel
+	@$(BIN)/pytest -m slow -n0 --ignore=tests/packaging/test_wheel.py
 
 test-containers: $(READY) ## build the images and run them with podman; skips where that cannot be done
 	@$(BIN)/pytest -m containers -n0 tests/containers
