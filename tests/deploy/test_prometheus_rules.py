@@ -15,6 +15,7 @@ from scripts.dashboards.__main__ import BOARDS
 from scripts.dashboards.description import Row
 from tests.deploy.exported_metrics import exported
 from tests.deploy.prometheus_rules import (
+from tests.places import ROOT
     CONFIGURATION,
     ROOT,
     RULE_FILES,
