@@ -15,9 +15,7 @@ from scripts.dashboards.__main__ import BOARDS
 from scripts.dashboards.description import Row
 from tests.deploy.exported_metrics import exported
 from tests.deploy.prometheus_rules import (
-from tests.places import ROOT
     CONFIGURATION,
-    ROOT,
     RULE_FILES,
     UNIT_TESTS,
     Alert,
@@ -25,6 +23,7 @@ from tests.places import ROOT
     expectations,
     records,
 )
+from tests.places import ROOT
 
 NOT_OUR_FAULT = {"unsupported", "model_not_described", "not_ready"}
 """Of status 5xx, and yet no failure: what is not there was asked for, or a probe got its answer."""
