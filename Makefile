@@ -8,7 +8,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-containers bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-scaling check format messages dashboards kubernetes-files clean
+.PHONY: help setup demo test test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-scaling check format messages dashboards kubernetes-files clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -31,11 +31,14 @@ demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 lea
 test: $(READY) ## run the tests
 	@$(BIN)/pytest
 
-test-slow: $(READY) ## run the tests that take minutes each
-	@$(BIN)/pytest -m slow -n0
+test-slow: $(READY) ## run the tests that take minutes each, but for test-wheel
+	@$(BIN)/pytest -m slow -n0 --ignore=tests/packaging/test_wheel.py
 
 test-containers: $(READY) ## build the images and run them with podman; skips where that cannot be done
 	@$(BIN)/pytest -m containers -n0 tests/containers
+
+test-wheel: $(READY) ## install the wheel in an empty environment (downloads TensorFlow), then train, export and serve with it
+	@$(BIN)/pytest -m slow -n0 tests/packaging/test_wheel.py
 
 bench-train: $(READY) ## training speed of each phase beside a plain model.fit; ARGS="--px 224"
 	@$(BIN)/python -m benchmarks.bench_train $(ARGS)

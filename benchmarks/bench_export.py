@@ -14,6 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests.places import DATA
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as our commands set it; 0 measures without
 
@@ -67,7 +69,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--px", type=int, default=224, help="height and width of its input (default 224)")
     parser.add_argument("--weights", type=Path, help="weights of the base, without top; random ones are as fast")
     parser.add_argument("--seconds", type=float, default=8, help="how long to time each comparison (default 8)")
-    default = Path(os.environ.get("GRAFT_DATA", "../shared/data")) / "flowers" / "test"
+    default = DATA / "flowers" / "test"
     parser.add_argument("--data", type=Path, default=default, help="CLASS/*.jpg; drawn if it is not there")
     return parser.parse_args()
 

@@ -33,6 +33,7 @@ from exporter.saved_model.network import make_served_network
 from exporter.saved_model.warmup import write_warmup
 from exporter.saved_model.writer import save
 from exporter.tflite.litert_network import write_litert_network
+from tests.places import DATA
 from trainer.config import HeadSettings, ModelSettings
 from trainer.models.architectures import image_input_of
 from trainer.models.base import build_base, load_base_weights
@@ -127,7 +128,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--weights", type=Path, help="weights of the base, without top; random ones are as fast")
     parser.add_argument("--seconds", type=float, default=4, help="how long each way is asked in a round (default 4)")
     parser.add_argument("--rounds", type=int, default=5, help="how often all take turns (default 5)")
-    default = Path(os.environ.get("GRAFT_DATA", "../shared/data")) / "flowers" / "test"
+    default = DATA / "flowers" / "test"
     parser.add_argument("--data", type=Path, default=default, help="CLASS/*.jpg; drawn if it is not there")
     parser.add_argument(
         "--engine", choices=["tensorflow", "litert"], default="tensorflow", help="what runs the network"

@@ -42,6 +42,7 @@ from benchmarks.serving.systems import (
     started_tutorial,
 )
 from benchmarks.serving.version import PreparationError, Prepared, prepare, write_unfolded
+from tests.places import DATA
 
 BAD_INPUT = 2
 ENGINES = ("tensorflow", "litert")
@@ -79,8 +80,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--run", type=Path, help="the folder of the run that was exported, for the tutorials' SavedModel")
     add("--without-antialias", action="store_true", help="let the tutorials' SavedModel resize without antialias")
     add("--tensorflow-defaults", action="store_true", help="leave oneDNN in the tutorials' service to TensorFlow")
-    default = Path(os.environ.get("GRAFT_DATA", "../shared/data"))
-    add("--data", type=Path, default=default, help="photographs and weights; without them pictures are drawn")
+    add("--data", type=Path, default=DATA, help="photographs and weights; without them pictures are drawn")
     options = parser.parse_args(arguments)
     if len({bool(options.models), bool(options.name), bool(options.run)}) > 1:
         parser.error("--models, --name and --run belong together: give all of them, or none")

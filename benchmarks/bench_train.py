@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from tests.places import DATA
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
@@ -123,7 +125,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--px", type=int, default=160, help="height and width of its input (default 160)")
     parser.add_argument("--weights", type=Path, help="weights of the base, without top; random ones are as fast")
     parser.add_argument("--unfreeze", type=int, default=30, help="last layers of the base in phase two (default 30)")
-    default = Path(os.environ.get("GRAFT_DATA", "../shared/data")) / "flowers"
+    default = DATA / "flowers"
     parser.add_argument("--data", type=Path, default=default, help="train|val|test/CLASS/*; drawn if it is not there")
     return parser.parse_args()
 

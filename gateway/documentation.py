@@ -46,7 +46,7 @@ def describe(models: Sequence[str]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Graft gateway",
-            "version": version_of("graft"),
+            "version": version_of("graft-serving"),
             "description": "Pictures in, labels out: in our dialect, TensorFlow Serving's and Open Inference's.",
         },
         "security": [{}, *({name: []} for name in _SECURITY_SCHEMES)],

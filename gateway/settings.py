@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     )
     tracing: bool = Field(
         False,
-        description="Whether spans are sent by OpenTelemetry, as its `OTEL_*` variables say; needs graft[tracing].",
+        description="Whether spans are sent by OpenTelemetry, as its `OTEL_*` variables say; needs extra `tracing`.",
     )
     drift: bool = Field(
         True, description="Whether answers are compared with the reference of the version that gave them."

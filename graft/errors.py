@@ -28,6 +28,10 @@ class CommandError(Exception):
     """The command line asks for what cannot be done; the message is one sentence that says what to do."""
 
 
+class ImageRefusedError(Exception):
+    """An image cannot be read, or a version does not take it; the message is one sentence."""
+
+
 @contextmanager
 def one_clear_line() -> Iterator[None]:
     """Turn what may go wrong in a verb into a line on standard error and an exit code.

@@ -8,7 +8,8 @@ from statistics import median
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.places import ROOT
+
 PRODUCT = ("contract", "lineage", "trainer", "exporter", "modelserver", "gateway", "graft")
 NAMES_THAT_SAY_NOTHING = {"utils.py", "common.py", "helpers.py"}
 

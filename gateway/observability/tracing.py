@@ -41,7 +41,7 @@ class Tracing:
     def __init__(self) -> None:
         self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        self._tracer = self._provider.get_tracer("gateway", version("graft"))
+        self._tracer = self._provider.get_tracer("gateway", version("graft-serving"))
 
     @staticmethod
     def check_variables(variables: Mapping[str, str] = os.environ) -> None:
@@ -155,7 +155,7 @@ def _resource() -> Resource:
     """Return what the variables say of this process, under the name graft-gateway if they give none."""
     told = Resource.create()
     name = str(told.attributes.get(SERVICE_NAME, _UNNAMED))
-    own = {SERVICE_VERSION: version("graft")}
+    own = {SERVICE_VERSION: version("graft-serving")}
     if name.startswith(_UNNAMED):
         own[SERVICE_NAME] = "graft-gateway"
     return told.merge(Resource(own))

@@ -32,7 +32,7 @@ def check_tracing(settings: Settings) -> "type[Tracing] | None":
     except ImportError as error:
         raise BadSettingError(
             f"Tracing is on, and OpenTelemetry is not installed ({error.name} is missing): "
-            "`pip install 'graft[tracing]'`, or set tracing to false."
+            "`pip install 'graft-serving[tracing]'`, or set tracing to false."
         ) from error
     Tracing.check_variables()
     return Tracing

@@ -55,7 +55,7 @@ def open_inference_routes(signatures: ModelSignatures) -> list[TemplateRoute]:
 
 async def show_server(_: Request) -> Response:
     """Name the server and its extensions."""
-    return _json({"name": "graft", "version": version_of("graft"), "extensions": ["binary_tensor_data"]})
+    return _json({"name": "graft", "version": version_of("graft-serving"), "extensions": ["binary_tensor_data"]})
 
 
 async def is_server_live(_: Request) -> Response:

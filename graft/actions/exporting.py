@@ -1,6 +1,7 @@
-"""The verb `export`."""
+"""The verb `export`, for the command line and for Python."""
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ from graft.errors import CommandError
 from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError
 from lineage.store import Lineage, open_lineage
-from trainer.progress import Progress, TerminalProgress
+from trainer.progress import Progress
 from trainer.runs.record import find_run
 from trainer.tensorflow_start import start_tensorflow
 
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
     from exporter.export import Exported
 
 
-def run_export(name: str, models: Path, runs: Path, **options: Any) -> None:
-    """Export a run and say what was proved; `options` are those of `exporter.export.ExportOptions`.
+def run_export(
+    name: str, models: Path, runs: Path, shown: AbstractContextManager[Progress], **options: Any
+) -> "Exported":
+    """Export a run, say what was proved, and return the version; `shown` is where progress goes meanwhile.
+
+    `options` are those of `exporter.export.ExportOptions`.
 
     Raises:
         CommandError: a change is accepted without a reason.
@@ -27,7 +32,7 @@ def run_export(name: str, models: Path, runs: Path, **options: Any) -> None:
     folder = find_run(name, runs)
     if options["accept_change"] is not None and not options["accept_change"].strip():
         raise CommandError("--accept-change needs the reason, for those who ask later.")
-    with open_lineage(lineage_url(os.environ, Path.cwd())) as lineage, TerminalProgress() as progress:
+    with open_lineage(lineage_url(os.environ, Path.cwd())) as lineage, shown as progress:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
         from exporter.export import ExportOptions, export  # takes seconds, during which something should be seen
@@ -36,6 +41,7 @@ def run_export(name: str, models: Path, runs: Path, **options: Any) -> None:
         exported = export(read_run(folder), models, progress, ExportOptions(**options))
         _report(exported, models, progress)
         _record(exported, lineage, progress)
+    return exported
 
 
 def _report(exported: "Exported", models: Path, progress: Progress) -> None:

@@ -1,9 +1,9 @@
-"""The verb `train`."""
+"""The verb `train`, for the command line and for Python."""
 
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from lineage.database.location import lineage_url
 from lineage.store import Lineage, open_lineage
 from trainer.config import TrainingConfig, parse_assignment, read_config
 from trainer.data.image_folder import find_pictures
-from trainer.interruption import sigterm_as_exception
 from trainer.models.defaults import fill_in
 from trainer.progress import Progress, TerminalProgress
 from trainer.runs.record import REPORT
@@ -24,11 +23,30 @@ if TYPE_CHECKING:
 
 _PREVIEW = Path("augmentation-preview.png")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_SETTINGS = {
+    "architecture": "model.architecture",
+    "alpha": "model.alpha",
+    "weights": "model.weights",
+    "image_size": "model.image_size",
+    "unfreeze": "phase_two.unfreeze",
+    "seed": "seed",
+    "batch_size": "data.batch_size",
+    "baselines": "baselines",
+    "strict": "data.strict",
+    "allow_leakage": "data.allow_leakage",
+    "tensorboard": "tensorboard",
+}
+"""The settings that have an option of their own, by its name."""
+
+
+def given_settings(**options: Any) -> dict[str, Any]:
+    """Return the settings of the options that were given, those not None, by dotted name."""
+    return {_SETTINGS[name]: value for name, value in options.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """The arguments of the command line; `given` and `assignments` override the settings in `config`."""
+    """What is asked for; `given`, by dotted name, and `assignments` override the settings in `config`."""
 
     data: Path | None
     name: str | None
@@ -45,6 +63,17 @@ class TrainingRequest:
         """
         overrides = dict(parse_assignment(text) for text in self.assignments)
         return read_config(self.config, {**self.given, **overrides})
+
+    def only_resumes(self) -> None:
+        """Refuse all that would make another run of one that is continued.
+
+        Raises:
+            CommandError: something else was given.
+        """
+        if self.data or self.name or self.config or self.given or self.assignments:
+            raise CommandError(
+                "A run is resumed with the data and settings that it began with; give --resume RUN and --runs only."
+            )
 
     def given_data(self) -> Path:
         """Return the folder of images.
@@ -65,12 +94,12 @@ class TrainingRequest:
         if self.name is None:
             raise CommandError("Give the name of the served model: --name NAME.")
         if not _NAME.fullmatch(self.name):
-            raise CommandError(f"--name may have letters, digits, '.', '_' and '-'; {self.name!r} was given.")
+            raise CommandError(f"A model's name may have letters, digits, '.', '_' and '-'; {self.name!r} was given.")
         return self.name
 
 
-def run_training(request: TrainingRequest) -> None:
-    """Train, and print the test accuracy.
+def run_training(request: TrainingRequest, shown: AbstractContextManager[Progress]) -> "Run":
+    """Train, say how good the model is, and return the run; `shown` is where progress goes meanwhile.
 
     Raises:
         CommandError: the name or the folder cannot be used.
@@ -78,26 +107,27 @@ def run_training(request: TrainingRequest) -> None:
     """
     settings = fill_in(request.settings())
     data, name = request.given_data(), request.checked_name()
-    find_pictures(data, settings.data, settings.seed)  # before TensorFlow's start, which takes seconds
-    with _started() as (lineage, progress):
-        from trainer.train import train  # takes seconds, so only after the options are checked
+    find_pictures(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
+    with _started(shown) as (lineage, progress):
+        from trainer.train import train  # takes seconds, which a misspelled option should not cost
 
-        _tell_result(train(data, name, settings, request.runs, progress, lineage), progress)
+        run = train(data, name, settings, request.runs, progress, lineage)
+        _tell_result(run, progress)
+    return run
 
 
-def resume_training(name: str, request: TrainingRequest) -> None:
-    """Continue an interrupted run, and print the test accuracy.
+def resume_training(name: str, runs: Path, shown: AbstractContextManager[Progress]) -> "Run":
+    """Continue an interrupted run, say how good the model is, and return the run.
 
     Raises:
-        CommandError: other options were given, which would have made it another run.
-        TrainerError: the run does not exist, or cannot be continued.
+        TrainerError: there is no such run, or it cannot be continued.
     """
-    if request.data or request.name or request.config or request.given or request.assignments:
-        raise CommandError("A run is resumed with its own data and settings; give --resume RUN and --runs only.")
-    with _started() as (lineage, progress):
+    with _started(shown) as (lineage, progress):
         from trainer.train import resume
 
-        _tell_result(resume(name, request.runs, progress, lineage), progress)
+        run = resume(name, runs, progress, lineage)
+        _tell_result(run, progress)
+    return run
 
 
 def preview(request: TrainingRequest) -> None:
@@ -123,10 +153,9 @@ def preview(request: TrainingRequest) -> None:
 
 
 @contextmanager
-def _started() -> Iterator[tuple[Lineage, Progress]]:
-    """Open the lineage, show progress, handle SIGTERM, and start TensorFlow."""
-    lineage_at = lineage_url(os.environ, Path.cwd())
-    with open_lineage(lineage_at) as lineage, TerminalProgress() as progress, sigterm_as_exception():
+def _started(shown: AbstractContextManager[Progress]) -> Iterator[tuple[Lineage, Progress]]:
+    """Open the lineage, show progress, and start TensorFlow."""
+    with open_lineage(lineage_url(os.environ, Path.cwd())) as lineage, shown as progress:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
         yield lineage, progress

@@ -44,11 +44,13 @@ def export(
     """Publish a run as the next version of its model, after proving that it answers the same."""
     prepare_tensorflow()
     from graft.actions.exporting import run_export
+    from trainer.progress import TerminalProgress
 
     run_export(
         run,
         models,
         runs,
+        TerminalProgress(),
         max_pixels=max_pixels,
         fold=fold,
         given_fixtures=fixtures,

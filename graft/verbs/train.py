@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from trainer.interruption import sigterm_as_exception
 from trainer.tensorflow_start import prepare_tensorflow
 
 Data = Annotated[Path | None, typer.Argument(help="CLASS/*.jpg, which is split, or train|val|test/CLASS/*.jpg.")]
@@ -64,29 +65,32 @@ def train(
 ) -> None:
     """Fine-tune a pretrained network on labelled images, in two phases."""
     prepare_tensorflow()
-    from graft.actions.training import TrainingRequest, preview, resume_training, run_training
+    from graft.actions.training import TrainingRequest, given_settings, preview, resume_training, run_training
+    from trainer.progress import TerminalProgress
 
-    given = {
-        "model.architecture": architecture,
-        "model.alpha": alpha,
-        "model.weights": weights,
-        "model.image_size": image_size,
-        "phase_two.unfreeze": _numbers(unfreeze),
-        "seed": seed,
-        "data.batch_size": batch_size,
-        "baselines": baselines.split(",") if baselines else None,
-        "data.strict": strict,
-        "data.allow_leakage": allow_leakage,
-        "tensorboard": tensorboard,
-    }
-    settings = {key: value for key, value in given.items() if value is not None}
-    request = TrainingRequest(data, name, config, settings, assignments or [], runs)
-    if resume is not None:
-        resume_training(resume, request)
-    elif preview_augmentation:
+    given = given_settings(
+        architecture=architecture,
+        alpha=alpha,
+        weights=weights,
+        image_size=image_size,
+        unfreeze=_numbers(unfreeze),
+        seed=seed,
+        batch_size=batch_size,
+        baselines=baselines.split(",") if baselines else None,
+        strict=strict,
+        allow_leakage=allow_leakage,
+        tensorboard=tensorboard,
+    )
+    request = TrainingRequest(data, name, config, given, assignments or [], runs)
+    if preview_augmentation and resume is None:
         preview(request)
-    else:
-        run_training(request)
+        return
+    with sigterm_as_exception():
+        if resume is None:
+            run_training(request, TerminalProgress())
+        else:
+            request.only_resumes()
+            resume_training(resume, runs, TerminalProgress())
 
 
 def _numbers(text: str | None) -> list[int | str] | None:

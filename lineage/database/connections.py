@@ -34,7 +34,7 @@ def make_engine(address: URL) -> Engine:
         engine = create_engine(address, connect_args=options, poolclass=NullPool)
     except ModuleNotFoundError as error:
         raise LineageUnreadableError(
-            f"Lineage in PostgreSQL needs the package {error.name}: pip install 'graft[postgresql]'."
+            f"Lineage in PostgreSQL needs the package {error.name}: pip install 'graft-serving[postgresql]'."
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)

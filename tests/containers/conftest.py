@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.containers.engine import BASE, ROOT, CommandFailedError, Project, build, free_port, run
+from tests.containers.engine import BASE, CommandFailedError, Project, build, free_port, run
 from tests.containers.publish_colours import MODEL
+from tests.places import CONTAINER_LAB, ROOT
 
-LAB = Path(os.environ.get("GRAFT_CONTAINER_LAB", ROOT.parent / "shared" / "tools" / "container-lab"))
 VERSION = "test"
 START_SECONDS = 120.0
 
@@ -25,11 +25,11 @@ def lab() -> None:
     """Skip, with the reason, where containers cannot be built and run."""
     missing = [tool for tool in ("podman", "buildah") if shutil.which(tool) is None]
     if missing:
-        pytest.skip(f"{' and '.join(missing)} are not installed; {LAB / 'setup.sh'} installs them")
+        pytest.skip(f"{' and '.join(missing)} are not installed; {CONTAINER_LAB / 'setup.sh'} installs them")
     try:
         run("podman", "image", "exists", BASE)
     except CommandFailedError:
-        pytest.skip(f"there is no image {BASE}; {LAB / 'setup.sh'} makes one")
+        pytest.skip(f"there is no image {BASE}; {CONTAINER_LAB / 'setup.sh'} makes one")
     try:
         run("podman", "run", "--rm", "--network=bridge", "--read-only", BASE, "true")  # a bridge needs iptables
     except CommandFailedError as error:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from contract.versions import published_versions, staged_folder
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60.0
 FILES = 6
 

@@ -4,13 +4,12 @@ import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from contract.serving_messages import DataType, GetModelStatusResponse, PredictRequest, VersionState, string_tensor
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 HEAVY = {"tensorflow", "keras", "numpy", "PIL", "grpc", "fastapi"}
 
 COMPARE_WITH_TENSORFLOW_SERVING = """

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.dockerfile import ROOT
+from tests.places import ROOT
 
 Compose = dict[str, Any]
 Config = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -2,9 +2,8 @@
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 _STAGE = re.compile(r"(?P<base>\S+) AS (?P<name>\S+)")
 _CONTINUED = re.compile(r"\\\n\s*")

@@ -2,11 +2,11 @@
 
 import re
 from functools import cache
-from pathlib import Path
 
 from tests.deploy.prometheus_rules import records
+from tests.places import ROOT
 
-_DOCS = Path(__file__).parents[2] / "docs"
+_DOCS = ROOT / "docs"
 _ROW = re.compile(r"^\| `([\w:]+)` \| (.*)\|$", re.MULTILINE)
 _PARTS = {"histogram": ("_bucket", "_sum", "_count")}
 _OF_THE_TARGET = frozenset({"job", "instance"})

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from tests.deploy.dockerfile import ROOT
+from tests.places import ROOT
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 OVERLAYS = ("tensorflow-serving", "embedded")

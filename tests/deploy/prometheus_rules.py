@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
+
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 CONFIGURATION = PROMETHEUS / "prometheus.yml"
 RULE_FILES = sorted((PROMETHEUS / "rules").glob("*.yml"))

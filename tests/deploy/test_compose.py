@@ -13,7 +13,8 @@ from modelserver.batching.parameters import read_batch_parameters
 from modelserver.grpc.metrics_port import metrics_path
 from modelserver.settings import ModelServerSettings
 from tests.deploy.conftest import MAIN, Compose, Config
-from tests.deploy.dockerfile import ROOT, read_dockerfile
+from tests.deploy.dockerfile import read_dockerfile
+from tests.places import ROOT
 
 SERVICES = ("gateway", "model-server", "prometheus", "grafana")
 ONCE = ("train", "export", "keys")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.dockerfile import ROOT, Dockerfile, read_dockerfile
+from tests.deploy.dockerfile import Dockerfile, read_dockerfile
+from tests.places import ROOT
 
 TARGETS = ("gateway", "modelserver", "pipeline")
 SCRIPT = ROOT / "deploy" / "docker" / "extra_requirements.py"
@@ -99,7 +100,7 @@ def test_requirements_of_an_extra_are_complete(project: dict[str, Any]) -> None:
     lines = required("exporter").stdout.splitlines()
     extras = project["optional-dependencies"]
     wanted = {*project["dependencies"], *extras["exporter"], *extras["trainer"], *extras["lineage"]}
-    assert set(lines) == {each for each in wanted if not each.startswith("graft[")}
+    assert set(lines) == {each for each in wanted if not each.startswith(f"{project['name']}[")}
     assert len(lines) == len(set(lines))
 
 
@@ -117,8 +118,8 @@ def test_the_build_context_holds_what_is_needed_and_no_secrets(project: dict[str
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert lines[0] == "*"
     allowed = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    assert {name.partition(".")[0] for name in packages} <= allowed
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    assert {name.removesuffix("*") for name in packages["include"]} <= allowed
     assert {"pyproject.toml", "constraints.txt", project["readme"], "LICENSE"} <= allowed
     assert all((ROOT / name).exists() for name in allowed)
     assert not allowed & {"secrets", "models", "runs", "tests", ".git"}

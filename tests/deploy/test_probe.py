@@ -11,7 +11,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from tests.deploy.dockerfile import ROOT
+from tests.places import ROOT
 
 
 def probe(*arguments: str | int) -> int:

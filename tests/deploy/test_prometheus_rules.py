@@ -16,7 +16,6 @@ from scripts.dashboards.description import Row
 from tests.deploy.exported_metrics import exported
 from tests.deploy.prometheus_rules import (
     CONFIGURATION,
-    ROOT,
     RULE_FILES,
     UNIT_TESTS,
     Alert,
@@ -24,6 +23,7 @@ from tests.deploy.prometheus_rules import (
     expectations,
     records,
 )
+from tests.places import ROOT
 
 NOT_OUR_FAULT = {"unsupported", "model_not_described", "not_ready"}
 """Of status 5xx, and yet no failure: what is not there was asked for, or a probe got its answer."""

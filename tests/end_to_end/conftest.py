@@ -1,7 +1,6 @@
 """One small model for all of these tests, and one of flowers: each is trained and exported once a session."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from filelock import FileLock
 
 from tests.end_to_end.command import Service, keep_lineage_in, must, started
 from tests.fakes.images import write_classes
+from tests.places import DATA
 
-DATA = Path(os.environ.get("GRAFT_DATA", Path(__file__).parents[2] / ".." / "shared" / "data")).resolve()
 WEIGHTS = DATA / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 FLOWERS: tuple[str | Path, ...] = ("--weights", WEIGHTS, "--alpha", "0.35")
 SERVED = r"is served at (http://\S+)"

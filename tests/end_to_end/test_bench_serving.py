@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import Trained
-
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 
 def bench(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":

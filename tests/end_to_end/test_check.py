@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from tests.end_to_end.command import Service, graft, must, started
-from tests.end_to_end.conftest import DATA, SERVED, Trained
+from tests.end_to_end.conftest import SERVED, Trained
 from tests.fakes.images import COLOURS, encoded, solid, write_classes
+from tests.places import DATA
 
 _REFUSED_WITHOUT_TENSORFLOW = """
 import sys

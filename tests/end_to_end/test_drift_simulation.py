@@ -27,7 +27,8 @@ from gateway.drift.comparison import compare
 from gateway.drift.window import Counts, Window
 from gateway.observability.predicted_image import AnsweredPicture
 from gateway.predict.image_guard import check_picture
-from tests.end_to_end.conftest import DATA, Trained
+from tests.end_to_end.conftest import Trained
+from tests.places import DATA
 
 WINDOW, LEAST, LEAST_PSI = 500, 200, 0.1
 """The gateway's defaults."""

@@ -16,7 +16,8 @@ from exporter.tflite.records import MobileBundle, WrittenVariant
 from exporter.tflite.resize import read_upright, stretch
 from lineage.store import open_lineage
 from tests.end_to_end.command import environment, graft, must
-from tests.end_to_end.conftest import DATA, Trained
+from tests.end_to_end.conftest import Trained
+from tests.places import DATA
 from trainer.data.preprocessing import PictureDecoder
 from trainer.runs.trained_model import read_run
 

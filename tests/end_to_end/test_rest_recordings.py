@@ -5,7 +5,6 @@ are answered otherwise, and why, stand in `rest_recordings_exceptions.json`.
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,10 +15,8 @@ import pytest
 
 from tests.end_to_end.command import Service, started
 from tests.gateway.waiting import wait_until
+from tests.places import CONFORMANCE
 
-RECORDINGS = Path(
-    os.environ.get("GRAFT_CONFORMANCE", Path(__file__).parents[2] / ".." / "shared" / "conformance" / "tfserving")
-).resolve()
 MODELS = (
     "image",
     "dense",
@@ -44,11 +41,11 @@ _AT_LEAST_VERSIONS = {"pair": 2, "all": 3}
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Start our model server with the recorded models, and a gateway before it that has seen all their versions."""
-    if not RECORDINGS.is_dir():
-        pytest.skip(f"no recordings of TensorFlow Serving at {RECORDINGS}; GRAFT_CONFORMANCE names another place")
+    if not CONFORMANCE.is_dir():
+        pytest.skip(f"no recordings of TensorFlow Serving at {CONFORMANCE}; GRAFT_CONFORMANCE names another place")
     config = tmp_path_factory.mktemp("recordings") / "models.config"
-    written = (RECORDINGS / "models" / "models.config").read_text(encoding="utf-8")
-    config.write_text(written.replace("${MODELS}", str(RECORDINGS / "models")), encoding="utf-8")
+    written = (CONFORMANCE / "models" / "models.config").read_text(encoding="utf-8")
+    config.write_text(written.replace("${MODELS}", str(CONFORMANCE / "models")), encoding="utf-8")
     serving = (
         "modelserver",
         f"--model_config_file={config}",
@@ -75,9 +72,9 @@ def _all_are_served(client: httpx.Client) -> bool:
 def test_recorded_requests_get_the_recorded_answers(gateway: Service, tmp_path: Path) -> None:
     """Every recording passes, statuses and bodies alike, but for those listed; and none is listed for nothing."""
     report = tmp_path / "report.jsonl"
-    command = [sys.executable, RECORDINGS / "replay_rest.py", "--base-url", gateway.url, "--json-report", report]
+    command = [sys.executable, CONFORMANCE / "replay_rest.py", "--base-url", gateway.url, "--json-report", report]
     done = subprocess.run(
-        [*map(str, command), str(RECORDINGS / "rest_dev.jsonl")],
+        [*map(str, command), str(CONFORMANCE / "rest_dev.jsonl")],
         capture_output=True,
         text=True,
         timeout=300,

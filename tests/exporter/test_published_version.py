@@ -28,6 +28,7 @@ from exporter.saved_model.warmup import BATCH_SIZES, read_warmup
 from exporter.saved_model.writer import write_saved_model
 from tests.exporter.conftest import Publication
 from tests.exporter.runs import CLASSES, expected_of
+from tests.places import ROOT
 
 
 def files_in(folder: Path) -> set[str]:
@@ -153,7 +154,7 @@ def test_graph_has_no_path_of_this_machine(first: Publication) -> None:
     """Neither the graph nor the checkpoint's index names a folder of the machine that wrote it."""
     for name in ("saved_model.pb", "variables/variables.index"):
         content = (first.folder / name).read_bytes()
-        for place in (Path.home(), Path(__file__).parents[2], first.models.parent, Path("/tmp")):
+        for place in (Path.home(), ROOT, first.models.parent, Path("/tmp")):
             assert str(place).encode() not in content, f"{place} in {name}"
 
 

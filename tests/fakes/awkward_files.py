@@ -1,13 +1,12 @@
 """Picture files as real users send them, from a collection that lies beside the project."""
 
 import csv
-import os
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-AWKWARD = ROOT / os.environ.get("GRAFT_DATA", "../shared/data") / "awkward"
+from tests.places import DATA
+
+AWKWARD = DATA / "awkward"
 
 Row = dict[str, str]
 """A file of the collection: its name, what it is, and what Pillow and TensorFlow make of it."""

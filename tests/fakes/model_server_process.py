@@ -3,11 +3,9 @@
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 from tests.fakes.model_server import FakeModelServer
-
-_ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 
 class ModelServerProcess:
@@ -25,7 +23,7 @@ class ModelServerProcess:
     def start(self) -> None:
         """Run the process, at first on any free port, and return when it listens."""
         command = [sys.executable, "-m", "tests.fakes.model_server_process", str(self.port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
 

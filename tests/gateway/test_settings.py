@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from gateway.settings import Settings
 from scripts.settings_table import settings_table
+from tests.places import ROOT
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_every_setting_is_explained() -> None:
 
 def test_every_setting_is_documented() -> None:
     """The table in docs/gateway.md is the one that `scripts/settings_table.py` prints."""
-    page = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text()
+    page = (ROOT / "docs" / "gateway.md").read_text()
     assert settings_table() in page
 
 

@@ -54,7 +54,7 @@ def test_the_gateway_verb_never_loads_tensorflow() -> None:
     ("arguments", "sentence"),
     [
         (["train", "nowhere", "--name", "x"], "There is no folder nowhere"),
-        (["train", ".", "--name", "a/b"], "--name may have letters"),
+        (["train", ".", "--name", "a/b"], "A model's name may have letters"),
         (["train", ".", "--name", "x", "--set", "model.alfa=1"], "Did you mean model.alpha?"),
         (["train", ".", "--name", "x", "--set", "phase_two.learning_rate=0.01"], "10 to 100 times lower"),
         (["export", "latest", "--runs", "nowhere"], "There is no run 'latest'"),

@@ -16,8 +16,8 @@ from lineage.errors import LineageAddressError, LineageError, LineageUnreadableE
 from lineage.store import open_lineage
 from tests.lineage import made_up
 from tests.lineage.databases import PostgresqlServer
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 PASSWORD = "tr0ub4dor"
 
 OPEN = """
@@ -166,5 +166,6 @@ def test_a_missing_driver_names_the_extra(tmp_path: Path) -> None:
         env={"PYTHONPATH": f"{tmp_path}:{ROOT}"},
     )
     assert done.stdout.strip() == (
-        "LineageUnreadableError Lineage in PostgreSQL needs the package psycopg: pip install 'graft[postgresql]'."
+        "LineageUnreadableError Lineage in PostgreSQL needs the package psycopg: "
+        "pip install 'graft-serving[postgresql]'."
     )

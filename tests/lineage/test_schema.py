@@ -1,7 +1,6 @@
 """The tables: made by migrations when a lineage is opened, and never by guesswork."""
 
 import warnings
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -17,8 +16,9 @@ from lineage.database.tables import ModelRow, Table
 from lineage.errors import LineageNewerError, LineageUnreadableError
 from lineage.store import open_lineage
 from tests.lineage import made_up
+from tests.places import ROOT
 
-VERSIONS = Path(__file__).parents[2] / "lineage" / "database" / "migrations" / "versions"
+VERSIONS = ROOT / "lineage" / "database" / "migrations" / "versions"
 
 
 def execute(url: str, *statements: str) -> None:

@@ -19,8 +19,7 @@ from lineage.store import open_lineage
 from lineage.version_folder import describe_version
 from tests.lineage.made_up import digest
 from tests.lineage.made_up_folders import make_run, make_version
-
-ROOT = Path(__file__).parents[2]
+from tests.places import ROOT
 
 
 @dataclass(frozen=True)

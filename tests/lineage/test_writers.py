@@ -9,8 +9,8 @@ import pytest
 
 from lineage.store import open_lineage
 from tests.lineage.databases import new_database
+from tests.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 SECONDS = 120
 RUNS = 12
 DATABASES = 4

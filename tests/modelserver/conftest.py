@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import shutil
 import threading
 import time
@@ -20,8 +19,7 @@ from contract import serving_messages as messages
 from modelserver.server import running_server
 from modelserver.settings import ModelServerSettings
 from tests.fakes.tensors import to_tensor
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.places import CONFORMANCE
 
 
 class Client:
@@ -193,11 +191,9 @@ def publish(saved_models: dict[float, Path]) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def recordings() -> Path:
     """Return the folder with the recordings of TensorFlow Serving, or skip."""
-    default = REPOSITORY.parent / "shared" / "conformance" / "tfserving"
-    folder = Path(os.environ.get("GRAFT_CONFORMANCE", default))
-    if not folder.is_dir():
-        pytest.skip(f"no recordings of TensorFlow Serving at {folder}; GRAFT_CONFORMANCE names another place")
-    return folder
+    if not CONFORMANCE.is_dir():
+        pytest.skip(f"no recordings of TensorFlow Serving at {CONFORMANCE}; GRAFT_CONFORMANCE names another place")
+    return CONFORMANCE
 
 
 @pytest.fixture(scope="session")

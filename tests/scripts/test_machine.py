@@ -3,13 +3,12 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from scripts.machine import describe, read_cpuinfo
+from tests.places import ROOT
 
-REPOSITORY = Path(__file__).parents[2]
 CPUINFO = """processor\t: 0
 model name\t: Example CPU @ 2 GHz
 flags\t\t: fpu sse4_2 avx2 {flags} fma
@@ -63,8 +62,8 @@ def test_machine_without_any_of_it_is_described_too() -> None:
 
 def test_script_runs_by_itself_and_is_the_first_thing_that_ci_does() -> None:
     """It needs no installed package, and prints four lines."""
-    command = [sys.executable, "-I", "-S", str(REPOSITORY / "scripts" / "machine.py")]
+    command = [sys.executable, "-I", "-S", str(ROOT / "scripts" / "machine.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert len(done.stdout.splitlines()) == 4
-    commands = (REPOSITORY / ".ci" / "run").read_text().split('cd "$(dirname "$0")/.."\n')[1]
+    commands = (ROOT / ".ci" / "run").read_text().split('cd "$(dirname "$0")/.."\n')[1]
     assert commands.strip().startswith("python3 scripts/machine.py")

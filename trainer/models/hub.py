@@ -85,7 +85,8 @@ def _import_keras_hub() -> Any:
         import keras_hub  # noqa: PLC0415 - an optional extra
     except ImportError as error:
         raise ConfigurationError(
-            f"Presets need KerasHub, which cannot be imported here ({error}); pip install 'graft[hub]' brings it."
+            f"Presets need KerasHub, which cannot be imported here ({error}); "
+            "pip install 'graft-serving[hub]' brings it."
         ) from error
     return keras_hub
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 def code_version() -> str:
     """Return the version of Graft and, in a checkout, the commit: `0.1.0+g1a2b3c4-dirty`."""
-    release = version("graft")
+    release = version("graft-serving")
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return release

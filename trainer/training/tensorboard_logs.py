@@ -26,7 +26,7 @@ class TensorBoardLogs(Progress):
             }
         except ImportError as error:
             raise ConfigurationError(
-                "TensorBoard's logs need the package tensorboard: pip install 'graft[tensorboard]'."
+                "TensorBoard's logs need the package tensorboard: pip install 'graft-serving[tensorboard]'."
             ) from error
 
     def __enter__(self) -> Self:

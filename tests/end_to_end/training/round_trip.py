@@ -20,6 +20,7 @@ from exporter.saved_model.warmup import string_array
 from exporter.saved_model.writer import save
 from scripts.architecture_table import table_row
 from tests.fakes.images import COLOURS, encoded, speckled
+from tests.places import ROOT
 from trainer.config import ModelSettings, read_config
 from trainer.data.preprocessing import scale_pixels
 from trainer.data.reference_histograms import brightness_of
@@ -28,7 +29,7 @@ from trainer.models.base import batch_norms, block_split_points, build_base, dro
 from trainer.models.defaults import fill_in
 
 Array = npt.NDArray[Any]
-DOCUMENTATION = Path(__file__).parents[3] / "docs" / "architectures.md"
+DOCUMENTATION = ROOT / "docs" / "architectures.md"
 SPREAD = 1e-3
 """How far apart the answers to different pictures must be for a comparison to mean anything."""
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.command import must
-from tests.end_to_end.conftest import DATA, FLOWERS, Trained
+from tests.end_to_end.conftest import FLOWERS, Trained
+from tests.places import DATA
 
 WANTED_ACCURACY = 0.86
 

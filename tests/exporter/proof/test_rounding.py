@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,10 +13,10 @@ from contract.image_input import ImageInput
 from exporter.proof.rounding import LARGEST_BOUND, LEAST_BOUND, bound_for, measure_noise
 from tests.exporter.runs import small_base
 from tests.exporter.tflite_versions import draw
+from tests.places import ROOT
 from trainer.config import HeadSettings
 from trainer.models.head import add_head
 
-REPOSITORY = Path(__file__).parents[3]
 IMAGE_INPUT = ImageInput(height=32, width=32, scale=1 / 127.5, offset=-1.0)
 
 
@@ -92,7 +91,7 @@ def test_process_of_one_thread_has_one() -> None:
         "if __name__ == '__main__':\n"
         "    with fresh_process(threads=1) as pool: print(pool.submit(threads_of_tensorflow).result())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "1", done.stderr
 
 

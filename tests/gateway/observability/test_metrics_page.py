@@ -14,8 +14,9 @@ from tests.gateway.drift.drifting_model import SETTINGS, WINDOW, ask, publish
 from tests.gateway.images import draw
 from tests.gateway.security.api_keys import HOUR, Keys, bearer
 from tests.gateway.waiting import wait_until, wait_until_ready
+from tests.places import ROOT
 
-PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
+PAGE = ROOT / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(graft_gateway_\w+)` \| (\w+) \|[^|]*\|([^|]*)\|[^|]+\|$", re.MULTILINE)
 
 Described = dict[str, tuple[str, frozenset[str]]]

@@ -1,10 +1,8 @@
 """The Open Inference Protocol before our own model server, with models that are not of ours."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,9 +15,9 @@ import tritonclient.http as triton
 from tests.gateway.conftest import StartGateway
 from tests.gateway.images import draw
 from tests.gateway.waiting import wait_until
+from tests.places import CONFORMANCE
 
 MODELS = ("dense", "types", "image", "strings")
-DEFAULT = Path(__file__).parents[4] / "shared" / "conformance" / "tfserving"
 SERVE = """
 import sys
 from pathlib import Path
@@ -51,7 +49,7 @@ TYPES: dict[str, tuple[str, npt.NDArray[Any]]] = {
 @pytest.fixture(scope="module")
 def model_server_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where our model server serves the models of the recordings; skips without them."""
-    folder = Path(os.environ.get("GRAFT_CONFORMANCE", DEFAULT)) / "models"
+    folder = CONFORMANCE / "models"
     if not folder.is_dir():
         pytest.skip(f"no recordings of TensorFlow Serving at {folder.parent}; GRAFT_CONFORMANCE names another place")
     config = tmp_path_factory.mktemp("open_inference") / "models.config"

@@ -13,6 +13,7 @@ from graft.cli import app
 from graft.errors import CommandError
 from graft.verbs.serving_flags import FOREIGN
 from modelserver.settings import ModelServerSettings
+from tests.places import ROOT
 
 LABELS = "--allow_version_labels_for_unavailable_models"
 
@@ -141,7 +142,7 @@ def _options() -> list[Any]:
 @pytest.fixture(scope="module")
 def page() -> str:
     """What users read about the model server."""
-    return (Path(__file__).parents[3] / "docs" / "modelserver.md").read_text(encoding="utf-8")
+    return (ROOT / "docs" / "modelserver.md").read_text(encoding="utf-8")
 
 
 def test_the_page_lists_the_flags(page: str) -> None:

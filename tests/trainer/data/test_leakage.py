@@ -1,7 +1,6 @@
 """The same picture in two splits is found and refused; pictures that are merely alike are not."""
 
 import io
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from sklearn.datasets import load_digits
 from contract.image_input import ImageInput
 from examples.digits import picture as digit
 from tests.fakes.images import COLOURS, encoded, speckled
+from tests.places import DATA
 from trainer.config import DataSettings
 from trainer.data.decoded_split import DecodedSplit, decode_split
 from trainer.data.fingerprints import Fingerprints, fingerprints_of
@@ -24,8 +24,7 @@ from trainer.data.pixel_store import MemoryBudget
 from trainer.data.preprocessing import PictureDecoder
 from trainer.errors import LeakageError
 
-ROOT = Path(__file__).parents[3]
-FLOWERS = ROOT / os.environ.get("GRAFT_DATA", "../shared/data") / "flowers"
+FLOWERS = DATA / "flowers"
 DECODER = PictureDecoder(ImageInput(height=96, width=96))
 Edit = Callable[[Image.Image], bytes]
 

@@ -18,7 +18,9 @@ from trainer.models.base import batch_norms, block_split_points, build_base, dro
 from trainer.models.defaults import fill_in
 from trainer.training.base_weights import prepare_base
 
-keras_hub: Any = pytest.importorskip("keras_hub", reason="KerasHub is an optional extra: pip install 'graft[hub]'")
+keras_hub: Any = pytest.importorskip(
+    "keras_hub", reason="KerasHub is an optional extra: pip install 'graft-serving[hub]'"
+)
 
 SCALE, OFFSET = (0.017, 0.0175, 0.0174), (-2.1, -2.0, -1.8)
 WITHOUT_KERAS_HUB = "import sys; sys.modules['keras_hub'] = None\n"
@@ -151,7 +153,7 @@ def test_model_with_layers_of_keras_hub_says_that_it_needs_it(vit: Path, tmp_pat
     command = [sys.executable, "-c", script, str(tmp_path / "model.keras")]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.startswith("ConfigurationError Presets need KerasHub")
-    assert "pip install 'graft[hub]'" in done.stdout
+    assert "pip install 'graft-serving[hub]'" in done.stdout
 
 
 def test_size_that_a_transformer_cannot_take_is_refused(vit: Path) -> None:

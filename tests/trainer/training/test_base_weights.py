@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from contract.manifest import BaseWeights
+from tests.places import DATA, ROOT
 from tests.trainer.conftest import Trained, smallest_config
 from trainer.config import ModelSettings
 from trainer.errors import ConfigurationError, WeightsError
@@ -19,13 +20,7 @@ from trainer.models.architectures import BASE
 from trainer.models.base import batch_norms, build_base, copy_base_weights, split_tensor
 from trainer.training.base_weights import prepare_base
 
-ROOT = Path(__file__).parents[3]
-PUBLISHED = (
-    ROOT
-    / os.environ.get("GRAFT_DATA", "../shared/data")
-    / "weights"
-    / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
-)
+PUBLISHED = DATA / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 
 
 def settings(weights: str, alpha: float = 0.1) -> ModelSettings:

@@ -17,8 +17,8 @@ from modelserver.engines.graphs.signatures import SavedGraphs
 from modelserver.engines.tensorflow.model import TensorFlowModel
 from modelserver.errors import BadInputError, OutOfResourcesError
 from modelserver.model.tensors import Array
+from tests.places import ROOT
 
-REPOSITORY = Path(__file__).parents[4]
 NONE = np.zeros((0, 4), np.float32)
 WAYS = {
     "without oneDNN": {"TF_ENABLE_ONEDNN_OPTS": "0"},
@@ -131,7 +131,7 @@ def test_both_ways_of_running_a_graph_answer_no_rows(tmp_path: Path, way: str) -
     code += "; run(pathlib.Path(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder)],
-        cwd=REPOSITORY,
+        cwd=ROOT,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | WAYS[way],
         capture_output=True,
         text=True,

@@ -27,8 +27,7 @@ from tests.modelserver.litert_versions import (
     strings,
     write_version,
 )
-
-REPOSITORY = Path(__file__).parents[4]
+from tests.places import ROOT
 
 WITHOUT_TENSORFLOW = """
 import sys
@@ -175,7 +174,7 @@ def test_tensorflow_is_imported_by_nobody_and_may_be_later(version: Path, tmp_pa
     """TensorFlow's library leaves Python's own OpenSSL unharmed, and both engines can live in one process."""
     (tmp_path / "picture.jpg").write_bytes(picture(1))
     command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(version), str(tmp_path / "picture.jpg")]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
