@@ -1,6 +1,8 @@
 """One HTTP connection: uvicorn's, with bounds on the head of a request, and the request's target as it was sent."""
 
 import asyncio
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -8,17 +10,29 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from gateway.http.response_output import AnswerOutput
 from gateway.settings import Settings
 
-RAW_TARGET = "raw_target"
-"""Where a scope's `state` holds the target of the request line, as bytes: path, `?` and `#` as they came."""
+_KEY = "connection"
 
-ON_CONNECTION_LOST = "on_connection_lost"
-"""Where a scope's `state` may hold what is called, without arguments, when the connection ends."""
 
-OUTPUT = "output"
-"""Where a scope's `state` holds the `AnswerOutput` that its answer goes through."""
+@dataclass(slots=True)
+class ReceivedRequest:
+    """What the connection and the middleware tell each other of one request.
 
-BODY_ARRIVED = "body_arrived"
-"""Where a scope's `state` holds True once the body is there: to receive it takes no waiting any more."""
+    `target` is the target of the request line: path, `?` and `#` as they came. The response goes through `output`.
+    `body_arrived` becomes True once receiving the body takes no waiting any more. `on_connection_lost`, if it is set,
+    is called when the connection ends.
+    """
+
+    target: bytes = b""
+    output: AnswerOutput | None = None
+    body_arrived: bool = False
+    on_connection_lost: Callable[[], None] | None = None
+
+
+def take_received(scope: MutableMapping[str, Any]) -> ReceivedRequest:
+    """Return what this module's connection told of an ASGI scope's request; other connections tell nothing."""
+    received: ReceivedRequest | None = scope["state"].pop(_KEY, None)
+    return ReceivedRequest() if received is None else received
+
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -37,6 +51,7 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._is_in_head = False
         self._waiting_for_head: asyncio.TimerHandle | None = None
+        self._received = ReceivedRequest()
 
     @classmethod
     def limited_by(cls, settings: Settings) -> type["Connection"]:
@@ -65,9 +80,8 @@ class Connection(HttpToolsProtocol):
         """Wait no longer, and tell the request that is being answered."""
         self._stop_waiting()
         super().connection_lost(exc)
-        tell = self.scope["state"].get(ON_CONNECTION_LOST) if self.scope else None
-        if tell is not None:
-            tell()
+        if self._received.on_connection_lost is not None:
+            self._received.on_connection_lost()
 
     def on_message_begin(self) -> None:
         """Begin to count the bytes of a head."""
@@ -91,8 +105,7 @@ class Connection(HttpToolsProtocol):
         self._stop_waiting()
         if self.transport.is_closing():
             return
-        state = self.scope["state"]
-        state[RAW_TARGET], state[OUTPUT] = self.url, self._output
+        self.scope["state"][_KEY] = self._received = ReceivedRequest(self.url, self._output)
         super().on_headers_complete()
         self.cycle.transport = self._output
         self.cycle.body = b""  # type: ignore[assignment] # to which the first piece is added without a copy
@@ -107,7 +120,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Note that the body is there."""
         super().on_message_complete()
-        self.scope["state"][BODY_ARRIVED] = True
+        self._received.body_arrived = True
 
     def _count(self, length: int) -> None:
         self._header_bytes += length
