@@ -25,8 +25,9 @@ class GatewayRoute(APIRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether the route fits, and what it adds to the scope."""
         match, child_scope = super().matches(scope)
-        is_head = match is Match.PARTIAL and scope["method"] == "HEAD" and "GET" in self.methods
-        return (Match.FULL if is_head else match), child_scope
+        if match is Match.PARTIAL and scope["method"] in self._allowed():
+            match = Match.FULL
+        return match, child_scope
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond; the server leaves out the body of a response to HEAD."""
@@ -35,10 +36,12 @@ class GatewayRoute(APIRoute):
         await super().handle({**scope, "method": "GET"} if is_head else scope, receive, send)
 
     def _check_method(self, scope: Scope) -> None:
-        if scope["method"] in self.methods or (scope["method"] == "HEAD" and "GET" in self.methods):
-            return
-        allowed = {*self.methods, "HEAD"} if "GET" in self.methods else self.methods
-        raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
+        if scope["method"] not in (self.methods or ()) and scope["method"] not in self._allowed():
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self._allowed()))})
+
+    def _allowed(self) -> set[str]:
+        methods = self.methods or set()
+        return {*methods, "HEAD"} if "GET" in methods else methods
 
 
 class PlainRoute(GatewayRoute):

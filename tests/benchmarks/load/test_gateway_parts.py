@@ -3,8 +3,8 @@
 from benchmarks.load.gateway_parts import REST, count_parts
 
 STORY = (
-    "<module> (graft/__main__.py:6);_Exchange.run (gateway/http/middleware.py:109);"
-    "predict_pictures (gateway/native/images.py:45)"
+    "<module> (graft/__main__.py:6);RequestMiddleware.__call__ (gateway/http/middleware.py:62);"
+    "predict_images (gateway/native/images.py:45)"
 )
 STACKS = (
     f"{STORY};predict (gateway/predict/prediction.py:110) 5",
