@@ -6,30 +6,16 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request, Response, Security
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
-from fastapi.security import APIKeyHeader, HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
 from gateway.http.error_responses import ERROR_MODELS
+from gateway.http.routing import PlainRoute
 
 TITLE = "Graft gateway"
-
-ACCESS = (
-    Security(
-        APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", description="A key of `graft keys`.", auto_error=False)
-    ),
-    Security(
-        HTTPBearer(
-            scheme_name="Bearer",
-            description="The same key, or a JWT, where they are set up.",
-            auto_error=False,
-        )
-    ),
-)
-"""What describes that a route may need a key; `gateway.security.access` is what checks it."""
 
 _DESCRIPTION = """\
 Images in, labels out: in the native protocol, TensorFlow Serving's and Open Inference's.
@@ -46,8 +32,8 @@ def add_documentation(app: FastAPI, models: Sequence[str]) -> None:
     async def show_description(_: Request) -> Response:
         return JSONResponse(app.openapi_schema or describe(app, models))
 
-    app.add_route(_OPENAPI_URL, show_description, include_in_schema=False)
-    app.add_route(_DOCS_URL, _show_page, include_in_schema=False)
+    for path, endpoint in ((_OPENAPI_URL, show_description), (_DOCS_URL, _show_page)):
+        app.router.routes.append(PlainRoute(path, endpoint, methods=["GET"], include_in_schema=False))
     app.mount(_ASSETS_URL, StaticFiles(directory=_assets()))
 
 

@@ -8,10 +8,10 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.errors import NotReadyError
 from gateway.http.error_responses import ACCESS, problem_responses
-from gateway.http.routing import Context, GatewayRoute
+from gateway.http.routing import Context, new_router
 from gateway.observability.metrics import Metrics
 
-_TAGS = ["Operations"]
+_TAG = "Operations"
 
 
 class Alive(BaseModel):
@@ -26,7 +26,7 @@ class Ready(BaseModel):
     status: Literal["ready"] = "ready"
 
 
-health_router = APIRouter(route_class=GatewayRoute, tags=[*_TAGS])
+health_router = new_router(_TAG, open_to_all=True)
 """`GET /livez` and `GET /readyz`, which respond whatever the load."""
 
 
@@ -54,7 +54,7 @@ async def is_ready(request: Request, context: Context) -> Ready:
 
 def metrics_router(metrics: Metrics) -> APIRouter:
     """Return the router of `GET /metrics`."""
-    router = APIRouter(route_class=GatewayRoute, tags=[*_TAGS], responses=problem_responses(*ACCESS, 503))
+    router = new_router(_TAG, responses=problem_responses(*ACCESS, 503))
 
     @router.get(
         "/metrics",

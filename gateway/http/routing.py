@@ -1,9 +1,10 @@
-"""Two kinds of FastAPI's route: one as FastAPI has it, one that hands on the request as it is."""
+"""Routers, and two kinds of FastAPI's route: one as FastAPI has it, one that hands on the request as it is."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import APIRouter, Depends, Request, Security
 from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
@@ -17,6 +18,16 @@ async def _context(request: Request) -> RequestContext:
 
 Context = Annotated[RequestContext, Depends(_context)]
 """How an endpoint asks FastAPI for the context of its request."""
+
+# they describe that a route may need a key; `gateway.security.access` checks it
+_ACCESS = (
+    Security(
+        APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", description="A key of `graft keys`.", auto_error=False)
+    ),
+    Security(
+        HTTPBearer(scheme_name="Bearer", description="The same key, or a JWT, where they are set up.", auto_error=False)
+    ),
+)
 
 
 class GatewayRoute(APIRoute):
@@ -57,3 +68,19 @@ class PlainRoute(GatewayRoute):
         self._check_method(scope)
         response = await self.endpoint(Request(scope, receive))
         await response(scope, receive, send)
+
+
+def new_router(
+    tag: str, *, route_class: type[GatewayRoute] = GatewayRoute, open_to_all: bool = False, **settings: Any
+) -> APIRouter:
+    """Return a router whose operations are named like their functions; `settings` are more of APIRouter's.
+
+    Its routes may need a key, but for those that are `open_to_all`.
+    """
+    return APIRouter(
+        tags=[tag],
+        route_class=route_class,
+        dependencies=[*settings.pop("dependencies", ()), *(() if open_to_all else _ACCESS)],
+        generate_unique_id_function=lambda route: route.name,
+        **settings,
+    )

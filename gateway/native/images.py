@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 from pydantic_core import to_json
 
 from gateway.errors import UnsupportedContentTypeError
@@ -13,7 +13,7 @@ from gateway.http.forms import read_files
 from gateway.http.json_bodies import read_json
 from gateway.http.problems import problem_response
 from gateway.http.protocol_of_path import refuse_misplaced_body
-from gateway.http.routing import PlainRoute
+from gateway.http.routing import PlainRoute, new_router
 from gateway.native.json_images import ImagesBody, read_pictures
 from gateway.native.parameters import DEFAULT_QUERY, PredictModelQuery, PredictQuery
 from gateway.native.responses import PredictResponse
@@ -41,7 +41,7 @@ async def _describe_query(model: str, query: Annotated[PredictQuery, Query()]) -
 async def _describe_model_query(query: Annotated[PredictModelQuery, Query()]) -> None: ...
 
 
-predict_router = APIRouter(route_class=PlainRoute, tags=["Predict"], dependencies=[Depends(_describe)])
+predict_router = new_router("Predict", route_class=PlainRoute, dependencies=[Depends(_describe)])
 """`POST /v1/predict` and the same of one model."""
 
 

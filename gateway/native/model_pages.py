@@ -3,22 +3,20 @@
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from contract.manifest import ModelManifest
 from gateway.backend.model_client import VersionStatus
 from gateway.backend.model_versions import ModelState, ModelVersions
 from gateway.http.error_responses import ACCESS, problem_responses
-from gateway.http.routing import Context, GatewayRoute
+from gateway.http.routing import Context, new_router
 from gateway.native.drift_page import drift_of
 from gateway.native.parameters import VersionQuery
 from gateway.native.responses import DriftReport, ListedModel, ListedVersion, ModelList
 from gateway.predict.calls import manifest_of
 
-models_router = APIRouter(
-    prefix="/v1/models", route_class=GatewayRoute, tags=["Models"], responses=problem_responses(*ACCESS, 503)
-)
+models_router = new_router("Models", prefix="/v1/models", responses=problem_responses(*ACCESS, 503))
 """`GET /v1/models`, `GET /v1/models/{model}/card` and `GET /v1/models/{model}/drift`."""
 
 _OF_ONE_MODEL = problem_responses(400, 404, 501, 502, 504)

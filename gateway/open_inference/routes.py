@@ -17,7 +17,7 @@ from gateway.backend.model_client import PREDICT, fill_spec, output_of
 from gateway.errors import BadParameterError, ModelServerFailedError, NotReadyError, UnsupportedContentTypeError
 from gateway.http.bodies import read_whole
 from gateway.http.error_responses import access_error_responses, error_responses
-from gateway.http.routing import Context, GatewayRoute, PlainRoute
+from gateway.http.routing import Context, PlainRoute, new_router
 from gateway.open_inference.inputs import read_inputs
 from gateway.open_inference.outputs import write_output
 from gateway.open_inference.requests import (
@@ -44,6 +44,7 @@ _VERSION = re.compile(r"[0-9]{1,19}")
 _MAX_VERSION = 2**63 - 1
 _SHOWN_CHARACTERS = 50
 
+_TAG = "Open Inference Protocol"
 _OF_MODEL, _OF_VERSION = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
 _CALL_ERRORS = {
     400: "The request, a header or a tensor cannot be used",
@@ -116,7 +117,7 @@ _Wanted = Annotated[ModelVersion, Depends(_read_path)]
 def open_inference_router(signatures: ModelSignatures) -> APIRouter:
     """Return the router of `/v2`, but for the server's health."""
     endpoints = _ModelEndpoints(signatures)
-    router = APIRouter(route_class=GatewayRoute, tags=["Open Inference Protocol"], responses=access_error_responses())
+    router = new_router(_TAG, responses=access_error_responses())
     for prefix, suffix, describe in ((_OF_MODEL, "", _describe_model), (_OF_VERSION, "_of_version", _describe_version)):
         router.add_api_route(
             f"{prefix}/infer",
@@ -160,7 +161,7 @@ def open_inference_router(signatures: ModelSignatures) -> APIRouter:
     return router
 
 
-server_health_router = APIRouter(route_class=GatewayRoute, tags=["Open Inference Protocol"])
+server_health_router = new_router(_TAG, open_to_all=True)
 """`GET /v2/health/live` and `GET /v2/health/ready`, which need no key."""
 
 

@@ -16,7 +16,7 @@ from starlette.types import Scope
 from gateway.errors import BadParameterError, GatewayError
 from gateway.http.error_responses import access_error_responses, error_responses
 from gateway.http.json_bodies import check_length
-from gateway.http.routing import PlainRoute
+from gateway.http.routing import PlainRoute, new_router
 from gateway.predict.model_signatures import ModelSignatures
 from gateway.predict.request_context import RequestContext, context_of
 from gateway.tensorflow import paths
@@ -119,7 +119,7 @@ def tensorflow_router(signatures: ModelSignatures) -> APIRouter:
     it was sent; that each operation has a route describes it.
     """
     respond = _Endpoint(signatures).respond
-    router = APIRouter(route_class=PlainRoute, tags=["TensorFlow Serving"], responses=access_error_responses())
+    router = new_router("TensorFlow Serving", route_class=PlainRoute, responses=access_error_responses())
     for verb, operation in _OPERATIONS.items():
         sends = operation.body is not None
         for version, (id_suffix, dependencies) in _VERSIONS.items():
