@@ -17,7 +17,6 @@ IDLE = ("_worker (concurrent/futures/thread.py", "Thread.run (threading.py")
 PARTS = {
     "log line": ("gateway/observability/logs.py",),
     "metrics": (
-        "gateway/observability/fast_metrics.py",
         "_metrics.py",
         "gateway/observability/metric_labels.py",
         "prometheus_client/",

@@ -14,9 +14,9 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+import structlog
 from pydantic_core import PydanticSerializationError, to_json
 
-from gateway.observability.fast_structlog import structlog
 from gateway.observability.metric_labels import shortened
 from gateway.observability.observation import Observation
 from gateway.settings import Settings

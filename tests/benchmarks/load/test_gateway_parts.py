@@ -9,7 +9,7 @@ STORY = (
 STACKS = (
     f"{STORY};predict (gateway/predict/prediction.py:110) 5",
     f"{STORY};predict (gateway/predict/prediction.py:115);Stage.__exit__ (gateway/observability/observation.py:127);"
-    "QuickHistogram.observe (gateway/observability/fast_metrics.py:29);"
+    "Histogram.observe (prometheus_client/metrics.py:706);"
     "MutexValue.inc (prometheus_client/values.py:28) 3",
     f"{STORY};ModelClient.call (gateway/backend/model_client.py:116);UnaryUnaryCall.__init__ (grpc/aio/_call.py:569) 7",
     "<module> (graft/__main__.py:6);Runner.run (asyncio/runners.py:118) 2",
