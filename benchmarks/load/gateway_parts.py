@@ -27,7 +27,7 @@ PARTS = {
     "question to the model server, and its answer": ("gateway/predict/scores.py", "gateway/backend/tensors.py"),
     "labels and JSON": ("_label (", "likeliest (", "_to_json (", "to_json ("),
     "reading HTTP (uvicorn)": ("data_received (",),
-    "writing HTTP (uvicorn)": ("RequestResponseCycle.send (", "gateway/http/response_output.py"),
+    "writing HTTP (uvicorn)": ("RequestResponseCycle.send (",),
     "id, deadline, body, end of a request": ("_Exchange.", "gateway/http/bodies.py"),
     "slot, circuit, stages, the story itself": ("predict_images (", "gateway/observability/observers.py"),
     "Starlette and FastAPI": ("starlette/", "fastapi/"),

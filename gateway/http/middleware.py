@@ -138,9 +138,7 @@ class _Exchange:
             raise BadParameterError(f"X-Request-Timeout-Ms cannot be {seen!r}; send whole milliseconds.")
         if self._declared > self._max_bytes:
             raise BodyTooLargeError(f"The body has {self._declared} bytes; at most {self._max_bytes} are accepted.")
-        # nothing is to be waited for where all of it is there already, and a timer costs 15 microseconds
-        is_there = self._connection.body_arrived and not self._complete
-        message = await (self._receive_next() if is_there else self._receive_in_time())
+        message = await self._receive_in_time()
         if self._received > self._max_bytes:
             raise BodyTooLargeError(f"The body has more than the {self._max_bytes} bytes that are accepted.")
         if self._complete:
@@ -182,15 +180,11 @@ class _Exchange:
         """Send a piece of the response."""
         if message["type"] == "http.response.start":
             self._begin_answer(message)
-            if self._connection.output is not None:
-                self._connection.output.hold()
             await self._send_raw(message)
             return
         self.context.bytes_out += len(message.get("body", b""))
         is_early = not self._complete and not self._is_small and not message.get("more_body", False)
         await self._send_raw({**message, "more_body": True} if is_early else message)
-        if self._connection.output is not None:
-            self._connection.output.release()
         if is_early:
             await self._linger()
             await self._send_raw({"type": "http.response.body", "body": b""})
