@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Iterable
 
-from fastapi import FastAPI
-from starlette.routing import BaseRoute
+from fastapi import APIRouter, FastAPI
+from starlette.types import Lifespan
 
 from gateway.admission.adaptive_limit import AdaptiveLimit
 from gateway.admission.circuit import Circuits
@@ -18,28 +17,27 @@ from gateway.backend.channel import open_channel
 from gateway.backend.model_client import ModelClient
 from gateway.backend.model_metrics import ModelMetrics
 from gateway.backend.model_versions import ModelVersions
-from gateway.documentation import add_documentation
+from gateway.documentation import TITLE, add_documentation
 from gateway.drift.metrics import DriftCollector
 from gateway.drift.monitor import DriftMonitor
-from gateway.http.application import Application
-from gateway.http.middleware import Exchanges
-from gateway.http.operations import health_routes, metrics_routes
+from gateway.http.middleware import RequestMiddleware
+from gateway.http.operations import health_router, metrics_router
 from gateway.http.problems import exception_handlers
-from gateway.native.images import image_routes
-from gateway.native.model_pages import model_routes
+from gateway.native.images import predict_router
+from gateway.native.model_pages import models_router
 from gateway.observability.logs import RequestLog
 from gateway.observability.metric_labels import metrics_folder
 from gateway.observability.metrics import Metrics
 from gateway.observability.observers import Observers
 from gateway.observability.tracing_switch import open_tracing
-from gateway.open_inference.routes import open_inference_routes
+from gateway.open_inference.routes import open_inference_router, server_health_router
 from gateway.predict.model_signatures import ModelSignatures
 from gateway.predict.services import Services
 from gateway.security.access import install_access
 from gateway.security.credential_metrics import CredentialMetrics
 from gateway.security.tls import certificate_ends, channel_credentials
 from gateway.settings import Settings
-from gateway.tensorflow.routes import tensorflow_routes
+from gateway.tensorflow.routes import tensorflow_router
 
 _logger = logging.getLogger(__name__)
 
@@ -55,15 +53,40 @@ def create_app(settings: Settings) -> FastAPI:
     tracing = open_tracing(settings)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[dict[str, Any]]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         async with _running_services(settings, metrics) as services:
             app.state.services = services
-            yield {"services": services}
+            yield
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
 
-    app = Application(
-        title="Graft gateway",
+    app = _application(lifespan)
+    app.state.stopping = False
+    app.state.metrics = metrics
+    _add_routes(app, _routers(settings, metrics))
+    add_documentation(app, settings.models)
+    keyring = install_access(app, settings)
+    metrics.collect_at_scrape(CredentialMetrics(certificate_ends(settings), keyring))
+    app.state.observers = Observers(metrics.requests, RequestLog(settings), tracing)
+    # added last, so it is the outermost
+    app.add_middleware(RequestMiddleware, settings=settings, observers=app.state.observers)
+    return app
+
+
+def create_operations_app(app: FastAPI, settings: Settings) -> FastAPI:
+    """Return what a second port shows of `app`, under the same rules of access: metrics and health."""
+    operations = _application()
+    operations.state = app.state
+    _add_routes(operations, (health_router, metrics_router(app.state.metrics)))
+    install_access(operations, settings)
+    operations.add_middleware(RequestMiddleware, settings=settings, observers=app.state.observers)
+    return operations
+
+
+def _application(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Return FastAPI without what the gateway has its own of: documentation, tracing, metrics and logs."""
+    return FastAPI(
+        title=TITLE,
         lifespan=lifespan,
         exception_handlers=exception_handlers(),
         openapi_url=None,
@@ -72,37 +95,25 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.stopping = False
-    app.state.metrics = metrics
-    app.router.routes.extend(_routes(settings, metrics))
-    add_documentation(app, settings.models)
-    keyring = install_access(app, settings)
-    metrics.collect_at_scrape(CredentialMetrics(certificate_ends(settings), keyring))
-    app.state.observers = Observers(metrics.requests, RequestLog(settings), tracing)
-    app.add_middleware(
-        Exchanges, settings=settings, observers=app.state.observers
-    )  # added last, so it is the outermost
-    return app
 
 
-def create_operations_app(app: FastAPI, settings: Settings) -> FastAPI:
-    """Return what a second port shows of `app`, under the same rules of access: metrics and health."""
-    operations = Application(exception_handlers=exception_handlers(), openapi_url=None, docs_url=None, redoc_url=None)
-    operations.state = app.state
-    operations.router.routes.extend([*health_routes(), *metrics_routes(app.state.metrics)])
-    install_access(operations, settings)
-    operations.add_middleware(Exchanges, settings=settings, observers=app.state.observers)
-    return operations
-
-
-def _routes(settings: Settings, metrics: Metrics) -> list[BaseRoute]:
-    """Return the routes of all dialects; those that many ask come first, as they are tried in order."""
+def _routers(settings: Settings, metrics: Metrics) -> list[APIRouter]:
+    """Return the routers of all protocols; those that are used most come first, as they are tried in order."""
     signatures = ModelSignatures()
-    routes: list[BaseRoute] = [*image_routes(), *open_inference_routes(signatures), *health_routes(), *model_routes()]
-    routes += tensorflow_routes(signatures)  # after all others under /v1/models/
+    routers = [predict_router, open_inference_router(signatures), health_router, server_health_router, models_router]
     if settings.operations_port is None:
-        routes += metrics_routes(metrics)
-    return routes
+        routers.append(metrics_router(metrics))
+    return [*routers, tensorflow_router(signatures)]  # after all others under /v1/models/
+
+
+def _add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Add the routes of routers as they are.
+
+    `include_router` would make each anew at the first request that reaches its router, which then takes a quarter of a
+    second, and would match it twice for every request: docs/decisions/0013-routes.md.
+    """
+    for router in routers:
+        app.router.routes.extend(router.routes)
 
 
 @contextlib.asynccontextmanager

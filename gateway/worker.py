@@ -10,7 +10,8 @@ import uvicorn
 import uvloop
 
 from gateway.app import create_app, create_operations_app
-from gateway.http.server import GatewayServer, SecondServer
+from gateway.http.server import GatewayServer
+from gateway.http.uvicorn_internals import DeafServer
 from gateway.security.tls import server_tls
 from gateway.settings import Settings
 
@@ -40,10 +41,10 @@ def serve(settings: Settings, sockets: Sockets, on_ready: Callable[[], None]) ->
         operations, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, **tls
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_both(server, SecondServer(config), sockets))
+        runner.run(_serve_both(server, DeafServer(config), sockets))
 
 
-async def _serve_both(server: GatewayServer, second: SecondServer, sockets: Sockets) -> None:
+async def _serve_both(server: GatewayServer, second: DeafServer, sockets: Sockets) -> None:
     assert sockets.second is not None
     beside = asyncio.create_task(second.serve([sockets.second]))
     try:

@@ -17,7 +17,6 @@ IDLE = ("_worker (concurrent/futures/thread.py", "Thread.run (threading.py")
 PARTS = {
     "log line": ("gateway/observability/logs.py",),
     "metrics": (
-        "gateway/observability/fast_metrics.py",
         "_metrics.py",
         "gateway/observability/metric_labels.py",
         "prometheus_client/",
@@ -26,11 +25,11 @@ PARTS = {
     "looking at the picture's header": ("gateway/predict/image_guard.py", "imagesize"),
     "gRPC's Python part": ("(grpc/",),
     "question to the model server, and its answer": ("gateway/predict/scores.py", "gateway/backend/tensors.py"),
-    "labels and JSON": ("_label (", "gateway/predict/largest.py", "_to_json (", "to_json ("),
+    "labels and JSON": ("_label (", "likeliest (", "_to_json (", "to_json ("),
     "reading HTTP (uvicorn)": ("data_received (",),
-    "writing HTTP (uvicorn)": ("RequestResponseCycle.send (", "gateway/http/response_output.py"),
-    "id, deadline, body, end of a request": ("_Exchange._", "_Exchange.__init__", "gateway/http/bodies.py"),
-    "slot, circuit, stages, the story itself": ("predict_pictures (", "gateway/observability/observers.py"),
+    "writing HTTP (uvicorn)": ("RequestResponseCycle.send (",),
+    "id, deadline, body, end of a request": ("_Exchange.", "gateway/http/bodies.py"),
+    "slot, circuit, stages, the story itself": ("predict_images (", "gateway/observability/observers.py"),
     "Starlette and FastAPI": ("starlette/", "fastapi/"),
 }
 REST = "event loop, gRPC's callbacks in it"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from contract.image_input import ImageInput
 from contract.manifest import ServedGraph
 from exporter.saved_model.folding import fold_layers, leave_as_trained
+from exporter.saved_model.tensorflow_internals import freeze_variables
 from trainer.data.preprocessing import scale_pixels
 
 _FLOAT32_BYTES = 4
@@ -70,7 +70,7 @@ def _answer(model: Any, pixels: tf.Tensor, image_input: ImageInput) -> tf.Tensor
 
 def _freeze(function: Any, image_input: ImageInput) -> Callable[[tf.Tensor], tf.Tensor]:
     pixels = tf.TensorSpec([None, image_input.height, image_input.width, 3], tf.uint8, name="pixels")
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function(pixels))
+    frozen = freeze_variables(function.get_concrete_function(pixels))
 
     def answer(values: tf.Tensor) -> tf.Tensor:
         (probabilities,) = frozen(values)

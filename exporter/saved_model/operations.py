@@ -5,9 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tensorflow.core.protobuf import saved_model_pb2
-
 from exporter.errors import OperationError
+from exporter.saved_model.tensorflow_internals import SavedModelMessage
 
 OLDEST_SERVING = "2.18"
 OLDEST_GRAPH_VERSION = 1994
@@ -34,7 +33,7 @@ def unknown_operations(folder: Path) -> list[str]:
 
     An entry is the name of an operation, of an operation and its attribute, or a graph version.
     """
-    model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    model = SavedModelMessage.FromString((folder / "saved_model.pb").read_bytes())
     return sorted({entry for graph in model.meta_graphs for entry in _unknown_in(graph.graph_def)})
 
 

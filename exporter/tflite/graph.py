@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from contract.signatures import SERVING_PIXELS
 from exporter.errors import ConversionError
+from exporter.saved_model.tensorflow_internals import freeze_variables
 
 INPUT, OUTPUT = "pixels", "probabilities"
 
@@ -26,7 +26,7 @@ class PixelGraph:
     def __init__(self, version: Path) -> None:
         self._loaded = tf.saved_model.load(str(version))  # kept: the variables would go with it
         self._signature = self._loaded.signatures[SERVING_PIXELS]
-        frozen = convert_variables_to_constants_v2(self._signature)
+        frozen = freeze_variables(self._signature)
         self._definition = frozen.graph.as_graph_def()
         self._input: str = frozen.inputs[0].name
         self._output: str = frozen.outputs[0].name

@@ -13,7 +13,7 @@ from typing import Protocol
 from gateway.deadline import Deadline
 from gateway.errors import OverloadedError
 from gateway.observability.metrics import Metrics
-from gateway.observability.observation import QUEUE, Stage
+from gateway.observability.observation import QUEUE, Observation
 
 QUEUE_FULL, QUEUE_TIMEOUT = "queue_full", "queue_timeout"
 
@@ -60,13 +60,15 @@ class Admission:
         if len(self._waiting) >= self._max_queued and self._in_flight >= self._limit.current:
             raise self._shed(QUEUE_FULL)
 
-    def slot(self, deadline: Deadline) -> "_Slot":
+    def slot(self, deadline: Deadline, observation: Observation) -> "_Slot":
         """Return one of the slots, to be held by `async with`; those who wait get one in the order in which they came.
+
+        The wait is a stage of `observation`.
 
         Raises:
             OverloadedError: on entering, the queue is full, or nothing became free in time.
         """
-        return _Slot(self, deadline)
+        return _Slot(self, deadline, observation)
 
     async def enter(self, deadline: Deadline) -> None:
         """Wait for a slot; `slot` does this on entering."""
@@ -123,15 +125,16 @@ class Admission:
 class _Slot:
     """A slot while it is held. A class, for a generator's context manager costs four times as much."""
 
-    __slots__ = ("_admission", "_deadline", "_since")
+    __slots__ = ("_admission", "_deadline", "_observation", "_since")
 
-    def __init__(self, admission: Admission, deadline: Deadline) -> None:
+    def __init__(self, admission: Admission, deadline: Deadline, observation: Observation) -> None:
         self._admission = admission
         self._deadline = deadline
+        self._observation = observation
         self._since = 0.0
 
     async def __aenter__(self) -> None:
-        with Stage(QUEUE):
+        with self._observation.stage(QUEUE):
             await self._admission.enter(self._deadline)
         self._since = time.monotonic()
 

@@ -25,7 +25,7 @@ from gateway.errors import (
     VersionNotServedError,
 )
 from gateway.observability.metrics import Metrics
-from gateway.observability.observation import observed
+from gateway.observability.observation import Observation
 
 PREDICT, CLASSIFY, REGRESS, METADATA, STATUS = "Predict", "Classify", "Regress", "GetModelMetadata", "GetModelStatus"
 
@@ -105,12 +105,14 @@ class ModelClient:
             for name, (service, request, response) in _METHODS.items()
         }
 
-    async def call(self, method: str, message: Any, deadline: Deadline) -> Any:
-        """Return the answer to a request message with a `model_spec`; `method` is one of the names above."""
+    async def call(self, method: str, message: Any, deadline: Deadline, observation: Observation | None = None) -> Any:
+        """Return the response to a request message with a `model_spec`; `method` is one of the names above.
+
+        The call belongs to the trace of `observation`, the HTTP request that it is made for, if there is one.
+        """
         seconds = deadline.remaining()
         if not seconds:  # gRPC would still send the call
             raise ModelServerTimeoutError("There was no time left to ask the model server.")
-        observation = observed()
         metadata = None if observation is None else observation.call_metadata()
         started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
         try:

@@ -18,10 +18,6 @@ class ModelMetrics(Collector):
     def __init__(self, versions: ModelVersions) -> None:
         self._versions = versions
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Return the metrics without values, for the registry."""
-        return (_infos(), _ready(), _counts(), _newest(), _served())
-
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Return the metrics."""
         infos, ready, counts, newest, served = families = (_infos(), _ready(), _counts(), _newest(), _served())

@@ -95,17 +95,16 @@ class ModelVersions:
         known = self._manifests.get((model, version))
         if known is None:  # else without waiting: in between, a version that was the latest could be forgotten
             async with self._describing[model]:  # after a swap many requests want the same manifest at once
-                known = self._manifests.get((model, version)) or await self._describe(model, version)
+                known = self._manifests.get((model, version))
+                if known is None:
+                    try:
+                        known = await self._client.describe(model, version)
+                    except NotDescribedError as error:
+                        known = error
+                    self._manifests[model, version] = known
         if isinstance(known, NotDescribedError):
             raise NotDescribedError(str(known)) from known.__cause__  # anew, as many requests may raise it at once
         return known
-
-    async def _describe(self, model: str, version: int) -> ModelManifest | NotDescribedError:
-        try:
-            self._manifests[model, version] = await self._client.describe(model, version)
-        except NotDescribedError as error:
-            self._manifests[model, version] = error
-        return self._manifests[model, version]
 
     def _latest(self, state: ModelState) -> int:
         if state.available:

@@ -1,24 +1,33 @@
 """One HTTP connection: uvicorn's, with bounds on the head of a request, and the request's target as it was sent."""
 
 import asyncio
-from typing import Any, cast
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from gateway.http.response_output import AnswerOutput
+from gateway.http.uvicorn_internals import HookedConnection
 from gateway.settings import Settings
 
-RAW_TARGET = "raw_target"
-"""Where a scope's `state` holds the target of the request line, as bytes: path, `?` and `#` as they came."""
+_KEY = "connection"
 
-ON_CONNECTION_LOST = "on_connection_lost"
-"""Where a scope's `state` may hold what is called, without arguments, when the connection ends."""
 
-OUTPUT = "output"
-"""Where a scope's `state` holds the `AnswerOutput` that its answer goes through."""
+@dataclass(slots=True)
+class ReceivedRequest:
+    """What the connection and the middleware tell each other of one request.
 
-BODY_ARRIVED = "body_arrived"
-"""Where a scope's `state` holds True once the body is there: to receive it takes no waiting any more."""
+    `target` is the target of the request line: path, `?` and `#` as they came. `on_connection_lost`, if it is set, is
+    called when the connection ends.
+    """
+
+    target: bytes = b""
+    on_connection_lost: Callable[[], None] | None = None
+
+
+def take_received(scope: MutableMapping[str, Any]) -> ReceivedRequest:
+    """Return what this module's connection told of an ASGI scope's request; other connections tell nothing."""
+    received: ReceivedRequest | None = scope["state"].pop(_KEY, None)
+    return ReceivedRequest() if received is None else received
+
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -26,7 +35,7 @@ _TOO_LARGE = (
 )
 
 
-class Connection(HttpToolsProtocol):
+class Connection(HookedConnection):
     """Ends a connection whose request heads are too large or too slow; uvicorn and its parser bound neither."""
 
     max_header_bytes = 0
@@ -37,6 +46,7 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._is_in_head = False
         self._waiting_for_head: asyncio.TimerHandle | None = None
+        self._received = ReceivedRequest()
 
     @classmethod
     def limited_by(cls, settings: Settings) -> type["Connection"]:
@@ -47,76 +57,43 @@ class Connection(HttpToolsProtocol):
         }
         return type("Connection", (cls,), limits)
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def opened(self) -> None:
         """Begin to wait for the first request's head."""
-        super().connection_made(transport)
-        self._output = AnswerOutput(transport)
         self._wait_for_head()
 
-    def data_received(self, data: bytes) -> None:
-        """Parse what came, and count it where a head does not end: the parser keeps a header until it is complete."""
-        super().data_received(data)
+    def parsed(self, length: int) -> None:
+        """Count what came where a head does not end: the parser keeps a header until it is complete."""
         if self._is_in_head and self._waiting_for_head is None:  # most heads come whole, and need no timer
             self._wait_for_head()
         if self._waiting_for_head is not None:
-            self._count(len(data))
+            self.head_grown(length)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer, and tell the request that is being answered."""
+    def ended(self) -> None:
+        """Wait no longer, and tell the request that is in progress."""
         self._stop_waiting()
-        super().connection_lost(exc)
-        tell = self.scope["state"].get(ON_CONNECTION_LOST) if self.scope else None
-        if tell is not None:
-            tell()
+        if self._received.on_connection_lost is not None:
+            self._received.on_connection_lost()
 
-    def on_message_begin(self) -> None:
+    def head_begun(self) -> None:
         """Begin to count the bytes of a head."""
-        super().on_message_begin()
         self._header_bytes = 0
         self._is_in_head = True
 
-    def on_url(self, url: bytes) -> None:
-        """Count the target."""
-        super().on_url(url)
-        self._count(len(url))
+    def head_grown(self, length: int) -> None:
+        """Count bytes of a head, and refuse one that is too large."""
+        self._header_bytes += length
+        if self._header_bytes > self.max_header_bytes:
+            self.end(_TOO_LARGE)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count one header."""
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        """Hand the request on, with its target."""
+    def head_ended(self) -> None:
+        """Leave the target where the middleware finds it."""
         self._is_in_head = False
         self._stop_waiting()
-        if self.transport.is_closing():
-            return
-        state = self.scope["state"]
-        state[RAW_TARGET], state[OUTPUT] = self.url, self._output
-        super().on_headers_complete()
-        self.cycle.transport = self._output
-        self.cycle.body = b""  # type: ignore[assignment] # to which the first piece is added without a copy
-
-    def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body. From the second on in a bytearray, as always in uvicorn: there may be thousands."""
-        so_far = cast("bytes | bytearray", self.cycle.body)
-        if so_far and isinstance(so_far, bytes):
-            self.cycle.body = bytearray(so_far)
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """Note that the body is there."""
-        super().on_message_complete()
-        self.scope["state"][BODY_ARRIVED] = True
-
-    def _count(self, length: int) -> None:
-        self._header_bytes += length
-        if self._header_bytes > self.max_header_bytes and not self.transport.is_closing():
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
+        self._received = ReceivedRequest(self.target)
+        self.request_state[_KEY] = self._received
 
     def _wait_for_head(self) -> None:
-        self._waiting_for_head = self.loop.call_later(self.header_seconds, self._give_up)
+        self._waiting_for_head = self.later(self.header_seconds, self._give_up)
 
     def _stop_waiting(self) -> None:
         if self._waiting_for_head is not None:
@@ -125,5 +102,4 @@ class Connection(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._waiting_for_head = None
-        if not self.transport.is_closing():
-            self.transport.close()
+        self.end()

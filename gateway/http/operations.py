@@ -1,46 +1,78 @@
-"""What those who run the gateway ask it: whether it lives, whether it is ready, what it counted."""
+"""What operators look at: whether the gateway lives, whether it is ready, what it counted."""
 
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from gateway.errors import NotReadyError
-from gateway.http.routing import TemplateRoute
+from gateway.http.error_responses import ACCESS, problem_responses
+from gateway.http.routing import Context, new_router
 from gateway.observability.metrics import Metrics
-from gateway.predict.services import Services
+
+_TAG = "Operations"
 
 
-def health_routes() -> list[TemplateRoute]:
-    """Return `GET /livez` and `GET /readyz`; they are answered whatever the load."""
-    return [TemplateRoute("/livez", is_alive), TemplateRoute("/readyz", is_ready)]
+class Alive(BaseModel):
+    """The process lives."""
+
+    status: Literal["alive"] = "alive"
 
 
-def metrics_routes(metrics: Metrics) -> list[TemplateRoute]:
-    """Return `GET /metrics`."""
+class Ready(BaseModel):
+    """Every configured model can be used."""
 
+    status: Literal["ready"] = "ready"
+
+
+health_router = new_router(_TAG, open_to_all=True)
+"""`GET /livez` and `GET /readyz`, which respond whatever the load."""
+
+
+@health_router.get("/livez", summary="The process lives", response_description="It lives")
+async def is_alive() -> Alive:
+    """Say that the process lives."""
+    return Alive()
+
+
+@health_router.get(
+    "/readyz",
+    summary="Every model can be used",
+    response_description="All of them can",
+    responses=problem_responses(503),
+)
+async def is_ready(request: Request, context: Context) -> Ready:
+    """Say whether every configured model can be used: 503 where one cannot, or the gateway is stopping."""
+    if request.app.state.stopping:
+        raise NotReadyError("The gateway is stopping.")
+    problems = [f"{state.name}: {state.problem}" for state in context.services.versions.states if state.problem]
+    if problems:
+        raise NotReadyError(" ".join(problems))
+    return Ready()
+
+
+def metrics_router(metrics: Metrics) -> APIRouter:
+    """Return the router of `GET /metrics`."""
+    router = new_router(_TAG, responses=problem_responses(*ACCESS, 503))
+
+    @router.get(
+        "/metrics",
+        summary="Metrics for Prometheus",
+        response_description="In Prometheus's format, or in OpenMetrics' where it is accepted",
+        response_class=Response,
+        responses={
+            200: {
+                "content": {
+                    "text/plain": {"schema": {"type": "string"}},
+                    "application/openmetrics-text": {"schema": {"type": "string"}},
+                }
+            }
+        },
+    )
     async def show_metrics(request: Request) -> Response:
         accept = ",".join(request.headers.getlist("accept"))
         text, media_type = await run_in_threadpool(metrics.render, accept)
         return Response(text, headers={"Content-Type": media_type, "Vary": "Accept"})
 
-    return [TemplateRoute("/metrics", show_metrics)]
-
-
-async def is_alive(_: Request) -> Response:
-    """Answer that the process lives."""
-    return JSONResponse({"status": "alive"})
-
-
-async def is_ready(request: Request) -> Response:
-    """Answer whether every wanted model can be asked.
-
-    Raises:
-        NotReadyError: one cannot, or the gateway is stopping.
-    """
-    if request.app.state.stopping:
-        raise NotReadyError("The gateway is stopping.")
-    services: Services = request.app.state.services
-    problems = [f"{state.name}: {state.problem}" for state in services.versions.states if state.problem]
-    if problems:
-        raise NotReadyError(" ".join(problems))
-    return JSONResponse({"status": "ready"})
+    return router

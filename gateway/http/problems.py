@@ -1,8 +1,8 @@
-"""Refusals: RFC 9457 problems in the native dialect, `{"error": ...}` in the others, whoever found them."""
+"""Errors as responses: RFC 9457 problems in the native protocol, `{"error": ...}` in the others."""
 
 import logging
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fastapi import Request, Response
@@ -21,9 +21,10 @@ from gateway.errors import (
     NoSuchPathError,
     RequestError,
 )
+from gateway.http.error_responses import PROBLEM_MEDIA_TYPE, ErrorBody, Problem
 from gateway.http.error_table import row_for
+from gateway.predict.request_context import context_of
 
-MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:problem-type:graft:"
 
 _RETRY_AFTER_SECONDS = "1"
@@ -36,28 +37,28 @@ _logger = logging.getLogger(__name__)
 
 
 def problem_response(request: Request, error: GatewayError) -> Response:
-    """Return the error in the shape of the request's dialect, and note its code as the request's outcome."""
+    """Return the error in the shape of the request's protocol, and note its code as the request's outcome."""
     return respond_to_error(request.scope, error)
 
 
 def respond_to_error(scope: Scope, error: GatewayError) -> Response:
     """Return the same for middleware, which knows the request by its scope."""
-    row, state = row_for(error), scope["state"]
-    state["outcome"] = row.code
+    row, context = row_for(error), context_of(scope)
+    context.outcome = row.code
     headers = dict(error.headers)
     if row.status == 503:
         headers.setdefault("Retry-After", _RETRY_AFTER_SECONDS)
-    if state["dialect"] != "native":
-        return JSONResponse({"error": error_sentence(error)}, row.status, headers)
-    content = {
-        "type": TYPE_PREFIX + row.code,
-        "title": row.title,
-        "status": row.status,
-        "detail": str(error),
-        "code": row.code,
-        "request_id": state["request_id"],
-    }
-    return JSONResponse(content, row.status, headers, MEDIA_TYPE)
+    if context.protocol != "native":
+        return JSONResponse(ErrorBody(error=error_sentence(error)).model_dump(), row.status, headers)
+    problem = Problem(
+        type=TYPE_PREFIX + row.code,
+        title=row.title,
+        status=row.status,
+        detail=str(error),
+        code=row.code,
+        request_id=context.request_id,
+    )
+    return JSONResponse(problem.model_dump(), row.status, headers, PROBLEM_MEDIA_TYPE)
 
 
 def error_sentence(error: GatewayError) -> str:
@@ -68,6 +69,13 @@ def error_sentence(error: GatewayError) -> str:
 def without_nodes(details: str) -> str:
     """Return a text of the model server without its references to nodes of the graph."""
     return _NODES.sub("", details).rstrip()
+
+
+def parameter_error(found: Mapping[str, Any], where: str) -> BadParameterError:
+    """Return what pydantic found wrong with a parameter as one sentence; `where` is `query`, `path` or `header`."""
+    shown, message = str(found["input"])[:_SHOWN_CHARACTERS], str(found["msg"])
+    sentence = f"The {where} parameter {found['loc'][-1]} cannot be {shown!r}; {message[0].lower()}{message[1:]}."
+    return BadParameterError(sentence)
 
 
 def exception_handlers() -> dict[int | type[Exception], _Handler]:
@@ -83,15 +91,13 @@ def exception_handlers() -> dict[int | type[Exception], _Handler]:
 
 async def _answer_gateway_error(request: Request, error: GatewayError) -> Response:
     if isinstance(error, ModelServerFailedError):  # the caller is not told the cause; someone must be
-        _logger.warning("request %s: %s Cause: %s", request.state.request_id, error, error.__cause__)
+        _logger.warning("request %s: %s Cause: %s", context_of(request.scope).request_id, error, error.__cause__)
     return problem_response(request, error)
 
 
 async def _answer_bad_parameter(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
-    shown = str(first["input"])[:_SHOWN_CHARACTERS]
-    sentence = f"The query parameter {first['loc'][-1]} cannot be {shown!r}: {first['msg'].lower()}."
-    return problem_response(request, BadParameterError(sentence))
+    return problem_response(request, parameter_error(first, first["loc"][0]))
 
 
 async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
@@ -111,6 +117,6 @@ async def _answer_nobody(request: Request, error: ClientDisconnect) -> Response:
 
 async def _answer_unexpected(request: Request, error: Exception) -> Response:
     response = problem_response(request, GatewayError("The gateway failed to answer; the failure was logged."))
-    response.headers["X-Request-ID"] = request.state.request_id  # sent from outside of all middleware
+    response.headers["X-Request-ID"] = context_of(request.scope).request_id  # sent from outside of all middleware
     response.headers["Connection"] = "close"  # which the server does anyway, after an exception that nobody caught
     return response

@@ -1,14 +1,17 @@
-"""Which dialect a path belongs to; it decides the shape of a refusal, whoever refuses."""
+"""Which protocol a request belongs to; it decides the shape of an error, whatever finds it."""
 
-from typing import Literal
+from typing import Any
 
-Dialect = Literal["native", "tensorflow", "open_inference"]
+from gateway.errors import MalformedTargetError
+from gateway.observability.observation import ProtocolName
+from gateway.predict.request_context import RequestContext
 
 _MODELS = "/v1/models/"
+_SHOWN_CHARACTERS = 200
 
 
-def dialect_of(method: str, path: str) -> Dialect:
-    """Return the dialect of a request line; `path` is the decoded path."""
+def protocol_of(method: str, path: str) -> ProtocolName:
+    """Return the protocol of a request line; `path` is the decoded path."""
     if path == "/v2" or path.startswith("/v2/"):
         return "open_inference"
     if path[: len(_MODELS)].lower() != _MODELS:  # TensorFlow Serving's paths are read without regard to case
@@ -17,3 +20,21 @@ def dialect_of(method: str, path: str) -> Dialect:
         method in {"GET", "HEAD"} and path.endswith(("/card", "/drift"))
     )
     return "native" if is_native else "tensorflow"
+
+
+def refuse_misplaced_body(content: Any, method: str, context: RequestContext) -> None:
+    """Refuse, as TensorFlow Serving does, a body of its predict request that came by the native path.
+
+    `content` is the JSON body of `POST /v1/models/{model}/predict`, a path that TensorFlow Serving does not have.
+
+    Raises:
+        MalformedTargetError: it has `instances` or `inputs` and no `images`; the response has that protocol's shape.
+    """
+    if isinstance(content, dict) and "images" not in content and content.keys() & {"instances", "inputs"}:
+        context.protocol = "tensorflow"
+        raise malformed_target(method, context.target.decode("latin-1"))
+
+
+def malformed_target(method: str, target: str) -> MalformedTargetError:
+    """Return the error for a request line that TensorFlow Serving does not know, in its words."""
+    return MalformedTargetError(f"Malformed request: {method} {target[:_SHOWN_CHARACTERS]}")

@@ -1,44 +1,86 @@
-"""A plain route that leaves its template where metrics find it, as FastAPI's routes do."""
+"""Routers, and two kinds of FastAPI's route: one as FastAPI has it, one that hands on the request as it is."""
 
-from collections.abc import Awaitable, Callable, Collection
+from typing import Annotated, Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import APIRouter, Depends, Request, Security
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
-_Endpoint = Callable[[Request], Awaitable[Response]]
+from gateway.predict.request_context import RequestContext, context_of
 
 
-class TemplateRoute(Route):
-    """A Starlette route; `scope["route"]` becomes the route.
+async def _context(request: Request) -> RequestContext:
+    return context_of(request.scope)
 
-    Exceptions of the endpoint are left to the application, which answers all of them; Starlette would look at them here
-    too, at a cost for each request.
-    """
 
-    def __init__(
-        self,
-        path: str,
-        endpoint: _Endpoint,
-        *,
-        methods: Collection[str] | None = None,
-        include_in_schema: bool = True,
-    ) -> None:
-        super().__init__(path, endpoint, methods=methods, include_in_schema=include_in_schema)
-        self.app = _answered_by(endpoint)
+Context = Annotated[RequestContext, Depends(_context)]
+"""How an endpoint asks FastAPI for the context of its request."""
+
+# they describe that a route may need a key; `gateway.security.access` checks it
+_ACCESS = (
+    Security(
+        APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", description="A key of `graft keys`.", auto_error=False)
+    ),
+    Security(
+        HTTPBearer(scheme_name="Bearer", description="The same key, or a JWT, where they are set up.", auto_error=False)
+    ),
+)
+
+
+class GatewayRoute(APIRoute):
+    """FastAPI's route; where it has GET, it has HEAD too, as Starlette's route does, without describing it."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether the route fits, and what it adds to the scope."""
         match, child_scope = super().matches(scope)
-        if match is not Match.NONE:
-            child_scope["route"] = self
+        if match is Match.PARTIAL and scope["method"] in self._allowed():
+            match = Match.FULL
         return match, child_scope
 
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond; the server leaves out the body of a response to HEAD."""
+        self._check_method(scope)
+        is_head = scope["method"] == "HEAD"
+        await super().handle({**scope, "method": "GET"} if is_head else scope, receive, send)
 
-def _answered_by(endpoint: _Endpoint) -> ASGIApp:
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        response = await endpoint(Request(scope, receive))
+    def _check_method(self, scope: Scope) -> None:
+        if scope["method"] not in (self.methods or ()) and scope["method"] not in self._allowed():
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self._allowed()))})
+
+    def _allowed(self) -> set[str]:
+        methods = self.methods or set()
+        return {*methods, "HEAD"} if "GET" in methods else methods
+
+
+class PlainRoute(GatewayRoute):
+    """A route whose endpoint takes the request and returns a response, as Starlette's does.
+
+    What its `dependencies` declare is only described: the endpoint reads parameters and body by itself. FastAPI's own
+    reading costs more than predict routes may: docs/decisions/0013-routes.md has the figures. Errors are left to the
+    application, which responds to all of them; FastAPI would look at them here too, at a cost for each request.
+    """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond."""
+        self._check_method(scope)
+        response = await self.endpoint(Request(scope, receive))
         await response(scope, receive, send)
 
-    return answer
+
+def new_router(
+    tag: str, *, route_class: type[GatewayRoute] = GatewayRoute, open_to_all: bool = False, **settings: Any
+) -> APIRouter:
+    """Return a router whose operations are named like their functions; `settings` are more of APIRouter's.
+
+    Its routes may need a key, but for those that are `open_to_all`.
+    """
+    return APIRouter(
+        tags=[tag],
+        route_class=route_class,
+        dependencies=[*settings.pop("dependencies", ()), *(() if open_to_all else _ACCESS)],
+        generate_unique_id_function=lambda route: route.name,
+        **settings,
+    )

@@ -1,51 +1,44 @@
 """What moved since a model was tested, in numbers and in words."""
 
-from typing import Any
-
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 from gateway.drift.comparison import FeatureDrift
 from gateway.drift.monitor import VersionDrift
-from gateway.native.parameters import read_version
-from gateway.predict.prediction import manifest_of
-from gateway.predict.services import Services
+from gateway.native.responses import DriftReport, FeatureReport, VersionReport
+from gateway.predict.calls import manifest_of
+from gateway.predict.request_context import RequestContext
 from gateway.settings import Settings
 
 _DIGITS = 4
 
 
-async def show_drift(request: Request) -> Response:
-    """Answer with the drift of every version of a model that is served, or of the one that is asked for."""
-    services: Services = request.state.services
-    model = request.path_params["model"]
-    request.state.model = model
-    version = services.versions.version_for(model, read_version(request.query_params))
-    await manifest_of(model, version, services.versions, request.state.deadline)  # refuses what is not there
-    wanted = None if "version" not in request.query_params else version
-    found = [each for each in services.drift.of_model(model) if wanted in {None, each.version}]
-    return JSONResponse(
-        {
-            "model": model,
-            "watched": services.settings.drift,
-            "window": services.settings.drift_window,
-            "versions": [_version_to_json(each, services.settings) for each in found],
-        }
+async def drift_of(model: str, version: int | None, context: RequestContext) -> DriftReport:
+    """Return the drift of one version of a model, None being every version that is served.
+
+    Raises:
+        ModelError: the model or the version is not there, or does not describe itself.
+        ModelServerError: the model server did not respond.
+    """
+    services = context.services
+    await manifest_of(model, services.versions.version_for(model, version), context)  # refuses what is not there
+    found = [each for each in services.drift.of_model(model) if version in {None, each.version}]
+    return DriftReport(
+        model=model,
+        watched=services.settings.drift,
+        window=services.settings.drift_window,
+        versions=[_report(each, services.settings) for each in found],
     )
 
 
-def _version_to_json(found: VersionDrift, settings: Settings) -> dict[str, Any]:
-    moved = [feature.feature for feature in found.features if feature.moved]
-    return {
-        "version": str(found.version),
-        "digest": found.digest,
-        "reference_pictures": found.reference_pictures,
-        "pictures": found.pictures,
-        "wanted": settings.drift_least_pictures,
-        "moved": bool(moved),
-        "sentence": _sentence(found, settings),
-        "features": [_feature_to_json(feature) for feature in found.features],
-    }
+def _report(found: VersionDrift, settings: Settings) -> VersionReport:
+    return VersionReport(
+        version=str(found.version),
+        digest=found.digest,
+        reference_pictures=found.reference_pictures,
+        pictures=found.pictures,
+        wanted=settings.drift_least_pictures,
+        moved=any(feature.moved for feature in found.features),
+        sentence=_sentence(found, settings),
+        features=[_feature_report(feature) for feature in found.features],
+    )
 
 
 def _sentence(found: VersionDrift, settings: Settings) -> str:
@@ -61,13 +54,13 @@ def _sentence(found: VersionDrift, settings: Settings) -> str:
     return "; ".join(moved) + "."
 
 
-def _feature_to_json(found: FeatureDrift) -> dict[str, Any]:
-    return {
-        "feature": found.feature,
-        "pictures": found.pictures,
-        "psi": round(found.psi, _DIGITS),
-        "js_distance": round(found.js_distance, _DIGITS),
-        "threshold_psi": round(found.threshold_psi, _DIGITS),
-        "moved": found.moved,
-        "sentence": found.sentence,
-    }
+def _feature_report(found: FeatureDrift) -> FeatureReport:
+    return FeatureReport(
+        feature=found.feature,
+        pictures=found.pictures,
+        psi=round(found.psi, _DIGITS),
+        js_distance=round(found.js_distance, _DIGITS),
+        threshold_psi=round(found.threshold_psi, _DIGITS),
+        moved=found.moved,
+        sentence=found.sentence,
+    )

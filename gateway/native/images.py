@@ -1,64 +1,94 @@
-"""The native dialect: pictures in, as a raw body, files of a form or JSON, and labels out as JSON."""
+"""The native protocol: images in, as a raw body, files of a form or JSON, and labels out as JSON."""
 
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends, Header, Query, Request, Response
 from pydantic_core import to_json
-from starlette.requests import Request
-from starlette.responses import Response
 
 from gateway.errors import UnsupportedContentTypeError
 from gateway.http.bodies import read_whole
+from gateway.http.error_responses import ErrorBody, content_of, problem_responses
 from gateway.http.error_table import row_for
 from gateway.http.forms import read_files
 from gateway.http.json_bodies import read_json
 from gateway.http.problems import problem_response
-from gateway.http.routing import TemplateRoute
-from gateway.native.json_images import read_pictures
-from gateway.native.parameters import read_label, read_top_k, read_version
+from gateway.http.protocol_of_path import refuse_misplaced_body
+from gateway.http.routing import PlainRoute, new_router
+from gateway.native.json_images import ImagesBody, read_pictures
+from gateway.native.parameters import DEFAULT_QUERY, PredictModelQuery, PredictQuery
+from gateway.native.responses import PredictResponse
 from gateway.observability.metrics import Metrics
-from gateway.observability.observation import observed
 from gateway.predict.prediction import Answer, Picture, Prediction, Question, Refusal, UnreadablePicture, predict
-from gateway.predict.services import Services
-from gateway.settings import Settings
-from gateway.tensorflow.routes import refuse_misplaced_question
+from gateway.predict.request_context import RequestContext, context_of
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_FILES = {"type": "object", "properties": {"file": {"type": "array", "items": _BINARY["schema"]}}}
+_OTHER_BODIES = {"image/*": _BINARY, "application/octet-stream": _BINARY, "multipart/form-data": {"schema": _FILES}}
+_RESPONSES = problem_responses(400, 401, 403, 404, 408, 413, 415, 422, 429, 501, 502, 503, 504)
+# what a misplaced request of TensorFlow Serving's protocol is answered with
+_RESPONSES[400]["content"]["application/json"] = content_of(ErrorBody)
+
+_Timeout = Annotated[int | None, Header(alias="X-Request-Timeout-Ms", ge=0, description="How long you will wait.")]
 
 
-def image_routes() -> list[TemplateRoute]:
-    """Return `POST /v1/predict` and the same of one model.
-
-    Plain routes: FastAPI's would look for parameters to convert, at a third of the cost of a whole request.
-    """
-    return [
-        TemplateRoute("/v1/predict", predict_pictures, methods=["POST"]),
-        TemplateRoute("/v1/models/{model}/predict", predict_pictures, methods=["POST"]),
-    ]
+async def _describe(body: ImagesBody, wait: _Timeout = None) -> None:
+    """Stand for what both routes read by themselves."""
 
 
-async def predict_pictures(request: Request) -> Response:
-    """Answer one request about pictures."""
-    state = request.scope["state"]  # not `request.state`, whose attributes cost more than their use
-    services: Services = state["services"]
-    question = _read_question(request, services.settings)
-    state["model"] = question.model
-    services.admission.check_room()
-    pictures = await _read_pictures(request, services.settings)
-    if (observation := observed()) is not None:
-        observation.pictures = len(pictures)
-    answer = await predict(pictures, question, services, state["deadline"])
-    _count(answer, services.metrics)
+async def _describe_query(model: str, query: Annotated[PredictQuery, Query()]) -> None: ...
+
+
+async def _describe_model_query(query: Annotated[PredictModelQuery, Query()]) -> None: ...
+
+
+predict_router = new_router("Predict", route_class=PlainRoute, dependencies=[Depends(_describe)])
+"""`POST /v1/predict` and the same of one model."""
+
+
+@predict_router.post(
+    "/v1/models/{model}/predict",
+    operation_id="predict_with_model",
+    dependencies=[Depends(_describe_query)],
+    summary="What is in these images, by one model",
+    response_model=PredictResponse,
+    response_description="A prediction for each image",
+    responses=_RESPONSES,
+    openapi_extra={"requestBody": {"required": True, "content": _OTHER_BODIES}},
+)
+@predict_router.post(
+    "/v1/predict",
+    operation_id="predict",
+    dependencies=[Depends(_describe_model_query)],
+    summary="What is in these images",
+    response_model=PredictResponse,
+    response_description="A prediction for each image",
+    responses=_RESPONSES,
+    openapi_extra={"requestBody": {"required": True, "content": _OTHER_BODIES}},
+)
+async def predict_images(request: Request) -> Response:
+    """Send one image as the body, or several as files of a form or as base64 in JSON."""
+    context = context_of(request.scope)
+    question = _read_question(request, context)
+    context.model = question.model
+    context.services.admission.check_room()
+    pictures = await _read_pictures(request, context)
+    context.pictures = len(pictures)
+    answer = await predict(pictures, question, context)
+    _count(answer, context.services.metrics)
     only = answer.entries[0]
     if len(answer.entries) == 1 and isinstance(only, Refusal):
         return problem_response(request, only.reason)
-    return Response(to_json(_to_json(answer, state["request_id"])), media_type="application/json")
+    return Response(to_json(_to_json(answer, context.request_id)), media_type="application/json")
 
 
-def _read_question(request: Request, settings: Settings) -> Question:
-    given = request.query_params if request.scope["query_string"] else {}
-    named = request.path_params.get("model") or given.get("model")
-    return Question(named or settings.models[0], read_version(given), read_label(given), read_top_k(given))
+def _read_question(request: Request, context: RequestContext) -> Question:
+    query = PredictModelQuery.read(request.query_params) if request.scope["query_string"] else DEFAULT_QUERY
+    named = request.path_params.get("model") or query.model
+    return Question(named or context.services.settings.models[0], query.version, query.label, query.top_k)
 
 
-async def _read_pictures(request: Request, settings: Settings) -> list[Picture | UnreadablePicture]:
+async def _read_pictures(request: Request, context: RequestContext) -> list[Picture | UnreadablePicture]:
+    settings = context.services.settings
     content_type = request.headers.get("content-type", "application/octet-stream")
     kind = content_type.partition(";")[0].strip().lower()
     if kind.startswith("image/") or kind == "application/octet-stream":
@@ -67,7 +97,7 @@ async def _read_pictures(request: Request, settings: Settings) -> list[Picture |
         return [*await read_files(content_type, request.stream(), settings.max_pictures)]
     if kind == "application/json":
         content = read_json(await read_whole(request), settings)
-        refuse_misplaced_question(request, content)
+        refuse_misplaced_body(content, request.method, context)
         return read_pictures(content, settings.max_pictures)
     raise UnsupportedContentTypeError(
         f"A body of type {kind[:100]!r} is not accepted; send a picture as image/* or application/octet-stream, or "

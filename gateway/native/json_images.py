@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from gateway.errors import BadEncodingError, BadJsonError, NoPictureError, TooManyPicturesError
 from gateway.http.base64_text import decode_base64
 from gateway.predict.prediction import Picture, UnreadablePicture
@@ -11,6 +13,35 @@ _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;]*)*?;base64,", re.IGNORECASE)
 _URL_SAFE = str.maketrans("-_", "+/")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/\s]")
 _SHOWN_CHARACTERS = 20
+_RED_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mM4IWcDAALUASNMnwvaAAAAAElFTkSuQmCC"
+
+
+class EncodedImage(BaseModel):
+    """One image."""
+
+    b64: str = Field(description="Base64 of the file in either alphabet, padded or not, or a data URL.")
+    name: str | None = Field(None, description="Comes back with the image's error, if it has one.")
+
+
+class ImagesBody(BaseModel):
+    """The JSON body of a predict request. `read_pictures` reads it, with errors of each image in its place."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "images": [
+                        {
+                            "b64": _RED_PNG,
+                            "name": "red.png",
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    images: list[EncodedImage] = Field(min_length=1)
 
 
 def read_pictures(content: Any, max_pictures: int) -> list[Picture | UnreadablePicture]:

@@ -1,47 +1,69 @@
-"""What the gateway says about its models: a list, and a card for each, as JSON or as a page."""
+"""What the gateway says about its models: a list, and of each a card, as JSON or as a page, and its drift."""
 
 import json
-from typing import Any
+from typing import Annotated
 
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from fastapi import Query, Request
+from fastapi.responses import HTMLResponse, Response
 
 from contract.manifest import ModelManifest
 from gateway.backend.model_client import VersionStatus
 from gateway.backend.model_versions import ModelState, ModelVersions
-from gateway.http.routing import TemplateRoute
-from gateway.native.drift_page import show_drift
-from gateway.native.parameters import read_version
-from gateway.predict.prediction import manifest_of
-from gateway.predict.services import Services
+from gateway.http.error_responses import ACCESS, problem_responses
+from gateway.http.routing import Context, new_router
+from gateway.native.drift_page import drift_of
+from gateway.native.parameters import VersionQuery
+from gateway.native.responses import DriftReport, ListedModel, ListedVersion, ModelList
+from gateway.predict.calls import manifest_of
+
+models_router = new_router("Models", prefix="/v1/models", responses=problem_responses(*ACCESS, 503))
+"""`GET /v1/models`, `GET /v1/models/{model}/card` and `GET /v1/models/{model}/drift`."""
+
+_OF_ONE_MODEL = problem_responses(400, 404, 501, 502, 504)
 
 
-def model_routes() -> list[TemplateRoute]:
-    """Return `GET /v1/models`, `GET /v1/models/{model}/card` and `GET /v1/models/{model}/drift`."""
-    return [
-        TemplateRoute("/v1/models", list_models),
-        TemplateRoute("/v1/models/{model}/card", show_card),
-        TemplateRoute("/v1/models/{model}/drift", show_drift),
-    ]
+@models_router.get(
+    "",
+    summary="Every model and its versions",
+    response_description="Every model and its versions",
+    response_model_exclude_unset=True,
+)
+async def list_models(context: Context) -> ModelList:
+    """List every configured model, its versions, and what they are."""
+    versions = context.services.versions
+    return ModelList(models=[_listed(state, versions) for state in versions.states])
 
 
-async def list_models(request: Request) -> Response:
-    """Answer with every wanted model, its versions, and what they are."""
-    services: Services = request.state.services
-    return JSONResponse({"models": [_model_to_json(state, services.versions) for state in services.versions.states]})
-
-
-async def show_card(request: Request) -> Response:
-    """Answer with a version's manifest: a page for a browser, JSON for everybody else."""
-    services: Services = request.state.services
-    model = request.path_params["model"]
-    request.state.model = model
-    version = services.versions.version_for(model, read_version(request.query_params))
-    manifest = await manifest_of(model, version, services.versions, request.state.deadline)
+@models_router.get(
+    "/{model}/card",
+    summary="A version's manifest",
+    response_description="The manifest: a page for a browser, JSON for every other caller",
+    response_model=ModelManifest,
+    responses={**_OF_ONE_MODEL, 200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
+)
+async def show_card(
+    request: Request, context: Context, model: str, query: Annotated[VersionQuery, Query()]
+) -> Response:
+    """Show where a version came from, what it was trained on and how well it did."""
+    context.model = model
+    version = context.services.versions.version_for(model, query.version)
+    manifest = await manifest_of(model, version, context)
     headers = {"Vary": "Accept"}
     if _wants_page(request):
         return HTMLResponse(_page(manifest), headers=headers)
     return Response(manifest.to_json(), media_type="application/json", headers=headers)
+
+
+@models_router.get(
+    "/{model}/drift",
+    summary="What moved since its test",
+    response_description="What moved, by version",
+    responses=_OF_ONE_MODEL,
+)
+async def show_drift(context: Context, model: str, query: Annotated[VersionQuery, Query()]) -> DriftReport:
+    """Compare the images and predictions of every version that is served, or of one, with those of its test."""
+    context.model = model
+    return await drift_of(model, query.version, context)
 
 
 def _wants_page(request: Request) -> bool:
@@ -57,20 +79,24 @@ def _page(manifest: ModelManifest) -> str:
     return environment.get_template("card.html.jinja").render(card=shown)
 
 
-def _model_to_json(state: ModelState, versions: ModelVersions) -> dict[str, Any]:
-    return {
-        "name": state.name,
-        "available": state.problem is None,
-        "reason": None if state.problem is None else str(state.problem),
-        "versions": [_version_to_json(status, state.name, versions) for status in state.versions],
-    }
+def _listed(state: ModelState, versions: ModelVersions) -> ListedModel:
+    return ListedModel(
+        name=state.name,
+        available=state.problem is None,
+        reason=None if state.problem is None else str(state.problem),
+        versions=[_listed_version(status, state.name, versions) for status in state.versions],
+    )
 
 
-def _version_to_json(status: VersionStatus, model: str, versions: ModelVersions) -> dict[str, Any]:
-    shown: dict[str, Any] = {"version": str(status.version), "state": status.state, "failed": status.failed}
-    manifest = versions.described(model, status.version)
-    if manifest is not None:
-        shown["digest"] = manifest.digest
-        shown["architecture"] = manifest.architecture
-        shown["labels"] = manifest.labels
-    return shown
+def _listed_version(status: VersionStatus, model: str, versions: ModelVersions) -> ListedVersion:
+    manifest, version = versions.described(model, status.version), str(status.version)
+    if manifest is None:
+        return ListedVersion(version=version, state=status.state, failed=status.failed)
+    return ListedVersion(
+        version=version,
+        state=status.state,
+        failed=status.failed,
+        digest=manifest.digest,
+        architecture=manifest.architecture,
+        labels=manifest.labels,
+    )

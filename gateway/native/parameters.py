@@ -1,54 +1,67 @@
-"""The native dialect's query parameters."""
+"""The native protocol's query parameters, as models that describe them and read them."""
 
 import re
 from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from gateway.errors import BadParameterError
+from gateway.http.problems import parameter_error
 
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,19}")
+_DIGITS = re.compile(r"[0-9]{1,19}")
 _MAX_INT64 = 2**63 - 1
 _DEFAULT_TOP_K = 5
-_SHOWN_CHARACTERS = 50
 
 
-def read_version(given: Mapping[str, str]) -> int | None:
-    """Return `version`, None if it is not given.
-
-    Raises:
-        BadParameterError: it is no positive int64.
-    """
-    return _whole_number(given, "version")
-
-
-def read_top_k(given: Mapping[str, str]) -> int:
-    """Return `top_k`, how many labels are wanted; 5 if it is not given.
-
-    Raises:
-        BadParameterError: it is no positive whole number.
-    """
-    return _whole_number(given, "top_k") or _DEFAULT_TOP_K
+def _whole_number(value: Any) -> Any:
+    """Return the number of a parameter; pydantic by itself would read ` 5`, `5.0` and `1_000` too."""
+    if not isinstance(value, str):
+        return value
+    if _DIGITS.fullmatch(value) and 1 <= int(value) <= _MAX_INT64:
+        return int(value)
+    raise PydanticCustomError("whole_number", "send a whole number from 1")
 
 
-def read_label(given: Mapping[str, str]) -> str | None:
-    """Return `label`, the label of a version, None if it is not given.
-
-    Raises:
-        BadParameterError: it is empty, or `version` is given too.
-    """
-    label = given.get("label")
-    if label is not None and "version" in given:
-        raise BadParameterError("The query parameters version and label exclude each other; send one of them.")
-    if label == "":
-        raise BadParameterError("The query parameter label cannot be empty.")
-    return label
+WholeNumber = Annotated[int, BeforeValidator(_whole_number), Field(ge=1)]
 
 
-def _whole_number(given: Mapping[str, str], name: str) -> int | None:
-    text = given.get(name)
-    if text is None:
-        return None
-    if _WHOLE_NUMBER.fullmatch(text) and 1 <= int(text) <= _MAX_INT64:
-        return int(text)
-    raise BadParameterError(
-        f"The query parameter {name} cannot be {text[:_SHOWN_CHARACTERS]!r}; send a whole number from 1."
+class VersionQuery(BaseModel):
+    """Which version of a model."""
+
+    version: WholeNumber | None = Field(None, description="The model's version; the latest by default.")
+
+
+class PredictQuery(VersionQuery):
+    """Which version of a model, and how much of its prediction."""
+
+    label: str | None = Field(
+        None, min_length=1, description="The label of a version, instead of its number.", examples=["stable"]
     )
+    top_k: WholeNumber = Field(_DEFAULT_TOP_K, description="How many labels to return.")
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> Self:
+        """Return the parameters of a query; others are ignored.
+
+        Raises:
+            BadParameterError: one cannot be used, or `version` and `label` are both given.
+        """
+        try:
+            query = cls.model_validate(given)
+        except ValidationError as error:
+            raise parameter_error(error.errors(include_url=False)[0], "query") from None
+        if query.label is not None and query.version is not None:
+            raise BadParameterError("The query parameters version and label exclude each other; send one of them.")
+        return query
+
+
+class PredictModelQuery(PredictQuery):
+    """The same, and which model."""
+
+    model: str | None = Field(None, description="The model; the first of those configured by default.")
+
+
+DEFAULT_QUERY = PredictModelQuery()
+"""What no query means."""

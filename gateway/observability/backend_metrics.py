@@ -1,8 +1,7 @@
 """What is counted and timed between the gateway and the model server."""
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from gateway.observability.fast_metrics import QuickCounter, QuickHistogram
 from gateway.observability.metric_labels import Children, ModelLabels
 from gateway.observability.request_metrics import SECONDS
 
@@ -13,20 +12,20 @@ class BackendMetrics:
     def __init__(self, labels: ModelLabels, registry: CollectorRegistry) -> None:
         self._labels = labels
         self._seconds = Children(
-            QuickHistogram,
+            Histogram,
             "graft_gateway_backend_duration_seconds",
             "Calls to the model server, by gRPC method and status.",
             ["method", "code"],
             registry,
             buckets=SECONDS,
         )
-        self._attempts = QuickCounter(
+        self._attempts = Counter(
             "graft_gateway_backend_attempts",
             "Calls put on a connection to the model server, gRPC's own retries included.",
             registry=registry,
         )
         self._shed = Children(
-            QuickCounter,
+            Counter,
             "graft_gateway_shed",
             "Requests that were not let through to the model server, by reason.",
             ["reason"],

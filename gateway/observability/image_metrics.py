@@ -1,8 +1,7 @@
 """What is counted of pictures and of what models say about them."""
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from gateway.observability.fast_metrics import QuickCounter, QuickHistogram
 from gateway.observability.metric_labels import Children, ModelLabels
 from gateway.observability.predicted_image import AnsweredPicture
 
@@ -17,21 +16,21 @@ class PictureMetrics:
     def __init__(self, labels: ModelLabels, registry: CollectorRegistry) -> None:
         self._labels = labels
         self._pictures = Children(
-            QuickCounter,
+            Counter,
             "graft_gateway_pictures",
             "Pictures answered; outcome is ok or the code of the refusal.",
             ["model", "outcome"],
             registry,
         )
         self._predicted = Children(
-            QuickCounter,
+            Counter,
             "graft_gateway_predicted",
             "Pictures by their likeliest class; the first 100 classes of a model, the others as other.",
             ["model", "class"],
             registry,
         )
         self._confidence = Children(
-            QuickHistogram,
+            Histogram,
             "graft_gateway_confidence",
             "Probability of the likeliest class, 0 to 1.",
             ["model", "version"],
@@ -39,10 +38,10 @@ class PictureMetrics:
             buckets=_CONFIDENCE,
         )
         labels.on_forgotten(self._confidence.forget)
-        self._bytes = QuickHistogram(
+        self._bytes = Histogram(
             "graft_gateway_picture_bytes", "Encoded size of the pictures answered.", registry=registry, buckets=_BYTES
         )
-        self._pixels = QuickHistogram(
+        self._pixels = Histogram(
             "graft_gateway_picture_pixels",
             "Width times height of the pictures answered, from their headers.",
             registry=registry,

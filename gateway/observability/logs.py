@@ -10,14 +10,15 @@ import logging
 import random
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+import structlog
 from pydantic_core import PydanticSerializationError, to_json
 
-from gateway.observability.fast_structlog import structlog
 from gateway.observability.metric_labels import shortened
-from gateway.observability.observation import Observation, observed
+from gateway.observability.observation import Observation
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 16
 _encode = json.JSONEncoder(default=repr, separators=(",", ":")).encode  # `json.dumps` would make one for each line
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _NAMES = {number: name for name, number in _LEVELS.items()}
+
+# only for lines that libraries write while a request is answered: nobody could hand it to them
+_answered: ContextVar[Observation | None] = ContextVar("answered", default=None)
+
+name_in_logs = _answered.set
+"""Have the lines of the running task, and of those it starts, name this request."""
 
 
 def set_up_logs(settings: Settings, stream: TextIO | None = None) -> None:
@@ -72,19 +79,19 @@ class RequestLog:
         self._render = _rendering(settings, stream)
         self._last_outcomes: dict[str, str] = {}  # of each quiet route
 
-    def write(self, state: dict[str, Any], route: str, seconds: float, observation: Observation) -> None:
-        """Write the line of one request, if it is to be written; `state` is that of its scope."""
-        outcome = state.get("outcome", "internal_error")
+    def write(self, observation: Observation, route: str, seconds: float) -> None:
+        """Write the line of one request, if it is to be written."""
+        outcome = observation.outcome or "internal_error"
         level = self._level(route, outcome, observation.status)
         if level < self._least or (outcome == "ok" and not self._is_chosen()):
             return
-        model, caller = state.get("model"), state.get("caller")
+        model, caller = observation.model, observation.caller
         trace, version = observation.trace, observation.version
         event = {
             "request_id": observation.request_id,
             "trace_id": None if trace is None else trace.trace_id,
             "route": route,
-            "dialect": state.get("dialect"),
+            "dialect": observation.protocol,
             "model": None if model is None else shortened(model),
             "version": None if version is None else str(version),
             "outcome": outcome,
@@ -136,7 +143,7 @@ def _to_json(event: "EventDict") -> str:
 
 def _add_request(_: Any, __: str, event: "EventDict") -> "EventDict":
     """Say on a library's line which request it belongs to."""
-    observation = observed()
+    observation = _answered.get()
     if observation is not None:
         event["request_id"] = observation.request_id
         if observation.trace is not None:

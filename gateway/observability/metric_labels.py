@@ -6,9 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Gauge
-
-from gateway.observability.fast_metrics import QuickCounter, QuickHistogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable by which prometheus-client is told to keep values in files that several processes add up."""
@@ -17,7 +15,7 @@ NO_MODEL, UNKNOWN_MODEL = "none", "unknown"
 NO_VERSION, OTHER = "none", "other"
 MAX_VERSIONS, MAX_CLASSES, MAX_CHARACTERS = 20, 100, 80
 
-_Metric = TypeVar("_Metric", QuickCounter, QuickHistogram, Gauge)
+_Metric = TypeVar("_Metric", Counter, Histogram, Gauge)
 
 
 def metrics_folder() -> Path | None:

@@ -3,22 +3,15 @@
 import os
 from collections.abc import Collection
 
-from prometheus_client import (
-    CONTENT_TYPE_PLAIN_0_0_4,
-    CollectorRegistry,
-    disable_created_metrics,
-    generate_latest,
-)
+from prometheus_client import CollectorRegistry, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from gateway.observability.backend_metrics import BackendMetrics
 from gateway.observability.image_metrics import PictureMetrics
 from gateway.observability.metric_labels import METRICS_FOLDER, ModelLabels
 from gateway.observability.request_metrics import RequestMetrics
-
-_OPENMETRICS = "application/openmetrics-text"
 
 
 class Metrics:
@@ -46,13 +39,12 @@ class Metrics:
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return everything, and its media type; several workers are added up.
 
-        OpenMetrics, which has exemplars, for who accepts that; Prometheus's text format for everybody else.
+        `accept` is the header's text, from which the library chooses: OpenMetrics, which has exemplars, for a caller
+        that accepts it, and Prometheus's text format for all others.
         """
         registry = self._together() if METRICS_FOLDER in os.environ else self.registry
-        if _OPENMETRICS in accept:
-            shown: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
-            return shown, openmetrics.CONTENT_TYPE_LATEST
-        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
+        encode, media_type = choose_encoder(accept)
+        return encode(registry), media_type
 
     def _together(self) -> CollectorRegistry:
         together = CollectorRegistry()

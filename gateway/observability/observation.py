@@ -1,19 +1,16 @@
-"""What is noted of one request while it is answered: for its metrics, its log line and its spans.
-
-The request that is being answered is found in a context variable, because its stages are timed at places (a slot, a
-call) that know nothing of requests, and the log's other lines are to name it. Outside of a request nothing is noted.
-"""
+"""What is noted of one request while it is answered: for its metrics, its log line and its spans."""
 
 import time
 from collections.abc import Sequence
-from contextvars import ContextVar
 from types import TracebackType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gateway.observability.request_metrics import Exemplar, RequestMetrics
 from gateway.observability.trace_context import TRACEPARENT, TraceContext
 
 RECEIVE, GUARD, QUEUE, MODEL_SERVER, LABEL = "receive", "guard", "queue", "model_server", "label"
+
+ProtocolName = Literal["native", "tensorflow", "open_inference"]
 
 CallMetadata = Sequence[tuple[str, str]]
 
@@ -33,41 +30,60 @@ class RequestSpans(Protocol):
     def call_metadata(self) -> CallMetadata:
         """Return what a call to the model server carries, to belong to the trace."""
 
-    def finish(self, observation: "Observation", route: str, outcome: str, model: str | None) -> None:
+    def finish(self, observation: "Observation", route: str, outcome: str) -> None:
         """End the request's own span."""
 
 
 class Observation:
-    """One request. Whoever learns something about it sets it here; `gateway.http.middleware` begins and ends it."""
+    """One request: whatever learns something about it sets it here.
+
+    `protocol` decides the shape of an error. `outcome` is `ok` or an error's code, None until there is a response.
+    `route` is the route's label in metrics where its own path would not do. `model` and `caller` are None until they
+    are known, `version` until the model server named it. `gateway.http.middleware` begins and ends an observation.
+    """
 
     __slots__ = (
         "_metrics",
         "bytes_in",
         "bytes_out",
+        "caller",
         "exemplar",
+        "model",
+        "outcome",
         "pictures",
+        "protocol",
         "request_id",
+        "route",
         "spans",
         "status",
         "trace",
         "version",
     )
 
-    def __init__(self, request_id: str, metrics: RequestMetrics, trace: TraceContext | None) -> None:
+    def __init__(self, request_id: str, protocol: ProtocolName, metrics: RequestMetrics) -> None:
         self.request_id = request_id
-        self.trace = trace
+        self.protocol: ProtocolName = protocol
+        self.trace: TraceContext | None = None
         self.spans: RequestSpans | None = None
-        self.exemplar = _exemplar(trace)
+        self.exemplar: Exemplar = None
+        self.model: str | None = None
         self.version: int | None = None
+        self.caller: str | None = None
+        self.outcome: str | None = None
+        self.route: str | None = None
         self.pictures = 0
         self.status = 0
         self.bytes_in = 0
         self.bytes_out = 0
         self._metrics = metrics
 
-    def join(self, trace: TraceContext, spans: RequestSpans) -> None:
-        """Have the request's stages traced, in `trace`."""
+    def join(self, trace: TraceContext, spans: RequestSpans | None = None) -> None:
+        """Note the trace that the request belongs to; with `spans`, have its stages traced in it."""
         self.trace, self.spans, self.exemplar = trace, spans, _exemplar(trace)
+
+    def stage(self, name: str) -> "Stage":
+        """Return one stage of the request, for a `with`."""
+        return Stage(self, name)
 
     def begin_stage(self, stage: str) -> None:
         """Begin a stage; stages do not overlap."""
@@ -98,30 +114,19 @@ def _exemplar(trace: TraceContext | None) -> Exemplar:
     return {"trace_id": trace.trace_id} if trace is not None and trace.sampled else None
 
 
-_current: ContextVar[Observation | None] = ContextVar("observation", default=None)
-
-observe = _current.set
-"""Make this the request that is being answered, in the running task and those it starts."""
-
-observed = _current.get
-"""Return the request that is being answered, None outside of one."""
-
-
 class Stage:
-    """One stage of the request that is being answered, in a `with`. Costs three microseconds, most of it the metric."""
+    """One stage of a request, in a `with`. Costs three microseconds, most of it the metric."""
 
     __slots__ = ("_name", "_observation", "_since")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, observation: Observation, name: str) -> None:
+        self._observation = observation
         self._name = name
-        self._observation = observed()
         self._since = 0.0
 
     def __enter__(self) -> None:
-        if self._observation is not None:
-            self._observation.begin_stage(self._name)
-            self._since = time.perf_counter()
+        self._observation.begin_stage(self._name)
+        self._since = time.perf_counter()
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
-        if self._observation is not None:
-            self._observation.end_stage(self._name, time.perf_counter() - self._since, error)
+        self._observation.end_stage(self._name, time.perf_counter() - self._since, error)

@@ -1,16 +1,13 @@
 """What is counted and timed of requests, whatever they ask."""
 
-from collections.abc import Mapping
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from prometheus_client import CollectorRegistry
-
-from gateway.observability.fast_metrics import QuickCounter, QuickHistogram
 from gateway.observability.metric_labels import Children, ModelLabels
 
 SECONDS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3, 0.6, 1.2, 2.5, 5.0, 10.0)
 _STAGE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, *SECONDS)
 
-Exemplar = Mapping[str, str] | None
+Exemplar = dict[str, str] | None
 """The trace to which a duration belongs, as `{"trace_id": ...}`."""
 
 
@@ -20,7 +17,7 @@ class RequestMetrics:
     def __init__(self, labels: ModelLabels, registry: CollectorRegistry) -> None:
         self._labels = labels
         self._requests = Children(
-            QuickCounter,
+            Counter,
             "graft_gateway_requests",
             "Requests answered; outcome is ok or the code of the error.",
             ["route", "dialect", "model", "version", "outcome"],
@@ -28,7 +25,7 @@ class RequestMetrics:
         )
         labels.on_forgotten(self._requests.forget)
         self._seconds = Children(
-            QuickHistogram,
+            Histogram,
             "graft_gateway_request_duration_seconds",
             "From the head of a request to the end of its answer.",
             ["route", "dialect"],
@@ -36,7 +33,7 @@ class RequestMetrics:
             buckets=SECONDS,
         )
         self._stages = Children(
-            QuickHistogram,
+            Histogram,
             "graft_gateway_stage_duration_seconds",
             "Stages of a request: receive, guard, queue, model_server or label.",
             ["stage"],
@@ -44,7 +41,7 @@ class RequestMetrics:
             buckets=_STAGE_SECONDS,
         )
         self._refusals = Children(
-            QuickCounter,
+            Counter,
             "graft_gateway_refusals",
             "Requests and pictures refused for what they are, by the code of the error.",
             ["reason"],

@@ -115,19 +115,19 @@ class Spans:
         _PROPAGATOR.inject(carrier, self._context if self._stage is None else set_span_in_context(self._stage))
         return tuple(carrier.items())
 
-    def finish(self, observation: Observation, route: str, outcome: str, model: str | None) -> None:
+    def finish(self, observation: Observation, route: str, outcome: str) -> None:
         """End the request's span."""
         root = self._root
         if root.is_recording():
             root.update_name(f"{self._method} {route}")
-            root.set_attributes(_attributes(observation, route, outcome, model))
+            root.set_attributes(_attributes(observation, route, outcome))
             if not 0 < observation.status < 500:
                 root.set_attribute("error.type", outcome)
                 root.set_status(StatusCode.ERROR)
         root.end()
 
 
-def _attributes(observation: Observation, route: str, outcome: str, model: str | None) -> Mapping[str, str | int]:
+def _attributes(observation: Observation, route: str, outcome: str) -> Mapping[str, str | int]:
     found: dict[str, str | int] = {
         "http.route": route,
         "http.request.body.size": observation.bytes_in,
@@ -138,8 +138,8 @@ def _attributes(observation: Observation, route: str, outcome: str, model: str |
         found["http.response.status_code"] = observation.status
     if observation.pictures:
         found["graft.pictures"] = observation.pictures
-    if model is not None:
-        found["graft.model"] = shortened(model)
+    if observation.model is not None:
+        found["graft.model"] = shortened(observation.model)
     if observation.version is not None:
         found["graft.version"] = str(observation.version)
     return found

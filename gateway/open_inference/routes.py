@@ -6,92 +6,202 @@ where metadata is asked for, choose a signature of the model; without it that is
 
 import re
 from importlib.metadata import version as version_of
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic_core import to_json
-from starlette.requests import Request
-from starlette.responses import Response
 
 from contract.serving_messages import PredictRequest
 from gateway.backend.datatypes import name_of
 from gateway.backend.model_client import PREDICT, fill_spec, output_of
 from gateway.errors import BadParameterError, ModelServerFailedError, NotReadyError, UnsupportedContentTypeError
 from gateway.http.bodies import read_whole
-from gateway.http.routing import TemplateRoute
+from gateway.http.error_responses import access_error_responses, error_responses
+from gateway.http.routing import Context, PlainRoute, new_router
 from gateway.open_inference.inputs import read_inputs
 from gateway.open_inference.outputs import write_output
-from gateway.open_inference.requests import LENGTH_HEADER, Question, read_question, wanted_outputs
+from gateway.open_inference.requests import (
+    LENGTH_HEADER,
+    InferenceRequest,
+    Question,
+    read_question,
+    wanted_outputs,
+)
+from gateway.open_inference.responses import (
+    InferenceResponse,
+    ModelMetadata,
+    ModelReady,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+    TensorMetadata,
+)
+from gateway.predict.calls import call_model_server
 from gateway.predict.model_signatures import ModelSignatures, Signature, TensorSpec
-from gateway.predict.prediction import ask
-from gateway.predict.services import Services
+from gateway.predict.request_context import RequestContext, context_of
 
 _VERSION = re.compile(r"[0-9]{1,19}")
 _MAX_VERSION = 2**63 - 1
 _SHOWN_CHARACTERS = 50
 
+_TAG = "Open Inference Protocol"
+_OF_MODEL, _OF_VERSION = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
+_CALL_ERRORS = {
+    400: "The request, a header or a tensor cannot be used",
+    404: "There is no such model or version",
+    502: "The model server failed",
+    503: "The model server is not available, or there is too much to do",
+    504: "The model server took too long",
+}
+_READY_ERRORS = {
+    400: "The version is not a number",
+    404: "There is no such model",
+    503: "The model or its version cannot be used",
+}
+_BODY_ERRORS = {
+    408: "The body did not arrive in time",
+    413: "The body or the response is too large",
+    415: "The body is compressed",
+}
+_BINARY = {
+    "application/octet-stream": {
+        "schema": {
+            "type": "string",
+            "format": "binary",
+            "description": f"The JSON object, whose length {LENGTH_HEADER} says, then the binary data of its tensors.",
+        }
+    }
+}
+_LENGTH = {LENGTH_HEADER: {"schema": {"type": "integer"}, "description": "Set if an output is binary."}}
 
-def open_inference_routes(signatures: ModelSignatures) -> list[TemplateRoute]:
-    """Return the routes under `/v2`; they find `services` and `deadline` in the request's state.
-
-    `open_inference_paths` describes them.
-    """
-    endpoints = _ModelEndpoints(signatures)
-    of_models = [
-        TemplateRoute(f"{prefix}{path}", endpoint, methods=[method])
-        for path, endpoint, method in (
-            ("/infer", endpoints.infer, "POST"),
-            ("/ready", is_model_ready, "GET"),
-            ("", endpoints.show_model, "GET"),
-        )
-        for prefix in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
-    ]
-    return [
-        *of_models,
-        TemplateRoute("/v2", show_server),
-        TemplateRoute("/v2/health/live", is_server_live),
-        TemplateRoute("/v2/health/ready", is_server_ready),
-    ]
+_ModelPath = Annotated[str, Path()]
+_VersionPath = Annotated[str, Path(pattern="^[0-9]{1,19}$")]
+_LengthHeader = Annotated[int | None, Header(alias=LENGTH_HEADER, ge=0)]
 
 
-async def show_server(_: Request) -> Response:
-    """Name the server and its extensions."""
-    return _json({"name": "graft", "version": version_of("graft-serving"), "extensions": ["binary_tensor_data"]})
+async def _describe_model(model: _ModelPath) -> None: ...
 
 
-async def is_server_live(_: Request) -> Response:
-    """Say that the gateway answers."""
-    return _json({"live": True})
+async def _describe_version(model: _ModelPath, version: _VersionPath) -> None: ...
 
 
-async def is_server_ready(request: Request) -> Response:
-    """Say whether every model can be asked.
+async def _describe_request(body: InferenceRequest, length: _LengthHeader = None) -> None: ...
+
+
+class ModelVersion(NamedTuple):
+    """Which model a path names, and which version of it, None being its latest."""
+
+    model: str
+    version: int | None
+
+
+async def _read_path(request: Request) -> ModelVersion:
+    """Return what the path names, and note the model in the request's context.
 
     Raises:
-        NotReadyError: one cannot, or the gateway is stopping.
+        BadParameterError: the version is not a number.
     """
+    model: str = request.path_params["model"]
+    context_of(request.scope).model = model
+    text: str | None = request.path_params.get("version")
+    if text is None:
+        return ModelVersion(model, None)
+    if not _VERSION.fullmatch(text) or int(text) > _MAX_VERSION:
+        raise BadParameterError(f"A version is a whole number up to {_MAX_VERSION}, not {text[:_SHOWN_CHARACTERS]!r}.")
+    return ModelVersion(model, int(text))
+
+
+_Wanted = Annotated[ModelVersion, Depends(_read_path)]
+
+
+def open_inference_router(signatures: ModelSignatures) -> APIRouter:
+    """Return the router of `/v2`, but for the server's health."""
+    endpoints = _ModelEndpoints(signatures)
+    router = new_router(_TAG, responses=access_error_responses())
+    for prefix, suffix, describe in ((_OF_MODEL, "", _describe_model), (_OF_VERSION, "_of_version", _describe_version)):
+        router.add_api_route(
+            f"{prefix}/infer",
+            endpoints.infer,
+            methods=["POST"],
+            route_class_override=PlainRoute,
+            operation_id=f"open_inference_infer{suffix}",
+            summary="The outputs of any model",
+            dependencies=[Depends(describe), Depends(_describe_request)],
+            response_model=InferenceResponse,
+            response_description="The outputs of the version that was used",
+            responses={
+                **error_responses(_CALL_ERRORS | _BODY_ERRORS),
+                200: {"content": _BINARY, "headers": _LENGTH},
+            },
+            openapi_extra={"requestBody": {"required": True, "content": _BINARY}},
+        )
+        router.add_api_route(
+            f"{prefix}/ready",
+            is_model_ready,
+            operation_id=f"open_inference_is_model_ready{suffix}",
+            summary="The model can be used",
+            dependencies=[Depends(describe)],
+            responses=error_responses(_READY_ERRORS),
+        )
+        router.add_api_route(
+            prefix,
+            endpoints.show_model,
+            operation_id=f"open_inference_show_model{suffix}",
+            summary="The model's versions, and the inputs and outputs of one signature",
+            dependencies=[Depends(describe)],
+            response_model_exclude_unset=True,
+            responses=error_responses(_CALL_ERRORS),
+        )
+    router.add_api_route(
+        "/v2",
+        show_server,
+        operation_id="open_inference_show_server",
+        summary="The server's name, version and extensions",
+    )
+    return router
+
+
+server_health_router = new_router(_TAG, open_to_all=True)
+"""`GET /v2/health/live` and `GET /v2/health/ready`, which need no key."""
+
+
+async def show_server() -> ServerMetadata:
+    """Name the server and its extensions."""
+    return ServerMetadata(name="graft", version=version_of("graft-serving"), extensions=["binary_tensor_data"])
+
+
+@server_health_router.get(
+    "/v2/health/live", operation_id="open_inference_is_server_live", summary="The gateway responds"
+)
+async def is_server_live() -> ServerLive:
+    """Say that the gateway responds."""
+    return ServerLive(live=True)
+
+
+@server_health_router.get(
+    "/v2/health/ready",
+    operation_id="open_inference_is_server_ready",
+    summary="Every model can be used",
+    responses=error_responses({503: "A model cannot be used"}),
+)
+async def is_server_ready(request: Request, context: Context) -> ServerReady:
+    """Say whether every model can be used: 503 where one cannot, or the gateway is stopping."""
     _refuse_if_stopping(request)
-    services: Services = request.state.services
-    missing = [state.name for state in services.versions.states if not state.available]
+    missing = [state.name for state in context.services.versions.states if not state.available]
     if missing:
         raise NotReadyError(f"No version of the model {', '.join(missing)} is available.")
-    return _json({"ready": True})
+    return ServerReady(ready=True)
 
 
-async def is_model_ready(request: Request) -> Response:
-    """Say whether the model, or the version of it, can be asked.
-
-    Raises:
-        NotReadyError: it cannot, or the gateway is stopping.
-    """
+async def is_model_ready(request: Request, context: Context, wanted: _Wanted) -> ModelReady:
+    """Say whether the model, or the version of it, can be used: 503 where it cannot, or the gateway is stopping."""
     _refuse_if_stopping(request)
-    services: Services = request.state.services
-    model, version = _asked_for(request)
-    state = services.versions.state(model)
+    state = context.services.versions.state(wanted.model)
     if not state.available:
-        raise NotReadyError(f"No version of the model {model} is available.")
-    if version is not None and version not in state.available:
-        raise NotReadyError(f"Version {version} of the model {model} is not available.")
-    return _json({"name": model, "ready": True})
+        raise NotReadyError(f"No version of the model {wanted.model} is available.")
+    if wanted.version is not None and wanted.version not in state.available:
+        raise NotReadyError(f"Version {wanted.version} of the model {wanted.model} is not available.")
+    return ModelReady(name=wanted.model, ready=True)
 
 
 def _refuse_if_stopping(request: Request) -> None:
@@ -105,71 +215,53 @@ class _ModelEndpoints:
     def __init__(self, signatures: ModelSignatures) -> None:
         self._signatures = signatures
 
-    async def show_model(self, request: Request) -> Response:
+    async def show_model(self, context: Context, wanted: _Wanted, signature_name: str = "") -> ModelMetadata:
         """Name the model's versions, and the inputs and outputs of one signature."""
-        services: Services = request.state.services
-        model, version = _asked_for(request)
-        name = request.query_params.get("signature_name", "")
-        signature = await self._signatures.signature(model, version, name, services, request.state.deadline)
-        versions = services.versions.state(model).available or (signature.version,)
-        return _json(
-            {
-                "name": model,
-                "versions": [str(number) for number in versions],
-                "platform": "tensorflow_savedmodel",
-                "inputs": [_tensor_metadata(key, spec) for key, spec in signature.inputs.items()],
-                "outputs": [_tensor_metadata(key, spec) for key, spec in signature.outputs.items()],
-                "parameters": {"signature_name": signature.name},
-            }
+        signature = await self._signatures.signature(wanted.model, wanted.version, signature_name, context)
+        versions = context.services.versions.state(wanted.model).available or (signature.version,)
+        return ModelMetadata(
+            name=wanted.model,
+            versions=[str(number) for number in versions],
+            platform="tensorflow_savedmodel",
+            inputs=[_tensor_metadata(key, spec) for key, spec in signature.inputs.items()],
+            outputs=[_tensor_metadata(key, spec) for key, spec in signature.outputs.items()],
+            parameters={"signature_name": signature.name},
         )
 
     async def infer(self, request: Request) -> Response:
-        """Answer an inference request."""
-        services: Services = request.state.services
-        model, version = _asked_for(request)
-        services.versions.state(model)  # no body is read for a model that is not there
-        services.admission.check_room()
-        question = await _read_question(request)
-        deadline = request.state.deadline
+        """Send tensors as JSON, or as JSON followed by their binary data."""
+        context = context_of(request.scope)
+        wanted = await _read_path(request)
+        context.services.versions.state(wanted.model)  # no body is read for a model that is not there
+        context.services.admission.check_room()
+        question = await _read_question(request, context)
         name = question.parameters.signature_name
-        signature = await self._signatures.signature(model, version, name, services, deadline)
+        signature = await self._signatures.signature(wanted.model, wanted.version, name, context)
         message = PredictRequest(
             inputs=read_inputs(question.inputs, question.binary, signature),
             output_filter=wanted_outputs(question, signature),
         )
-        fill_spec(message.model_spec, model, version, signature=signature.name)
-        response = await ask(PREDICT, message, services, deadline)
+        fill_spec(message.model_spec, wanted.model, wanted.version, signature=signature.name)
+        response = await call_model_server(PREDICT, message, context)
         _check_types(response, signature)
         return _answer(question, response)
 
 
-async def _read_question(request: Request) -> Question:
+async def _read_question(request: Request, context: RequestContext) -> Question:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise UnsupportedContentTypeError(
             f"A body compressed with {encoding[:_SHOWN_CHARACTERS]!r} is not accepted; send it as it is."
         )
-    services: Services = request.state.services
-    return read_question(await read_whole(request), request.headers.get(LENGTH_HEADER), services.settings)
+    settings = context.services.settings
+    return read_question(await read_whole(request), request.headers.get(LENGTH_HEADER), settings)
 
 
-def _asked_for(request: Request) -> tuple[str, int | None]:
-    """Return the model and the version that the path names, None being the latest."""
-    model: str = request.path_params["model"]
-    request.state.model = model
-    text: str | None = request.path_params.get("version")
-    if text is None:
-        return model, None
-    if not _VERSION.fullmatch(text) or int(text) > _MAX_VERSION:
-        raise BadParameterError(f"A version is a whole number up to {_MAX_VERSION}, not {text[:_SHOWN_CHARACTERS]!r}.")
-    return model, int(text)
-
-
-def _tensor_metadata(name: str, spec: TensorSpec) -> dict[str, Any]:
-    shown: dict[str, Any] = {"name": name, "datatype": name_of(spec.dtype), "shape": spec.shape or ()}
+def _tensor_metadata(name: str, spec: TensorSpec) -> TensorMetadata:
+    shape = spec.shape or ()
     if spec.shape is None:
-        shown["parameters"] = {"any_shape": True}
-    return shown
+        return TensorMetadata(name=name, datatype=name_of(spec.dtype), shape=shape, parameters={"any_shape": True})
+    return TensorMetadata(name=name, datatype=name_of(spec.dtype), shape=shape)
 
 
 def _check_types(response: Any, signature: Signature) -> None:
@@ -199,7 +291,3 @@ def _answer(question: Question, response: Any) -> Response:
         return Response(head, media_type="application/json")
     body = b"".join((head, *(raw for _, raw in written)))
     return Response(body, headers={LENGTH_HEADER: str(len(head))}, media_type="application/octet-stream")
-
-
-def _json(content: dict[str, Any]) -> Response:
-    return Response(to_json(content), media_type="application/json")

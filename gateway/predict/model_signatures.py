@@ -11,10 +11,9 @@ from google.protobuf.message import DecodeError
 from contract import serving_messages as messages
 from gateway.backend.model_client import METADATA, fill_spec
 from gateway.backend.model_versions import ModelState
-from gateway.deadline import Deadline
 from gateway.errors import ModelServerFailedError, ModelServerTimeoutError, UnknownSignatureError
-from gateway.predict.prediction import ask
-from gateway.predict.services import Services
+from gateway.predict.calls import call_model_server
+from gateway.predict.request_context import RequestContext
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -62,7 +61,7 @@ class ModelSignatures:
         self._asking: WeakValueDictionary[tuple[str, int | None], asyncio.Lock] = WeakValueDictionary()
 
     async def signature(
-        self, model: str, version: int | None, signature_name: str, services: Services, deadline: Deadline
+        self, model: str, version: int | None, signature_name: str, context: RequestContext
     ) -> Signature:
         """Return a signature of `version` of `model`, None being its latest; an empty name means the default one.
 
@@ -71,7 +70,12 @@ class ModelSignatures:
             GatewayError: the model is unknown, or the model server does not say.
         """
         name = signature_name or DEFAULT_SIGNATURE
-        signatures = await self.signatures(model, version, services, deadline)
+        state = context.services.versions.state(model)
+        self._forget_what_is_gone(state)
+        wanted = version if version is not None else max(state.available, default=None)
+        signatures = self._known.get((model, wanted)) if wanted is not None else None
+        if signatures is None:
+            signatures = await self._ask_once(model, wanted, context)
         if name not in signatures:
             there = ", ".join(sorted(signatures)[:_SHOWN_SIGNATURES]) or "none"
             raise UnknownSignatureError(
@@ -79,28 +83,14 @@ class ModelSignatures:
             )
         return signatures[name]
 
-    async def signatures(
-        self, model: str, version: int | None, services: Services, deadline: Deadline
-    ) -> Mapping[str, Signature]:
-        """Return all signatures of `version` of `model`, None being its latest, by name.
-
-        Raises:
-            GatewayError: the model is unknown, or the model server does not say.
-        """
-        state = services.versions.state(model)
-        self._forget_what_is_gone(state)
-        wanted = version if version is not None else max(state.available, default=None)
-        known = self._known.get((model, wanted)) if wanted is not None else None
-        return known if known is not None else await self._ask_once(model, wanted, services, deadline)
-
-    async def _ask_once(self, model: str, version: int | None, services: Services, deadline: Deadline) -> _Signatures:
+    async def _ask_once(self, model: str, version: int | None, context: RequestContext) -> _Signatures:
         """Ask the model server; those who want the same at the same time wait, each no longer than it may."""
         asking = self._asking.setdefault((model, version), asyncio.Lock())  # kept only while someone asks
         try:
-            async with asyncio.timeout(deadline.remaining()), asking:
+            async with asyncio.timeout(context.deadline.remaining()), asking:
                 if version is not None and (model, version) in self._known:
                     return self._known[model, version]
-                response = await ask(METADATA, _request(model, version), services, deadline)
+                response = await call_model_server(METADATA, _request(model, version), context)
         except TimeoutError as error:
             raise ModelServerTimeoutError("The model server did not answer in time.") from error
         answered = int(response.model_spec.version.value)

@@ -1,30 +1,30 @@
 """From pictures to labelled answers, whatever dialect asked."""
 
-import asyncio
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
-from gateway.backend.model_client import PREDICT, STATUS, fill_spec
-from gateway.backend.model_versions import ModelVersions
-from gateway.deadline import Deadline
+from gateway.backend.model_client import PREDICT, fill_spec
 from gateway.errors import (
     ModelNotLoadedError,
     ModelServerFailedError,
-    ModelServerTimeoutError,
     PictureError,
     QuestionRefusedError,
     UndecodableImageError,
     VersionNotServedError,
 )
-from gateway.observability.observation import GUARD, LABEL, MODEL_SERVER, Stage, observed
+from gateway.observability.observation import GUARD, LABEL
 from gateway.observability.predicted_image import AnsweredPicture
+from gateway.predict.calls import call_model_server, manifest_of
 from gateway.predict.image_guard import check_picture
-from gateway.predict.largest import largest
+from gateway.predict.request_context import RequestContext
 from gateway.predict.scores import Scores, pictures_request, read_scores
 from gateway.predict.services import Services
+
+_SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
@@ -94,87 +94,48 @@ class Answer:
 
 
 async def predict(
-    pictures: Sequence[Picture | UnreadablePicture], question: Question, services: Services, deadline: Deadline
+    pictures: Sequence[Picture | UnreadablePicture], question: Question, context: RequestContext
 ) -> Answer:
-    """Answer a question about pictures, at least one.
+    """Respond to a request about images, at least one.
 
-    A picture that is refused becomes a `Refusal` in its place; the others are answered all the same.
+    An image that is refused becomes a `Refusal` in its place; the others get predictions all the same.
 
     Raises:
         ModelError: the model or the version is not there, or does not describe itself.
-        ModelServerError: the model server did not answer.
-        BusyError: it was not asked.
+        ModelServerError: the model server did not respond.
+        BusyError: it was not called.
     """
-    version = services.versions.version_for(question.model, question.version)
-    manifest = await manifest_of(question.model, version, services.versions, deadline)
-    with Stage(GUARD):
+    version = context.services.versions.version_for(question.model, question.version)
+    manifest = await manifest_of(question.model, version, context)
+    with context.stage(GUARD):
         guarded = [_guard(picture, manifest.image_input) for picture in pictures]
     accepted = [each for each in guarded if isinstance(each, _Accepted)]
     if not accepted:
         refusals = tuple(each for each in guarded if isinstance(each, Refusal))
         return Answer(question.model, version, manifest.digest, refusals)
 
-    response = await _ask_about([each.picture for each in accepted], question, services, deadline)
-    with Stage(LABEL):
+    request = pictures_request([each.picture.content for each in accepted])
+    fill_spec(request.model_spec, question.model, question.version, question.label, "serving_default")
+    try:
+        response = await call_model_server(PREDICT, request, context)
+    except (ModelNotLoadedError, QuestionRefusedError) as error:
+        if question.label is None:
+            raise
+        raise _no_such_label(question.model, question.label) from error
+    with context.stage(LABEL):
         scores = read_scores(response, len(accepted))
         if scores.version != version:  # swapped in between, or chosen by label; else what is at hand holds
-            manifest = await manifest_of(question.model, scores.version, services.versions, deadline)
+            manifest = await manifest_of(question.model, scores.version, context)
         labelled = _label(accepted, scores, manifest.labels, manifest.image_input, question.top_k)
-    _note(accepted, labelled, scores, question.model, manifest, services)
+    _note(accepted, labelled, scores, question.model, manifest, context.services)
 
     following = iter(labelled)
     entries = tuple(each if isinstance(each, Refusal) else next(following) for each in guarded)
     return Answer(question.model, scores.version, manifest.digest, entries)
 
 
-async def manifest_of(model: str, version: int, versions: ModelVersions, deadline: Deadline) -> ModelManifest:
-    """Return a version's manifest, asked of the model server the first time.
-
-    Raises:
-        ModelError: the version is not there, or does not describe itself.
-        ModelServerError: the model server did not answer in time.
-    """
-    known = versions.described(model, version)
-    if known is not None:
-        return known
-    try:
-        async with asyncio.timeout(deadline.remaining()):
-            return await versions.manifest(model, version)
-    except TimeoutError:
-        raise ModelServerTimeoutError("The model server did not describe the model in time.") from None
-
-
-async def ask(method: str, message: Any, services: Services, deadline: Deadline) -> Any:
-    """Return the model server's answer to a request message whose `model_spec` names a configured model.
-
-    Every dialect's way to the model server: a slot, an intact circuit, a deadline.
-
-    Raises:
-        ModelServerError: the model server did not answer.
-        ModelError: it has no such version.
-        BusyError: it was not asked.
-    """
-    circuit = services.circuits.of(message.model_spec.name)
-    async with services.admission.slot(deadline):
-        with circuit.guarded(counts=deadline.own), Stage(MODEL_SERVER):
-            response = await services.client.call(method, message, deadline)
-    observation = observed()
-    if observation is not None and method != STATUS:
-        observation.version = response.model_spec.version.value
-    return response
-
-
-async def _ask_about(pictures: Sequence[Picture], question: Question, services: Services, deadline: Deadline) -> Any:
-    request = pictures_request([picture.content for picture in pictures])
-    fill_spec(request.model_spec, question.model, question.version, question.label, "serving_default")
-    try:
-        return await ask(PREDICT, request, services, deadline)
-    except (ModelNotLoadedError, QuestionRefusedError) as error:
-        if question.label is None:
-            raise
-        raise VersionNotServedError(
-            f"The model {question.model} has no version with the label {question.label[:100]!r}."
-        ) from error
+def _no_such_label(model: str, label: str) -> VersionNotServedError:
+    return VersionNotServedError(f"The model {model} has no version with the label {label[:_SHOWN_CHARACTERS]!r}.")
 
 
 def _guard(picture: Picture | UnreadablePicture, image_input: ImageInput) -> Refusal | _Accepted:
@@ -196,13 +157,17 @@ def _label(
         f"The picture cannot be decoded: it is damaged or has more than {image_input.max_pixels} pixels."
     )
     return [
-        _likeliest(row, labels, top_k) if valid else Refusal(undecodable, each.picture.name)
+        likeliest(row, labels, top_k) if valid else Refusal(undecodable, each.picture.name)
         for each, row, valid in zip(accepted, scores.probabilities, scores.valid, strict=True)
     ]
 
 
-def _likeliest(probabilities: Sequence[float], labels: Sequence[str], top_k: int) -> Prediction:
-    best = largest(probabilities, top_k)
+def likeliest(probabilities: Sequence[float], labels: Sequence[str], top_k: int) -> Prediction:
+    """Return the `top_k` likeliest labels, or as many as there are; of equally likely ones the first of the classes.
+
+    `probabilities` has a number for each label; `read_scores` lets no NaN through, which has no place in an order.
+    """
+    best = heapq.nlargest(top_k, range(len(probabilities)), key=probabilities.__getitem__)
     return Prediction(tuple([LabelProbability(labels[index], probabilities[index]) for index in best]), best[0])
 
 

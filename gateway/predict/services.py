@@ -1,4 +1,4 @@
-"""What a route needs to answer: made once by the wiring, found at `request.state.services`."""
+"""What a route needs to respond: made once by the wiring, and part of every request's context."""
 
 from dataclasses import dataclass
 

@@ -23,6 +23,7 @@ from gateway.errors import (
     MissingCredentialsError,
 )
 from gateway.http.problems import respond_to_error
+from gateway.predict.request_context import context_of
 from gateway.security.api_keys import KEY_PREFIX, Keyring
 from gateway.security.callers import Caller, Permission
 from gateway.security.rate_limits import Allowance, Allowances
@@ -111,13 +112,13 @@ class Doorkeeper:
     async def admit(self, scope: Scope, needed: Permission) -> Allowance | None:
         """Let a request in, or not; return what to give back once it is answered, None where the key has no limits.
 
-        Leaves the caller's public id in the request's state, as `caller`.
+        Leaves the caller's public id in the request's context.
 
         Raises:
             AccessError: it is refused.
         """
         caller = await self._who(scope)
-        scope.setdefault("state", {})["caller"] = caller.id
+        context_of(scope).caller = caller.id
         if needed not in caller.permissions:
             raise ForbiddenError(f"These credentials have no scope {needed}, which {scope['path'][:50]} needs.")
         if caller.limits is None:

@@ -22,10 +22,6 @@ class CredentialMetrics(Collector):
         self._certificates = certificates
         self._keyring = keyring
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Return the metric without values, for the registry."""
-        return (_family(),)
-
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Return the metric. Keys that have ended are left out: nothing is to be done about them."""
         family = _family()

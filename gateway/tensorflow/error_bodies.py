@@ -4,7 +4,6 @@ import grpc
 
 from gateway.errors import (
     GatewayError,
-    MalformedTargetError,
     ModelError,
     QuestionRefusedError,
     UnknownModelError,
@@ -17,11 +16,6 @@ from gateway.predict.model_signatures import DEFAULT_SIGNATURE
 from gateway.tensorflow.paths import STATUS, Target
 
 _SHOWN_CHARACTERS = 200
-
-
-def malformed(method: str, target: str) -> MalformedTargetError:
-    """Return the refusal of a request line that the real server does not know."""
-    return MalformedTargetError(f"Malformed request: {method} {target[:_SHOWN_CHARACTERS]}")
 
 
 def unknown_signature(name: str) -> UnknownSignatureError:

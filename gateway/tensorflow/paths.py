@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from gateway.errors import BadParameterError, MalformedTargetError
+from gateway.errors import BadParameterError
+from gateway.http.protocol_of_path import malformed_target
 
 PREDICT, CLASSIFY, REGRESS, STATUS, METADATA = "predict", "classify", "regress", "status", "metadata"
 
@@ -49,7 +50,7 @@ def read_target(method: str, target: str) -> Target:
     """
     found = {"POST": _ASK, "GET": _LOOK}[method].fullmatch(target) if method in {"POST", "GET"} else None
     if found is None:
-        raise MalformedTargetError(f"Malformed request: {method} {target[:_SHOWN_CHARACTERS]}")
+        raise malformed_target(method, target)
     groups = found.groupdict()
     version, label = groups["version"], groups["label"]
     return Target(

@@ -5,7 +5,6 @@ from typing import Any
 
 from contract import serving_messages as messages
 from gateway.backend.model_client import CLASSIFY, METADATA, PREDICT, REGRESS, STATUS, fill_spec
-from gateway.deadline import Deadline
 from gateway.errors import (
     BadTensorError,
     ModelError,
@@ -13,9 +12,9 @@ from gateway.errors import (
     UnknownSignatureError,
     UnsupportedError,
 )
+from gateway.predict.calls import call_model_server
 from gateway.predict.model_signatures import SIGNATURES, ModelSignatures, Signature
-from gateway.predict.prediction import ask
-from gateway.predict.services import Services
+from gateway.predict.request_context import RequestContext
 from gateway.tensorflow.empty_requests import answer_without_rows, has_no_rows
 from gateway.tensorflow.error_bodies import unknown_signature
 from gateway.tensorflow.examples import read_examples
@@ -39,48 +38,53 @@ class TensorFlowQuestions:
         self._signatures = signatures
         self._versions = WantedVersions()
 
-    async def predict(self, target: Target, body: bytes, services: Services, deadline: Deadline) -> bytes:
-        """Answer a predict request; once more if a new version came in between and takes something else."""
-        document = read_document(body, services.settings.max_json_depth)
-        _signature_name(document)
-        version = await self._versions.current(target, services, deadline)
-        try:
-            return await self._predict(target, version, document, services, deadline)
-        except _PERHAPS_ANOTHER_VERSION:
-            newer = await self._versions.look_again(target, version, services, deadline)
-            if newer is None:
-                raise
-        return await self._predict(target, newer, document, services, deadline)
+    async def predict(self, target: Target, body: bytes, context: RequestContext) -> bytes:
+        """Respond to a predict request; try again if a new version came in between and takes something else."""
+        document = read_document(body, context.services.settings.max_json_depth)
+        name = _signature_name(document)
+        version, looked_again = await self._versions.current(target, context), False
+        while True:
+            try:
+                signature = await self._signatures.signature(target.model, version, name, context)
+                return await self._predict(target, signature, document, context)
+            except _PERHAPS_ANOTHER_VERSION as error:
+                newer = None if looked_again else await self._versions.look_again(target, version, context)
+                if newer is None and isinstance(error, UnknownSignatureError):
+                    raise unknown_signature(name) from error
+                if newer is None:
+                    raise
+                version, looked_again = newer, True
 
-    async def classify(self, target: Target, body: bytes, services: Services, deadline: Deadline) -> bytes:
+    async def classify(self, target: Target, body: bytes, context: RequestContext) -> bytes:
         """Answer a classify request."""
-        request = _examples_request(messages.ClassificationRequest(), target, body, services)
-        return write_classes((await ask(CLASSIFY, request, services, deadline)).result)
+        request = _examples_request(messages.ClassificationRequest(), target, body, context)
+        return write_classes((await call_model_server(CLASSIFY, request, context)).result)
 
-    async def regress(self, target: Target, body: bytes, services: Services, deadline: Deadline) -> bytes:
+    async def regress(self, target: Target, body: bytes, context: RequestContext) -> bytes:
         """Answer a regress request."""
-        request = _examples_request(messages.RegressionRequest(), target, body, services)
-        return write_values((await ask(REGRESS, request, services, deadline)).result)
+        request = _examples_request(messages.RegressionRequest(), target, body, context)
+        return write_values((await call_model_server(REGRESS, request, context)).result)
 
-    async def status(self, target: Target, _: bytes, services: Services, deadline: Deadline) -> bytes:
+    async def status(self, target: Target, _: bytes, context: RequestContext) -> bytes:
         """Show the states of a model's versions; a label is passed over, as the real server does."""
-        services.versions.state(target.model)
+        context.services.versions.state(target.model)
         request = messages.GetModelStatusRequest()
         fill_spec(request.model_spec, target.model, target.version)
-        return _dump(status_to_json(await ask(STATUS, request, services, deadline)))
+        return _dump(status_to_json(await call_model_server(STATUS, request, context)))
 
-    async def metadata(self, target: Target, _: bytes, services: Services, deadline: Deadline) -> bytes:
+    async def metadata(self, target: Target, _: bytes, context: RequestContext) -> bytes:
         """Show the signatures of one version."""
-        services.versions.state(target.model)
+        context.services.versions.state(target.model)
         request = messages.GetModelMetadataRequest(metadata_field=[SIGNATURES])
         fill_spec(request.model_spec, target.model, target.version, target.label)
-        return _dump(metadata_to_json(await ask(METADATA, request, services, deadline)))
+        return _dump(metadata_to_json(await call_model_server(METADATA, request, context)))
 
     async def _predict(
-        self, target: Target, version: int | None, document: _Document, services: Services, deadline: Deadline
+        self, target: Target, signature: Signature, document: _Document, context: RequestContext
     ) -> bytes:
         name = _signature_name(document)
-        signature = await self._signature(target, version, name, services, deadline)
+        if not signature.inputs:
+            raise BadTensorError(f"Failed to get input map for signature: {name or 'DEFAULT'}")
         in_rows = is_row_format(document)
         read = read_instances if in_rows else read_inputs
         tensors = read(document["instances" if in_rows else "inputs"], signature.inputs)
@@ -88,28 +92,17 @@ class TensorFlowQuestions:
             return write_outputs(answer_without_rows(tensors, signature))
         request = messages.PredictRequest(inputs=tensors)
         fill_spec(request.model_spec, target.model, target.version, target.label, name)
-        response = await ask(PREDICT, request, services, deadline)
+        response = await call_model_server(PREDICT, request, context)
         self._versions.learn(target, response.model_spec.version.value)
         return write_predictions(response.outputs) if in_rows else write_outputs(response.outputs)
 
-    async def _signature(
-        self, target: Target, version: int | None, name: str, services: Services, deadline: Deadline
-    ) -> Signature:
-        try:
-            signature = await self._signatures.signature(target.model, version, name, services, deadline)
-        except UnknownSignatureError as error:
-            raise unknown_signature(name) from error
-        if not signature.inputs:
-            raise BadTensorError(f"Failed to get input map for signature: {name or 'DEFAULT'}")
-        return signature
 
-
-def _examples_request(request: Any, target: Target, body: bytes, services: Services) -> Any:
+def _examples_request(request: Any, target: Target, body: bytes, context: RequestContext) -> Any:
     """Fill a classify or regress request."""
-    document = read_document(body, services.settings.max_json_depth)
+    document = read_document(body, context.services.settings.max_json_depth)
     fill_spec(request.model_spec, target.model, target.version, target.label, _signature_name(document))
     read_examples(document, request)
-    services.versions.state(target.model)
+    context.services.versions.state(target.model)
     return request
 
 

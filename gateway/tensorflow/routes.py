@@ -1,27 +1,39 @@
 """TensorFlow Serving's REST API: predict, classify, regress, status and metadata, by version and by label.
 
-An existing client only changes its address: the real server's recorded answers say what is answered to what. Pictures
-pass no guard here but the graph's own, since any model may be asked.
+An existing client only changes its address: the real server's recorded responses say what the response to what is.
+Images pass no guard here but the graph's own, since any model may be used.
 """
 
 import re
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, NamedTuple
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
+from pydantic import BaseModel
+from starlette.routing import Match
+from starlette.types import Scope
 
 from gateway.errors import BadParameterError, GatewayError
-from gateway.http.connection import RAW_TARGET
+from gateway.http.error_responses import access_error_responses, error_responses
 from gateway.http.json_bodies import check_length
-from gateway.http.routing import TemplateRoute
+from gateway.http.routing import PlainRoute, new_router
 from gateway.predict.model_signatures import ModelSignatures
-from gateway.predict.services import Services
+from gateway.predict.request_context import RequestContext, context_of
 from gateway.tensorflow import paths
 from gateway.tensorflow.bodies import read_body
-from gateway.tensorflow.error_bodies import malformed, reworded
+from gateway.tensorflow.error_bodies import reworded
 from gateway.tensorflow.requests import TensorFlowQuestions
+from gateway.tensorflow.responses import (
+    ExamplesRequest,
+    MetadataResponse,
+    ResultsResponse,
+    StatusResponse,
+    TensorFlowPredictRequest,
+    TensorFlowPredictResponse,
+)
 
-_PATH = "/v1/models/{target:path}"
-_ANY_CASE = re.compile(r"(?i:/v1/models)/(?P<target>.*)", re.DOTALL)
+_ROUTE_LABEL = "/v1/models/{target:path}"  # in metrics: one for all, as the rules of Prometheus expect
+_ANY_CASE = re.compile(r"(?i:/v1/models)/.*", re.DOTALL)
 _BAD_REQUEST = """<HTML><HEAD>
 <TITLE>400 Bad Request</TITLE>
 </HEAD><BODY>
@@ -30,67 +42,138 @@ _BAD_REQUEST = """<HTML><HEAD>
 """
 _JSON = "application/json"
 
+_CALL_ERRORS = {
+    400: "The request cannot be understood, or the model refuses it",
+    404: "There is no such model or version",
+    502: "The model server failed",
+    503: "The model server is not available, or there is too much to do",
+    504: "The model server took too long",
+}
+_BODY_ERRORS = {
+    408: "The body did not arrive in time",
+    413: "The body or the response is too large",
+    415: "The body is compressed with something else than gzip",
+    501: "A type cannot be read from JSON, or the model server does not know this kind of request",
+}
 
-def tensorflow_routes(signatures: ModelSignatures) -> list[TemplateRoute]:
-    """Return the routes under `/v1/models/`, for all methods; what they do not know is a malformed request.
 
-    They find `services` and `deadline` in the request's state. Routes of the same prefix have to stand before them.
+async def _describe_predict(body: TensorFlowPredictRequest) -> None: ...
+
+
+async def _describe_examples(body: ExamplesRequest) -> None: ...
+
+
+class _Operation(NamedTuple):
+    """One verb of the API, as it is described; `body` declares what is sent."""
+
+    suffix: str
+    summary: str
+    response: type[BaseModel]
+    body: Callable[..., Awaitable[None]] | None = None
+
+
+_OPERATIONS = {
+    "predict": _Operation(":predict", "The outputs of any model", TensorFlowPredictResponse, _describe_predict),
+    "classify": _Operation(":classify", "Labels and scores of each example", ResultsResponse, _describe_examples),
+    "regress": _Operation(":regress", "A number for each example", ResultsResponse, _describe_examples),
+    "status": _Operation("", "The versions of the model and their states", StatusResponse),
+    "metadata": _Operation("/metadata", "The signatures of one version", MetadataResponse),
+}
+
+_NAME = "^[^/:]+$"
+
+
+async def _describe_model(model: Annotated[str, Path(pattern=_NAME)]) -> None: ...
+
+
+async def _describe_version(version: Annotated[int, Path(ge=0, le=2**63 - 1)]) -> None: ...
+
+
+async def _describe_label(label: Annotated[str, Path(pattern=_NAME)]) -> None: ...
+
+
+_VERSIONS = {
+    "": ("", [Depends(_describe_model)]),
+    "/versions/{version}": ("_of_version", [Depends(_describe_model), Depends(_describe_version)]),
+    "/labels/{label}": ("_by_label", [Depends(_describe_model), Depends(_describe_label)]),
+}
+
+
+class _TargetRoute(PlainRoute):
+    """Fits whatever lies under `/v1/models/`, for all methods, and words of the path in any case."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether the route fits, and what it adds to the scope."""
+        if scope["type"] != "http" or _ANY_CASE.fullmatch(scope["path"]) is None:
+            return Match.NONE, {}
+        return Match.FULL, {"endpoint": self.endpoint, "route": self}
+
+    def _check_method(self, scope: Scope) -> None:
+        """Let all methods through: what is not of this API is a malformed request."""
+
+
+def tensorflow_router(signatures: ModelSignatures) -> APIRouter:
+    """Return the router of `/v1/models/`; what it does not know is a malformed request.
+
+    Routes of the same prefix have to stand before it. Its own all lead to the same endpoint, which reads the target as
+    it was sent; that each operation has a route describes it.
     """
-    questions = TensorFlowQuestions(signatures)
-
-    async def answer(request: Request) -> Response:
-        return await _answer(request, questions)
-
-    route = TemplateRoute(_PATH, answer, include_in_schema=False)
-    route.path_regex = _ANY_CASE
-    route.methods = None  # Route's own way of saying all is open to classes only
-    return [route]
-
-
-def refuse_misplaced_question(request: Request, content: Any) -> None:
-    """Refuse, as the real server does, a predict request of this API that came by the native path.
-
-    `content` is the JSON body of `POST /v1/models/{model}/predict`.
-
-    Raises:
-        MalformedTargetError: it has `instances` or `inputs` and no `images`; answered in this API's shape.
-    """
-    if isinstance(content, dict) and "images" not in content and content.keys() & {"instances", "inputs"}:
-        request.state.dialect = "tensorflow"
-        raise malformed(request.method, _raw_target(request))
+    respond = _Endpoint(signatures).respond
+    router = new_router("TensorFlow Serving", route_class=PlainRoute, responses=access_error_responses())
+    for verb, operation in _OPERATIONS.items():
+        sends = operation.body is not None
+        for version, (id_suffix, dependencies) in _VERSIONS.items():
+            router.add_api_route(
+                f"/v1/models/{{model}}{version}{operation.suffix}",
+                respond,
+                methods=["POST" if sends else "GET"],
+                operation_id=f"tensorflow_{verb}{id_suffix}",
+                summary=operation.summary,
+                dependencies=[*dependencies, *([Depends(operation.body)] if sends else [])],
+                response_model=operation.response,
+                response_description=operation.summary,
+                responses=error_responses(_CALL_ERRORS | _BODY_ERRORS if sends else _CALL_ERRORS),
+            )
+    router.add_api_route(
+        _ROUTE_LABEL, respond, include_in_schema=False, response_model=None, route_class_override=_TargetRoute
+    )
+    return router
 
 
-async def _answer(request: Request, questions: TensorFlowQuestions) -> Response:
-    if request.method == "OPTIONS":  # the real server's HTTP library refuses these by itself
-        return Response(status_code=400, headers={"content-type": "text/html; charset=ISO-8859-1"})
-    raw_target = _raw_target(request)
-    if paths.has_broken_escape(raw_target):
-        return Response(_BAD_REQUEST, 400, {"content-type": "text/html"})
-    try:
-        target = paths.read_target(request.method, raw_target)
-    except BadParameterError:  # the real server says no more about a version of too many digits
-        return Response(status_code=400, media_type=_JSON)
-    request.state.model = target.model
-    services: Services = request.state.services
-    body = await _read_body(request, services) if request.method == "POST" else b""
-    try:
-        answer = await getattr(questions, target.verb)(target, body, services, request.state.deadline)
-    except GatewayError as error:
-        other = reworded(error, target)
-        if other is error:
-            raise
-        raise other from error
-    return Response(answer, media_type=_JSON)
+class _Endpoint:
+    """What responds to every request of the API."""
+
+    def __init__(self, signatures: ModelSignatures) -> None:
+        self._questions = TensorFlowQuestions(signatures)
+
+    async def respond(self, request: Request) -> Response:
+        """An existing client of TensorFlow Serving only changes its address: docs/predict-api.md."""
+        context = context_of(request.scope)
+        context.route = _ROUTE_LABEL
+        if request.method == "OPTIONS":  # the real server's HTTP library refuses these by itself
+            return Response(status_code=400, headers={"content-type": "text/html; charset=ISO-8859-1"})
+        raw_target = context.target.decode("latin-1")
+        if paths.has_broken_escape(raw_target):
+            return Response(_BAD_REQUEST, 400, {"content-type": "text/html"})
+        try:
+            target = paths.read_target(request.method, raw_target)
+        except BadParameterError:  # the real server says no more about a version of too many digits
+            return Response(status_code=400, media_type=_JSON)
+        context.model = target.model
+        body = await _read_body(request, context) if request.method == "POST" else b""
+        try:
+            response = await getattr(self._questions, target.verb)(target, body, context)
+        except GatewayError as error:
+            other = reworded(error, target)
+            if other is error:
+                raise
+            raise other from error
+        return Response(response, media_type=_JSON)
 
 
-async def _read_body(request: Request, services: Services) -> bytes:
-    services.admission.check_room()
-    body = await read_body(request, services.settings.max_body_bytes)
-    check_length(len(body), services.settings.max_json_bytes)
+async def _read_body(request: Request, context: RequestContext) -> bytes:
+    context.services.admission.check_room()
+    settings = context.services.settings
+    body = await read_body(request, settings.max_body_bytes)
+    check_length(len(body), settings.max_json_bytes)
     return body
-
-
-def _raw_target(request: Request) -> str:
-    """Return the target as it stands in the request line, its `?` and `#` included."""
-    raw: bytes = request.scope["state"][RAW_TARGET]
-    return raw.decode("latin-1")

@@ -4,11 +4,10 @@ import time
 
 from contract import serving_messages as messages
 from gateway.backend.model_client import METADATA, fill_spec
-from gateway.deadline import Deadline
 from gateway.errors import GatewayError
+from gateway.predict.calls import call_model_server
 from gateway.predict.model_signatures import SIGNATURES
-from gateway.predict.prediction import ask
-from gateway.predict.services import Services
+from gateway.predict.request_context import RequestContext
 from gateway.tensorflow.paths import Target
 
 _Key = tuple[str, str | None]
@@ -25,31 +24,31 @@ class WantedVersions:
         self._labelled: dict[_Key, int] = {}
         self._looked: dict[_Key, float] = {}
 
-    async def current(self, target: Target, services: Services, deadline: Deadline) -> int | None:
+    async def current(self, target: Target, context: RequestContext) -> int | None:
         """Return the version that would answer, as far as is known; None where only the model server knows.
 
         Raises:
             GatewayError: the model is unknown, has no version of that label, or the model server does not say.
         """
-        state = services.versions.state(target.model)
+        state = context.services.versions.state(target.model)
         if target.version is not None:
             return target.version
         if target.label is None:
             return max(state.available, default=None)
         known = self._labelled.get((target.model, target.label))
-        return known if known is not None else await self._ask(target, services, deadline)
+        return known if known is not None else await self._ask(target, context)
 
-    async def look_again(self, target: Target, seen: int | None, services: Services, deadline: Deadline) -> int | None:
+    async def look_again(self, target: Target, seen: int | None, context: RequestContext) -> int | None:
         """Return the version that answers now if it is another than `seen`, else None.
 
         The model server is asked no more often than the gateway looks at models anyway: callers can send any number of
         bad requests.
         """
         key = (target.model, target.label)
-        if target.version is not None or not self._may_look(key, services.settings.poll_interval_seconds):
+        if target.version is not None or not self._may_look(key, context.services.settings.poll_interval_seconds):
             return None
         try:
-            version = await self._ask(target, services, deadline)
+            version = await self._ask(target, context)
         except GatewayError:
             self._labelled.pop(key, None)
             return None
@@ -67,10 +66,10 @@ class WantedVersions:
         self._looked[key] = now
         return True
 
-    async def _ask(self, target: Target, services: Services, deadline: Deadline) -> int:
+    async def _ask(self, target: Target, context: RequestContext) -> int:
         request = messages.GetModelMetadataRequest(metadata_field=[SIGNATURES])
         fill_spec(request.model_spec, target.model, None, target.label)
-        response = await ask(METADATA, request, services, deadline)
+        response = await call_model_server(METADATA, request, context)
         version = int(response.model_spec.version.value)
         self.learn(target, version)
         return version

@@ -18,6 +18,7 @@ from trainer.config import ModelSettings
 from trainer.errors import WeightsError
 from trainer.models.architectures import BASE, Architecture, check_width, spec_of
 from trainer.models.hub import build_preset_base
+from trainer.models.keras_internals import layers_inside, nodes_of
 
 _FROM_SCRATCH_MOMENTUM = 0.9
 
@@ -80,7 +81,7 @@ def put_weights(network: Any, weights: Sequence[Any]) -> None:
         ValueError: they belong to another network.
     """
     network.set_weights(weights)
-    for layer in _nested_layers(network):
+    for layer in layers_inside(network):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
 
@@ -97,7 +98,7 @@ def prepare_for_training_from_scratch(base: Any) -> None:
 
 def batch_norms(base: Any) -> list[Any]:
     """Return the BatchNorm layers of `base`, those inside other layers too."""
-    return [layer for layer in _nested_layers(base) if isinstance(layer, keras.layers.BatchNormalization)]
+    return [layer for layer in layers_inside(base) if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def dropouts(base: Any, before_last: int = 0) -> list[Any]:
@@ -107,7 +108,7 @@ def dropouts(base: Any, before_last: int = 0) -> list[Any]:
     dropout.
     """
     own = (keras.layers.Dropout, keras.layers.GaussianDropout, keras.layers.AlphaDropout)
-    front = chain(*(layer._flatten_layers() for layer in base.layers[: len(base.layers) - before_last]))
+    front = chain(*([layer, *layers_inside(layer)] for layer in base.layers[: len(base.layers) - before_last]))
     return [
         layer
         for layer in front
@@ -207,7 +208,7 @@ def _find_split_points(base: Any) -> dict[int, _SplitPoint]:
     """Find every place that a single tensor passes, by the number of layers after it."""
     operations = base.operations
     position = {id(operation): index for index, operation in enumerate(operations)}
-    nodes = sorted(chain(*base._nodes_by_depth.values()), key=lambda node: position[id(node.operation)])
+    nodes = sorted(nodes_of(base), key=lambda node: position[id(node.operation)])
     last_use = {id(tensor): position[id(node.operation)] for node in nodes for tensor in node.input_tensors}
     last_use |= {id(tensor): len(operations) for tensor in base.outputs}
     found: dict[int, _SplitPoint] = {}
@@ -241,7 +242,7 @@ def _joins_branches(point: _SplitPoint) -> bool:
 
 
 def _is_made_of_layers(operation: Any) -> bool:
-    return isinstance(operation, keras.Layer) and sum(bool(layer.weights) for layer in _nested_layers(operation)) > 1
+    return isinstance(operation, keras.Layer) and sum(bool(layer.weights) for layer in layers_inside(operation)) > 1
 
 
 def _can_learn(layer: Any) -> bool:
@@ -251,7 +252,3 @@ def _can_learn(layer: Any) -> bool:
 def _is_activation_of(end: Any, point: _SplitPoint) -> bool:
     same_shape = point.tensor.shape == end.shape
     return point.inputs[0] is end and same_shape and not getattr(point.operation, "weights", [])
-
-
-def _nested_layers(base: Any) -> list[Any]:
-    return list(base._flatten_layers(include_self=False))

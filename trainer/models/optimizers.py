@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from trainer.config import PhaseTwoSettings
+from trainer.models.keras_internals import index_of_variable, moving_averages
 
 
 class LayerwiseAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
@@ -22,7 +23,7 @@ class LayerwiseAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has n
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable, as Keras asks for it."""
-        factor = self._factors[self._get_variable_index(variable)]
+        factor = self._factors[index_of_variable(self, variable)]
         super().update_step(gradient, variable, learning_rate * factor)
 
     def finalize_variable_values(self, var_list: Any) -> None:
@@ -31,7 +32,7 @@ class LayerwiseAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has n
     @property
     def averages(self) -> list[Any]:
         """The moving average of each variable, in their order; empty without `use_ema`."""
-        return list(self._model_variables_moving_average) if self.use_ema else []
+        return moving_averages(self) if self.use_ema else []
 
 
 def make_phase_one_adam(learning_rate: float, variables: int) -> LayerwiseAdam:

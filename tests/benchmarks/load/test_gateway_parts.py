@@ -3,13 +3,13 @@
 from benchmarks.load.gateway_parts import REST, count_parts
 
 STORY = (
-    "<module> (graft/__main__.py:6);_Exchange.run (gateway/http/middleware.py:109);"
-    "predict_pictures (gateway/native/images.py:45)"
+    "<module> (graft/__main__.py:6);RequestMiddleware.__call__ (gateway/http/middleware.py:62);"
+    "predict_images (gateway/native/images.py:45)"
 )
 STACKS = (
     f"{STORY};predict (gateway/predict/prediction.py:110) 5",
     f"{STORY};predict (gateway/predict/prediction.py:115);Stage.__exit__ (gateway/observability/observation.py:127);"
-    "QuickHistogram.observe (gateway/observability/fast_metrics.py:29);"
+    "Histogram.observe (prometheus_client/metrics.py:706);"
     "MutexValue.inc (prometheus_client/values.py:28) 3",
     f"{STORY};ModelClient.call (gateway/backend/model_client.py:116);UnaryUnaryCall.__init__ (grpc/aio/_call.py:569) 7",
     "<module> (graft/__main__.py:6);Runner.run (asyncio/runners.py:118) 2",

@@ -18,6 +18,7 @@ from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.http.test_body_limit import read_answer
 from tests.gateway.observability.test_metrics import value
+from tests.gateway.observations import observation_of
 from tests.gateway.protocol_requests import DIALECTS, ask, label_in, sentence_in
 from tests.gateway.raw_requests import sent
 from tests.gateway.waiting import wait_until, wait_until_ready
@@ -125,7 +126,7 @@ def test_a_waiter_that_leaves_as_a_slot_becomes_free() -> None:
     """Who is cancelled in the very moment in which a slot is handed on neither fails otherwise nor keeps it."""
 
     async def hold(admission: Admission, until: asyncio.Event) -> None:
-        async with admission.slot(Deadline.after(10)):
+        async with admission.slot(Deadline.after(10), observation_of()):
             await until.wait()
 
     async def play() -> None:
@@ -139,7 +140,7 @@ def test_a_waiter_that_leaves_as_a_slot_becomes_free() -> None:
         waiters[0].cancel()
         results = await asyncio.gather(holder, *waiters, return_exceptions=True)
         assert [type(result) for result in results] == [type(None), asyncio.CancelledError, type(None), type(None)]
-        async with admission.slot(Deadline.after(10)):
+        async with admission.slot(Deadline.after(10), observation_of()):
             pass
 
     asyncio.run(play())

@@ -31,11 +31,35 @@ def assert_problem(answer: httpx.Response, status: int, code: str, *parts: str) 
         ("version=0", ("version", "'0'")),
         (f"version={2**63}", ("version", str(2**63))),
         ("version=", ("version", "''")),
+        ("version=1_000", ("version", "'1_000'")),
+        ("version=%205", ("version", "' 5'")),
+        ("label=", ("label", "''")),
+        ("label=stable&version=1", ("label", "version", "exclude each other")),
     ],
 )
 def test_a_bad_query_parameter_is_named(gateway: httpx.Client, query: str, parts: tuple[str, ...]) -> None:
     """A query parameter that cannot be used is refused with 400, its name and what it was."""
     assert_problem(gateway.post(f"/v1/predict?{query}", content=draw()), 400, "bad_parameter", *parts)
+
+
+@pytest.mark.parametrize("page", ["card", "drift"])
+@pytest.mark.parametrize(("version", "shown"), [("abc", "'abc'"), ("0", "'0'"), ("5.0", "'5.0'"), ("", "''")])
+def test_the_framework_reads_parameters_in_our_words(
+    gateway: httpx.Client, page: str, version: str, shown: str
+) -> None:
+    """Where FastAPI reads a parameter, one that cannot be used is the same problem, with no 422 of its own."""
+    response = gateway.get(f"/v1/models/flowers/{page}", params={"version": version})
+    assert_problem(response, 400, "bad_parameter", f"The query parameter version cannot be {shown}; send a whole")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/v1/models", "/v1/models/flowers/card", "/v2/models/flowers", "/docs"])
+def test_where_there_is_get_there_is_head(gateway: httpx.Client, path: str) -> None:
+    """HEAD gets the status and headers of GET without the body; a 405 names both."""
+    response = gateway.head(path)
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-length"] == gateway.get(path).headers["content-length"]
+    refused = gateway.delete(path) if not path.startswith("/v1/models/") else gateway.delete("/livez")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_an_unknown_model_names_those_there_are(start_gateway: StartGateway) -> None:

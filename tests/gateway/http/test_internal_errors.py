@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI, Request, Response
 
-from gateway.http.routing import TemplateRoute
+from gateway.http.routing import PlainRoute
 from tests.gateway.conftest import StartGateway
 
 
@@ -12,7 +12,7 @@ def add_mistake(app: FastAPI) -> None:
     async def fail(_: Request) -> Response:
         raise ZeroDivisionError("the secret of line 42")
 
-    app.router.routes.append(TemplateRoute("/mistake", fail))
+    app.router.routes.append(PlainRoute("/mistake", fail))
 
 
 def test_an_unforeseen_failure_is_a_bare_500(start_gateway: StartGateway) -> None:

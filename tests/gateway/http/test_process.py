@@ -20,7 +20,7 @@ from tests.gateway.images import draw
 from tests.gateway.waiting import wait_until_ready
 
 HEAVY = ("tensorflow", "keras", "numpy", "PIL")
-LATER = ("cryptography", "jwt", "jinja2", "opentelemetry.sdk", "rich.traceback", "httpx", "multiprocessing.spawn")
+LATER = ("cryptography", "jwt", "jinja2", "opentelemetry.sdk", "httpx", "multiprocessing.spawn")
 """What few gateways need is not loaded before they do, so that each starts within a second and a half."""
 LOADED = f"""
 import sys, gateway.app

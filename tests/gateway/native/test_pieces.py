@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
-from gateway.http.routing import TemplateRoute
+from gateway.http.routing import PlainRoute
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.http.test_body_limit import connect
@@ -31,7 +31,7 @@ def add_broken_answer(app: FastAPI) -> None:
     async def answer(_: Request) -> StreamingResponse:
         return StreamingResponse(fail())
 
-    app.router.routes.append(TemplateRoute("/broken", answer))
+    app.router.routes.append(PlainRoute("/broken", answer))
 
 
 def content_of(model_server: FakeModelServer) -> bytes:

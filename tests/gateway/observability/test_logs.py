@@ -12,13 +12,12 @@ import httpx
 import pytest
 
 from gateway.observability.logs import RequestLog, set_up_logs
-from gateway.observability.metrics import Metrics
-from gateway.observability.observation import Observation
 from gateway.settings import Settings
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.gateway_process import gateway_process
 from tests.gateway.images import draw
+from tests.gateway.observations import observation_of
 from tests.gateway.running import settings_for
 from tests.gateway.security.api_keys import Keys, bearer, public_id
 from tests.gateway.waiting import wait_until, wait_until_ready
@@ -150,8 +149,8 @@ def test_no_value_begins_a_line(log_format: str) -> None:
     """Control characters in whatever a line holds are escaped in both formats: it stays a line, and paints nothing."""
     stream = io.StringIO()
     settings = settings_for(log_format=log_format)
-    state = {"model": CONTROL, "caller": CONTROL, "dialect": "native", "outcome": "unknown_model"}
-    RequestLog(settings, stream).write(state, CONTROL, 0.1, Observation(CONTROL, Metrics(()).requests, None))
+    observation = observation_of(CONTROL, model=CONTROL, caller=CONTROL, outcome="unknown_model")
+    RequestLog(settings, stream).write(observation, CONTROL, 0.1)
     with logging_to(stream, settings):
         logging.getLogger("other").warning("said %s", CONTROL)
         logging.getLogger("other\nname").error("one")
@@ -167,8 +166,7 @@ def test_no_value_begins_a_line(log_format: str) -> None:
 def test_what_is_not_ascii_is_escaped(name: str) -> None:
     """A line of JSON is ASCII whatever a caller is called, and says the same."""
     stream = io.StringIO()
-    state = {"model": name, "dialect": "native", "outcome": "unknown_model"}
-    RequestLog(settings_for(), stream).write(state, "/", 0.1, Observation("id", Metrics(()).requests, None))
+    RequestLog(settings_for(), stream).write(observation_of(model=name, outcome="unknown_model"), "/", 0.1)
     assert stream.getvalue().isascii()
     assert json.loads(stream.getvalue())["model"] == name
 
@@ -176,8 +174,8 @@ def test_what_is_not_ascii_is_escaped(name: str) -> None:
 def test_long_names_are_cut() -> None:
     """What callers choose is cut to a length."""
     stream = io.StringIO()
-    state = {"model": "m" * 5000, "caller": "c" * 5000, "dialect": "native", "outcome": "unknown_model"}
-    RequestLog(settings_for(), stream).write(state, "/", 0.1, Observation("id", Metrics(()).requests, None))
+    observation = observation_of(model="m" * 5000, caller="c" * 5000, outcome="unknown_model")
+    RequestLog(settings_for(), stream).write(observation, "/", 0.1)
     assert len(stream.getvalue()) < 600
 
 
@@ -185,11 +183,10 @@ def test_a_share_of_the_answered_is_written() -> None:
     """With log_sample about that share of the requests that are answered as asked is written, and every other one."""
     stream = io.StringIO()
     log = RequestLog(settings_for(log_sample=0.1), stream)
-    observation = Observation("id", Metrics(()).requests, None)
     for outcome in ("ok", "not_an_image"):
+        observation = observation_of(outcome=outcome)
         for _ in range(1000):
-            state = {"outcome": outcome, "dialect": "native"}
-            log.write(state, "/v1/predict", 0.1, observation)
+            log.write(observation, "/v1/predict", 0.1)
     written = [json.loads(line)["outcome"] for line in stream.getvalue().splitlines()]
     assert written.count("not_an_image") == 1000
     assert 40 < written.count("ok") < 180
@@ -202,17 +199,14 @@ def test_the_least_level_is_set(level: str, written: int) -> None:
     settings = settings_for(log_level=level)
     log = RequestLog(settings, stream)
     for route, status in (("/livez", 200), ("/v1/predict", 200), ("/v1/predict", 503)):
-        observation = Observation("id", Metrics(()).requests, None)
-        observation.status = status
-        log.write({"outcome": "ok" if status == 200 else "overloaded", "dialect": "native"}, route, 0.1, observation)
+        log.write(observation_of(status=status, outcome="ok" if status == 200 else "overloaded"), route, 0.1)
     assert len(stream.getvalue().splitlines()) == written
 
 
 def test_the_format_follows_the_stream() -> None:
     """By itself the log is text on a terminal and JSON elsewhere."""
     for stream, is_json in ((io.StringIO(), True), (Terminal(), False)):
-        state = {"outcome": "ok", "dialect": "native"}
-        RequestLog(settings_for(), stream).write(state, "/", 0.1, Observation("id", Metrics(()).requests, None))
+        RequestLog(settings_for(), stream).write(observation_of(outcome="ok"), "/", 0.1)
         assert stream.getvalue().startswith("{") == is_json
 
 

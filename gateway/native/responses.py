@@ -1,0 +1,161 @@
+"""The bodies of the native protocol's responses. Predictions are written by hand, for speed; this describes them."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.drift.buckets import Feature
+
+
+def _example(**content: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [content]})
+
+
+class LikelyLabel(BaseModel):
+    """One label and how likely it is."""
+
+    label: str
+    probability: float = Field(ge=0, le=1)
+
+
+class ImagePrediction(LikelyLabel):
+    """The prediction for one image: its likeliest label, and the `top_k` likeliest, the likeliest first."""
+
+    top: list[LikelyLabel]
+
+
+class ErrorReason(BaseModel):
+    """Why one image has no prediction."""
+
+    code: str
+    detail: str
+    name: str | None = Field(description="The image's name in the request, if it had one.")
+
+
+class ImageError(BaseModel):
+    """What stands in the place of an image's prediction if that image is refused."""
+
+    error: ErrorReason
+
+
+class PredictResponse(BaseModel):
+    """What one version of a model predicts."""
+
+    model_config = _example(
+        model="flowers",
+        version="3",
+        digest="sha256:9f2c",
+        request_id="5a1f0c2e9b7d4e6f8a3b1c0d2e4f6a8b",
+        predictions=[
+            {
+                "label": "rose",
+                "probability": 0.97,
+                "top": [{"label": "rose", "probability": 0.97}, {"label": "tulip", "probability": 0.02}],
+            },
+            {"error": {"code": "truncated_image", "detail": "The JPEG ends too early.", "name": "b.jpg"}},
+        ],
+    )
+
+    model: str
+    version: str = Field(description="An int64 as text: more than a JavaScript number holds.")
+    digest: str = Field(description="Content identity of the published files.")
+    request_id: str
+    predictions: list[ImagePrediction | ImageError] = Field(description="One entry per image, in the order sent.")
+
+
+class ListedVersion(BaseModel):
+    """One version of a model; `digest` and what follows only where the version describes itself."""
+
+    version: str
+    state: str = Field(examples=["AVAILABLE"])
+    failed: bool
+    digest: str = ""
+    architecture: str = ""
+    labels: tuple[str, ...] = ()
+
+
+class ListedModel(BaseModel):
+    """One configured model, and why it cannot be used, if so."""
+
+    name: str
+    available: bool
+    reason: str | None
+    versions: list[ListedVersion]
+
+
+class ModelList(BaseModel):
+    """Every configured model."""
+
+    model_config = _example(
+        models=[
+            {
+                "name": "flowers",
+                "available": True,
+                "reason": None,
+                "versions": [
+                    {
+                        "version": "3",
+                        "state": "AVAILABLE",
+                        "failed": False,
+                        "digest": "sha256:9f2c",
+                        "architecture": "mobilenet_v3_small",
+                        "labels": ["rose", "tulip"],
+                    }
+                ],
+            }
+        ]
+    )
+
+    models: list[ListedModel]
+
+
+class FeatureReport(BaseModel):
+    """How far one feature is from the reference; it `moved` if `psi` is above its threshold."""
+
+    feature: Feature
+    pictures: int = Field(ge=0)
+    psi: float = Field(ge=0)
+    js_distance: float = Field(ge=0, le=1)
+    threshold_psi: float = Field(gt=0)
+    moved: bool
+    sentence: str
+
+
+class VersionReport(BaseModel):
+    """The drift of one version."""
+
+    version: str
+    digest: str
+    reference_pictures: int | None = Field(ge=0, description="null: the version has no reference.")
+    pictures: int = Field(ge=0)
+    wanted: int = Field(ge=0, description="So many images have to be seen before anything is compared.")
+    moved: bool
+    sentence: str
+    features: list[FeatureReport]
+
+
+class DriftReport(BaseModel):
+    """What moved since a model was tested."""
+
+    model_config = _example(
+        model="flowers",
+        watched=True,
+        window=500,
+        versions=[
+            {
+                "version": "3",
+                "digest": "sha256:9f2c",
+                "reference_pictures": 640,
+                "pictures": 80,
+                "wanted": 200,
+                "moved": False,
+                "sentence": "Too few pictures were answered to compare: 80 of 200.",
+                "features": [],
+            }
+        ],
+    )
+
+    model: str
+    watched: bool = Field(description="Whether the gateway compares at all.")
+    window: int = Field(ge=0)
+    versions: list[VersionReport]

@@ -1,0 +1,48 @@
+"""Every protocol's way to the model server."""
+
+import asyncio
+from typing import Any
+
+from contract.manifest import ModelManifest
+from gateway.backend.model_client import STATUS
+from gateway.errors import ModelServerTimeoutError
+from gateway.observability.observation import MODEL_SERVER
+from gateway.predict.request_context import RequestContext
+
+
+async def call_model_server(method: str, message: Any, context: RequestContext) -> Any:
+    """Return the model server's response to a request message whose `model_spec` names a configured model.
+
+    It takes a slot, an intact circuit and a deadline.
+
+    Raises:
+        ModelServerError: the model server did not respond.
+        ModelError: it has no such version.
+        BusyError: it was not called.
+    """
+    services, deadline = context.services, context.deadline
+    circuit = services.circuits.of(message.model_spec.name)
+    async with services.admission.slot(deadline, context):
+        with circuit.guarded(counts=deadline.own), context.stage(MODEL_SERVER):
+            response = await services.client.call(method, message, deadline, context)
+    if method != STATUS:
+        context.version = response.model_spec.version.value
+    return response
+
+
+async def manifest_of(model: str, version: int, context: RequestContext) -> ModelManifest:
+    """Return a version's manifest, read from the model server the first time.
+
+    Raises:
+        ModelError: the version is not there, or does not describe itself.
+        ModelServerError: the model server did not respond in time.
+    """
+    versions = context.services.versions
+    known = versions.described(model, version)
+    if known is not None:
+        return known
+    try:
+        async with asyncio.timeout(context.deadline.remaining()):
+            return await versions.manifest(model, version)
+    except TimeoutError:
+        raise ModelServerTimeoutError("The model server did not describe the model in time.") from None
