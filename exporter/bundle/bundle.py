@@ -35,11 +35,10 @@ from exporter.tflite.records import (
     Requested,
     Source,
 )
-from trainer.config import TrainingConfig
-from trainer.data.image_folder import PictureFolder
 from trainer.data.preprocessing import PictureDecoder
 from trainer.progress import Progress
 from trainer.runs.code_version import code_version
+from trainer.runs.data_split import DataSplit
 from trainer.runs.environment import environment
 
 _IN_THE_APP = ("decode", "turn upright", "stretch to the input's size", "hand over RGB bytes")
@@ -62,10 +61,8 @@ class BundleRequest:
     lineage_id: int | None = None
 
 
-def make_bundle(
-    request: BundleRequest, manifest: ModelManifest, found: PictureFolder, progress: Progress
-) -> MobileBundle:
-    """Convert the version, judge each variant on the test pictures of `found`, and write what passes.
+def make_bundle(request: BundleRequest, manifest: ModelManifest, split: DataSplit, progress: Progress) -> MobileBundle:
+    """Convert the version, judge each variant on the test pictures of `split`, and write what passes.
 
     Raises:
         ConversionError: the graph cannot become a TFLite file.
@@ -73,7 +70,7 @@ def make_bundle(
         AlreadyPublishedError: something lies at `request.out`, and is not to be replaced.
         DataSetError: no picture of a split can be decoded.
     """
-    bench = _set_up(request, manifest, found, progress)
+    bench = _set_up(request, manifest, split, progress)
     with closing(bench.pictures):
         results = try_variants(bench, request.variants)
         bundle = _describe(request, manifest, bench, results)
@@ -83,9 +80,9 @@ def make_bundle(
     return bundle
 
 
-def _set_up(request: BundleRequest, manifest: ModelManifest, found: PictureFolder, progress: Progress) -> Workbench:
-    seed = TrainingConfig.model_validate(manifest.training_configuration).seed
-    chosen, test = choose_representatives(found.pictures["train"], seed), found.pictures["test"]
+def _set_up(request: BundleRequest, manifest: ModelManifest, split: DataSplit, progress: Progress) -> Workbench:
+    pictures = split.images.pictures
+    chosen, test = choose_representatives(pictures["train"], split.seed), pictures["test"]
     progress.on_work("reading pictures", len(chosen) + 2 * len(test))
     graph, decoder = PixelGraph(request.version), PictureDecoder(manifest.image_input)
     return Workbench(

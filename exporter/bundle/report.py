@@ -7,7 +7,7 @@ from exporter.bundle.gate import LARGEST_DIFFERENCES, lost_at_most
 from exporter.bundle.plot import Row, plot
 from exporter.bundle.readme import MEANINGS, recommended
 from exporter.tflite.records import MobileBundle
-from trainer.report.verdict import percent
+from trainer.evaluation.numbers_in_words import percent
 
 
 def render_report(bundle: MobileBundle) -> str:

@@ -6,12 +6,9 @@ from pathlib import Path
 from contract.manifest import ModelManifest
 from exporter.errors import FixtureError
 from lineage.results import Ancestry
-from trainer.config import TrainingConfig
 from trainer.data.folder_walk import plain_name
-from trainer.data.image_folder import PictureFolder, find_pictures
-from trainer.errors import DataSetError, RunNotFoundError
 from trainer.progress import Progress
-from trainer.runs.record import find_run, read_record
+from trainer.runs.data_split import DataSetError, DataSplit, find_run_images, split_as_trained
 
 
 @dataclass(frozen=True)
@@ -30,28 +27,26 @@ def find_source(manifest: ModelManifest, data: Path | None, runs: Path, ancestry
     """
     if data is not None:
         return PictureSource(data)
-    try:
-        record = read_record(find_run(manifest.run, runs))
-    except RunNotFoundError as error:
-        if ancestry is None:
-            raise FixtureError(
-                f"The run {manifest.run}, whose pictures are needed, is neither under {runs} nor in the lineage; "
-                "give --runs, or --data with a folder of labelled pictures."
-            ) from error
-        data_set = ancestry.runs[0].record.data_set
-        return PictureSource(data_set.folder, data_set.digest)
-    return PictureSource(record.dataset_folder, record.dataset_digest)
+    if found := find_run_images(manifest.run, runs):
+        return PictureSource(found.folder, found.digest)
+    if ancestry is None:
+        raise FixtureError(
+            f"The run {manifest.run}, whose pictures are needed, is neither under {runs} nor in the lineage; "
+            "give --runs, or --data with a folder of labelled pictures."
+        )
+    data_set = ancestry.runs[0].record.data_set
+    return PictureSource(data_set.folder, data_set.digest)
 
 
-def find_split_pictures(manifest: ModelManifest, source: PictureSource, progress: Progress) -> PictureFolder:
+def find_split_pictures(manifest: ModelManifest, source: PictureSource, progress: Progress) -> DataSplit:
     """Find the pictures and split them again as training did, with its settings and seed.
 
     Raises:
         FixtureError: they are gone or not those of the run, so that the split would be another, or not of its classes.
         DataSetError: the folder is no data set.
     """
-    config = TrainingConfig.model_validate(manifest.training_configuration)
-    found = _find(source, config)
+    split = _split(source, manifest)
+    found = split.images
     if source.digest is not None:
         progress.on_work("reading the run's pictures", sum(len(split) for split in found.pictures.values()))
         found.entries(progress.on_step)
@@ -65,12 +60,12 @@ def find_split_pictures(manifest: ModelManifest, source: PictureSource, progress
             f"The classes in {plain_name(source.folder)} are {', '.join(found.labels)}, those of the model are "
             f"{', '.join(manifest.labels)}; give --data with a folder of each of these."
         )
-    return found
+    return split
 
 
-def _find(source: PictureSource, config: TrainingConfig) -> PictureFolder:
+def _split(source: PictureSource, manifest: ModelManifest) -> DataSplit:
     try:
-        return find_pictures(source.folder, config.data, config.seed)
+        return split_as_trained(source.folder, manifest.training_configuration)
     except DataSetError as error:
         if source.digest is None:
             raise

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from trainer.models.base import batch_norms
+from exporter.saved_model.keras_layers import batch_norms, is_functional, nodes_of
 
 _CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 
@@ -60,7 +60,7 @@ def fold_layers(model: Any) -> FoldedModel:
             return args[0]  # the convolution answers for it
         if id(layer) in changes:
             return _call_changed(changes[id(layer)], args[0])
-        if _is_functional(layer) and id(layer) not in rebuilt:
+        if is_functional(layer) and id(layer) not in rebuilt:
             rebuilt[id(layer)] = _rebuild(layer, call)
         return rebuilt.get(id(layer), layer)(*args, **kwargs)
 
@@ -112,7 +112,7 @@ def _folded_weights(change: _Change) -> list[npt.NDArray[np.float32]]:
 
 
 def _find_changes(network: Any) -> list[_Change]:
-    nested = chain(*(_find_changes(layer) for layer in network.layers if _is_functional(layer)))
+    nested = chain(*(_find_changes(layer) for layer in network.layers if is_functional(layer)))
     return [*_Reader(network).changes(), *nested]
 
 
@@ -120,7 +120,7 @@ class _Reader:
     """Reads which operation of one functional model feeds which."""
 
     def __init__(self, network: Any) -> None:
-        self._nodes = list(chain(*network._nodes_by_depth.values()))
+        self._nodes = nodes_of(network)
         self._maker = {id(tensor): node for node in self._nodes for tensor in node.output_tensors}
         self._readers = Counter(id(tensor) for node in self._nodes for tensor in node.input_tensors)
         self._readers.update(id(tensor) for tensor in network.outputs)
@@ -182,7 +182,3 @@ def _same_zeros(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """Return how many zeros padding="same" adds before and after, as TensorFlow documents it for `tf.nn.conv2d`."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
-
-
-def _is_functional(layer: Any) -> bool:
-    return isinstance(layer, keras.Model) and hasattr(layer, "_nodes_by_depth")

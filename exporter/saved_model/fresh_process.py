@@ -9,7 +9,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
-from trainer.tensorflow_start import start_tensorflow
+from contract.native_stderr import native_noise_away
+from contract.tensorflow_settings import prepare_tensorflow
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -42,7 +43,9 @@ def _begin() -> None:
     # Ctrl-C reaches every process of the terminal; one traceback a process would bury the parent's one line
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    start_tensorflow()
+    prepare_tensorflow()
+    with native_noise_away():  # TensorFlow says there that oneDNN is on, before anything can tell it not to
+        import tensorflow  # noqa: F401, PLC0415 - takes seconds, which pass while the parent does something else
 
 
 def _end_with_parent() -> None:

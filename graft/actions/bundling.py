@@ -62,7 +62,7 @@ def run_tflite(request: MobileRequest) -> None:
     ancestry = _ancestry(manifest)
     source = find_source(manifest, request.data, request.runs, ancestry)
     with TerminalProgress() as progress:
-        found = find_split_pictures(manifest, source, progress)
+        split = find_split_pictures(manifest, source, progress)
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
         from exporter.bundle.bundle import BundleRequest, make_bundle  # takes seconds
@@ -71,7 +71,7 @@ def run_tflite(request: MobileRequest) -> None:
         wanted = BundleRequest(
             request.version, request.out, variants, request.max_accuracy_drop, request.replace, lineage_id
         )
-        bundle = make_bundle(wanted, manifest, found, progress)
+        bundle = make_bundle(wanted, manifest, split, progress)
         _tell(bundle, request.out, progress)
         _record(bundle, request.out, progress)
 

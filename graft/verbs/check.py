@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from contract.tensorflow_settings import prepare_tensorflow
 from graft.errors import GATE_SAID_NO
-from trainer.tensorflow_start import prepare_tensorflow
 
 Version = Annotated[Path, typer.Argument(metavar="models/NAME/VERSION", help="A published version.")]
 Runs = Annotated[Path, typer.Option(help="The folder of training runs, where the trained model is.")]

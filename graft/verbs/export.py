@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from trainer.tensorflow_start import prepare_tensorflow
+from contract.tensorflow_settings import prepare_tensorflow
 
 
 def export(

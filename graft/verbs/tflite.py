@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from trainer.tensorflow_start import prepare_tensorflow
+from contract.tensorflow_settings import prepare_tensorflow
 
 Version = Annotated[Path, typer.Argument(metavar="models/NAME/VERSION", help="A published version.")]
 Out = Annotated[Path, typer.Option(help="The folder that becomes the bundle; it must not exist.")]

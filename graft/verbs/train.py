@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from trainer.tensorflow_start import prepare_tensorflow
+from contract.tensorflow_settings import prepare_tensorflow
 
 Data = Annotated[Path | None, typer.Argument(help="CLASS/*.jpg, split for you, or train|val|test/CLASS/*.jpg.")]
 Name = Annotated[str | None, typer.Option(help="What the model will be called where it is served.")]

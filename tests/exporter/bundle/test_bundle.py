@@ -27,14 +27,15 @@ from tests.exporter.conftest import Counting
 from tests.exporter.tflite_versions import IMAGE_INPUT, SIZE, mean_colour, save_version
 from tests.fakes.images import write_classes
 from trainer.config import DataSettings
-from trainer.data.image_folder import PictureFolder, find_pictures
+from trainer.data.image_folder import find_pictures
 from trainer.progress import Progress
+from trainer.runs.data_split import DataSplit
 
 ALL: tuple[Requested, ...] = ("float32", "float16", "dynamic", "int8")
 
 
-def pictures_in(folder: Path) -> PictureFolder:
-    return find_pictures(folder, DataSettings(test_share=0.4), seed=1)
+def split_of(folder: Path) -> DataSplit:
+    return DataSplit(find_pictures(folder, DataSettings(test_share=0.4), seed=1), seed=1)
 
 
 class Made:
@@ -44,14 +45,14 @@ class Made:
         self.folder = folder
         self.version = folder / "models" / "colours" / "7"
         self.manifest = save_version(self.version, mean_colour)
-        self.found = pictures_in(write_classes(folder / "pictures", per_class=10))
+        self.split = split_of(write_classes(folder / "pictures", per_class=10))
         self.heard = Counting()
         self.bundle = self.make(folder / "bundle", self.heard)
 
     def make(self, out: Path, progress: Progress, variants: Sequence[Requested] = ALL, **more: bool) -> MobileBundle:
         """Make the bundle once more at `out`."""
         return make_bundle(
-            BundleRequest(self.version, out, variants, 0.01, **more), self.manifest, self.found, progress
+            BundleRequest(self.version, out, variants, 0.01, **more), self.manifest, self.split, progress
         )
 
 
@@ -97,8 +98,8 @@ def test_record_says_where_it_comes_from(made: Made) -> None:
     assert source.manifest_digest == digest_of_file(made.version / MANIFEST)
     assert (source.run, source.lineage_id) == (made.manifest.run, None)
     assert {"tensorflow", "ai-edge-litert", "flatbuffers"} <= set(made.bundle.environment)
-    assert made.bundle.representative_pictures == len(made.found.pictures["train"])
-    assert made.bundle.saved_model.pictures == len(made.found.pictures["test"])
+    assert made.bundle.representative_pictures == len(made.split.images.pictures["train"])
+    assert made.bundle.saved_model.pictures == len(made.split.images.pictures["test"])
 
 
 def test_golden_pictures_get_their_answers(place: Path) -> None:
@@ -178,18 +179,18 @@ def test_nothing_appears_if_nothing_is_good_enough(made: Made, tmp_path: Path) -
     """Where the gate refuses all, no folder is left, not even a hidden one."""
     more_than_all = BundleRequest(made.version, tmp_path / "out" / "bundle", ("int8",), max_accuracy_drop=-1.0)
     with pytest.raises(LiteGateError, match="No variant is good enough"):
-        make_bundle(more_than_all, made.manifest, made.found, Progress())
+        make_bundle(more_than_all, made.manifest, made.split, Progress())
     assert not (tmp_path / "out").exists()
 
 
-def _make(version: Path, manifest: ModelManifest, found: PictureFolder, out: Path) -> None:
-    make_bundle(BundleRequest(version, out, ("float32",), 0.01), manifest, found, Progress())
+def _make(version: Path, manifest: ModelManifest, split: DataSplit, out: Path) -> None:
+    make_bundle(BundleRequest(version, out, ("float32",), 0.01), manifest, split, Progress())
 
 
 def test_a_killed_process_leaves_nothing_to_be_seen(made: Made, tmp_path: Path) -> None:
     """Killed while it writes, a bundle is not there at all, and the next one removes what was left of it."""
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_make, args=(made.version, made.manifest, made.found, tmp_path / "bundle"))
+    process = context.Process(target=_make, args=(made.version, made.manifest, made.split, tmp_path / "bundle"))
     process.start()
     while process.is_alive() and not any(tmp_path.glob(".*/*")):
         process.join(0.001)

@@ -44,9 +44,9 @@ def test_pictures_are_split_as_in_training(manifest: ModelManifest, data: Path) 
     seeded = manifest.model_copy(update={"training_configuration": config.model_dump(mode="json", exclude_none=True)})
     digest = find_pictures(data, config.data, 5).digest()
     heard = Counting()
-    found = find_split_pictures(seeded, PictureSource(data, digest), heard)
-    assert found.pictures == find_pictures(data, config.data, 5).pictures
-    assert found.pictures != find_pictures(data, config.data, 6).pictures
+    split = find_split_pictures(seeded, PictureSource(data, digest), heard)
+    assert split.images.pictures == find_pictures(data, config.data, 5).pictures
+    assert split.images.pictures != find_pictures(data, config.data, 6).pictures
     assert heard.announced == 30
     assert 0 < heard.done <= 30  # files of one size were read when the folder was split
 
