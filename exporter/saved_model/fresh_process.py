@@ -4,16 +4,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
 
 from contract.native_stderr import native_noise_away
 from contract.tensorflow_settings import prepare_tensorflow
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 
 @contextmanager
@@ -26,17 +22,6 @@ def fresh_process() -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(1, mp_context=context, initializer=_begin) as pool:
         pool.submit(os.getpid)  # nothing: the pool starts no process before it has something to do
         yield pool
-
-
-@contextmanager
-def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Iterator["Future[_T]"]:
-    """Call `function` in a new Python process, which has TensorFlow, while the `with` goes on.
-
-    Yields a future whose `result` waits, and returns what the function returned or raises what it raised. The
-    `with` ends when the process has.
-    """
-    with fresh_process() as pool:
-        yield pool.submit(function, *args, **kwargs)
 
 
 def _begin() -> None:

@@ -110,11 +110,6 @@ class LoadedVersion:
         return Answered(np.concatenate(probabilities), tuple(labels))
 
 
-def ask_as_python_loads(folder: Path, inputs: Inputs) -> Outputs:
-    """Load with `tf.saved_model.load` and ask each signature in `inputs`."""
-    return LoadedVersion(folder).ask(inputs)
-
-
 def ask_as_serving_loads(folder: Path, inputs: Inputs) -> Outputs:
     """Load as TensorFlow Serving does, through the graph's own restore operation, and ask each signature.
 
