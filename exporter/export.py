@@ -12,7 +12,7 @@ from contract.manifest import ModelManifest
 from contract.publish import publish_version
 from contract.versions import FIXTURES, WARMUP, next_version, staged_folder
 from exporter.manifest_writing import make_blessing, make_manifest, write_blessing, write_manifest
-from exporter.proof.baseline import compare_with_predecessor, find_predecessor, note_on_fairness
+from exporter.proof.baseline_comparison import compare_with_predecessor, find_predecessor, note_on_fairness
 from exporter.proof.expectations import GIVEN, check_expectations, expectations_of, write_expectations
 from exporter.proof.fixtures import choose_fixtures, write_fixtures
 from exporter.proof.parity import Comparison, Reference, ask_trained_model, compare

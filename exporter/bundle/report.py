@@ -2,10 +2,10 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from exporter.bundle.caveats import SAME_ANSWER_ON_PHONES
+from exporter.bundle.figure import Row, plot
 from exporter.bundle.gate import LARGEST_DIFFERENCES, lost_at_most
-from exporter.bundle.plot import Row, plot
 from exporter.bundle.readme import MEANINGS, recommended
+from exporter.bundle.resize_warning import SAME_ANSWER_ON_PHONES
 from exporter.tflite.records import MobileBundle
 from trainer.evaluation.numbers_in_words import percent
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from contract.image_input import ImageInput
 from exporter.check.images import PictureBatch, PictureSet
-from exporter.check.predictions import Answerer
+from exporter.check.predictor import Answerer
 from exporter.check.report import Row, Tally
 from trainer.data.preprocessing import PictureDecoder
 from trainer.progress import Progress

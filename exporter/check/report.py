@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from exporter.check.predictions import Answered, Answerer
+from exporter.check.predictor import Answered, Answerer
 
 MOST_NAMED = 100
 """Broken pictures that are named of each; of another model, every picture of a folder may be one."""

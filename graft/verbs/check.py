@@ -42,7 +42,7 @@ def check(
     On the version's own fixtures and, with --data, on a whole folder. Exits with 1 when a bound is broken.
     """
     prepare_tensorflow()
-    from graft.actions.checking import CheckRequest, run_check
+    from graft.actions.check import CheckRequest, run_check
 
     request = CheckRequest(version, runs, data, server, gateway, bundles or [], as_json, api_key)
     if not run_check(request):

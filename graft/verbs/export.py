@@ -43,7 +43,7 @@ def export(
 ) -> None:
     """Publish a run as the next version of its model, after proving that it answers the same."""
     prepare_tensorflow()
-    from graft.actions.exporting import run_export
+    from graft.actions.export import run_export
 
     run_export(
         run,

@@ -32,6 +32,6 @@ def tflite(
 ) -> None:
     """Make the mobile bundle of a version: TFLite files that were measured, and how an app uses them."""
     prepare_tensorflow()
-    from graft.actions.bundling import MobileRequest, run_tflite
+    from graft.actions.bundle import MobileRequest, run_tflite
 
     run_tflite(MobileRequest(version, out, variants, max_accuracy_drop, data, replace, runs))

@@ -64,7 +64,7 @@ def train(
 ) -> None:
     """Fine-tune a pretrained network on labelled pictures, in two phases."""
     prepare_tensorflow()
-    from graft.actions.training import TrainingRequest, preview, resume_training, run_training
+    from graft.actions.train import TrainingRequest, preview, resume_training, run_training
 
     given = {
         "model.architecture": architecture,

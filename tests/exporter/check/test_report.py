@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from exporter.check.images import PictureBatch
-from exporter.check.predictions import Answered
+from exporter.check.predictor import Answered
 from exporter.check.report import MOST_NAMED, CheckReport, Row, Tally
 
 LABELS = ("blue", "green", "red")

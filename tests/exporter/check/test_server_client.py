@@ -6,7 +6,7 @@ import grpc
 import numpy as np
 import pytest
 
-from exporter.check.remote import RunningServer
+from exporter.check.remote_predictors import RunningServer
 from exporter.check.server_client import ServerClient
 from exporter.errors import CheckError
 from tests.fakes.model_server import LABELS, FakeModelServer, label_for, manifest_for, probabilities_for

@@ -9,18 +9,18 @@ from pathlib import Path
 from contract.digests import digest_of_file
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, staged_folder
-from exporter.bundle.benchmark import Passed, Result, Workbench
-from exporter.bundle.caveats import warnings_of
-from exporter.bundle.fallbacks import try_variants
-from exporter.bundle.golden import write_golden
+from exporter.bundle.golden_images import write_golden
 from exporter.bundle.images import (
     choose_representatives,
     decode_representatives,
     decode_test_pictures,
 )
 from exporter.bundle.install import put_in_place
+from exporter.bundle.int8_fallbacks import try_variants
 from exporter.bundle.readme import render_readme
 from exporter.bundle.report import render_report
+from exporter.bundle.resize_warning import warnings_of
+from exporter.bundle.variants import Passed, Result, Workbench
 from exporter.tflite.conversion import spanning_all_values
 from exporter.tflite.graph import PixelGraph
 from exporter.tflite.metadata import Description

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from contract.manifest import ModelManifest
 from contract.publish import read_version
+from exporter.bundle.image_source import find_source, find_split_pictures
 from exporter.bundle.install import check_place
-from exporter.bundle.sources import find_source, find_split_pictures
 from exporter.tflite.records import REPORT_FILE, REQUESTED, MobileBundle, RefusedVariant, Requested, WrittenVariant
 from graft.errors import CommandError
 from lineage.database.location import lineage_url
@@ -65,7 +65,7 @@ def run_tflite(request: MobileRequest) -> None:
         split = find_split_pictures(manifest, source, progress)
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
-        from exporter.bundle.bundle import BundleRequest, make_bundle  # takes seconds
+        from exporter.bundle.build import BundleRequest, make_bundle  # takes seconds
 
         lineage_id = ancestry.export.lineage_id if ancestry else None
         wanted = BundleRequest(

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from contract.manifest import ModelManifest
 from exporter.check.images import PictureBatch
-from exporter.check.predictions import Answered
+from exporter.check.predictor import Answered
 from exporter.check.server_client import ServerClient
 from exporter.errors import CheckError
 

@@ -6,7 +6,7 @@ import pytest
 
 from contract.errors import ContractError
 from exporter.errors import FixtureError, RegressionError
-from exporter.proof.baseline import compare_with_predecessor, find_predecessor, note_on_fairness
+from exporter.proof.baseline_comparison import compare_with_predecessor, find_predecessor, note_on_fairness
 from exporter.saved_model.network import make_served_network
 from exporter.saved_model.writer import LoadedVersion, save
 from tests.exporter.conftest import Counting, Publication

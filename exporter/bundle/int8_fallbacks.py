@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from exporter.bundle.benchmark import Passed, Result, Workbench, try_variant, variant_of
+from exporter.bundle.variants import Passed, Result, Workbench, try_variant, variant_of
 from exporter.errors import ConversionError, LiteGateError
 from exporter.tflite.records import Measurement, RefusedVariant, Requested, Variant
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contract.manifest import ModelManifest
-from exporter.bundle.sources import PictureSource, find_source, find_split_pictures
+from exporter.bundle.image_source import PictureSource, find_source, find_split_pictures
 from exporter.errors import FixtureError
 from tests.exporter.conftest import Counting
 from tests.exporter.tflite_versions import mean_colour, save_version

@@ -15,8 +15,8 @@ from contract.manifest import ModelManifest
 from contract.publish import read_version
 from exporter.check.bundles import LiteFile, files_in_bundles, recorded_files
 from exporter.check.images import PictureSet, pictures_in
-from exporter.check.predictions import Answerer
-from exporter.check.remote import Gateway, RunningServer
+from exporter.check.predictor import Answerer
+from exporter.check.remote_predictors import Gateway, RunningServer
 from exporter.check.report import CheckReport
 from exporter.check.server_client import ServerClient
 from graft.actions.check_table import print_report
@@ -121,8 +121,8 @@ def _compare(
     progress: Progress,
 ) -> CheckReport:
     from exporter.check.compare import OTHER_PICTURES_BOUND, Part, compare_answers
-    from exporter.check.predictors import RecordedAnswers, SavedModel, TrainedModel, given_fixtures
-    from exporter.check.tflite_files import mobile_answers, network_answers
+    from exporter.check.local_predictors import RecordedAnswers, SavedModel, TrainedModel, given_fixtures
+    from exporter.check.tflite_predictors import mobile_answers, network_answers
     from trainer.runs.trained_model import read_run
 
     progress.on_work("opening the models", 3)

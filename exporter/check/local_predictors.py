@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from contract.image_input import ImageInput
 from contract.versions import FIXTURES
 from exporter.check.images import PictureBatch, PictureSet
-from exporter.check.predictions import Answered
+from exporter.check.predictor import Answered
 from exporter.errors import CheckError
 from exporter.proof.expectations import GIVEN, read_expectations
 from exporter.proof.fixtures import EXPECTED

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from exporter.bundle.benchmark import Passed, Workbench
-from exporter.bundle.fallbacks import try_variants
 from exporter.bundle.images import TestPictures
+from exporter.bundle.int8_fallbacks import try_variants
+from exporter.bundle.variants import Passed, Workbench
 from exporter.errors import ConversionError, LiteGateError
 from exporter.tflite.graph import PixelGraph
 from exporter.tflite.records import RefusedVariant, Requested

@@ -16,9 +16,9 @@ from contract.digests import digest_of_file
 from contract.errors import ContractError
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, AlreadyPublishedError
-from exporter.bundle.bundle import BundleRequest, make_bundle
-from exporter.bundle.caveats import warnings_of
+from exporter.bundle.build import BundleRequest, make_bundle
 from exporter.bundle.install import check_place
+from exporter.bundle.resize_warning import warnings_of
 from exporter.errors import ExportError, LiteGateError
 from exporter.tflite.graph import PixelGraph
 from exporter.tflite.interpreter import LiteModel

@@ -9,7 +9,7 @@ from contract.versions import LITERT_NETWORK
 from exporter.bundle.gate import LARGEST_DIFFERENCES
 from exporter.check.bundles import LiteFile
 from exporter.check.images import PictureBatch
-from exporter.check.predictions import Answered
+from exporter.check.predictor import Answered
 from exporter.errors import CheckError
 from exporter.proof.parity import LARGEST_DIFFERENCE
 from exporter.tflite.interpreter import LiteModel
