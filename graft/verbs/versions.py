@@ -16,7 +16,7 @@ To = Annotated[int | None, typer.Option(metavar="VERSION", help="Which one.  [de
 
 def versions(model: Model, as_json: Json = False) -> None:
     """Print each version of a model: when it was published, how good it is, what was proved, and what is served."""
-    from graft.actions.versions import list_versions
+    from graft.actions.versions.listing import list_versions
 
     list_versions(model, as_json=as_json)
 
@@ -27,13 +27,13 @@ def withdraw(version: Version, why: Why, who: Who = None, even_the_last: EvenThe
     Its folder stays beside the others under a hidden name, and its number is never given again. (`graft lineage
     withdraw` only records, and moves nothing.)
     """
-    from graft.actions.version_changes import Reason, withdraw_version
+    from graft.actions.versions.rollback import Reason, withdraw_version
 
     withdraw_version(version, Reason.given(why, who), even_the_last=even_the_last)
 
 
 def rollback(model: Model, why: Why, to: To = None, who: Who = None) -> None:
     """Publish the content of an older version again, under a new number: servers load the highest one."""
-    from graft.actions.version_changes import Reason, roll_back
+    from graft.actions.versions.rollback import Reason, roll_back
 
     roll_back(model, to, Reason.given(why, who))

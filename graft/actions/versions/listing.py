@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from graft.actions.version_summaries import VersionSummary, read_versions
+from graft.actions.versions.summaries import VersionSummary, read_versions
 from graft.errors import CommandError
 from graft.tables import NOT_KNOWN, plain_table, print_line, wide_console
 from lineage.database.location import lineage_url

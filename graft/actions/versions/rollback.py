@@ -23,7 +23,7 @@ from contract.versions import (
     withdrawn_place,
     withdrawn_versions,
 )
-from graft.actions.versions import withdrawal_of
+from graft.actions.versions.listing import withdrawal_of
 from graft.errors import CommandError
 from lineage.database.location import lineage_url
 from lineage.errors import AmbiguousError, LineageError, NotRecordedError
