@@ -1,6 +1,5 @@
 """The verb `tflite`."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,11 @@ from contract.publish import read_version
 from exporter.bundle.image_source import find_source, find_split_pictures
 from exporter.bundle.install import check_place
 from exporter.tflite.records import REPORT_FILE, REQUESTED, MobileBundle, RefusedVariant, Requested, WrittenVariant
+from graft.actions.default_lineage import default_lineage
 from graft.errors import CommandError
-from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError
 from lineage.records import LiteFileRecord
 from lineage.results import Ancestry
-from lineage.store import Lineage, open_lineage
 from trainer.progress import Progress, TerminalProgress
 from trainer.tensorflow_start import start_tensorflow
 
@@ -78,15 +76,10 @@ def run_tflite(request: MobileRequest) -> None:
 
 def _ancestry(manifest: ModelManifest) -> Ancestry | None:
     try:
-        with _opened_lineage() as lineage:
+        with default_lineage(create=False) as lineage:
             return lineage.ancestry_of_version(manifest.name, manifest.version, manifest.digest)
     except NotRecordedError:
         return None
-
-
-def _opened_lineage() -> Lineage:
-    # not made where there is none: a version that is not recorded has nowhere to be recorded below
-    return open_lineage(lineage_url(os.environ, Path.cwd()), create=False)
 
 
 def _tell(bundle: MobileBundle, out: Path, progress: Progress) -> None:
@@ -130,7 +123,7 @@ def _record(bundle: MobileBundle, out: Path, progress: Progress) -> None:
         )
         return
     try:
-        with _opened_lineage() as lineage:
+        with default_lineage(create=False) as lineage:
             for record in bundle.written:
                 lineage.record_lite_file(lineage_id, _as_lineage_record(record, out))
     except LineageError as error:

@@ -1,6 +1,5 @@
 """The verb `check`: who is compared, found and opened."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,12 +19,11 @@ from exporter.check.remote_predictors import Gateway, RunningServer
 from exporter.check.report import CheckReport
 from exporter.check.server_client import ServerClient
 from graft.actions.check_table import print_report
+from graft.actions.default_lineage import default_lineage
 from graft.actions.embedded_server import EmbeddedModelServer
 from graft.tables import wide_console
-from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError
 from lineage.records import LiteFileRecord
-from lineage.store import open_lineage
 from trainer.data.folder_walk import plain_name
 from trainer.errors import RunNotFoundError
 from trainer.progress import Progress, TerminalProgress
@@ -171,7 +169,7 @@ def _lite_files(request: CheckRequest, manifest: ModelManifest) -> tuple[list[Li
 def _recorded_lite_files(manifest: ModelManifest) -> tuple[Sequence[LiteFileRecord], list[str]]:
     """Return the TFLite files that the lineage knows of this version, and what kept it from telling."""
     try:
-        with open_lineage(lineage_url(os.environ, Path.cwd()), create=False) as lineage:
+        with default_lineage(create=False) as lineage:
             ancestry = lineage.ancestry_of_version(manifest.name, manifest.version, manifest.digest)
     except NotRecordedError:
         return (), []

@@ -1,13 +1,12 @@
 """The verb `export`."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graft.actions.default_lineage import default_lineage
 from graft.errors import CommandError
-from lineage.database.location import lineage_url
 from lineage.errors import LineageError, NotRecordedError
-from lineage.store import Lineage, open_lineage
+from lineage.store import Lineage
 from trainer.progress import Progress, TerminalProgress
 from trainer.runs.record import find_run
 from trainer.tensorflow_start import start_tensorflow
@@ -27,7 +26,7 @@ def run_export(name: str, models: Path, runs: Path, **options: Any) -> None:
     folder = find_run(name, runs)
     if options["accept_change"] is not None and not options["accept_change"].strip():
         raise CommandError("--accept-change needs the reason, for those who ask later.")
-    with open_lineage(lineage_url(os.environ, Path.cwd())) as lineage, TerminalProgress() as progress:
+    with default_lineage(create=True) as lineage, TerminalProgress() as progress:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
         from exporter.export import ExportOptions, export  # takes seconds, during which something should be seen

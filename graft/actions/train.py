@@ -1,6 +1,5 @@
 """The verb `train`."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graft.actions.default_lineage import default_lineage
 from graft.errors import CommandError
-from lineage.database.location import lineage_url
-from lineage.store import Lineage, open_lineage
+from lineage.store import Lineage
 from trainer.config import TrainingConfig, parse_assignment, read_config
 from trainer.data.image_folder import find_pictures
 from trainer.interruption import sigterm_as_exception
@@ -127,8 +126,7 @@ def preview(request: TrainingRequest) -> None:
 @contextmanager
 def _started() -> Iterator[tuple[Lineage, Progress]]:
     """Open the lineage, show progress, hear SIGTERM, and start TensorFlow."""
-    lineage_at = lineage_url(os.environ, Path.cwd())
-    with open_lineage(lineage_at) as lineage, TerminalProgress() as progress, sigterm_as_exception():
+    with default_lineage(create=True) as lineage, TerminalProgress() as progress, sigterm_as_exception():
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
         yield lineage, progress

@@ -27,13 +27,15 @@ def withdraw(version: Version, why: Why, who: Who = None, even_the_last: EvenThe
     Its folder stays beside the others under a hidden name, and its number is never given again. (`graft lineage
     withdraw` only records, and moves nothing.)
     """
-    from graft.actions.versions.rollback import Reason, withdraw_version
+    from graft.actions.versions.reason import Reason
+    from graft.actions.versions.withdraw import withdraw_version
 
     withdraw_version(version, Reason.given(why, who), even_the_last=even_the_last)
 
 
 def rollback(model: Model, why: Why, to: To = None, who: Who = None) -> None:
     """Publish the content of an older version again, under a new number: servers load the highest one."""
-    from graft.actions.versions.rollback import Reason, roll_back
+    from graft.actions.versions.reason import Reason
+    from graft.actions.versions.rollback import roll_back
 
     roll_back(model, to, Reason.given(why, who))

@@ -1,6 +1,5 @@
 """The verb `versions`: which versions of a model there are, how each one fared, and which were taken back."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -8,14 +7,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from graft.actions.default_lineage import default_lineage
 from graft.actions.versions.summaries import VersionSummary, read_versions
 from graft.errors import CommandError
 from graft.tables import NOT_KNOWN, plain_table, print_line, wide_console
-from lineage.database.location import lineage_url
 from lineage.errors import AmbiguousError, LineageError, NotRecordedError
 from lineage.records import WithdrawalRecord
 from lineage.results import StoredExport
-from lineage.store import Lineage, open_lineage
+from lineage.store import Lineage
 from trainer.data.folder_walk import plain_name
 
 _COLUMNS = ("version", "published", "accuracy", "95 % interval", "blessing", "MB", "digest", "run", "")
@@ -45,7 +44,7 @@ def withdrawal_of(export: StoredExport) -> WithdrawalRecord | None:
 def _with_withdrawals(name: str, found: Sequence[VersionSummary]) -> tuple[list[VersionSummary], str]:
     """Add what the lineage knows, and return what kept it from telling."""
     try:
-        with open_lineage(lineage_url(os.environ, Path.cwd()), create=False) as lineage:
+        with default_lineage(create=False) as lineage:
             return [replace(each, withdrawal=_recorded_withdrawal(lineage, name, each)) for each in found], ""
     except NotRecordedError as error:  # there is none here, which matters only where something was withdrawn
         return list(found), str(error) if any(each.state == "withdrawn" for each in found) else ""
