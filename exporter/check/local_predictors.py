@@ -1,4 +1,4 @@
-"""Those whose answers a check compares inside this process: what was recorded, the trained model, the SavedModel."""
+"""Predictors inside this process: what was recorded at the export, the trained model, the SavedModel."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ from trainer.runs.trained_model import DecodedPictures, Run, answer_decoded
 class RecordedAnswers:
     """The trained model's answers to a version's fixtures, as the export wrote them down."""
 
-    who = "recorded answers"
+    name = "recorded answers"
     bound: float | None = None
     timed = False
 
@@ -44,7 +44,7 @@ class RecordedAnswers:
 class TrainedModel:
     """The Keras model of a run, with our preprocessing before it; asked as the export asks it."""
 
-    who = "trained model"
+    name = "trained model"
     bound: float | None = LARGEST_DIFFERENCE
     timed = True
 
@@ -61,7 +61,7 @@ class TrainedModel:
 class SavedModel:
     """A version as `tf.saved_model.load` loads it, asked through `serving_default`."""
 
-    who = "SavedModel"
+    name = "SavedModel"
     bound: float | None = LARGEST_DIFFERENCE
     timed = True
 

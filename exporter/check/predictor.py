@@ -1,4 +1,4 @@
-"""What is compared in a check: answers to pictures, and those who give them."""
+"""What a check compares: predictors, and what they answer to images."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,14 +21,15 @@ class Answered:
     labels: tuple[str, ...] | None = None
 
 
-class Answerer(Protocol):
-    """One of those that are compared.
+class Predictor(Protocol):
+    """One of those that a check compares.
 
-    `who` names it in the report. `bound` is how far its probabilities may be from the reference's on the version's
-    own fixtures; None where a single picture says nothing. `timed` says whether its time for a picture means anything.
+    `name` is what the report calls it. `bound` is how far its probabilities may be from the reference's on the
+    version's own fixtures; None where a single image says nothing. `timed` says whether its time for an image means
+    anything.
     """
 
-    who: str
+    name: str
     bound: float | None
     timed: bool
 

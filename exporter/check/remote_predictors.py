@@ -1,4 +1,4 @@
-"""Those whose answers a check compares outside of this process: a model server, and the gateway before one."""
+"""Predictors outside this process: a model server, and a gateway before one."""
 
 from typing import Any, TypeVar
 
@@ -32,8 +32,8 @@ class RunningServer:
     bound: float | None = REMOTE_BOUND
     timed = True
 
-    def __init__(self, client: ServerClient, manifest: ModelManifest, who: str) -> None:
-        self.who = who
+    def __init__(self, client: ServerClient, manifest: ModelManifest, name: str) -> None:
+        self.name = name
         self._client = client
         self._manifest = manifest
 
@@ -70,7 +70,7 @@ class Gateway:
     timed = True
 
     def __init__(self, url: str, manifest: ModelManifest, api_key: str | None = None) -> None:
-        self.who = "gateway"
+        self.name = "gateway"
         self._url = url
         self._manifest = manifest
         headers = {"X-API-Key": api_key} if api_key else {}
@@ -179,6 +179,8 @@ class _Problem(BaseModel):
     detail: str
 
 
-def _another(who: str, manifest: ModelManifest, digest: str | None) -> str:
+def _another(server: str, manifest: ModelManifest, digest: str | None) -> str:
     version = f"version {manifest.version} of {manifest.name}"
-    return f"{who} serves another {version}: its digest is {digest or 'not known'}, and this one's {manifest.digest}."
+    return (
+        f"{server} serves another {version}: its digest is {digest or 'not known'}, and this one's {manifest.digest}."
+    )

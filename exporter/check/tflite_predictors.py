@@ -1,4 +1,4 @@
-"""TFLite files in a check, asked by the interpreter that phones, and some of our servers, have."""
+"""TFLite files as predictors, run by the interpreter that phones, and some of our servers, have."""
 
 from pathlib import Path
 
@@ -28,8 +28,8 @@ class LiteFileAnswers:
 
     timed = True
 
-    def __init__(self, path: Path, manifest: ModelManifest, who: str, bound: float | None) -> None:
-        self.who = who
+    def __init__(self, path: Path, manifest: ModelManifest, name: str, bound: float | None) -> None:
+        self.name = name
         self.bound = bound
         self._classes = len(manifest.labels)
         self._model = _open(path, manifest)
@@ -42,12 +42,12 @@ class LiteFileAnswers:
         return Answered(probabilities, batch.valid)
 
 
-def mobile_answers(file: LiteFile, manifest: ModelManifest) -> LiteFileAnswers:
+def bundled_file_predictor(file: LiteFile, manifest: ModelManifest) -> LiteFileAnswers:
     """Return the answers of a file for phones; one of integers was judged by its accuracy when it was made."""
     return LiteFileAnswers(file.path, manifest, f"TFLite {file.variant}", _BOUNDS.get(file.variant))
 
 
-def network_answers(version: Path, manifest: ModelManifest) -> list[LiteFileAnswers]:
+def network_predictors(version: Path, manifest: ModelManifest) -> list[LiteFileAnswers]:
     """Return the answers of the version's own network for servers with LiteRT, or none where it has none."""
     path = version / LITERT_NETWORK
     return [LiteFileAnswers(path, manifest, "LiteRT network", LARGEST_DIFFERENCE)] if path.is_file() else []

@@ -1,4 +1,4 @@
-"""`graft check` on a small network: who agrees, who does not, and on which picture."""
+"""`graft check` on a small network: what agrees, what does not, and on which image."""
 
 import json
 import shutil
@@ -81,7 +81,7 @@ def check(first: Publication, tmp_path: Path, *arguments: str | Path, runs: Path
 
 
 def rows_of(ended: Ended) -> dict[str, dict[str, Any]]:
-    return {row["who"]: row for row in json.loads(ended.stdout)["rows"]}
+    return {row["name"]: row for row in json.loads(ended.stdout)["rows"]}
 
 
 def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_path: Path) -> None:
@@ -92,16 +92,16 @@ def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_pa
     assert report["pictures"] == {"fixtures": 10, "pictures": 11}
     assert (report["name"], report["version"]) == ("colours", 1)
     assert report["digest"] == first.exported.manifest.digest
-    assert report["notes"] == ["Passed over in --data: 1, the first of them notes.txt, not a picture by its name."]
+    assert report["notes"] == ["Skipped in --data: 1, the first of them notes.txt, not a picture by its name."]
     rows = rows_of(done)
     assert list(rows) == ["trained model", "SavedModel", "LiteRT network", "server, our own"]
     assert rows["trained model"]["verdict"] == "reference"
-    for who, bounds in (
+    for name, bounds in (
         ("SavedModel", [1e-5, 1e-4]),
         ("LiteRT network", [1e-5, 1e-4]),
         ("server, our own", [1e-4]),
     ):
-        row = rows[who]
+        row = rows[name]
         assert (row["pictures"], row["answered"], row["broken"]) == (21, 17, 0)  # two and two must be refused
         assert 0 <= row["mean_difference"] <= row["largest_difference"] <= bounds[-1]
         assert row["bounds"] == bounds
@@ -124,11 +124,11 @@ def test_server_of_other_weights_breaks_its_bound(first: Publication, impostor: 
 
 
 def test_table_names_the_first_broken_pictures(first: Publication, impostor: Impostor, tmp_path: Path) -> None:
-    """On a terminal the first pictures that broke a bound stand below the table, and who is not the same."""
+    """On a terminal the first pictures that broke a bound stand below the table, and what is not the same."""
     done = check(first, tmp_path, "--server", impostor.address)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert lines[1].split()[:3] == ["who", "pictures", "largest"]
+    assert lines[1].split()[:3] == ["predictor", "pictures", "largest"]
     at = next(index for index, line in enumerate(lines) if "8 of 10 pictures; the worst is assets.extra" in line)
     assert lines[at + 1].startswith("  assets.extra/fixtures/00-blue.jpg: off by ")
     assert lines[at + 6] == "  and 3 more"
@@ -154,7 +154,7 @@ def test_without_the_run_the_recorded_answers_are_the_reference(
     assert (rows["recorded answers"]["verdict"], rows["recorded answers"]["latency_p50_ms"]) == ("reference", None)
     assert (rows["SavedModel"]["verdict"], rows["SavedModel"]["pictures"]) == ("agrees", 10)
     assert rows[f"server {impostor.address}"]["broken"] == 8 + 9
-    assert "is not under" in json.loads(done.stdout)["notes"][0]
+    assert "was not found (see --runs)" in json.loads(done.stdout)["notes"][0]
 
 
 def test_another_version_of_the_same_number_is_refused(first: Publication, impostor: Impostor, tmp_path: Path) -> None:
