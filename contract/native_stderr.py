@@ -1,4 +1,4 @@
-"""Keeping away what native code writes past Python."""
+"""The standard error of native libraries, which they write to past Python."""
 
 import os
 import sys
@@ -10,8 +10,8 @@ _STANDARD_ERROR = 2
 
 
 @contextmanager
-def native_noise_away() -> Iterator[None]:
-    """Send the process's standard error nowhere meanwhile: some libraries report there on every call.
+def discarded_native_stderr() -> Iterator[None]:
+    """Discard what is written to the process's standard error meanwhile: some libraries report there on every call.
 
     They have no setting for it. What goes wrong comes back from them as an error, with its message.
     """

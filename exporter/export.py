@@ -12,7 +12,7 @@ from contract.manifest import ModelManifest
 from contract.publish import publish_version
 from contract.versions import FIXTURES, WARMUP, next_version, staged_folder
 from exporter.manifest_writing import make_blessing, make_manifest, write_blessing, write_manifest
-from exporter.proof.baseline_comparison import compare_with_predecessor, find_predecessor, note_on_fairness
+from exporter.proof.baseline_comparison import compare_with_baseline, find_baseline, note_on_seen_images
 from exporter.proof.expectations import GIVEN, check_expectations, expectations_of, write_expectations
 from exporter.proof.fixtures import choose_fixtures, write_fixtures
 from exporter.proof.parity import Comparison, Reference, ask_trained_model, compare
@@ -88,7 +88,7 @@ def export(
         RegressionError: it is worse than the version that it must be better than.
     """
     base_path, image_input = models / run.record.name, options.image_input(run.record)
-    predecessor = find_predecessor(base_path, options.better_than) if options.better_than else None
+    baseline = find_baseline(base_path, options.better_than) if options.better_than else None
     progress.on_work(f"exporting {run.record.id}", len(_STEPS))
     fixtures = choose_fixtures(run.record.test_pictures)
     expectations = expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None)
@@ -115,11 +115,11 @@ def export(
             comparisons = _compare_both_ways(version, asking, reference, text, progress)
         comparisons += _tell_of_network(network, progress)
         facts: dict[str, Any] = {"expectations_held": len(held), "accepted_changes": tuple(changes)}
-        if predecessor:
-            if note := note_on_fairness(predecessor, run.record.dataset_digest):
+        if baseline:
+            if note := note_on_seen_images(baseline, run.record.dataset_digest):
                 progress.on_note(note)
-            paired = compare_with_predecessor(predecessor, version, run.record.test_pictures, progress)
-            facts["better_than"] = {"version": int(predecessor.name), **paired.to_json()}
+            paired = compare_with_baseline(baseline, version, run.record.test_pictures, progress)
+            facts["better_than"] = {"version": int(baseline.name), **paired.to_json()}
         blessing = make_blessing(comparisons, without_litert=network.reason, **facts)
         write_blessing(staged, blessing)
         manifest = publish_version(base_path, staged, manifest)

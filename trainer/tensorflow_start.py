@@ -1,6 +1,6 @@
 """Importing TensorFlow at a moment of the caller's choice, as our commands want it."""
 
-from contract.native_stderr import native_noise_away
+from contract.native_stderr import discarded_native_stderr
 from contract.tensorflow_settings import prepare_tensorflow
 
 
@@ -11,5 +11,5 @@ def start_tensorflow() -> None:
     exceptions come through.
     """
     prepare_tensorflow()
-    with native_noise_away():
+    with discarded_native_stderr():
         import tensorflow  # noqa: F401, PLC0415 - that it happens here and now is the point

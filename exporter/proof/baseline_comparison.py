@@ -1,4 +1,4 @@
-"""Whether a version is good enough to follow another one."""
+"""Whether a version is at least as good as a published one, its baseline."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from trainer.progress import Progress
 from trainer.runs.record import LATEST, TestPicture
 
 
-def find_predecessor(base_path: Path, version: str) -> Path:
+def find_baseline(base_path: Path, version: str) -> Path:
     """Return the folder of a published version by its number, or by `latest`.
 
     Raises:
@@ -29,18 +29,18 @@ def find_predecessor(base_path: Path, version: str) -> Path:
     raise ContractError(f"There is no published version {version!r} under {base_path} to compare with; {there}.")
 
 
-def compare_with_predecessor(
-    predecessor: Path, version: LoadedVersion, pictures: Sequence[TestPicture], progress: Progress
+def compare_with_baseline(
+    baseline: Path, version: LoadedVersion, pictures: Sequence[TestPicture], progress: Progress
 ) -> PairedAnswers:
-    """Compare a version with the published one that it shall follow, on the same test pictures.
+    """Compare a version with a published one, the baseline, on the same test images.
 
-    A is the predecessor. An answer is right if it names the picture's true class, so the two may have other classes.
+    A is the baseline. An answer is right if it names the picture's true class, so the two may have other classes.
 
     Raises:
         FixtureError: a picture is no longer where it was in training.
         RegressionError: the version is right less often, by more than chance.
     """
-    progress.on_work(f"comparing with version {predecessor.name} on {len(pictures)} test pictures", 2 * len(pictures))
+    progress.on_work(f"comparing with version {baseline.name} on {len(pictures)} test pictures", 2 * len(pictures))
     before, after = (
         [
             label == picture.label
@@ -50,23 +50,23 @@ def compare_with_predecessor(
                 strict=True,
             )
         ]
-        for loaded in (LoadedVersion(predecessor), version)
+        for loaded in (LoadedVersion(baseline), version)
     )
     paired = compare_answers(before, after)
     if paired.b_right < paired.a_right and paired.more_than_chance:
         raise RegressionError(
             f"The model is right on {paired.b_right} of {paired.pictures} test pictures, and version "
-            f"{predecessor.name} on {paired.a_right} of them, which is more than chance (McNemar, "
+            f"{baseline.name} on {paired.a_right} of them, which is more than chance (McNemar, "
             f"p = {paired.p_value:.2g}); nothing was published."
         )
     return paired
 
 
-def note_on_fairness(predecessor: Path, dataset_digest: str) -> str | None:
+def note_on_seen_images(baseline: Path, dataset_digest: str) -> str | None:
     """Return a line where the older version may have learned the pictures that are now test pictures."""
-    if ModelManifest.read(predecessor / MANIFEST).dataset_digest == dataset_digest:
+    if ModelManifest.read(baseline / MANIFEST).dataset_digest == dataset_digest:
         return None
     return (
-        f"Version {predecessor.name} was trained on another data set, so it may have seen some of the test pictures "
+        f"Version {baseline.name} was trained on another data set, so it may have seen some of the test pictures "
         "in training, which favours it."
     )

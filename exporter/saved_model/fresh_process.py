@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
-from contract.native_stderr import native_noise_away
+from contract.native_stderr import discarded_native_stderr
 from contract.tensorflow_settings import prepare_tensorflow
 
 
@@ -29,7 +29,7 @@ def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare_tensorflow()
-    with native_noise_away():  # TensorFlow says there that oneDNN is on, before anything can tell it not to
+    with discarded_native_stderr():  # TensorFlow says there that oneDNN is on, before anything can tell it not to
         import tensorflow  # noqa: F401, PLC0415 - takes seconds, which pass while the parent does something else
 
 

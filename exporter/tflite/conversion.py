@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from contract.native_stderr import native_noise_away
+from contract.native_stderr import discarded_native_stderr
 from exporter.errors import ConversionError
 from exporter.saved_model.signatures import SERVING_PIXELS
 from exporter.tflite.float16 import halve_weights
@@ -62,7 +62,7 @@ def convert_network(version: Path) -> bytes:
     Raises:
         ConversionError: an operation is not among TFLite's own.
     """
-    with native_noise_away():
+    with discarded_native_stderr():
         try:
             function = PixelGraph(version).for_one_picture(from_floats=False).get_concrete_function()
             gc.collect()  # graphs refer to themselves: without this the weights lie in memory several times more
@@ -96,7 +96,7 @@ def spanning_all_values(pictures: Pixels) -> Pixels:
 
 def _convert(graph: PixelGraph, variant: Variant, representatives: Pixels) -> bytes:
     function = graph.for_one_picture(from_floats=variant in _FROM_FLOATS)
-    with tempfile.TemporaryDirectory(prefix="graft-tflite-") as folder, native_noise_away():
+    with tempfile.TemporaryDirectory(prefix="graft-tflite-") as folder, discarded_native_stderr():
         root = tf.Module()
         root.answer = function
         tf.saved_model.save(root, folder, signatures={SERVING_PIXELS: function.get_concrete_function()})

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from contract.native_stderr import native_noise_away
+from contract.native_stderr import discarded_native_stderr
 from exporter.tflite.records import LiteTensor, Quantization
 
 _WARM_UP_RUNS = 5
@@ -19,7 +19,7 @@ class LiteModel:
     """A TFLite classifier in memory: one picture at a time, as an app calls it. Not for several threads at once."""
 
     def __init__(self, content: bytes, threads: int = 1) -> None:
-        with native_noise_away():
+        with discarded_native_stderr():
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
         (self._input,) = self._interpreter.get_input_details()

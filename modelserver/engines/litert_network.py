@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from contract.native_stderr import native_noise_away
+from contract.native_stderr import discarded_native_stderr
 from modelserver.errors import GraphError, LoadError
 
 Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 
 _NOISE_AWAY: Iterator[contextlib.AbstractContextManager[None]] = itertools.chain(
-    [native_noise_away()], itertools.repeat(contextlib.nullcontext())
+    [discarded_native_stderr()], itertools.repeat(contextlib.nullcontext())
 )
 """LiteRT says once in a process that it computes on the CPU; later, log lines of others could be lost."""
 

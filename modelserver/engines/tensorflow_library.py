@@ -14,7 +14,7 @@ from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
 
-from contract.native_stderr import native_noise_away
+from contract.native_stderr import discarded_native_stderr
 from modelserver.errors import LoadError
 
 STRING_BYTES = 24
@@ -85,7 +85,7 @@ def tensorflow_library() -> Any:
         raise LoadError("TensorFlow is not installed; LiteRT needs its library to decode pictures.")
     folder = Path(package.submodule_search_locations[0])
     try:
-        with native_noise_away():
+        with discarded_native_stderr():
             # its names must stay its own: it brings another OpenSSL, and Python's, if loaded later, would call that
             library = ctypes.CDLL(str(folder / _FILES[sys.platform]), mode=ctypes.RTLD_LOCAL)
         for name, (result, arguments) in _FUNCTIONS.items():

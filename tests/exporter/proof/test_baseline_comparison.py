@@ -6,7 +6,7 @@ import pytest
 
 from contract.errors import ContractError
 from exporter.errors import FixtureError, RegressionError
-from exporter.proof.baseline_comparison import compare_with_predecessor, find_predecessor, note_on_fairness
+from exporter.proof.baseline_comparison import compare_with_baseline, find_baseline, note_on_seen_images
 from exporter.saved_model.network import make_served_network
 from exporter.saved_model.writer import LoadedVersion, save
 from tests.exporter.conftest import Counting, Publication
@@ -39,12 +39,12 @@ def test_worse_by_more_than_chance_is_refused(
     """A version that is wrong on nine pictures that the one in place has right is refused with the numbers."""
     message = r"right on 0 of 9 test pictures, and version 1 on 9 .* p = 0\.0039\); nothing was published"
     with pytest.raises(RegressionError, match=message):
-        compare_with_predecessor(first.folder, worse, pictures, Progress())
+        compare_with_baseline(first.folder, worse, pictures, Progress())
 
 
 def test_worse_by_chance_is_let_through(first: Publication, worse: LoadedVersion, pictures: list[TestPicture]) -> None:
     """Five pictures out of five lost are not yet more than chance (p = 0.06), and the numbers are returned."""
-    paired = compare_with_predecessor(first.folder, worse, pictures[:5], Progress())
+    paired = compare_with_baseline(first.folder, worse, pictures[:5], Progress())
     assert (paired.pictures, paired.a_right, paired.b_right) == (5, 5, 0)
     assert paired.p_value == pytest.approx(2 / 2**5)
 
@@ -52,7 +52,7 @@ def test_worse_by_chance_is_let_through(first: Publication, worse: LoadedVersion
 def test_the_same_again_is_let_through(first: Publication, pictures: list[TestPicture]) -> None:
     """A version is not worse than itself, and every answer is told to those who watch."""
     heard = Counting()
-    paired = compare_with_predecessor(first.folder, LoadedVersion(first.folder), pictures, heard)
+    paired = compare_with_baseline(first.folder, LoadedVersion(first.folder), pictures, heard)
     assert (paired.a_right, paired.b_right, paired.p_value) == (9, 9, 1.0)
     assert heard.announced == heard.done == 18
 
@@ -61,32 +61,32 @@ def test_picture_that_is_gone_is_refused(first: Publication, pictures: list[Test
     """A test picture that cannot be read is refused with its path."""
     gone = TestPicture(path=tmp_path / "gone.jpg", label="red")
     with pytest.raises(FixtureError, match=r"gone\.jpg cannot be read \(No such file"):
-        compare_with_predecessor(first.folder, LoadedVersion(first.folder), [*pictures, gone], Progress())
+        compare_with_baseline(first.folder, LoadedVersion(first.folder), [*pictures, gone], Progress())
 
 
 def test_version_is_found_by_number_or_as_the_latest(second: Publication) -> None:
     """A published version is meant by its number, or the highest by `latest`."""
     base_path = second.models / "colours"
-    assert find_predecessor(base_path, "1") == base_path / "1"
-    assert find_predecessor(base_path, "latest") == base_path / "2"
+    assert find_baseline(base_path, "1") == base_path / "1"
+    assert find_baseline(base_path, "latest") == base_path / "2"
 
 
 @pytest.mark.parametrize(("version", "there"), [("3", "there are 1, 2"), ("best", "there are 1, 2")])
 def test_unknown_version_is_refused(second: Publication, version: str, there: str) -> None:
     """A version that is not published is refused with those that are."""
     with pytest.raises(ContractError, match=f"no published version '{version}' under .* to compare with; {there}"):
-        find_predecessor(second.models / "colours", version)
+        find_baseline(second.models / "colours", version)
 
 
-def test_first_version_has_no_predecessor(tmp_path: Path) -> None:
+def test_first_version_has_no_baseline(tmp_path: Path) -> None:
     """Where nothing is published yet, `latest` is nothing."""
     with pytest.raises(ContractError, match="there are none yet"):
-        find_predecessor(tmp_path / "colours", "latest")
+        find_baseline(tmp_path / "colours", "latest")
 
 
 def test_other_data_is_worth_a_note(first: Publication) -> None:
     """An older version that was trained on other pictures may have learned the test pictures."""
-    assert note_on_fairness(first.folder, first.exported.manifest.dataset_digest) is None
-    note = note_on_fairness(first.folder, "sha256:" + 64 * "1")
+    assert note_on_seen_images(first.folder, first.exported.manifest.dataset_digest) is None
+    note = note_on_seen_images(first.folder, "sha256:" + 64 * "1")
     assert note is not None
     assert "may have seen" in note
