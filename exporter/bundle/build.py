@@ -20,7 +20,7 @@ from exporter.bundle.int8_fallbacks import try_variants
 from exporter.bundle.readme import render_readme
 from exporter.bundle.report import render_report
 from exporter.bundle.resize_warning import warnings_of
-from exporter.bundle.variants import Passed, Result, Workbench
+from exporter.bundle.variants import AcceptedVariant, VariantInputs, VariantResult
 from exporter.tflite.conversion import spanning_all_values
 from exporter.tflite.graph import PixelGraph
 from exporter.tflite.metadata import Description
@@ -70,22 +70,22 @@ def make_bundle(request: BundleRequest, manifest: ModelManifest, split: DataSpli
         AlreadyPublishedError: something lies at `request.out`, and is not to be replaced.
         DataSetError: no picture of a split can be decoded.
     """
-    bench = _set_up(request, manifest, split, progress)
-    with closing(bench.pictures):
-        results = try_variants(bench, request.variants)
-        bundle = _describe(request, manifest, bench, results)
+    inputs = _set_up(request, manifest, split, progress)
+    with closing(inputs.pictures):
+        results = try_variants(inputs, request.variants)
+        bundle = _describe(request, manifest, inputs, results)
         with staged_folder(request.out.absolute().parent) as staged:
-            bundle = _write(staged, bundle, bench, results)
+            bundle = _write(staged, bundle, inputs, results)
             put_in_place(staged, request.out.absolute(), replace=request.replace)
     return bundle
 
 
-def _set_up(request: BundleRequest, manifest: ModelManifest, split: DataSplit, progress: Progress) -> Workbench:
+def _set_up(request: BundleRequest, manifest: ModelManifest, split: DataSplit, progress: Progress) -> VariantInputs:
     pictures = split.images.pictures
     chosen, test = choose_representatives(pictures["train"], split.seed), pictures["test"]
     progress.on_work("reading pictures", len(chosen) + 2 * len(test))
     graph, decoder = PixelGraph(request.version), PictureDecoder(manifest.image_input)
-    return Workbench(
+    return VariantInputs(
         graph=graph,
         representatives=spanning_all_values(decode_representatives(chosen, decoder, progress.on_step)),
         pictures=decode_test_pictures(test, decoder, graph, progress.on_step),
@@ -107,9 +107,9 @@ def _description_of(manifest: ModelManifest) -> Description:
 
 
 def _describe(
-    request: BundleRequest, manifest: ModelManifest, bench: Workbench, results: Sequence[Result]
+    request: BundleRequest, manifest: ModelManifest, inputs: VariantInputs, results: Sequence[VariantResult]
 ) -> MobileBundle:
-    written = tuple(result.record for result in results if isinstance(result, Passed))
+    written = tuple(result.record for result in results if isinstance(result, AcceptedVariant))
     return MobileBundle(
         source=Source(
             name=manifest.name,
@@ -122,9 +122,9 @@ def _describe(
         labels=manifest.labels,
         image_input=manifest.image_input,
         in_the_app=_IN_THE_APP,
-        representative_pictures=len(bench.representatives),
-        max_accuracy_drop=bench.max_accuracy_drop,
-        saved_model=bench.reference,
+        representative_pictures=len(inputs.representatives),
+        max_accuracy_drop=inputs.max_accuracy_drop,
+        saved_model=inputs.reference,
         written=written,
         refused=tuple(result for result in results if isinstance(result, RefusedVariant)),
         warnings=warnings_of(written, manifest.image_input),
@@ -133,15 +133,15 @@ def _describe(
     )
 
 
-def _write(staged: Path, bundle: MobileBundle, bench: Workbench, results: Sequence[Result]) -> MobileBundle:
+def _write(staged: Path, bundle: MobileBundle, inputs: VariantInputs, results: Sequence[VariantResult]) -> MobileBundle:
     """Write all files, and return the record with their digests."""
-    files = {result.record.variant: result.content for result in results if isinstance(result, Passed)}
+    files = {result.record.variant: result.content for result in results if isinstance(result, AcceptedVariant)}
     for record in bundle.written:
         (staged / record.file).write_bytes(files[record.variant])
-    (staged / LABELS_FILE).write_bytes(bench.description.labels_file())
+    (staged / LABELS_FILE).write_bytes(inputs.description.labels_file())
     (staged / README_FILE).write_text(render_readme(bundle), encoding="utf-8")
     (staged / REPORT_FILE).write_text(render_report(bundle), encoding="utf-8")
-    write_golden(staged / GOLDEN, bench.pictures, bundle.labels, files)
+    write_golden(staged / GOLDEN, inputs.pictures, bundle.labels, files)
     paths = sorted(path for path in staged.rglob("*") if path.is_file())
     digests = {path.relative_to(staged).as_posix(): digest_of_file(path) for path in paths}
     bundle = bundle.model_copy(update={"files": digests})

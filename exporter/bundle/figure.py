@@ -16,7 +16,7 @@ _THICKNESS = 0.34  # of a bar, of its row
 
 
 @dataclass(frozen=True)
-class Row:
+class PlottedVariant:
     """A variant in the figure."""
 
     name: str
@@ -29,7 +29,7 @@ class Row:
         return ACCENT if self.written else WRONG
 
 
-def plot(rows: Sequence[Row], reference: float, lowest: float) -> str:
+def draw_variants(rows: Sequence[PlottedVariant], reference: float, lowest: float) -> str:
     """Draw size, accuracy and latency side by side, a row for each variant.
 
     `reference` is the SavedModel's accuracy, `lowest` the least that is accepted, both shares.
@@ -45,7 +45,7 @@ def plot(rows: Sequence[Row], reference: float, lowest: float) -> str:
         return svg_for_page(figure, "Size, accuracy and latency of each variant")
 
 
-def _draw_size(axes: Axes, rows: Sequence[Row]) -> None:
+def _draw_size(axes: Axes, rows: Sequence[PlottedVariant]) -> None:
     axes.set_title("Size, MB", loc="left")
     for place, row in enumerate(rows):
         megabytes = row.measured.file_bytes / 1e6
@@ -55,7 +55,7 @@ def _draw_size(axes: Axes, rows: Sequence[Row]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(4))
 
 
-def _draw_accuracy(axes: Axes, rows: Sequence[Row], reference: float, lowest: float) -> None:
+def _draw_accuracy(axes: Axes, rows: Sequence[PlottedVariant], reference: float, lowest: float) -> None:
     axes.set_title("Accuracy, with 95 % interval", loc="left")
     axes.axvline(reference, color=INK, lw=0.9, ls=(0, (4, 3)))
     axes.axvline(lowest, color=WRONG, lw=0.9, ls=(0, (1, 2)))
@@ -67,7 +67,7 @@ def _draw_accuracy(axes: Axes, rows: Sequence[Row], reference: float, lowest: fl
     axes.xaxis.set_major_formatter(percent_ticks())
 
 
-def _draw_latency(axes: Axes, rows: Sequence[Row]) -> None:
+def _draw_latency(axes: Axes, rows: Sequence[PlottedVariant]) -> None:
     axes.set_title("Milliseconds a picture, 1 and 2 threads", loc="left")
     for place, row in enumerate(rows):
         one, two = row.measured.latency_ms[1], row.measured.latency_ms[2]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from exporter.bundle.variants import Passed, Result, Workbench, try_variant, variant_of
+from exporter.bundle.variants import AcceptedVariant, VariantInputs, VariantResult, try_variant, variant_of
 from exporter.errors import ConversionError, LiteGateError
 from exporter.tflite.records import Measurement, RefusedVariant, Requested, Variant
 
@@ -12,15 +12,15 @@ FALLBACKS: Mapping[Variant, str] = {"int16x8": "activations of 16 bits (int16x8)
 _BY_CHANNEL = "weights by channel: the int8 file has them already; one scale for a whole tensor is coarser"
 
 
-def try_variants(bench: Workbench, variants: Sequence[Requested]) -> list[Result]:
+def try_variants(inputs: VariantInputs, variants: Sequence[Requested]) -> list[VariantResult]:
     """Make and judge every variant; where int8 is asked for and refused, what could stand in for it too.
 
     Raises:
         ConversionError: not one of them can be converted.
         LiteGateError: not one of them answers well enough.
     """
-    asked = [try_variant(bench, variant) for variant in variants]
-    results = _with_stand_in(bench, asked)
+    asked = [try_variant(inputs, variant) for variant in variants]
+    results = _with_stand_in(inputs, asked)
     refused = [result for result in results if isinstance(result, RefusedVariant)]
     if len(refused) == len(results):
         if all(result.measured is None for result in refused):
@@ -30,12 +30,12 @@ def try_variants(bench: Workbench, variants: Sequence[Requested]) -> list[Result
     return results
 
 
-def _with_stand_in(bench: Workbench, asked: list[Result]) -> list[Result]:
-    by_variant: dict[Variant, Result] = {variant_of(result): result for result in asked}
+def _with_stand_in(inputs: VariantInputs, asked: list[VariantResult]) -> list[VariantResult]:
+    by_variant: dict[Variant, VariantResult] = {variant_of(result): result for result in asked}
     int8 = by_variant.get("int8")
     if not isinstance(int8, RefusedVariant):
         return asked
-    tried = [by_variant.get(variant) or try_variant(bench, variant) for variant in FALLBACKS]
+    tried = [by_variant.get(variant) or try_variant(inputs, variant) for variant in FALLBACKS]
     best = _quickest(tried)
     outcomes = [_outcome(result, best, was_asked=variant_of(result) in by_variant) for result in tried]
     told = [
@@ -49,19 +49,22 @@ def _with_stand_in(bench: Workbench, asked: list[Result]) -> list[Result]:
     ]
 
 
-def _quickest(results: list[Result]) -> Passed | None:
-    passed = [result for result in results if isinstance(result, Passed)]
+def _quickest(results: list[VariantResult]) -> AcceptedVariant | None:
+    passed = [result for result in results if isinstance(result, AcceptedVariant)]
     return min(passed, key=lambda result: result.record.measured.latency_ms[1], default=None)
 
 
-def _outcome(result: Result, best: Passed | None, *, was_asked: bool) -> tuple[Result | None, str]:
+def _outcome(
+    result: VariantResult, best: AcceptedVariant | None, *, was_asked: bool
+) -> tuple[VariantResult | None, str]:
     """Return what comes of a variant that was tried instead of int8, if it is not there anyway, and that in words."""
     if isinstance(result, RefusedVariant):
         return (None if was_asked else result.model_copy(update={"tried_for": "int8"})), "refused too"
     if was_asked:
         return None, "written anyway"
     if best is result:
-        return Passed(result.content, result.record.model_copy(update={"instead_of": "int8"})), "written instead"
+        record = result.record.model_copy(update={"instead_of": "int8"})
+        return AcceptedVariant(result.content, record), "written instead"
     assert best is not None
     reason = f"It is good enough, but {best.record.variant} is too, and quicker."
     measured = result.record.measured
@@ -69,8 +72,8 @@ def _outcome(result: Result, best: Passed | None, *, was_asked: bool) -> tuple[R
     return refused, f"not written, {best.record.variant} is quicker"
 
 
-def _numbers(result: Result) -> str:
-    measured = result.record.measured if isinstance(result, Passed) else result.measured
+def _numbers(result: VariantResult) -> str:
+    measured = result.record.measured if isinstance(result, AcceptedVariant) else result.measured
     return f"{_in_words(measured)}; " if measured else ""
 
 

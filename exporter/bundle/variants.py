@@ -1,11 +1,12 @@
-"""Converting, measuring and judging variants."""
+"""One variant of a TFLite file: converted, measured and judged."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 from contract.digests import digest_of_bytes
-from exporter.bundle.gate import accuracy_of, measure, measure_phone_resize, why_refused
+from exporter.bundle.gate import why_refused
 from exporter.bundle.images import TestPictures
+from exporter.bundle.measurement import accuracy_of, measure, measure_phone_resize
 from exporter.errors import ConversionError
 from exporter.tflite.conversion import convert
 from exporter.tflite.graph import PixelGraph, Pixels
@@ -16,8 +17,8 @@ from trainer.progress import Progress
 
 
 @dataclass(frozen=True)
-class Workbench:
-    """What every variant is made from and judged by."""
+class VariantInputs:
+    """What every variant is converted from, measured with and judged by."""
 
     graph: PixelGraph
     representatives: Pixels
@@ -33,33 +34,33 @@ class Workbench:
 
 
 @dataclass(frozen=True)
-class Passed:
+class AcceptedVariant:
     """A file that may be shipped."""
 
     content: bytes
     record: WrittenVariant
 
 
-Result = Passed | RefusedVariant
+VariantResult = AcceptedVariant | RefusedVariant
 
 
-def variant_of(result: Result) -> Variant:
+def variant_of(result: VariantResult) -> Variant:
     """Return which variant a result is of."""
-    return result.record.variant if isinstance(result, Passed) else result.variant
+    return result.record.variant if isinstance(result, AcceptedVariant) else result.variant
 
 
-def try_variant(bench: Workbench, variant: Variant) -> Result:
+def try_variant(inputs: VariantInputs, variant: Variant) -> VariantResult:
     """Make, measure and judge one variant; what cannot be converted is refused too."""
-    progress, pictures = bench.progress, bench.pictures
+    progress, pictures = inputs.progress, inputs.pictures
     progress.on_work(f"{variant}: convert", 1)
     try:
-        content = convert(bench.graph, variant, bench.representatives, bench.description)
+        content = convert(inputs.graph, variant, inputs.representatives, inputs.description)
         progress.on_step()
         progress.on_work(f"{variant}: measure", 2 * len(pictures))
-        measured, answers = measure(variant, content, pictures, bench.description.labels, progress.on_step)
+        measured, answers = measure(variant, content, pictures, inputs.description.labels, progress.on_step)
     except ConversionError as error:
         return RefusedVariant(variant=variant, reason=str(error))
-    if reason := why_refused(variant, measured, bench.reference, bench.max_accuracy_drop):
+    if reason := why_refused(variant, measured, inputs.reference, inputs.max_accuracy_drop):
         return RefusedVariant(variant=variant, reason=f"{reason[0].upper()}{reason[1:]}.", measured=measured)
     model = LiteModel(content)
     record = WrittenVariant(
@@ -71,4 +72,4 @@ def try_variant(bench: Workbench, variant: Variant) -> Result:
         measured=measured,
         phone_resize=measure_phone_resize(content, answers, pictures, progress.on_step),
     )
-    return Passed(content, record)
+    return AcceptedVariant(content, record)

@@ -25,7 +25,7 @@ EXPECTED = "expected.csv"
 _COLUMNS = ["file", "label", "minimal_probability"]
 
 
-class _Row(BaseModel):
+class _ExpectedLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: Annotated[str, Field(min_length=1)]
@@ -83,7 +83,7 @@ def read_expectations(folder: Path) -> list[Expectation]:
                     f"{path} has the columns {', '.join(reader.fieldnames or []) or 'of an empty file'}; "
                     f"give it {', '.join(_COLUMNS)}."
                 )
-            rows = TypeAdapter(list[_Row]).validate_python(list(reader))
+            rows = TypeAdapter(list[_ExpectedLine]).validate_python(list(reader))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FixtureError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     except ValidationError as error:
@@ -161,7 +161,7 @@ def _is_rollback(folder: Path) -> bool:
         ) from error
 
 
-def _with_pictures(folder: Path, rows: Sequence[_Row]) -> list[Expectation]:
+def _with_pictures(folder: Path, rows: Sequence[_ExpectedLine]) -> list[Expectation]:
     found: list[Expectation] = []
     for row in rows:
         if PurePath(row.file).name != row.file or row.file == EXPECTED:

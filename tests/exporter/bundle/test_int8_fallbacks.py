@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from exporter.bundle.images import TestPictures
 from exporter.bundle.int8_fallbacks import try_variants
-from exporter.bundle.variants import Passed, Workbench
+from exporter.bundle.variants import AcceptedVariant, VariantInputs
 from exporter.errors import ConversionError, LiteGateError
 from exporter.tflite.graph import PixelGraph
 from exporter.tflite.records import RefusedVariant, Requested
@@ -20,7 +20,7 @@ from trainer.data.pixel_store import MemoryBudget, PixelStore
 
 
 @contextmanager
-def bench(folder: Path, answer: Answer, labels: list[int] | None = None) -> Iterator[Workbench]:
+def inputs(folder: Path, answer: Answer, labels: list[int] | None = None) -> Iterator[VariantInputs]:
     """Set up 30 test pictures of which the SavedModel gets all right, unless other `labels` are given."""
     graph, budget = PixelGraph(save_graph(folder, answer)), MemoryBudget(100)
     stores = [PixelStore(30, (SIZE, SIZE, 3), np.uint8, budget) for _ in range(2)]
@@ -30,15 +30,15 @@ def bench(folder: Path, answer: Answer, labels: list[int] | None = None) -> Iter
     truth = np.array(labels, np.int32) if labels else reference.argmax(axis=1).astype(np.int32)
     paths = [Path(f"{place}.jpg") for place in range(30)]
     pictures = TestPictures(paths, truth, stores[0], stores[1], reference)
-    yield Workbench(graph, draw(12), pictures, DESCRIPTION, 0.01, Counting())
+    yield VariantInputs(graph, draw(12), pictures, DESCRIPTION, 0.01, Counting())
     pictures.close()
 
 
-def named(results: list[Passed | RefusedVariant]) -> dict[str, str]:
+def named(results: list[AcceptedVariant | RefusedVariant]) -> dict[str, str]:
     """Return what came of each variant."""
     return {
-        result.record.variant if isinstance(result, Passed) else result.variant: "written"
-        if isinstance(result, Passed)
+        result.record.variant if isinstance(result, AcceptedVariant) else result.variant: "written"
+        if isinstance(result, AcceptedVariant)
         else "refused"
         for result in results
     }
@@ -47,21 +47,21 @@ def named(results: list[Passed | RefusedVariant]) -> dict[str, str]:
 def test_all_that_are_good_are_written(tmp_path: Path) -> None:
     """A network that quantizes well passes in every variant, with its file and its name."""
     variants: list[Requested] = ["float32", "float16", "dynamic", "int8"]
-    with bench(tmp_path, mean_colour) as workbench:
-        results = try_variants(workbench, variants)
+    with inputs(tmp_path, mean_colour) as variant_inputs:
+        results = try_variants(variant_inputs, variants)
     assert named(results) == dict.fromkeys(variants, "written")
     first = results[0]
-    assert isinstance(first, Passed)
+    assert isinstance(first, AcceptedVariant)
     assert (first.record.file, first.record.measured.file_bytes) == ("model-float32.tflite", len(first.content))
     assert first.record.phone_resize.same_answer == 1.0
-    assert isinstance(workbench.progress, Counting)
-    assert workbench.progress.done == workbench.progress.announced
+    assert isinstance(variant_inputs.progress, Counting)
+    assert variant_inputs.progress.done == variant_inputs.progress.announced
 
 
 def test_what_stands_in_for_int8_passes_the_gate_itself(tmp_path: Path) -> None:
     """Where int8 loses too much, what was tried is told with numbers, and the quickest that passes is written."""
-    with bench(tmp_path, washed_out) as workbench:
-        results = try_variants(workbench, ["float32", "int8"])
+    with inputs(tmp_path, washed_out) as variant_inputs:
+        results = try_variants(variant_inputs, ["float32", "int8"])
     said = named(results)
     assert (said["float32"], said["int8"]) == ("written", "refused")
     assert sorted([said["int16x8"], said["dynamic"]]) == ["refused", "written"]
@@ -74,7 +74,7 @@ def test_what_stands_in_for_int8_passes_the_gate_itself(tmp_path: Path) -> None:
         "only weights (dynamic)",
     ]
     assert all("30 of 30 right" in sentence for sentence in int8.tried_next[1:])
-    (instead,) = [result for result in results if isinstance(result, Passed) and result.record.instead_of]
+    (instead,) = [result for result in results if isinstance(result, AcceptedVariant) and result.record.instead_of]
     assert instead.record.instead_of == "int8"
     assert instead.record.measured.accuracy.right == 30
     (slower,) = [result for result in results if isinstance(result, RefusedVariant) and result.tried_for]
@@ -88,24 +88,26 @@ def test_what_stands_in_for_int8_passes_the_gate_itself(tmp_path: Path) -> None:
 
 def test_what_was_asked_for_anyway_stands_for_itself(tmp_path: Path) -> None:
     """Where dynamic was asked for beside int8, it is made once, and not called a stand-in."""
-    with bench(tmp_path, washed_out) as workbench:
-        results = try_variants(workbench, ["dynamic", "int8"])
-    dynamic = [result for result in results if isinstance(result, Passed) and result.record.variant == "dynamic"]
+    with inputs(tmp_path, washed_out) as variant_inputs:
+        results = try_variants(variant_inputs, ["dynamic", "int8"])
+    dynamic = [
+        result for result in results if isinstance(result, AcceptedVariant) and result.record.variant == "dynamic"
+    ]
     assert [result.record.instead_of for result in dynamic] == [None]
 
 
 def test_without_int8_nothing_else_is_tried(tmp_path: Path) -> None:
     """What nobody asked for is not made where int8 was not asked for either."""
-    with bench(tmp_path, washed_out) as workbench:
-        assert named(try_variants(workbench, ["float32"])) == {"float32": "written"}
+    with inputs(tmp_path, washed_out) as variant_inputs:
+        assert named(try_variants(variant_inputs, ["float32"])) == {"float32": "written"}
 
 
 def test_if_nothing_is_good_enough_all_reasons_are_told(tmp_path: Path) -> None:
     """With no variant left the gate says no, and why for each, fallbacks included."""
-    with bench(tmp_path, mean_colour, labels=[1] * 30) as workbench:
-        workbench.pictures.reference[:] = [0.0, 1.0, 0.0]  # as if the SavedModel saw green in all of them
+    with inputs(tmp_path, mean_colour, labels=[1] * 30) as variant_inputs:
+        variant_inputs.pictures.reference[:] = [0.0, 1.0, 0.0]  # as if the SavedModel saw green in all of them
         with pytest.raises(LiteGateError, match=r"^No variant is good enough, so nothing was written\. ") as told:
-            try_variants(workbench, ["float32", "int8"])
+            try_variants(variant_inputs, ["float32", "int8"])
     assert [f"{variant}: " in str(told.value) for variant in ("float32", "int8", "int16x8", "dynamic")] == [True] * 4
 
 
@@ -115,5 +117,5 @@ def test_if_nothing_can_be_converted_the_operation_is_named(tmp_path: Path) -> N
     def resized(values: tf.Tensor) -> tf.Tensor:
         return mean_colour(tf.image.resize(values, [8, 8], antialias=True))
 
-    with bench(tmp_path, resized) as workbench, pytest.raises(ConversionError, match="ScaleAndTranslate"):
-        try_variants(workbench, ["float32", "int8"])
+    with inputs(tmp_path, resized) as variant_inputs, pytest.raises(ConversionError, match="ScaleAndTranslate"):
+        try_variants(variant_inputs, ["float32", "int8"])
