@@ -7,6 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from contract.old_names import READS_OLD_NAMES
+
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -53,7 +55,7 @@ class Reference(BaseModel):
     stability index.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", **READS_OLD_NAMES)
 
     pictures: int = Field(ge=0, description="How many pictures were answered.")
     predicted: dict[str, Count] = Field(description="How often each class was the most probable, by its name.")

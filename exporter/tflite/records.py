@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.errors import ContractError
 from contract.image_input import ImageInput
+from contract.old_names import READS_OLD_NAMES
 
 BUNDLE_FILE, LABELS_FILE, README_FILE, REPORT_FILE, GOLDEN = (
     "bundle.json",
@@ -26,7 +27,7 @@ Variant = Literal[Requested, "int16x8"]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", **READS_OLD_NAMES)
 
 
 class Quantization(_Record):
