@@ -171,7 +171,7 @@ def _write_fixtures(plan: _Plan, draft: _Draft, version: LoadedVersion) -> dict[
 def _compare_both_ways(
     draft: _Draft, version: LoadedVersion, manifest: str, loader: Executor, progress: Progress
 ) -> list[Comparison]:
-    """Compare the version with the trained model: loaded here, and as TensorFlow Serving does in the process `loader`."""
+    """Compare the version, loaded here and as TensorFlow Serving does in `loader`, with the trained model."""
     questions = draft.reference.questions()
     loading = loader.submit(ask_as_serving_loads, draft.folder, questions)
     comparisons = compare("by Python", version.ask(questions), draft.reference, manifest)
