@@ -118,7 +118,7 @@ def _record(bundle: MobileBundle, out: Path, progress: Progress) -> None:
     run, lineage_id = bundle.source.run, bundle.source.lineage_id
     if lineage_id is None:
         progress.on_note(
-            f"Its version is not in this lineage, so the files are not either: record it with graft lineage record "
+            f"The version is not in this lineage, so the files were not recorded: record it with graft lineage record "
             f"{run}, and make the bundle again."
         )
         return

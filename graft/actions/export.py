@@ -21,11 +21,11 @@ def run_export(name: str, models: Path, runs: Path, **options: Any) -> None:
     Raises:
         CommandError: a change is accepted without a reason.
         RunNotFoundError: there is no such run.
-        ExportError: the model cannot be exported, or does not answer as the trained one.
+        ExportError: the model cannot be exported, or does not predict as the trained one.
     """
     folder = find_run(name, runs)
     if options["accept_change"] is not None and not options["accept_change"].strip():
-        raise CommandError("--accept-change needs the reason, for those who ask later.")
+        raise CommandError("--accept-change needs a reason, which is recorded.")
     with default_lineage(create=True) as lineage, TerminalProgress() as progress:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
@@ -47,9 +47,10 @@ def _report(exported: "Exported", models: Path, progress: Progress) -> None:
     if manifest.served_graph:
         progress.on_note(f"  {manifest.served_graph.in_words()}")
     if blessing.expectations_held:
-        progress.on_note(f"  {blessing.expectations_held} given pictures are answered as expected")
+        progress.on_note(f"  {blessing.expectations_held} given images are predicted as expected")
     for change in blessing.accepted_changes:
-        progress.on_note(f"  given up: {change.file} had to be {change.label}, and is {change.seen_label or 'refused'}")
+        seen = change.seen_label or "refused"
+        progress.on_note(f"  accepted change: {change.file} was expected to be {change.label}, and is {seen}")
     if blessing.better_than:
         progress.on_note(f"  {_comparison_in_words(blessing.better_than)}")
     progress.on_note(f"Published {exported.folder}\nNext: graft up --models {models} --name {manifest.name}")
@@ -69,6 +70,6 @@ def _record(exported: "Exported", lineage: Lineage, progress: Progress) -> None:
     try:
         record_export(lineage, exported)
     except NotRecordedError:
-        progress.on_note(f"Its run is not in this lineage, so the version is not either: {later}")
+        progress.on_note(f"The run is not in this lineage, so the version was not recorded: {later}")
     except LineageError as error:
         raise type(error)(f"{error} The version is published: {later}") from error

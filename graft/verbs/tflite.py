@@ -12,9 +12,7 @@ Out = Annotated[Path, typer.Option(help="The folder to write; it must not exist 
 Variants = Annotated[str, typer.Option(help="The files to make: any of float32, float16, dynamic, int8.")]
 MaxAccuracyDrop = Annotated[
     float,
-    typer.Option(
-        min=0, max=1, help="The largest loss of accuracy on the test images, as a share; one more image is allowed."
-    ),
+    typer.Option(min=0, max=1, help="The accuracy that a variant may lose on the test images, besides one image."),
 ]
 Data = Annotated[
     Path | None,

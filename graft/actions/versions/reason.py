@@ -23,7 +23,7 @@ class Reason:
             CommandError: there is no reason.
         """
         if not why.strip():
-            raise CommandError("Say why, for those who ask later: --why TEXT.")
+            raise CommandError("Give the reason, which is recorded: --why TEXT.")
         return cls(who or current_user(), why)
 
 

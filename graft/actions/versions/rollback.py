@@ -105,6 +105,6 @@ def _record_rollback(lineage: Lineage | None, folder: Path, rollback: Rollback, 
             describe_version(folder), PublicationRecord(who=rollback.who, when=rollback.when, why=why)
         )
     except NotRecordedError:
-        progress.on_note(f"Its run is not in this lineage, so the version is not either: {later}")
+        progress.on_note(f"The run is not in this lineage, so the version was not recorded: {later}")
     except LineageError as error:
         raise type(error)(f"{error} The version is published: {later}") from error
