@@ -17,9 +17,10 @@ from exporter.proof.expectations import GIVEN, Expectation, check_expectations, 
 from exporter.proof.fixtures import Fixture, choose_fixtures, write_fixtures
 from exporter.proof.parity import Comparison, Reference, ask_trained_model, compare
 from exporter.saved_model.fresh_process import fresh_process
+from exporter.saved_model.loading import LoadedVersion, run_as_serving_loads
 from exporter.saved_model.operations import check_operations
 from exporter.saved_model.warmup import write_warmup
-from exporter.saved_model.writer import LoadedVersion, Written, ask_as_serving_loads, write_saved_model
+from exporter.saved_model.writer import Written, write_saved_model
 from exporter.tflite.litert_network import NetworkVerdict, judge_network, write_litert_network
 from trainer.progress import Progress
 from trainer.runs.record import RunRecord
@@ -173,8 +174,8 @@ def _compare_both_ways(
 ) -> list[Comparison]:
     """Compare the version, loaded here and as TensorFlow Serving does in `loader`, with the trained model."""
     questions = draft.reference.questions()
-    loading = loader.submit(ask_as_serving_loads, draft.folder, questions)
-    comparisons = compare("by Python", version.ask(questions), draft.reference, manifest)
+    loading = loader.submit(run_as_serving_loads, draft.folder, questions)
+    comparisons = compare("by Python", version.run(questions), draft.reference, manifest)
     progress.on_step()
     comparisons += compare("as TensorFlow Serving does", loading.result(), draft.reference, manifest)
     progress.on_step()

@@ -19,8 +19,8 @@ def try_variants(inputs: VariantInputs, variants: Sequence[Requested]) -> list[V
         ConversionError: not one of them can be converted.
         LiteGateError: not one of them answers well enough.
     """
-    asked = [try_variant(inputs, variant) for variant in variants]
-    results = _with_stand_in(inputs, asked)
+    requested = [try_variant(inputs, variant) for variant in variants]
+    results = _with_stand_in(inputs, requested)
     refused = [result for result in results if isinstance(result, RefusedVariant)]
     if len(refused) == len(results):
         if all(result.measured is None for result in refused):
@@ -30,21 +30,21 @@ def try_variants(inputs: VariantInputs, variants: Sequence[Requested]) -> list[V
     return results
 
 
-def _with_stand_in(inputs: VariantInputs, asked: list[VariantResult]) -> list[VariantResult]:
-    by_variant: dict[Variant, VariantResult] = {variant_of(result): result for result in asked}
+def _with_stand_in(inputs: VariantInputs, requested: list[VariantResult]) -> list[VariantResult]:
+    by_variant: dict[Variant, VariantResult] = {variant_of(result): result for result in requested}
     int8 = by_variant.get("int8")
     if not isinstance(int8, RefusedVariant):
-        return asked
+        return requested
     tried = [by_variant.get(variant) or try_variant(inputs, variant) for variant in FALLBACKS]
     best = _quickest(tried)
-    outcomes = [_outcome(result, best, was_asked=variant_of(result) in by_variant) for result in tried]
+    outcomes = [_outcome(result, best, was_requested=variant_of(result) in by_variant) for result in tried]
     told = [
         f"{FALLBACKS[variant_of(result)]}: {_numbers(result)}{words}"
         for result, (_, words) in zip(tried, outcomes, strict=True)
     ]
     explained = int8.model_copy(update={"tried_next": (_BY_CHANNEL, *told)})
     return [
-        *(explained if result is int8 else result for result in asked),
+        *(explained if result is int8 else result for result in requested),
         *(more for more, _ in outcomes if more is not None),
     ]
 
@@ -55,12 +55,12 @@ def _quickest(results: list[VariantResult]) -> AcceptedVariant | None:
 
 
 def _outcome(
-    result: VariantResult, best: AcceptedVariant | None, *, was_asked: bool
+    result: VariantResult, best: AcceptedVariant | None, *, was_requested: bool
 ) -> tuple[VariantResult | None, str]:
     """Return what comes of a variant that was tried instead of int8, if it is not there anyway, and that in words."""
     if isinstance(result, RefusedVariant):
-        return (None if was_asked else result.model_copy(update={"tried_for": "int8"})), "refused too"
-    if was_asked:
+        return (None if was_requested else result.model_copy(update={"tried_for": "int8"})), "refused too"
+    if was_requested:
         return None, "written anyway"
     if best is result:
         record = result.record.model_copy(update={"instead_of": "int8"})

@@ -14,9 +14,9 @@ from exporter.errors import CheckError
 from exporter.proof.expectations import GIVEN, read_expectations
 from exporter.proof.fixtures import EXPECTED
 from exporter.proof.parity import LARGEST_DIFFERENCE
+from exporter.saved_model.loading import LoadedVersion
 from exporter.saved_model.signatures import SERVING_DEFAULT
 from exporter.saved_model.warmup import string_array
-from exporter.saved_model.writer import LoadedVersion
 from trainer.runs.trained_model import DecodedPictures, Run, answer_decoded
 
 
@@ -70,7 +70,7 @@ class SavedModel:
 
     def answer(self, batch: PictureBatch) -> Answered:
         """Answer from the files' bytes."""
-        (found,) = self._version.ask({SERVING_DEFAULT: ("image_bytes", string_array(list(batch.contents)))}).values()
+        (found,) = self._version.run({SERVING_DEFAULT: ("image_bytes", string_array(list(batch.contents)))}).values()
         return Answered(found["probabilities"], found["valid"], tuple(label.decode() for label in found["label"]))
 
 

@@ -101,12 +101,12 @@ class Gateway:
 
     def answer(self, batch: PictureBatch) -> Answered:
         """Answer from the files' bytes, a request each."""
-        predictions = [self._ask(content) for content in batch.contents]
+        predictions = [self._predict(content) for content in batch.contents]
         rows = [self._probabilities(prediction) for prediction in predictions]
         valid = np.array([prediction is not None for prediction in predictions])
         return Answered(np.stack(rows), valid, tuple(found.label if found else "" for found in predictions))
 
-    def _ask(self, content: bytes) -> "_Prediction | None":
+    def _predict(self, content: bytes) -> "_Prediction | None":
         """Return what the gateway says about a picture; None where it refuses it."""
         manifest = self._manifest
         query = {"model": manifest.name, "version": manifest.version, "top_k": len(manifest.labels)}

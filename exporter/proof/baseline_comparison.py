@@ -8,7 +8,7 @@ from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, published_versions
 from exporter.errors import RegressionError
 from exporter.proof.fixtures import read_test_picture
-from exporter.saved_model.writer import LoadedVersion
+from exporter.saved_model.loading import LoadedVersion
 from trainer.evaluation.comparison import PairedAnswers, compare_answers
 from trainer.progress import Progress
 from trainer.runs.record import LATEST, TestPicture

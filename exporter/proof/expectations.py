@@ -16,7 +16,7 @@ from contract.blessing import AcceptedChange, Blessing
 from contract.errors import ContractError
 from contract.versions import BLESSING, FIXTURES, published_versions, withdrawn_place, withdrawn_versions
 from exporter.errors import ExpectationError, FixtureError
-from exporter.saved_model.writer import Answered
+from exporter.saved_model.loading import Answered
 
 GIVEN = f"{FIXTURES}/given"
 """Where in a version they lie."""

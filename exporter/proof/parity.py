@@ -10,9 +10,9 @@ import numpy.typing as npt
 from contract.image_input import ImageInput
 from exporter.errors import ParityError
 from exporter.proof.fixtures import Fixture
+from exporter.saved_model.loading import Inputs, Outputs
 from exporter.saved_model.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from exporter.saved_model.warmup import string_array
-from exporter.saved_model.writer import Inputs, Outputs
 from trainer.data.reference_histograms import brightness_of
 from trainer.runs.trained_model import Answers, Run, answer_decoded, decode_each
 

@@ -27,7 +27,7 @@ def predict_pictures(images: Sequence[Path], url: str, model: str | None, api_ke
         for image in images:
             content = _read(image)
             start = time.perf_counter()
-            answer = _ask(client, content, {"model": model} if model else {})
+            answer = _request(client, content, {"model": model} if model else {})
             milliseconds = f"{(time.perf_counter() - start) * 1000:.0f}"
             refusal = answer.get("detail")
             if refusal:
@@ -47,7 +47,7 @@ def _read(image: Path) -> bytes:
         raise CommandError(f"The picture {image} cannot be read: {error.strerror}.") from error
 
 
-def _ask(client: httpx.Client, content: bytes, query: dict[str, str]) -> dict[str, Any]:
+def _request(client: httpx.Client, content: bytes, query: dict[str, str]) -> dict[str, Any]:
     """Return the answer, or the problem where this one picture was refused."""
     try:
         response = client.post(

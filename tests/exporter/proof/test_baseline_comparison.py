@@ -7,8 +7,9 @@ import pytest
 from contract.errors import ContractError
 from exporter.errors import FixtureError, RegressionError
 from exporter.proof.baseline_comparison import compare_with_baseline, find_baseline, note_on_seen_images
+from exporter.saved_model.loading import LoadedVersion
 from exporter.saved_model.network import make_served_network
-from exporter.saved_model.writer import LoadedVersion, save
+from exporter.saved_model.writer import save
 from tests.exporter.conftest import Counting, Publication
 from tests.exporter.runs import CLASSES
 from trainer.progress import Progress

@@ -8,7 +8,7 @@ import pytest
 from exporter.errors import ParityError
 from exporter.proof.fixtures import Fixture
 from exporter.proof.parity import LARGEST_DIFFERENCE, Reference, compare
-from exporter.saved_model.writer import Outputs
+from exporter.saved_model.loading import Outputs
 from trainer.runs.trained_model import Answers
 
 MANIFEST = '{"name": "colours"}\n'

@@ -20,7 +20,7 @@ from exporter.proof.expectations import (
     read_expectations,
     write_expectations,
 )
-from exporter.saved_model.writer import Answered
+from exporter.saved_model.loading import Answered
 from tests.exporter.runs import CLASSES, small_run
 from tests.fakes.images import encoded, speckled
 from trainer.progress import Progress

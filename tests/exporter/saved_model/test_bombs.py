@@ -9,7 +9,7 @@ from contract.manifest import ModelManifest
 from contract.versions import MANIFEST
 from exporter.export import ExportOptions, export
 from exporter.saved_model.fresh_process import fresh_process
-from exporter.saved_model.writer import LoadedVersion
+from exporter.saved_model.loading import LoadedVersion
 from tests.exporter.conftest import Publication
 from tests.exporter.measured_predictions import Measured, measure_answers
 from tests.exporter.rows import ask_rows, assert_same_answers, mixed

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from exporter.saved_model.fresh_process import fresh_process
-from exporter.saved_model.writer import LoadedVersion
+from exporter.saved_model.loading import LoadedVersion
 from tests.exporter.conftest import Publication
 from tests.exporter.rows import Rows, ask_each, ask_for_nothing, ask_rows, assert_same_answers, mixed, refused
 from tests.exporter.runs import CLASSES
