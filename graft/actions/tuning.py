@@ -4,7 +4,7 @@ from pathlib import Path
 
 from contract.tensorflow_settings import prepare_tensorflow
 from contract.versions import published_versions
-from graft.actions.embedded import only_model
+from graft.actions.up import only_model
 from graft.errors import CommandError
 from graft.settings import make_settings
 from graft.tables import plain_table, print_line, wide_console

@@ -45,6 +45,6 @@ def up(
 
         tune_batching(models, name, engine)
         return
-    from graft.actions.embedded import serve_embedded
+    from graft.actions.up import serve_embedded
 
     raise SystemExit(serve_embedded(models, name, host, port, insecure=insecure, batching=batching, engine=engine))
