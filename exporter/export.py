@@ -104,7 +104,7 @@ def export(
     `write` makes the SavedModel of a run's folder, in a fresh process: see `write_saved_model`.
 
     Raises:
-        ContractError: there is no such version as it must be better than.
+        ContractError: the version that it must be better than does not exist.
         FixtureError: the test pictures, or the given ones, cannot be had.
         OperationError: TensorFlow Serving could not run it; nothing becomes visible.
         ParityError: the written model does not answer as the trained one.

@@ -43,7 +43,7 @@ def find_split_pictures(manifest: ModelManifest, source: PictureSource, progress
 
     Raises:
         FixtureError: they are gone or not those of the run, so that the split would be another, or not of its classes.
-        DataSetError: the folder is no data set.
+        DataSetError: the folder is not a data set.
     """
     split = _split(source, manifest)
     found = split.images

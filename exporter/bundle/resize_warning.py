@@ -1,4 +1,4 @@
-"""What somebody who ships a bundle should know first, in sentences."""
+"""What a developer should know before shipping a bundle, in sentences."""
 
 from collections.abc import Sequence
 

@@ -23,7 +23,7 @@ def files_in_bundles(folders: Sequence[Path], manifest: ModelManifest) -> list[L
     """Find the TFLite files in bundles that `graft tflite` made of the version.
 
     Raises:
-        ContractError: a folder is no bundle.
+        ContractError: a folder is not a bundle.
         CheckError: one was made from another model, or its files were changed.
     """
     return [file for folder in folders for file in _files_in_bundle(folder, manifest)]

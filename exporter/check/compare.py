@@ -12,7 +12,7 @@ from trainer.data.preprocessing import PictureDecoder
 from trainer.progress import Progress
 
 OTHER_PICTURES_BOUND = 1e-4
-"""The least bound on pictures that are no fixtures, of which nothing was proved at the export.
+"""The least bound on images other than the fixtures, about which the export proved nothing.
 
 Rounding alone can take two ways of running one network further apart than 1e-5: of a small network trained from
 scratch, the trained model and the SavedModel with folded BatchNorm were 9e-6 and 8e-6 from its answers in double
@@ -64,7 +64,7 @@ def compare_predictors(
     A few pictures are held at a time, and of each only how it compares is kept.
 
     Raises:
-        CheckError: a predictor cannot be asked.
+        CheckError: a predictor cannot be reached.
     """
     decoder = PictureDecoder(image_input)
     found = RunningComparison([Tally(predictor, labels) for predictor in predictors])

@@ -11,7 +11,7 @@ from exporter.check.images import PictureBatch
 
 @dataclass(frozen=True)
 class Answered:
-    """What somebody said about N pictures: `probabilities` float32 [N, C], and `valid` bool [N], false where refused.
+    """What a predictor said about N images: `probabilities` float32 [N, C], and `valid` bool [N], false where refused.
 
     `labels` are N names, empty where a picture was refused; None from those that know no names.
     """

@@ -93,7 +93,7 @@ class Tally:
     _breaches: list[Breach] = field(default_factory=list)
 
     def add(self, names: Sequence[str], expected: Answered, seen: Answered, bound: float | None) -> None:
-        """Compare the answers to N pictures; a probability that is no number breaks any bound, or none."""
+        """Compare the answers to N pictures; a probability that is NaN breaks every bound, even none."""
         if bound is not None and bound not in self._bounds:
             self._bounds.append(bound)
         for row, name in enumerate(names):

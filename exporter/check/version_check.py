@@ -58,7 +58,7 @@ def check_version(check: VersionCheck, servers: Callable[[], Sequence[Predictor]
     was just started may load meanwhile.
 
     Raises:
-        CheckError: a predictor cannot be asked, or is another model.
+        CheckError: a predictor cannot be reached, or is another model.
     """
     opened = _open(check, servers, progress)
     predictors = [opened.reference, opened.saved_model, *opened.served]

@@ -1,7 +1,7 @@
 """What the users of a model expect of some pictures of their own, in this version and in all that follow.
 
 A folder with `expected.csv` (columns file, label, minimal_probability) and the pictures beside it, given to an
-export, becomes part of the version. The next version of that name must fulfil it too, whoever exports it.
+export, becomes part of the version. The next version of that name must fulfil it too, no matter who exports it.
 """
 
 import csv
@@ -50,7 +50,7 @@ class Expectation:
 def expectations_of(base_path: Path, given: Path | None, *, may_replace: bool) -> list[Expectation]:
     """Return what the next version under `base_path` must fulfil: what the last one had to, and what is `given`.
 
-    The last one is the highest, withdrawn or not, that is no rollback: a rollback takes nothing back. Where
+    The last one is the highest, withdrawn or not, that is not a rollback: a rollback takes nothing back. Where
     `may_replace`, a given expectation takes the place of another one for the same file.
 
     Raises:
@@ -156,7 +156,7 @@ def _is_rollback(folder: Path) -> bool:
         return Blessing.read(folder / BLESSING).rollback is not None
     except ContractError as error:
         raise FixtureError(
-            f"{folder} is damaged, so that nobody knows which pictures its successors must answer; restore it, or "
+            f"{folder} is damaged, so it is not known which images later versions must satisfy; restore it, or "
             "remove the folder."
         ) from error
 

@@ -15,10 +15,10 @@ def run_on_each(run: Callable[[bytes], Answer], pictures: Iterable[bytes]) -> An
     """Run it on N images one after another, and return the outputs as rows: of each output, [N, ...].
 
     A picture on which the operation fails with InvalidArgument has a row of zeros: nothing but its content can be at
-    fault, and so whoever serves the signature refuses it.
+    fault, so a server of the signature refuses it.
 
     Raises:
-        ValueError: it fails on all of them, so that nobody knows the shape of an answer.
+        ValueError: it fails on all of them, so that the shape of an output is not known.
     """
     answers = [_run_or_none(run, picture) for picture in pictures]
     first = next((answer for answer in answers if answer is not None), None)

@@ -41,7 +41,7 @@ def save(
 ) -> dict[str, Signature]:
     """Write a SavedModel of a network with the four signatures to `target`, and describe them."""
     target.mkdir(parents=True, exist_ok=True)
-    # not where temporary files lie: whoever is killed would leave it there, and another disk could be the full one
+    # not where temporary files lie: a killed process would leave it there, and another disk could be the full one
     with full_disk_as_os_error(), tempfile.TemporaryDirectory(prefix=".labels-", dir=target) as folder:
         labels_file = Path(folder) / Path(LABELS).name
         labels_file.write_text("".join(f"{label}\n" for label in labels))
@@ -49,7 +49,7 @@ def save(
         root.labels = tf.saved_model.Asset(str(labels_file))
         root.model_variables = network.variables
         signatures = ServingSignatures(network.answer, labels, image_input, root.labels).concrete()
-        # the gradients of EfficientNet's swish would take three quarters of the time, and nobody trains this graph
+        # the gradients of EfficientNet's swish would take three quarters of the time, and this graph is never trained
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(root, str(target), signatures=signatures, options=options)
     return {name: _describe(function) for name, function in signatures.items()}

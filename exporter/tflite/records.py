@@ -142,7 +142,7 @@ class MobileBundle(_Record):
         """Read what the bundle in `folder` says of itself.
 
         Raises:
-            ContractError: there is no bundle, or one of a schema this code does not know.
+            ContractError: there is no bundle, or its schema is not known.
         """
         file = folder / BUNDLE_FILE
         try:

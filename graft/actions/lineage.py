@@ -88,7 +88,7 @@ def withdraw(target: str, why: str, who: str | None = None) -> None:
     """Record that the version `target` was taken back, and leave its folder where it is.
 
     Raises:
-        CommandError: the target names no version, or there is no reason.
+        CommandError: the target is not a version, or no reason is given.
         LineageError: it is not recorded or not published, or the lineage cannot be written.
     """
     if not why.strip():

@@ -17,7 +17,7 @@ class Reason:
 
     @classmethod
     def given(cls, why: str, who: str | None) -> "Reason":
-        """Return what the command line gives, with this user where it names nobody.
+        """Return what the command line gives, or this user if it names no one.
 
         Raises:
             CommandError: there is no reason.
