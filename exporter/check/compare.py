@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from contract.image_input import ImageInput
 from exporter.check.images import PictureBatch, PictureSet
-from exporter.check.predictor import Predictor
+from exporter.check.predictor import VersionPredictor
 from exporter.check.report import PredictorResult, Tally
 from trainer.data.preprocessing import PictureDecoder
 from trainer.progress import Progress
@@ -33,8 +33,8 @@ class Part:
 
     title: str
     pictures: PictureSet
-    reference: Predictor
-    compared: Sequence[Predictor]
+    reference: VersionPredictor
+    compared: Sequence[VersionPredictor]
     least_bound: float = 0.0
 
 
@@ -54,7 +54,7 @@ class RunningComparison:
 
 def compare_predictors(
     parts: Sequence[Part],
-    predictors: Sequence[Predictor],
+    predictors: Sequence[VersionPredictor],
     labels: Sequence[str],
     image_input: ImageInput,
     progress: Progress,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from contract.image_input import ImageInput
 from contract.versions import FIXTURES
 from exporter.check.images import PictureBatch, PictureSet
-from exporter.check.predictor import Answered
+from exporter.check.predictor import PredictedBatch
 from exporter.errors import CheckError
 from exporter.proof.expectations import GIVEN, read_expectations
 from exporter.proof.fixtures import EXPECTED
@@ -33,12 +33,12 @@ class RecordedAnswers:
         self._refused = np.zeros(classes, np.float32)
         self.pictures = PictureSet(version, tuple(folder / entry.file for entry in self._entries))
 
-    def answer(self, batch: PictureBatch) -> Answered:
+    def answer(self, batch: PictureBatch) -> PredictedBatch:
         """Look up what was answered; the pictures must be those of `pictures`."""
         by_name = {f"{FIXTURES}/{entry.file}": entry.probabilities for entry in self._entries}
         recorded = [by_name[name] for name in batch.names]
         rows = [self._refused if row is None else np.array(row, np.float32) for row in recorded]
-        return Answered(np.stack(rows), np.array([row is not None for row in recorded]))
+        return PredictedBatch(np.stack(rows), np.array([row is not None for row in recorded]))
 
 
 class TrainedModel:
@@ -52,10 +52,10 @@ class TrainedModel:
         self._model = run.load_model()
         self._input = image_input
 
-    def answer(self, batch: PictureBatch) -> Answered:
+    def answer(self, batch: PictureBatch) -> PredictedBatch:
         """Answer from the pixels, with zeros for pictures that cannot be decoded."""
         answers = answer_decoded(self._model, self._input, DecodedPictures(batch.pixels, batch.valid))
-        return Answered(answers.probabilities, answers.valid)
+        return PredictedBatch(answers.probabilities, answers.valid)
 
 
 class SavedModel:
@@ -68,10 +68,10 @@ class SavedModel:
     def __init__(self, version: Path) -> None:
         self._version = LoadedVersion(version)
 
-    def answer(self, batch: PictureBatch) -> Answered:
+    def answer(self, batch: PictureBatch) -> PredictedBatch:
         """Answer from the files' bytes."""
         (found,) = self._version.run({SERVING_DEFAULT: ("image_bytes", string_array(list(batch.contents)))}).values()
-        return Answered(found["probabilities"], found["valid"], tuple(label.decode() for label in found["label"]))
+        return PredictedBatch(found["probabilities"], found["valid"], tuple(label.decode() for label in found["label"]))
 
 
 def given_fixtures(version: Path) -> PictureSet | None:

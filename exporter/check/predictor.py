@@ -10,7 +10,7 @@ from exporter.check.images import PictureBatch
 
 
 @dataclass(frozen=True)
-class Answered:
+class PredictedBatch:
     """What a predictor said about N images: `probabilities` float32 [N, C], and `valid` bool [N], false where refused.
 
     `labels` are N names, empty where a picture was refused; None from those that know no names.
@@ -21,7 +21,7 @@ class Answered:
     labels: tuple[str, ...] | None = None
 
 
-class Predictor(Protocol):
+class VersionPredictor(Protocol):
     """One of those that a check compares.
 
     `name` is what the report calls it. `bound` is how far its probabilities may be from the reference's on the
@@ -33,6 +33,6 @@ class Predictor(Protocol):
     bound: float | None
     timed: bool
 
-    def answer(self, batch: PictureBatch) -> Answered:
+    def answer(self, batch: PictureBatch) -> PredictedBatch:
         """Answer each picture of the batch, in order."""
         ...

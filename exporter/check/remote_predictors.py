@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from contract.manifest import ModelManifest
 from exporter.check.images import PictureBatch
-from exporter.check.predictor import Answered
+from exporter.check.predictor import PredictedBatch
 from exporter.check.server_client import ServerClient
 from exporter.errors import CheckError
 
@@ -26,7 +26,7 @@ _NO_PICTURE = "no_picture"  # an empty body, which is a bad request and no bad p
 _TIMEOUT_SECONDS = 60
 
 
-class RunningServer:
+class CheckedServer:
     """A server of TensorFlow Serving's gRPC API that serves one version."""
 
     bound: float | None = REMOTE_BOUND
@@ -55,12 +55,12 @@ class RunningServer:
         if described.digest != self._manifest.digest:
             raise CheckError(_another(f"The model server at {self._client.address}", self._manifest, described.digest))
 
-    def answer(self, batch: PictureBatch) -> Answered:
+    def answer(self, batch: PictureBatch) -> PredictedBatch:
         """Answer from the files' bytes, in one call."""
         found = self._client.answer(self._manifest.version, batch.contents)
         if found.probabilities.shape[1] != len(self._manifest.labels):
             raise CheckError(f"The model server at {self._client.address} answers with another number of classes.")
-        return Answered(found.probabilities, found.valid, found.labels)
+        return PredictedBatch(found.probabilities, found.valid, found.labels)
 
 
 class Gateway:
@@ -99,12 +99,12 @@ class Gateway:
         if (digest := served[number].digest) != self._manifest.digest:
             raise CheckError(_another(f"The gateway at {self._url}", self._manifest, digest))
 
-    def answer(self, batch: PictureBatch) -> Answered:
+    def answer(self, batch: PictureBatch) -> PredictedBatch:
         """Answer from the files' bytes, a request each."""
         predictions = [self._predict(content) for content in batch.contents]
         rows = [self._probabilities(prediction) for prediction in predictions]
         valid = np.array([prediction is not None for prediction in predictions])
-        return Answered(np.stack(rows), valid, tuple(found.label if found else "" for found in predictions))
+        return PredictedBatch(np.stack(rows), valid, tuple(found.label if found else "" for found in predictions))
 
     def _predict(self, content: bytes) -> "_Prediction | None":
         """Return what the gateway says about a picture; None where it refuses it."""

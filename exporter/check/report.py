@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from exporter.check.predictor import Answered, Predictor
+from exporter.check.predictor import PredictedBatch, VersionPredictor
 
 MOST_NAMED = 100
 """Broken pictures that are named of each; of another model, every picture of a folder may be one."""
@@ -81,7 +81,7 @@ class CheckReport:
 class Tally:
     """Collects what one predictor says beside what a reference says, batch by batch; keeps numbers, no pictures."""
 
-    predictor: Predictor
+    predictor: VersionPredictor
     class_names: Sequence[str]
     milliseconds: list[float] = field(default_factory=list)
     _pictures: int = 0
@@ -92,7 +92,7 @@ class Tally:
     _bounds: list[float] = field(default_factory=list)
     _breaches: list[Breach] = field(default_factory=list)
 
-    def add(self, names: Sequence[str], expected: Answered, seen: Answered, bound: float | None) -> None:
+    def add(self, names: Sequence[str], expected: PredictedBatch, seen: PredictedBatch, bound: float | None) -> None:
         """Compare the answers to N pictures; a probability that is NaN breaks every bound, even none."""
         if bound is not None and bound not in self._bounds:
             self._bounds.append(bound)
@@ -147,7 +147,7 @@ class Tally:
             self._worst = difference, name
         return difference
 
-    def _check_label(self, name: str, row: int, seen: Answered) -> list[Breach]:
+    def _check_label(self, name: str, row: int, seen: PredictedBatch) -> list[Breach]:
         if seen.labels is None:
             return []
         label, probabilities = seen.labels[row], seen.probabilities[row]

@@ -7,9 +7,9 @@ import numpy as np
 from contract.manifest import ModelManifest
 from contract.versions import LITERT_NETWORK
 from exporter.bundle.gate import LARGEST_DIFFERENCES
-from exporter.check.bundles import LiteFile
+from exporter.check.bundles import TfliteFile
 from exporter.check.images import PictureBatch
-from exporter.check.predictor import Answered
+from exporter.check.predictor import PredictedBatch
 from exporter.errors import CheckError
 from exporter.proof.parity import LARGEST_DIFFERENCE
 from exporter.tflite.interpreter import LiteModel
@@ -34,15 +34,15 @@ class LiteFileAnswers:
         self._classes = len(manifest.labels)
         self._model = _open(path, manifest)
 
-    def answer(self, batch: PictureBatch) -> Answered:
+    def answer(self, batch: PictureBatch) -> PredictedBatch:
         """Answer from the pixels; a picture that cannot be decoded never comes to a TFLite file."""
         probabilities = np.zeros((len(batch.names), self._classes), np.float32)
         if batch.valid.any():
             probabilities[batch.valid] = self._model.answer(batch.pixels[batch.valid])
-        return Answered(probabilities, batch.valid)
+        return PredictedBatch(probabilities, batch.valid)
 
 
-def bundled_file_predictor(file: LiteFile, manifest: ModelManifest) -> LiteFileAnswers:
+def bundled_file_predictor(file: TfliteFile, manifest: ModelManifest) -> LiteFileAnswers:
     """Return the answers of a file for phones; one of integers was judged by its accuracy when it was made."""
     return LiteFileAnswers(file.path, manifest, f"TFLite {file.variant}", _BOUNDS.get(file.variant))
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.manifest import ModelManifest
-from exporter.check.bundles import LiteFile
+from exporter.check.bundles import TfliteFile
 from exporter.check.compare import OTHER_PICTURES_BOUND, Part, compare_predictors
 from exporter.check.images import PictureSet
 from exporter.check.local_predictors import RecordedAnswers, SavedModel, TrainedModel, given_fixtures
-from exporter.check.predictor import Predictor
+from exporter.check.predictor import VersionPredictor
 from exporter.check.report import CheckReport
 from exporter.check.tflite_predictors import bundled_file_predictor, network_predictors
 from trainer.progress import Progress
@@ -32,7 +32,7 @@ class VersionCheck:
     version: Path
     manifest: ModelManifest
     run: Path | None
-    lite_files: Sequence[LiteFile] = ()
+    lite_files: Sequence[TfliteFile] = ()
     images: PictureSet | None = None
 
 
@@ -43,15 +43,17 @@ class _Opened:
     recorded: RecordedAnswers
     trained: TrainedModel | None
     saved_model: SavedModel
-    served: Sequence[Predictor]
+    served: Sequence[VersionPredictor]
 
     @property
-    def reference(self) -> Predictor:
+    def reference(self) -> VersionPredictor:
         """The trained model, or where it is not there what it answered at the export."""
         return self.trained or self.recorded
 
 
-def check_version(check: VersionCheck, servers: Callable[[], Sequence[Predictor]], progress: Progress) -> CheckReport:
+def check_version(
+    check: VersionCheck, servers: Callable[[], Sequence[VersionPredictor]], progress: Progress
+) -> CheckReport:
     """Compare everything that serves a version with its trained model; on its fixtures, and on `check.images`.
 
     `servers` returns the running servers to compare. It is called once the models are loaded, so that a server that
@@ -74,14 +76,14 @@ def check_version(check: VersionCheck, servers: Callable[[], Sequence[Predictor]
     )
 
 
-def _open(check: VersionCheck, servers: Callable[[], Sequence[Predictor]], progress: Progress) -> _Opened:
+def _open(check: VersionCheck, servers: Callable[[], Sequence[VersionPredictor]], progress: Progress) -> _Opened:
     version, manifest = check.version, check.manifest
     progress.on_work("opening the models", 3)
     recorded, saved_model = RecordedAnswers(version, len(manifest.labels)), SavedModel(version)
     progress.on_step()
     trained = TrainedModel(read_run(check.run), manifest.image_input) if check.run else None
     progress.on_step()
-    served: list[Predictor] = [*network_predictors(version, manifest), *servers()]
+    served: list[VersionPredictor] = [*network_predictors(version, manifest), *servers()]
     served += [bundled_file_predictor(file, manifest) for file in check.lite_files]
     progress.on_step()
     return _Opened(recorded, trained, saved_model, served)

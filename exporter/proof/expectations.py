@@ -16,7 +16,7 @@ from contract.blessing import AcceptedChange, Blessing
 from contract.errors import ContractError
 from contract.versions import BLESSING, FIXTURES, published_versions, withdrawn_place, withdrawn_versions
 from exporter.errors import ExpectationError, FixtureError
-from exporter.saved_model.loading import Answered
+from exporter.saved_model.loading import PredictedImages
 
 GIVEN = f"{FIXTURES}/given"
 """Where in a version they lie."""
@@ -95,7 +95,7 @@ def read_expectations(folder: Path) -> list[Expectation]:
 def check_expectations(
     expectations: Sequence[Expectation],
     labels: Sequence[str],
-    answer: Callable[[Sequence[bytes]], Answered],
+    answer: Callable[[Sequence[bytes]], PredictedImages],
     accept_change: str | None,
 ) -> tuple[list[Expectation], list[AcceptedChange]]:
     """Return the expectations that hold, and those that do not and whose change was accepted.

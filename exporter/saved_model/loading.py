@@ -27,7 +27,7 @@ Outputs = dict[str, Answer]
 
 
 @dataclass(frozen=True)
-class Answered:
+class PredictedImages:
     """What a version said of N pictures: `probabilities` float32 [N, C] and N `labels`, empty where it refused."""
 
     probabilities: npt.NDArray[np.float32]
@@ -52,7 +52,7 @@ class LoadedVersion:
 
         return run_on_each(call, value) if name == PIXELS_OF_IMAGE else call(value)
 
-    def answer(self, pictures: Iterable[bytes], on_answered: Callable[[int], None] = lambda _: None) -> Answered:
+    def answer(self, pictures: Iterable[bytes], on_answered: Callable[[int], None] = lambda _: None) -> PredictedImages:
         """Answer encoded pictures, eight at a time; `on_answered` hears how many after each time."""
         probabilities: list[npt.NDArray[np.float32]] = []
         labels: list[str] = []
@@ -62,7 +62,7 @@ class LoadedVersion:
             probabilities.append(answer["probabilities"])
             labels += [label.decode() for label in answer["label"]]
             on_answered(len(batch))
-        return Answered(np.concatenate(probabilities), tuple(labels))
+        return PredictedImages(np.concatenate(probabilities), tuple(labels))
 
 
 def run_as_serving_loads(folder: Path, inputs: Inputs) -> Outputs:

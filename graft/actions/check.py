@@ -12,10 +12,10 @@ from pydantic import TypeAdapter
 
 from contract.manifest import ModelManifest
 from contract.publish import read_version
-from exporter.check.bundles import LiteFile, files_in_bundles, recorded_files
+from exporter.check.bundles import TfliteFile, files_in_bundles, recorded_files
 from exporter.check.images import pictures_in
-from exporter.check.predictor import Predictor
-from exporter.check.remote_predictors import Gateway, RunningServer
+from exporter.check.predictor import VersionPredictor
+from exporter.check.remote_predictors import CheckedServer, Gateway
 from exporter.check.report import CheckReport
 from exporter.check.server_client import ServerClient
 from graft.actions.check_table import print_report
@@ -78,7 +78,7 @@ class _Servers:
         self._manifest = manifest
         self._stack = stack
         self._own: EmbeddedModelServer | None = None
-        self._proved: list[RunningServer | Gateway] = []
+        self._proved: list[CheckedServer | Gateway] = []
         if request.server:
             self._proved.append(self._server(request.server, f"server {request.server}"))
         if request.gateway:
@@ -89,7 +89,7 @@ class _Servers:
             base_path = stack.enter_context(_base_path_of(request.version, manifest))
             self._own = stack.enter_context(EmbeddedModelServer(manifest.name, base_path, log=subprocess.DEVNULL))
 
-    def predictors(self) -> list[Predictor]:
+    def predictors(self) -> list[VersionPredictor]:
         """Wait until our own server is ready, and return all of them."""
         if self._own is None:
             return [*self._proved]
@@ -98,9 +98,9 @@ class _Servers:
         own.prove_identity()
         return [own, *self._proved]
 
-    def _server(self, address: str, name: str) -> RunningServer:
+    def _server(self, address: str, name: str) -> CheckedServer:
         client = self._stack.enter_context(ServerClient(address, self._manifest.name))
-        return RunningServer(client, self._manifest, name)
+        return CheckedServer(client, self._manifest, name)
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _run_folder(request: CheckRequest, manifest: ModelManifest) -> Path | None:
         return None
 
 
-def _lite_files(request: CheckRequest, manifest: ModelManifest) -> tuple[list[LiteFile], list[str]]:
+def _lite_files(request: CheckRequest, manifest: ModelManifest) -> tuple[list[TfliteFile], list[str]]:
     given = files_in_bundles(request.bundles, manifest)
     recorded, notes = _recorded_lite_files(manifest)
     by_place = {file.path.resolve(): file for file in [*recorded_files(recorded), *given]}

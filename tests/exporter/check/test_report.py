@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from exporter.check.images import PictureBatch
-from exporter.check.predictor import Answered
+from exporter.check.predictor import PredictedBatch
 from exporter.check.report import MOST_NAMED, CheckReport, PredictorResult, Tally
 
 LABELS = ("blue", "green", "red")
-EXPECTED = Answered(
+EXPECTED = PredictedBatch(
     np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.0, 0.0, 0.0]], np.float32), np.array([True, True, False])
 )
 NAMES = ("a.jpg", "b.jpg", "c.txt")
@@ -23,7 +23,7 @@ class SilentPredictor:
     bound: float | None = None
     timed = False
 
-    def answer(self, batch: PictureBatch) -> Answered:
+    def answer(self, batch: PictureBatch) -> PredictedBatch:
         """Never called."""
         raise AssertionError
 
@@ -31,16 +31,16 @@ class SilentPredictor:
 PREDICTOR = SilentPredictor()
 
 
-def tallied(seen: Answered, bound: float | None = 1e-4, expected: Answered = EXPECTED) -> PredictorResult:
+def tallied(seen: PredictedBatch, bound: float | None = 1e-4, expected: PredictedBatch = EXPECTED) -> PredictorResult:
     tally = Tally(PREDICTOR, LABELS)
     tally.add(NAMES[: len(seen.valid)], expected, seen, bound)
     return tally.result()
 
 
-def changed(row: int, column: int, by: float, labels: Sequence[str] | None = None) -> Answered:
+def changed(row: int, column: int, by: float, labels: Sequence[str] | None = None) -> PredictedBatch:
     probabilities = EXPECTED.probabilities.copy()
     probabilities[row, column] += by
-    return Answered(probabilities, EXPECTED.valid, None if labels is None else tuple(labels))
+    return PredictedBatch(probabilities, EXPECTED.valid, None if labels is None else tuple(labels))
 
 
 def test_answers_within_the_bound_agree() -> None:
@@ -71,7 +71,7 @@ def test_what_is_no_number_breaks_every_bound() -> None:
 
 def test_refusals_must_be_the_same() -> None:
     """Who answers what must be refused, or refuses what must be answered, is broken without a difference."""
-    row = tallied(Answered(EXPECTED.probabilities, np.array([False, True, True])))
+    row = tallied(PredictedBatch(EXPECTED.probabilities, np.array([False, True, True])))
     assert [(breach.picture, breach.what, breach.difference) for breach in row.breaches] == [
         ("a.jpg", "refused, and must be answered", None),
         ("c.txt", "answered, and must be refused", None),
@@ -96,8 +96,8 @@ def test_labels_must_be_right(labels: list[str], told: str | None) -> None:
 
 def test_either_of_two_equal_classes_is_a_right_label() -> None:
     """Where two classes are equally probable either may be the label."""
-    seen = Answered(np.array([[0.4, 0.4, 0.2]], np.float32), np.array([True]), ("green",))
-    assert tallied(seen, expected=Answered(seen.probabilities, seen.valid)).broken == 0
+    seen = PredictedBatch(np.array([[0.4, 0.4, 0.2]], np.float32), np.array([True]), ("green",))
+    assert tallied(seen, expected=PredictedBatch(seen.probabilities, seen.valid)).broken == 0
 
 
 def test_without_a_bound_only_agreement_is_told() -> None:
