@@ -7,6 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from contract.old_names import READS_OLD_NAMES
+
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -52,7 +54,7 @@ class ReferenceDistributions(BaseModel):
     Live traffic in the same buckets can be compared with them, for instance by the population stability index.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", **READS_OLD_NAMES)
 
     pictures: int = Field(ge=0, description="How many images were predicted.")
     predicted: dict[str, Count] = Field(description="How often each class was the most probable, by its name.")

@@ -1,7 +1,7 @@
 """What can go wrong between a trained model and published files.
 
     ExportError
-    ├── CheckError       one of those that a check compares cannot be asked
+    ├── CheckError       a predictor that a check compares cannot be reached
     ├── ConversionError  the published graph cannot become a TFLite file
     ├── ExpectationError a picture is not answered as its users expect; a gate said no
     ├── FixtureError     the pictures that should prove the export cannot be had
@@ -19,7 +19,7 @@ class ExportError(Exception):
 
 
 class CheckError(ExportError):
-    """One of those that a check compares cannot be asked, or is another model."""
+    """A predictor that a check compares cannot be reached, or is another model."""
 
 
 class FixtureError(ExportError):

@@ -1,9 +1,9 @@
-"""From a trained run to a published version: the story."""
+"""From a trained run to a published version: write, prove, publish. The story."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,16 @@ from contract.manifest import ModelManifest
 from contract.publish import publish_version
 from contract.versions import FIXTURES, WARMUP, next_version, staged_folder
 from exporter.manifest_writing import make_blessing, make_manifest, write_blessing, write_manifest
-from exporter.proof.baseline import compare_with_predecessor, find_predecessor, note_on_fairness
-from exporter.proof.expectations import GIVEN, check_expectations, expectations_of, write_expectations
-from exporter.proof.fixtures import choose_fixtures, write_fixtures
+from exporter.proof.baseline_comparison import compare_with_baseline, find_baseline, note_on_seen_images
+from exporter.proof.expectations import GIVEN, Expectation, check_expectations, expectations_of, write_expectations
+from exporter.proof.fixtures import Fixture, choose_fixtures, write_fixtures
 from exporter.proof.parity import Comparison, Reference, ask_trained_model, compare, with_one_thread
 from exporter.proof.rounding import Probabilities, predict_on_one_thread
 from exporter.saved_model.fresh_process import fresh_process
+from exporter.saved_model.loading import LoadedVersion, run_as_serving_loads
 from exporter.saved_model.operations import check_operations
 from exporter.saved_model.warmup import write_warmup
-from exporter.saved_model.writer import LoadedVersion, Outputs, Written, ask_as_serving_loads, write_saved_model
+from exporter.saved_model.writer import Written, write_saved_model
 from exporter.tflite.litert_network import NetworkVerdict, judge_network, write_litert_network
 from trainer.progress import Progress
 from trainer.runs.record import RunRecord
@@ -70,6 +71,33 @@ class Exported:
     blessing: Blessing = field(repr=False)
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What is known before anything is written."""
+
+    run: Run
+    base_path: Path
+    image_input: ImageInput
+    options: ExportOptions
+    baseline: Path | None
+    fixtures: Sequence[Fixture]
+    expectations: Sequence[Expectation]
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A written SavedModel that is not proved yet, and what the trained model predicts, which it must predict too.
+
+    `on_one_thread` are the trained model's probabilities on one thread, by which its rounding noise is measured.
+    """
+
+    folder: Path
+    written: Written
+    reference: Reference
+    on_one_thread: "Future[Probabilities]"
+
+
 def export(
     run: Run,
     models: Path,
@@ -82,74 +110,107 @@ def export(
     `write` makes the SavedModel of a run's folder, in a fresh process: see `write_saved_model`.
 
     Raises:
-        ContractError: there is no such version as it must be better than.
+        ContractError: the version that it must be better than does not exist.
         FixtureError: the test pictures, or the given ones, cannot be had.
         OperationError: TensorFlow Serving could not run it; nothing becomes visible.
         ParityError: the written model does not answer as the trained one.
         ExpectationError: a picture is not answered as its users expect.
         RegressionError: it is worse than the version that it must be better than.
     """
-    base_path, image_input = models / run.record.name, options.image_input(run.record)
-    predecessor = find_predecessor(base_path, options.better_than) if options.better_than else None
-    progress.on_work(f"exporting {run.record.id}", len(_STEPS))
-    fixtures = choose_fixtures(run.record.test_pictures)
-    expectations = expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None)
-    with staged_folder(base_path) as staged, fresh_process(threads=1) as writer:
-        writing = writer.submit(write, run.folder, staged, image_input, fold=options.fold)
-        reference = ask_trained_model(run, image_input, fixtures)
-        progress.on_step()
-        written = writing.result()
-        progress.on_step()
-        check_operations(staged)
-        on_one_thread = writer.submit(predict_on_one_thread, run.folder, image_input, reference.pixels)
-        converting = writer.submit(write_litert_network, staged, written.served_graph)  # where TensorFlow runs already
-        with fresh_process() as asker:
-            write_fixtures(staged / FIXTURES, reference.fixtures, reference.answers)
-            write_warmup(staged / WARMUP, run.record.name, reference.fixtures[0].content)
+    plan = _plan(run, models / run.record.name, options, progress)
+    with staged_folder(plan.base_path) as staged, fresh_process(threads=1) as writer:
+        draft = _write(plan, staged, writer, write)
+        converting = writer.submit(write_litert_network, staged, draft.written.served_graph)  # it has TensorFlow
+        with fresh_process() as loader:
             version = LoadedVersion(staged)
-            held, changes = check_expectations(expectations, run.record.labels, version.answer, options.accept_change)
-            write_expectations(staged / GIVEN, held)
-            reference = with_one_thread(reference, _or_none(on_one_thread))
-            network = judge_network(converting, staged, reference)
+            facts = _write_fixtures(plan, draft, version)
+            draft = _with_noise(draft)
+            network = judge_network(converting, staged, draft.reference)
             writer.shutdown(wait=False)  # it may hold gigabytes
             progress.on_step()
-            manifest = make_manifest(run, staged, next_version(base_path), image_input, written)
-            text = write_manifest(staged, manifest)
-            asking = asker.submit(ask_as_serving_loads, staged, reference.questions())
-            comparisons = _compare_both_ways(version, asking, reference, text, progress)
-        comparisons += _tell_of_network(network, progress)
-        facts: dict[str, Any] = {"expectations_held": len(held), "accepted_changes": tuple(changes)}
-        if predecessor:
-            if note := note_on_fairness(predecessor, run.record.dataset_digest):
-                progress.on_note(note)
-            paired = compare_with_predecessor(predecessor, version, run.record.test_pictures, progress)
-            facts["better_than"] = {"version": int(predecessor.name), **paired.to_json()}
-        blessing = make_blessing(comparisons, reference, without_litert=network.reason, **facts)
+            manifest = make_manifest(run, staged, next_version(plan.base_path), plan.image_input, draft.written)
+            comparisons = _compare_both_ways(draft, version, write_manifest(staged, manifest), loader, progress)
+        comparisons += _report_network(network, progress)
+        facts |= _compare_with_baseline(plan, version)
+        blessing = make_blessing(comparisons, draft.reference, without_litert=network.reason, **facts)
         write_blessing(staged, blessing)
-        manifest = publish_version(base_path, staged, manifest)
-    return Exported(base_path / str(manifest.version), manifest, comparisons, blessing)
+        manifest = publish_version(plan.base_path, staged, manifest)
+    return Exported(plan.base_path / str(manifest.version), manifest, comparisons, blessing)
+
+
+def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress) -> _Plan:
+    """Find everything that the export needs, so that what is missing is told before anything is written."""
+    baseline = find_baseline(base_path, options.better_than) if options.better_than else None
+    progress.on_work(f"exporting {run.record.id}", len(_STEPS))
+    return _Plan(
+        run=run,
+        base_path=base_path,
+        image_input=options.image_input(run.record),
+        options=options,
+        baseline=baseline,
+        fixtures=choose_fixtures(run.record.test_pictures),
+        expectations=expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None),
+        progress=progress,
+    )
+
+
+def _write(plan: _Plan, staged: Path, writer: Executor, write: Callable[..., Written]) -> _Draft:
+    """Write the SavedModel in the process `writer`, while this one asks the trained model about the fixtures."""
+    writing = writer.submit(write, plan.run.folder, staged, plan.image_input, fold=plan.options.fold)
+    reference = ask_trained_model(plan.run, plan.image_input, plan.fixtures)
+    plan.progress.on_step()
+    written = writing.result()
+    plan.progress.on_step()
+    check_operations(staged)
+    on_one_thread = writer.submit(predict_on_one_thread, plan.run.folder, plan.image_input, reference.pixels)
+    return _Draft(staged, written, reference, on_one_thread)
+
+
+def _with_noise(draft: _Draft) -> _Draft:
+    """Return the draft with all of the reference's noise measured, except where one thread's memory was not enough."""
+    try:
+        probabilities = draft.on_one_thread.result()
+    except BrokenProcessPool:
+        probabilities = None
+    return replace(draft, reference=with_one_thread(draft.reference, probabilities))
+
+
+def _write_fixtures(plan: _Plan, draft: _Draft, version: LoadedVersion) -> dict[str, Any]:
+    """Write fixtures, warmup file and what users expect, and return what the blessing says of their expectations."""
+    staged, record = draft.folder, plan.run.record
+    write_fixtures(staged / FIXTURES, draft.reference.fixtures, draft.reference.answers)
+    write_warmup(staged / WARMUP, record.name, draft.reference.fixtures[0].content)
+    accept_change = plan.options.accept_change
+    held, changes = check_expectations(plan.expectations, record.labels, version.answer, accept_change)
+    write_expectations(staged / GIVEN, held)
+    return {"expectations_held": len(held), "accepted_changes": tuple(changes)}
 
 
 def _compare_both_ways(
-    version: LoadedVersion, asking: "Future[Outputs]", reference: Reference, manifest: str, progress: Progress
+    draft: _Draft, version: LoadedVersion, manifest: str, loader: Executor, progress: Progress
 ) -> list[Comparison]:
-    by_python = version.ask(reference.questions())
-    comparisons = compare("by Python", by_python, reference, manifest)
+    """Compare the version, loaded here and as TensorFlow Serving does in `loader`, with the trained model."""
+    questions = draft.reference.questions()
+    loading = loader.submit(run_as_serving_loads, draft.folder, questions)
+    comparisons = compare("by Python", version.run(questions), draft.reference, manifest)
     progress.on_step()
-    comparisons += compare("as TensorFlow Serving does", asking.result(), reference, manifest)
+    comparisons += compare("as TensorFlow Serving does", loading.result(), draft.reference, manifest)
     progress.on_step()
     return comparisons
 
 
-def _or_none(computing: "Future[Probabilities]") -> Probabilities | None:
-    try:
-        return computing.result()
-    except BrokenProcessPool:  # the memory was not enough, which is a reason to go without, as without the network
-        return None
-
-
-def _tell_of_network(network: NetworkVerdict, progress: Progress) -> list[Comparison]:
+def _report_network(network: NetworkVerdict, progress: Progress) -> list[Comparison]:
     if network.comparison:
         return [network.comparison]
     progress.on_note(f"This version has no LiteRT network, and servers run it with TensorFlow: {network.reason}")
     return []
+
+
+def _compare_with_baseline(plan: _Plan, version: LoadedVersion) -> dict[str, Any]:
+    """Return what the blessing says of the version that this one must not be worse than; nothing without one."""
+    if not plan.baseline:
+        return {}
+    if note := note_on_seen_images(plan.baseline, plan.run.record.dataset_digest):
+        plan.progress.on_note(note)
+    paired = compare_with_baseline(plan.baseline, version, plan.run.record.test_pictures, plan.progress)
+    return {"better_than": {"version": int(plan.baseline.name), **paired.to_json()}}

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graft.actions.exporting import run_export
-from graft.actions.training import TrainingRequest, given_settings, resume_training, run_training
+from graft.actions.export import run_export
+from graft.actions.train import TrainingRequest, given_settings, resume_training, run_training
 from trainer.progress import Progress, TerminalProgress
 
 if TYPE_CHECKING:

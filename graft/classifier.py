@@ -12,7 +12,7 @@ from graft.errors import ImageRefusedError
 from trainer.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
-    from exporter.saved_model.writer import LoadedVersion
+    from exporter.saved_model.loading import LoadedVersion
 
 Image = str | Path | bytes
 """The path of an image file, or the bytes of one."""
@@ -89,7 +89,7 @@ def load(path: str | Path) -> ImageClassifier:
         folder /= str(published[-1])
     manifest = read_version(folder)
     start_tensorflow()
-    from exporter.saved_model.writer import LoadedVersion  # takes seconds, which a misspelled path should not cost
+    from exporter.saved_model.loading import LoadedVersion  # takes seconds, which a misspelled path should not cost
 
     return ImageClassifier(folder, manifest, LoadedVersion(folder))
 

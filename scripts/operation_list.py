@@ -1,7 +1,11 @@
 """Print the operations that the installed TensorFlow knows, one a line with its attributes.
 
-`exporter/tensorflow_2_18_operations.txt` is what this printed under tensorflow-cpu 2.18.1, in an environment of its
-own: `python -m venv old && old/bin/pip install tensorflow-cpu==2.18.1 && old/bin/python scripts/operation_list.py`.
+`exporter/saved_model/tensorflow_2_18_operations.txt` is what this printed under tensorflow-cpu 2.18.1, in an
+environment of its own:
+
+    python -m venv old
+    old/bin/pip install tensorflow-cpu==2.18.1
+    old/bin/python scripts/operation_list.py
 """
 
 from collections.abc import Iterator

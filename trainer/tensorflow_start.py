@@ -1,18 +1,7 @@
-"""TensorFlow as our commands want it: quick where it can be, and silent about itself."""
-
-import logging
-import os
+"""Importing TensorFlow at a moment of the caller's choice, as our commands want it."""
 
 from contract.native_stderr import discarded_native_stderr
-
-
-def prepare_tensorflow() -> None:
-    """Set what TensorFlow reads when it is imported; whatever the user has set stays. Costs nothing."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow turns oneDNN on by itself only on processors with VNNI. Without VNNI it is two to three times as fast
-    # too: MobileNetV2 at 224 pixels, a batch of 8, took 168 ms without it and 57 ms with it.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+from contract.tensorflow_settings import prepare_tensorflow
 
 
 def start_tensorflow() -> None:

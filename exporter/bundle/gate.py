@@ -1,18 +1,8 @@
-"""Measuring TFLite files against the SavedModel they came from, and judging whether they may be shipped."""
+"""Whether a TFLite file may be shipped: the bounds, and what is said where one is broken."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
-import numpy.typing as npt
-
-from exporter.bundle.images import TestPictures, in_batches
-from exporter.errors import ConversionError
-from exporter.tflite.graph import Probabilities
-from exporter.tflite.interpreter import LiteModel
-from exporter.tflite.records import Accuracy, ClassRecall, Measurement, PhoneResize, Variant
-from trainer.data.pixel_store import PixelStore
-from trainer.evaluation.calibration import Labels
-from trainer.evaluation.metrics import Predictions, accuracy_interval, evaluate
+from exporter.tflite.records import Accuracy, Measurement, Variant
 
 LARGEST_DIFFERENCES: Mapping[Variant, float] = {"float32": 2e-3, "float16": 1e-2}
 """How far any probability may be from the SavedModel's; variants of integers are judged by their accuracy alone."""
@@ -20,50 +10,6 @@ LARGEST_DIFFERENCES: Mapping[Variant, float] = {"float32": 2e-3, "float16": 1e-2
 PHOTO_TO_SPARE = 1
 """How many pictures more than the given share may be lost: of 90 pictures one is 1.1 %, and often only a coin's toss
 between two classes that were equally likely before."""
-
-THREADS = (1, 2)
-
-_Picture = Callable[[int], None]
-
-
-def measure(
-    variant: Variant, content: bytes, pictures: TestPictures, class_names: Sequence[str], on_progress: _Picture
-) -> tuple[Measurement, Probabilities]:
-    """Ask a file about every test picture and time it; return its answers too, float32 [N, C].
-
-    `on_progress` hears how many pictures were just answered.
-
-    Raises:
-        ConversionError: an answer is NaN or infinite.
-    """
-    answers = answer_all(LiteModel(content), pictures.prepared, on_progress)
-    if not np.isfinite(answers).all():
-        raise ConversionError(f"The {variant} file answers test pictures with NaN; its numbers are too coarse.")
-    reference = pictures.reference
-    same = answers.argmax(axis=1) == reference.argmax(axis=1)
-    clear = _margins(reference) > LARGEST_DIFFERENCES.get(variant, 0.0)
-    one = pictures.prepared.take(np.array([0]))[0]
-    measurement = Measurement(
-        accuracy=accuracy_of(answers, pictures.labels),
-        worst_class=_worst_class(answers, pictures.labels, class_names),
-        same_answer=float(same.mean()),
-        same_answer_where_clear=float(same[clear].mean()) if clear.any() else 1.0,
-        largest_difference=float(np.abs(answers - reference).max()),
-        latency_ms={threads: LiteModel(content, threads).latency_ms(one) for threads in THREADS},
-        file_bytes=len(content),
-    )
-    return measurement, answers
-
-
-def measure_phone_resize(
-    content: bytes, answers: Probabilities, pictures: TestPictures, on_progress: _Picture
-) -> PhoneResize:
-    """Ask a file about every test picture as a phone resizes it; `answers` are those to the prepared ones."""
-    stretched = answer_all(LiteModel(content), pictures.stretched, on_progress)
-    return PhoneResize(
-        same_answer=float((answers.argmax(axis=1) == stretched.argmax(axis=1)).mean()),
-        accuracy=accuracy_of(stretched, pictures.labels),
-    )
 
 
 def why_refused(variant: Variant, measured: Measurement, reference: Accuracy, max_accuracy_drop: float) -> str | None:
@@ -86,36 +32,3 @@ def why_refused(variant: Variant, measured: Measurement, reference: Accuracy, ma
 def lost_at_most(reference: Accuracy, max_accuracy_drop: float) -> int:
     """Return how many test pictures fewer than the SavedModel a variant may recognise."""
     return PHOTO_TO_SPARE + int(max_accuracy_drop * reference.pictures + 1e-9)  # 0.29 * 100 is 28.999999999999996
-
-
-def accuracy_of(answers: Probabilities, labels: Labels) -> Accuracy:
-    """Return the share of answers that are right, with its interval."""
-    right, pictures = int((answers.argmax(axis=1) == labels).sum()), len(labels)
-    low, high = accuracy_interval(right, pictures)
-    return Accuracy(right=right, pictures=pictures, share=right / pictures, interval=(low, high))
-
-
-def answer_all(model: LiteModel, pixels: PixelStore[np.uint8], on_progress: _Picture) -> Probabilities:
-    """Return a file's answers to stored pictures, float32 [N, C]."""
-    answers = []
-    for rows in in_batches(pixels):
-        answers.append(model.answer(rows))
-        on_progress(len(rows))
-    return np.concatenate(answers)
-
-
-def _worst_class(answers: Probabilities, labels: Labels, class_names: Sequence[str]) -> ClassRecall:
-    per_class = evaluate(Predictions(answers, labels), class_names)["per_class"]
-    recalls = [
-        ClassRecall(label=label, pictures=each["pictures"], recall=each["recall"])
-        for label, each in per_class.items()
-        if each["pictures"]
-    ]
-    return min(recalls, key=lambda each: each.recall)
-
-
-def _margins(probabilities: Probabilities) -> npt.NDArray[np.float32]:
-    """Return how far the first two classes of each row are apart, float32 [N]."""
-    ordered = np.sort(probabilities, axis=1)
-    margins: npt.NDArray[np.float32] = ordered[:, -1] - ordered[:, -2]
-    return margins

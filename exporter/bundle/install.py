@@ -1,4 +1,4 @@
-"""Where a bundle lies, and how it appears there: whole, or not at all. No TensorFlow here."""
+"""Where a bundle is put, and how it appears there: complete, or not at all. No TensorFlow here."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from exporter.tflite.records import MobileBundle
 
 
 def check_place(out: Path, *, replace: bool) -> None:
-    """Refuse a place that is taken, but by a bundle that is to be replaced.
+    """Refuse a path that exists, unless it is a bundle that is to be replaced.
 
     Raises:
         ExportError: something lies at `out` already.
-        ContractError: it should be replaced, and is no bundle.
+        ContractError: it should be replaced, but is not a bundle.
     """
     if not out.exists():
         return
@@ -22,7 +22,7 @@ def check_place(out: Path, *, replace: bool) -> None:
 
 
 def put_in_place(staged: Path, out: Path, *, replace: bool) -> None:
-    """Let the folder `staged` appear as `out`. Between an old bundle's going and this one's coming there is none.
+    """Move the folder `staged` to `out`. If a bundle is replaced, there is none for a moment between the two.
 
     Raises:
         AlreadyPublishedError: something lies at `out`, and is not to be replaced.

@@ -2,27 +2,27 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from exporter.bundle.caveats import SAME_ANSWER_ON_PHONES
+from exporter.bundle.figure import PlottedVariant, draw_variants
 from exporter.bundle.gate import LARGEST_DIFFERENCES, lost_at_most
-from exporter.bundle.plot import Row, plot
 from exporter.bundle.readme import MEANINGS, recommended
+from exporter.bundle.resize_warning import SAME_ANSWER_ON_PHONES
 from exporter.tflite.records import MobileBundle
-from trainer.report.verdict import percent
+from trainer.evaluation.numbers_in_words import percent
 
 
 def render_report(bundle: MobileBundle) -> str:
     """Return the page as HTML: no script, nothing fetched from elsewhere, the same bytes for the same bundle."""
     reference = bundle.saved_model
     lowest = (reference.right - lost_at_most(reference, bundle.max_accuracy_drop)) / reference.pictures
-    rows = [Row(record.variant, record.measured, written=True) for record in bundle.written]
-    rows += [Row(each.variant, each.measured, written=False) for each in bundle.refused if each.measured]
+    rows = [PlottedVariant(record.variant, record.measured, written=True) for record in bundle.written]
+    rows += [PlottedVariant(each.variant, each.measured, written=False) for each in bundle.refused if each.measured]
     return (
         _environment()
         .get_template("report.html.jinja")
         .render(
             bundle=bundle,
             rows=rows,
-            figure=plot(rows, reference.share, lowest),
+            figure=draw_variants(rows, reference.share, lowest),
             lowest=lowest,
             lost=lost_at_most(reference, bundle.max_accuracy_drop),
             bounds=LARGEST_DIFFERENCES,

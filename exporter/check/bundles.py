@@ -12,33 +12,33 @@ from lineage.records import LiteFileRecord
 
 
 @dataclass(frozen=True)
-class LiteFile:
+class TfliteFile:
     """A TFLite file of a variant: float32, float16, dynamic, int8 or int16x8."""
 
     path: Path
     variant: str
 
 
-def files_in_bundles(folders: Sequence[Path], manifest: ModelManifest) -> list[LiteFile]:
+def files_in_bundles(folders: Sequence[Path], manifest: ModelManifest) -> list[TfliteFile]:
     """Find the TFLite files in bundles that `graft tflite` made of the version.
 
     Raises:
-        ContractError: a folder is no bundle.
+        ContractError: a folder is not a bundle.
         CheckError: one was made from another model, or its files were changed.
     """
     return [file for folder in folders for file in _files_in_bundle(folder, manifest)]
 
 
-def recorded_files(records: Sequence[LiteFileRecord]) -> list[LiteFile]:
+def recorded_files(records: Sequence[LiteFileRecord]) -> list[TfliteFile]:
     """Return those of the recorded files that are still there as they were recorded."""
     return [
-        LiteFile(record.file, record.variant)
+        TfliteFile(record.file, record.variant)
         for record in records
         if record.file.is_file() and digest_of_file(record.file) == record.digest
     ]
 
 
-def _files_in_bundle(folder: Path, manifest: ModelManifest) -> list[LiteFile]:
+def _files_in_bundle(folder: Path, manifest: ModelManifest) -> list[TfliteFile]:
     bundle = MobileBundle.read(folder)
     if bundle.source.digest != manifest.digest:
         raise CheckError(
@@ -47,7 +47,7 @@ def _files_in_bundle(folder: Path, manifest: ModelManifest) -> list[LiteFile]:
         )
     for record in bundle.written:
         _see_unchanged(folder / record.file, record.digest)
-    return [LiteFile(folder / record.file, record.variant) for record in bundle.written]
+    return [TfliteFile(folder / record.file, record.variant) for record in bundle.written]
 
 
 def _see_unchanged(path: Path, digest: str) -> None:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 from contract.image_input import ImageInput
 from exporter.check.images import PictureBatch, PictureSet
-from exporter.check.predictions import Answerer
-from exporter.check.report import Row, Tally
+from exporter.check.predictor import VersionPredictor
+from exporter.check.report import PredictorResult, Tally
 from exporter.proof.rounding import LARGEST_BOUND
 from trainer.data.preprocessing import PictureDecoder
 from trainer.progress import Progress
 
 OTHER_PICTURES_BOUND = LARGEST_BOUND
-"""The least bound on pictures that are no fixtures, of which nothing was proved at the export, and no noise measured.
+"""The least bound on images other than the fixtures, about which the export proved nothing and measured no noise.
 
 Rounding alone can take two ways of running one network further apart than 1e-5: of a small network trained from
 scratch, the trained model and the SavedModel with folded BatchNorm were 9e-6 and 8e-6 from its answers in double
@@ -34,41 +34,41 @@ class Part:
 
     title: str
     pictures: PictureSet
-    reference: Answerer
-    compared: Sequence[Answerer]
+    reference: VersionPredictor
+    compared: Sequence[VersionPredictor]
     least_bound: float = 0.0
 
 
 @dataclass
-class Comparing:
-    """A check in progress: who is compared, what is known of each so far, and how many pictures each part had."""
+class RunningComparison:
+    """A check in progress: what is known of each predictor so far, and how many images each part had."""
 
     tallies: list[Tally]
     pictures: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     to_time: list[PictureBatch] = field(default_factory=list)
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[PredictorResult, ...]:
         """Return what was found of each, in their order."""
-        return tuple(tally.row() for tally in self.tallies)
+        return tuple(tally.result() for tally in self.tallies)
 
 
-def compare_answers(
+def compare_predictors(
     parts: Sequence[Part],
-    answerers: Sequence[Answerer],
+    predictors: Sequence[VersionPredictor],
     labels: Sequence[str],
     image_input: ImageInput,
     progress: Progress,
-) -> Comparing:
-    """Compare answers to every picture of each part; then time `answerers` on single pictures.
+) -> RunningComparison:
+    """Compare answers to every picture of each part; then time `predictors` on single pictures.
 
     A few pictures are held at a time, and of each only how it compares is kept.
 
     Raises:
-        CheckError: somebody cannot be asked.
+        CheckError: a predictor cannot be reached.
     """
     decoder = PictureDecoder(image_input)
-    found = Comparing([Tally(answerer, labels) for answerer in answerers])
+    found = RunningComparison([Tally(predictor, labels) for predictor in predictors])
     progress.on_work("comparing", sum(len(part.pictures.files) for part in parts))
     for part in parts:
         found.pictures[part.title] = 0
@@ -79,29 +79,29 @@ def compare_answers(
     return found
 
 
-def _compare(batch: PictureBatch, part: Part, found: Comparing) -> None:
+def _compare(batch: PictureBatch, part: Part, found: RunningComparison) -> None:
     expected = part.reference.answer(batch)
     for tally in found.tallies:
-        if tally.answerer in part.compared:
-            bound = None if tally.answerer.bound is None else max(tally.answerer.bound, part.least_bound)
-            tally.add(batch.names, expected, tally.answerer.answer(batch), bound)
+        if tally.predictor in part.compared:
+            bound = None if tally.predictor.bound is None else max(tally.predictor.bound, part.least_bound)
+            tally.add(batch.names, expected, tally.predictor.answer(batch), bound)
     found.pictures[part.title] += len(batch.names)
     room = _TIMED_PICTURES - len(found.to_time)
     found.to_time += [batch.single(row) for row in batch.valid.nonzero()[0][:room]]
 
 
-def _measure_latency(found: Comparing, progress: Progress) -> None:
-    """Time one picture at a time, everybody in turn, so that what else the machine does falls on all of them."""
+def _measure_latency(found: RunningComparison, progress: Progress) -> None:
+    """Time one image at a time, the predictors in turn, so that what else the machine does falls on all of them."""
     if not found.to_time:
         return
-    timed = [tally for tally in found.tallies if tally.answerer.timed]
+    timed = [tally for tally in found.tallies if tally.predictor.timed]
     progress.on_work("measuring latency", _ROUNDS)
     for tally in timed:
-        tally.answerer.answer(found.to_time[0])  # the first call of a shape may be slow
+        tally.predictor.answer(found.to_time[0])  # the first call of a shape may be slow
     for batch in _in_turn(found.to_time):
         for tally in timed:
             started = time.perf_counter()
-            tally.answerer.answer(batch)
+            tally.predictor.answer(batch)
             tally.milliseconds.append(1000 * (time.perf_counter() - started))
         progress.on_step()
 

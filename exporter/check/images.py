@@ -61,6 +61,14 @@ class PictureSet:
                 for batch in _in_batches([file for file in read if not file.reason]):
                     yield self._decoded(batch, decoder)
 
+    def skipped_in_words(self) -> str | None:
+        """Return how many files in the folder were skipped, and why the first one was; None where there are none."""
+        if not self.skipped:
+            return None
+        first = self.skipped[0]
+        name = plain_name(first.path.relative_to(self.root))
+        return f"{len(self.skipped)}, the first of them {name}, {first.reason}."
+
     def _decoded(self, files: Sequence[PictureFile], decoder: "PictureDecoder") -> PictureBatch:
         contents = tuple(file.content for file in files)
         pixels, valid = decoder.decode(contents)

@@ -1,14 +1,14 @@
-"""What a check has found: one row for each of those that were compared, and the pictures that broke a bound."""
+"""What a check has found: a result for each predictor, and the images that broke a bound."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from exporter.check.predictions import Answered, Answerer
+from exporter.check.predictor import PredictedBatch, VersionPredictor
 
 MOST_NAMED = 100
 """Broken pictures that are named of each; of another model, every picture of a folder may be one."""
@@ -18,7 +18,7 @@ Verdict = Literal["reference", "agrees", "breaks its bound", "no bound"]
 
 @dataclass(frozen=True)
 class Breach:
-    """A picture on which somebody does not answer as the reference.
+    """A picture on which a predictor does not answer as the reference does.
 
     `difference` is the largest of any probability's, where both answered; `what` says it in words.
     """
@@ -30,8 +30,8 @@ class Breach:
 
 
 @dataclass(frozen=True)
-class Row:
-    """Somebody's answers beside the reference's.
+class PredictorResult:
+    """A predictor's answers beside the reference's.
 
     A picture's difference is that of its most different probability. Largest, mean and agreement are over the
     `answered` pictures, which both answered; None where there are none. `latency_p50_ms` is for one picture alone,
@@ -39,7 +39,7 @@ class Row:
     pictures broke theirs, of which `breaches` names the first ones.
     """
 
-    who: str
+    name: str
     verdict: Verdict
     pictures: int = 0
     answered: int = 0
@@ -55,7 +55,7 @@ class Row:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What was checked, what a reader should know of it, and a row for each.
+    """What was checked, what a reader should know of it, and a result for each predictor.
 
     `pictures` says how many there were of each kind: fixtures, fixtures given by users, pictures of a folder.
     """
@@ -64,20 +64,24 @@ class CheckReport:
     version: int
     digest: str
     pictures: dict[str, int]
-    rows: tuple[Row, ...]
+    rows: tuple[PredictorResult, ...]
     notes: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether nobody broke a bound."""
+        """Whether no bound was broken."""
         return all(row.broken == 0 for row in self.rows)
+
+    def with_notes(self, notes: Sequence[str]) -> "CheckReport":
+        """Return the report with more notes, before its own."""
+        return replace(self, notes=(*notes, *self.notes))
 
 
 @dataclass
 class Tally:
-    """Collects what one answerer says beside what a reference says, batch by batch; keeps numbers, no pictures."""
+    """Collects what one predictor says beside what a reference says, batch by batch; keeps numbers, no pictures."""
 
-    answerer: Answerer
+    predictor: VersionPredictor
     class_names: Sequence[str]
     milliseconds: list[float] = field(default_factory=list)
     _pictures: int = 0
@@ -88,8 +92,8 @@ class Tally:
     _bounds: list[float] = field(default_factory=list)
     _breaches: list[Breach] = field(default_factory=list)
 
-    def add(self, names: Sequence[str], expected: Answered, seen: Answered, bound: float | None) -> None:
-        """Compare the answers to N pictures; a probability that is no number breaks any bound, or none."""
+    def add(self, names: Sequence[str], expected: PredictedBatch, seen: PredictedBatch, bound: float | None) -> None:
+        """Compare the answers to N pictures; a probability that is NaN breaks every bound, even none."""
         if bound is not None and bound not in self._bounds:
             self._bounds.append(bound)
         for row, name in enumerate(names):
@@ -102,11 +106,11 @@ class Tally:
             self._broken += bool(breaches)
             self._breaches += breaches[: MOST_NAMED - len(self._breaches)]
 
-    def row(self) -> Row:
+    def result(self) -> PredictorResult:
         """Return the numbers so far."""
         seen = bool(self._differences)
-        return Row(
-            who=self.answerer.who,
+        return PredictorResult(
+            name=self.predictor.name,
             verdict=self._verdict(),
             pictures=self._pictures,
             answered=len(self._differences),
@@ -143,7 +147,7 @@ class Tally:
             self._worst = difference, name
         return difference
 
-    def _check_label(self, name: str, row: int, seen: Answered) -> list[Breach]:
+    def _check_label(self, name: str, row: int, seen: PredictedBatch) -> list[Breach]:
         if seen.labels is None:
             return []
         label, probabilities = seen.labels[row], seen.probabilities[row]

@@ -77,7 +77,7 @@ class ServerClient:
 
     def describe(self, version: int) -> ModelManifest:
         """Ask `version` for its manifest."""
-        response = self._ask(version, "describe", "query", [b""])
+        response = self._request(version, "describe", "query", [b""])
         texts = self._output(response, "manifest").string_val
         try:
             return ModelManifest.from_json(texts[0] if texts else b"", where=f"What {self.address} says of itself")
@@ -86,7 +86,7 @@ class ServerClient:
 
     def answer(self, version: int, contents: Sequence[bytes]) -> ServerAnswer:
         """Ask `version` about N encoded pictures."""
-        response = self._ask(version, "serving_default", "image_bytes", contents)
+        response = self._request(version, "serving_default", "image_bytes", contents)
         probabilities = self._numbers(response, "probabilities", np.dtype("<f4"), "float_val")
         valid = self._numbers(response, "valid", np.dtype(np.bool_), "bool_val")
         labels = tuple(label.decode(errors="replace") for label in self._output(response, "label").string_val)
@@ -112,7 +112,7 @@ class ServerClient:
         with self._one_sentence():
             return list(self._status(request, timeout=_TIMEOUT_SECONDS).model_version_status)
 
-    def _ask(self, version: int, signature: str, key: str, values: Sequence[bytes]) -> Any:
+    def _request(self, version: int, signature: str, key: str, values: Sequence[bytes]) -> Any:
         request = messages.PredictRequest(model_spec={"name": self._model, "signature_name": signature})
         request.model_spec.version.value = version
         request.inputs[key].CopyFrom(messages.string_tensor(list(values)))

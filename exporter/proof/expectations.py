@@ -1,7 +1,7 @@
 """What the users of a model expect of some pictures of their own, in this version and in all that follow.
 
 A folder with `expected.csv` (columns file, label, minimal_probability) and the pictures beside it, given to an
-export, becomes part of the version. The next version of that name must fulfil it too, whoever exports it.
+export, becomes part of the version. The next version of that name must fulfil it too, no matter who exports it.
 """
 
 import csv
@@ -16,7 +16,7 @@ from contract.blessing import AcceptedChange, Blessing
 from contract.errors import ContractError
 from contract.versions import BLESSING, FIXTURES, published_versions, withdrawn_place, withdrawn_versions
 from exporter.errors import ExpectationError, FixtureError
-from exporter.saved_model.writer import Answered
+from exporter.saved_model.loading import PredictedImages
 
 GIVEN = f"{FIXTURES}/given"
 """Where in a version they lie."""
@@ -25,7 +25,7 @@ EXPECTED = "expected.csv"
 _COLUMNS = ["file", "label", "minimal_probability"]
 
 
-class _Row(BaseModel):
+class _ExpectedLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: Annotated[str, Field(min_length=1)]
@@ -50,7 +50,7 @@ class Expectation:
 def expectations_of(base_path: Path, given: Path | None, *, may_replace: bool) -> list[Expectation]:
     """Return what the next version under `base_path` must fulfil: what the last one had to, and what is `given`.
 
-    The last one is the highest, withdrawn or not, that is no rollback: a rollback takes nothing back. Where
+    The last one is the highest, withdrawn or not, that is not a rollback: a rollback takes nothing back. Where
     `may_replace`, a given expectation takes the place of another one for the same file.
 
     Raises:
@@ -83,7 +83,7 @@ def read_expectations(folder: Path) -> list[Expectation]:
                     f"{path} has the columns {', '.join(reader.fieldnames or []) or 'of an empty file'}; "
                     f"give it {', '.join(_COLUMNS)}."
                 )
-            rows = TypeAdapter(list[_Row]).validate_python(list(reader))
+            rows = TypeAdapter(list[_ExpectedLine]).validate_python(list(reader))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FixtureError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     except ValidationError as error:
@@ -95,7 +95,7 @@ def read_expectations(folder: Path) -> list[Expectation]:
 def check_expectations(
     expectations: Sequence[Expectation],
     labels: Sequence[str],
-    answer: Callable[[Sequence[bytes]], Answered],
+    answer: Callable[[Sequence[bytes]], PredictedImages],
     accept_change: str | None,
 ) -> tuple[list[Expectation], list[AcceptedChange]]:
     """Return the expectations that hold, and those that do not and whose change was accepted.
@@ -156,12 +156,12 @@ def _is_rollback(folder: Path) -> bool:
         return Blessing.read(folder / BLESSING).rollback is not None
     except ContractError as error:
         raise FixtureError(
-            f"{folder} is damaged, so that nobody knows which pictures its successors must answer; restore it, or "
+            f"{folder} is damaged, so it is not known which images later versions must satisfy; restore it, or "
             "remove the folder."
         ) from error
 
 
-def _with_pictures(folder: Path, rows: Sequence[_Row]) -> list[Expectation]:
+def _with_pictures(folder: Path, rows: Sequence[_ExpectedLine]) -> list[Expectation]:
     found: list[Expectation] = []
     for row in rows:
         if PurePath(row.file).name != row.file or row.file == EXPECTED:

@@ -13,8 +13,8 @@ from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERV
 from exporter.errors import ParityError
 from exporter.proof.fixtures import Fixture
 from exporter.proof.rounding import bound_for, largest_difference, measure_noise
+from exporter.saved_model.loading import Inputs, Outputs
 from exporter.saved_model.warmup import string_array
-from exporter.saved_model.writer import Inputs, Outputs
 from trainer.data.reference_histograms import brightness_of
 from trainer.runs.trained_model import Answers, Run, answer_decoded, decode_each
 

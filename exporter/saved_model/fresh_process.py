@@ -4,15 +4,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
 
-from trainer.tensorflow_start import start_tensorflow
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
+from contract.native_stderr import discarded_native_stderr
+from contract.tensorflow_settings import prepare_tensorflow
 
 
 @contextmanager
@@ -28,24 +25,13 @@ def fresh_process(threads: int = 0) -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
-@contextmanager
-def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Iterator["Future[_T]"]:
-    """Call `function` in a new Python process, which has TensorFlow, while the `with` goes on.
-
-    Yields a future whose `result` waits, and returns what the function returned or raises what it raised. The
-    `with` ends when the process has.
-    """
-    with fresh_process() as pool:
-        yield pool.submit(function, *args, **kwargs)
-
-
 def _begin(threads: int) -> None:
     # Ctrl-C reaches every process of the terminal; one traceback a process would bury the parent's one line
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    start_tensorflow()
-    import tensorflow as tf  # noqa: PLC0415 - which takes seconds, and only this process's
-
+    prepare_tensorflow()
+    with discarded_native_stderr():  # TensorFlow says there that oneDNN is on, before anything can tell it not to
+        import tensorflow as tf  # noqa: PLC0415 - takes seconds, which pass while the parent does something else
     tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 

@@ -16,14 +16,14 @@ class ServingSignatures:
     """Builds the signatures of one model, whose `network` maps pixels to probabilities.
 
     `serving_default`: `image_bytes` string [N] to `probabilities` float32 [N, C], `label` string [N], `valid` bool [N]
-    and `brightness` float32 [N], 0 black to 1 white; a row that is no picture has zeros, an empty label and false, and
-    its neighbours have their answers.
+    and `brightness` float32 [N], 0 black to 1 white; a row that is not an image has zeros, an empty label and false,
+    and does not affect its neighbours.
     `serving_pixels`: `pixels` uint8 [N, H, W, 3] RGB to `probabilities` float32 [N, C].
     `describe`: `query` string [N], not looked at, to `manifest` string [N], the manifest's JSON.
     Every output of these has the batch dimension, or a server that batches would refuse it.
     `pixels_of_image`: `image_bytes` string [], one picture, to `pixels` uint8 [H, W, 3] RGB, `valid` bool [] and
     `brightness` float32 []: what comes before the network, for a server that runs the network elsewhere. Zeros and
-    false for what is no picture by its header; an InvalidArgument error for one that then cannot be decoded.
+    false for what is not an image by its header; an InvalidArgument error for one that then cannot be decoded.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class ServingSignatures:
 def _brightness_of(pixels: tf.Tensor) -> tf.Tensor:
     """Return the mean of all values of each picture, as `trainer.data.reference_histograms.brightness_of` does.
 
-    For whoever serves the model and decodes no pictures, to compare with the reference in the manifest. `pixels` are
+    For a server that does not decode images itself, to compare with the reference in the manifest. `pixels` are
     uint8, or the same as float32: the sum of a row is exact in both, and the same.
     """
     values = pixels if pixels.dtype.is_floating else tf.cast(pixels, tf.int32)  # half of what float64 takes

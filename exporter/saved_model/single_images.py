@@ -1,4 +1,4 @@
-"""Asking what takes one encoded picture at a time, as `pixels_of_image` does."""
+"""Running what takes one encoded image at a time, as `pixels_of_image` does."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,16 +11,16 @@ Answer = dict[str, npt.NDArray[Any]]
 """What a signature answered, by output name."""
 
 
-def ask_single_pictures(ask: Callable[[bytes], Answer], pictures: Iterable[bytes]) -> Answer:
-    """Ask about N pictures one after another, and return the answers as rows: of each output, [N, ...].
+def run_on_each(run: Callable[[bytes], Answer], pictures: Iterable[bytes]) -> Answer:
+    """Run it on N images one after another, and return the outputs as rows: of each output, [N, ...].
 
     A picture on which the operation fails with InvalidArgument has a row of zeros: nothing but its content can be at
-    fault, and so whoever serves the signature refuses it.
+    fault, so a server of the signature refuses it.
 
     Raises:
-        ValueError: it fails on all of them, so that nobody knows the shape of an answer.
+        ValueError: it fails on all of them, so that the shape of an output is not known.
     """
-    answers = [_ask_tolerantly(ask, picture) for picture in pictures]
+    answers = [_run_or_none(run, picture) for picture in pictures]
     first = next((answer for answer in answers if answer is not None), None)
     if first is None:
         raise ValueError("No picture could be decoded.")
@@ -29,8 +29,8 @@ def ask_single_pictures(ask: Callable[[bytes], Answer], pictures: Iterable[bytes
     return {output: np.stack([row[output] for row in rows]) for output in first}
 
 
-def _ask_tolerantly(ask: Callable[[bytes], Answer], picture: bytes) -> Answer | None:
+def _run_or_none(run: Callable[[bytes], Answer], picture: bytes) -> Answer | None:
     try:
-        return ask(picture)
+        return run(picture)
     except tf.errors.InvalidArgumentError:
         return None

@@ -38,7 +38,7 @@ def write_litert_network(staged: Path, served_graph: ServedGraph, largest_bytes:
     """
     size = (staged / "saved_model.pb").stat().st_size
     if not served_graph.frozen or size > largest_bytes:
-        kept = f"with {size / 1e6:.0f} MB" if served_graph.frozen else "so that its weights are no constants"
+        kept = f"with {size / 1e6:.0f} MB" if served_graph.frozen else "and its weights are not constants"
         raise ConversionError(f"The network is too large to convert, {kept}.")
     target = staged / LITERT_NETWORK
     gc.collect()  # what wrote the SavedModel in this process

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.errors import ContractError
 from contract.image_input import ImageInput
+from contract.old_names import READS_OLD_NAMES
 
 BUNDLE_FILE, LABELS_FILE, README_FILE, REPORT_FILE, GOLDEN = (
     "bundle.json",
@@ -25,18 +26,18 @@ Variant = Literal[Requested, "int16x8"]
 """`int16x8` (activations of 16 bits, weights of 8) is only tried where `int8` is refused."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _BundleRecord(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", **READS_OLD_NAMES)
 
 
-class Quantization(_Record):
+class Quantization(_BundleRecord):
     """A stored value stands for `(value - zero_point) * scale`."""
 
     scale: float
     zero_point: int
 
 
-class LiteTensor(_Record):
+class LiteTensor(_BundleRecord):
     """The input or the output of a TFLite file; no quantization where its values are meant as they are."""
 
     name: str
@@ -45,7 +46,7 @@ class LiteTensor(_Record):
     quantization: Quantization | None = None
 
 
-class Accuracy(_Record):
+class Accuracy(_BundleRecord):
     """The share of test pictures that were recognised, with its 95 % interval (Wilson's)."""
 
     right: int
@@ -54,7 +55,7 @@ class Accuracy(_Record):
     interval: tuple[float, float]
 
 
-class ClassRecall(_Record):
+class ClassRecall(_BundleRecord):
     """The share of a class's test pictures that were recognised."""
 
     label: str
@@ -62,14 +63,14 @@ class ClassRecall(_Record):
     recall: float
 
 
-class PhoneResize(_Record):
+class PhoneResize(_BundleRecord):
     """The same file on the same pictures, stretched as MediaPipe does it instead of by our preprocessing."""
 
     same_answer: float = Field(description="The share of pictures that keep their most probable class.")
     accuracy: Accuracy
 
 
-class Measurement(_Record):
+class Measurement(_BundleRecord):
     """How one file did on the test pictures, against the SavedModel on the same pixels."""
 
     accuracy: Accuracy
@@ -84,7 +85,7 @@ class Measurement(_Record):
     file_bytes: int
 
 
-class WrittenVariant(_Record):
+class WrittenVariant(_BundleRecord):
     """A file of the bundle."""
 
     variant: Variant
@@ -97,7 +98,7 @@ class WrittenVariant(_Record):
     instead_of: Variant | None = Field(None, description="The refused variant in whose place this one was written.")
 
 
-class RefusedVariant(_Record):
+class RefusedVariant(_BundleRecord):
     """A variant that was asked for or tried, and is not in the bundle."""
 
     variant: Variant
@@ -107,7 +108,7 @@ class RefusedVariant(_Record):
     tried_next: tuple[str, ...] = Field((), description="What was tried in its place, a sentence each.")
 
 
-class Source(_Record):
+class Source(_BundleRecord):
     """The published version that the files were made from."""
 
     name: str
@@ -118,7 +119,7 @@ class Source(_Record):
     lineage_id: int | None = Field(description="Of the version; None where it is not in the lineage.")
 
 
-class MobileBundle(_Record):
+class MobileBundle(_BundleRecord):
     """Everything that is known about a bundle. `files` are the digests of its other files, by relative name."""
 
     schema_version: str = SCHEMA_VERSION
@@ -141,7 +142,7 @@ class MobileBundle(_Record):
         """Read what the bundle in `folder` says of itself.
 
         Raises:
-            ContractError: there is no bundle, or one of a schema this code does not know.
+            ContractError: there is no bundle, or its schema is not known.
         """
         file = folder / BUNDLE_FILE
         try:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
-from exporter.check.report import CheckReport, Row
+from exporter.check.report import CheckReport, PredictorResult
 from graft.tables import NOT_KNOWN, plain_table, print_line
 
 _SHOWN = 5
 """Broken pictures that are shown of each; all that are named are in the JSON."""
 
-_COLUMNS = ("who", "pictures", "largest", "mean", "top-1 agrees", "p50 ms", "bound", "verdict")
+_COLUMNS = ("predictor", "pictures", "largest", "mean", "top-1 agrees", "p50 ms", "bound", "verdict")
 
 
 def print_report(report: CheckReport, console: Console) -> None:
@@ -26,10 +26,10 @@ def print_report(report: CheckReport, console: Console) -> None:
     print_line(console, _verdict(report))
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: PredictorResult) -> tuple[str, ...]:
     agreement = NOT_KNOWN if row.top1_agreement is None else f"{100 * row.top1_agreement:.2f} %"
     return (
-        row.who,
+        row.name,
         str(row.pictures or NOT_KNOWN),
         _number(row.largest_difference),
         _number(row.mean_difference),
@@ -44,11 +44,11 @@ def _number(value: float | None) -> str:
     return NOT_KNOWN if value is None else f"{value:.1e}"
 
 
-def _broken_lines(row: Row) -> Iterator[str]:
+def _broken_lines(row: PredictorResult) -> Iterator[str]:
     if not row.broken:
         return
     worst = f"; the worst is {row.worst_picture}, off by {row.largest_difference:.2g}" if row.worst_picture else ""
-    yield f"{row.who}: {row.broken} of {row.pictures} pictures{worst}"
+    yield f"{row.name}: {row.broken} of {row.pictures} pictures{worst}"
     for breach in row.breaches[:_SHOWN]:
         yield f"  {breach.picture}: {breach.what}"
     if row.broken > _SHOWN:
@@ -56,7 +56,7 @@ def _broken_lines(row: Row) -> Iterator[str]:
 
 
 def _verdict(report: CheckReport) -> str:
-    broken = [row.who for row in report.rows if row.broken]
+    broken = [row.name for row in report.rows if row.broken]
     if broken:
         return f"Not the same: {', '.join(broken)}."
     return "All answer the same, within their bounds."

@@ -33,7 +33,7 @@ def create_key(file: Path, name: str, scopes: Iterable[Permission], expires: str
 
     Raises:
         CommandError: the name, the end or a limit does not fit, or the folder is not there.
-        ContractError: the file is no keys file.
+        ContractError: the file is not a keys file.
     """
     if limits.get("burst") is not None and limits.get("rate_per_second") is None:
         raise CommandError("--burst says how many requests may come at once under --rate; give both.")
@@ -53,7 +53,7 @@ def list_keys(file: Path) -> None:
     """Print a row for each key in `file`.
 
     Raises:
-        ContractError: there is no such file, or it is no keys file.
+        ContractError: there is no such file, or it is not a keys file.
     """
     now = datetime.now(UTC)
     rows = [_cells(key, now) for key in read_keys(file).keys]
@@ -65,7 +65,7 @@ def revoke_key(file: Path, wanted: str) -> None:
 
     Raises:
         CommandError: there is no such key, it is not active, or several active ones have the name.
-        ContractError: there is no such file, or it is no keys file.
+        ContractError: there is no such file, or it is not a keys file.
     """
     read_keys(file)  # there has to be one
     with _changing(file) as changed:

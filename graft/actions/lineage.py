@@ -1,6 +1,5 @@
 """The verb `lineage`: where a version came from, what came of something, and whether it is all still there."""
 
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,13 +9,13 @@ from rich.console import Console
 
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, published_versions, withdrawn_place, withdrawn_versions
+from graft.actions.default_lineage import default_lineage
 from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree
 from graft.errors import CommandError
-from lineage.database.location import lineage_url
 from lineage.people import current_user
 from lineage.records import PublicationRecord, WithdrawalRecord
 from lineage.results import Ancestry, Descendants
-from lineage.store import Lineage, open_lineage
+from lineage.store import Lineage
 from lineage.verification import Checked, check_everything
 from lineage.version_folder import blessed_at, describe_version
 from trainer.data.image_folder import find_pictures
@@ -35,7 +34,7 @@ def show(target: str, *, as_json: bool = False) -> None:
         CommandError: the target names no version.
         LineageError: it is not recorded, or the lineage cannot be read.
     """
-    with _open(create=False) as lineage:
+    with default_lineage(create=False) as lineage:
         ancestry = _ancestry(lineage, target)
     if as_json:
         _print_json(TypeAdapter(Ancestry).dump_json(ancestry, indent=2))
@@ -53,7 +52,7 @@ def find(*, as_json: bool = False, **given: str | None) -> None:
     if not any(given.values()):
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise CommandError(f"Say what to look for: {options}.")
-    with _open(create=False) as lineage:
+    with default_lineage(create=False) as lineage:
         found = lineage.runs_with(**given)
     if not found:
         raise CommandError("No such run is recorded.")
@@ -70,7 +69,7 @@ def verify() -> bool:
         LineageError: the lineage cannot be read.
     """
     all_checked: list[Checked] = []
-    with _open(create=False) as lineage, TerminalProgress(_console()) as progress:
+    with default_lineage(create=False) as lineage, TerminalProgress(_console()) as progress:
         checks = check_everything(
             lineage,
             on_folder=lambda folder: progress.on_work(f"checking {folder.folder}", len(folder.files)),
@@ -89,12 +88,12 @@ def withdraw(target: str, why: str, who: str | None = None) -> None:
     """Record that the version `target` was taken back, and leave its folder where it is.
 
     Raises:
-        CommandError: the target names no version, or there is no reason.
+        CommandError: the target is not a version, or no reason is given.
         LineageError: it is not recorded or not published, or the lineage cannot be written.
     """
     if not why.strip():
         raise CommandError("Say why it is withdrawn: --why TEXT.")
-    with _open(create=False) as lineage:
+    with default_lineage(create=False) as lineage:
         export = _ancestry(lineage, target).export
         record = WithdrawalRecord(who=who or current_user(), when=datetime.now(UTC), why=why)
         lineage.record_withdrawal(export.lineage_id, record)
@@ -115,7 +114,7 @@ def record(run: str, runs: Path, models: Path) -> None:
         LineageError: something else is recorded under its name, or the lineage cannot be written.
     """
     folder = find_run(run, runs)
-    with _open(create=True) as lineage, TerminalProgress(_console()) as progress:
+    with default_lineage(create=True) as lineage, TerminalProgress(_console()) as progress:
         found = _record_run(lineage, folder, progress)
         for version in _versions_of(models / found.name, found.id):
             _record_version(lineage, version)
@@ -174,10 +173,6 @@ def _ancestry(lineage: Lineage, target: str) -> Ancestry:
 
 def _manifest_of(folder: Path) -> ModelManifest | None:
     return ModelManifest.read(folder / MANIFEST) if (folder / MANIFEST).is_file() else None
-
-
-def _open(*, create: bool) -> Lineage:
-    return open_lineage(lineage_url(os.environ, Path.cwd()), create=create)
 
 
 def _print_json(text: bytes) -> None:

@@ -154,7 +154,7 @@ def _time(moment: datetime) -> str:
 
 
 def _line(text: str) -> Tree:
-    return Tree(Text(text))  # Text, so that a name with brackets is no markup
+    return Tree(Text(text))  # Text, or brackets in a name would be read as markup
 
 
 def _branch(tree: Tree, *lower: Tree) -> Tree:

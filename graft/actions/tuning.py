@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from contract.tensorflow_settings import prepare_tensorflow
 from contract.versions import published_versions
-from graft.actions.embedded import only_model
+from graft.actions.up import only_model
 from graft.errors import CommandError
 from graft.settings import make_settings
 from graft.tables import plain_table, print_line, wide_console
-from trainer.tensorflow_start import prepare_tensorflow, start_tensorflow
+from trainer.tensorflow_start import start_tensorflow
 
 FILE_NAME = "batching_parameters.txt"
 

@@ -5,26 +5,26 @@ from typing import Annotated
 
 import typer
 
+from contract.tensorflow_settings import prepare_tensorflow
 from graft.errors import GATE_SAID_NO
-from trainer.tensorflow_start import prepare_tensorflow
 
 Version = Annotated[Path, typer.Argument(metavar="models/NAME/VERSION", help="A published version.")]
-Runs = Annotated[Path, typer.Option(help="The folder of training runs, where the trained model is.")]
-Data = Annotated[Path | None, typer.Option(help="Also compare on every picture in this folder and below it.")]
+Runs = Annotated[Path, typer.Option(help="The folder of training runs, which has the trained model.")]
+Data = Annotated[Path | None, typer.Option(help="Also compare on every image in this folder and its sub-folders.")]
 Server = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="A server of TensorFlow Serving's gRPC API.  [default: start our own]"),
+    typer.Option(metavar="HOST:PORT", help="A server with TensorFlow Serving's gRPC API.  [default: start our own]"),
 ]
-Gateway = Annotated[str | None, typer.Option(metavar="URL", help="Also compare a gateway, such as of `graft up`.")]
+Gateway = Annotated[str | None, typer.Option(metavar="URL", help="Also compare a gateway, such as that of `graft up`.")]
 ApiKey = Annotated[
     str | None,
-    typer.Option(envvar="GRAFT_API_KEY", help="The gateway's key, where it wants one; better as the variable."),
+    typer.Option(envvar="GRAFT_API_KEY", help="The gateway's API key, if it needs one; prefer the variable."),
 ]
 Bundles = Annotated[
     list[Path] | None,
-    typer.Option("--bundle", metavar="DIR", help="Also compare the TFLite files in this folder; repeat for more."),
+    typer.Option("--bundle", metavar="DIR", help="Also compare the TFLite files of this bundle; can be repeated."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Everything, as JSON; progress goes to standard error.")]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON; progress goes to standard error.")]
 
 
 def check(
@@ -37,12 +37,12 @@ def check(
     as_json: Json = False,
     api_key: ApiKey = None,
 ) -> None:
-    """Compare all that serves a version with the model that was trained: SavedModel, server, gateway, TFLite files.
+    """Compare everything that serves a version with its trained model: SavedModel, server, gateway, TFLite files.
 
-    On the version's own fixtures and, with --data, on a whole folder. Exits with 1 when a bound is broken.
+    Compares on the version's fixtures and, with --data, on a folder. Exits with 1 if a bound is broken.
     """
     prepare_tensorflow()
-    from graft.actions.checking import CheckRequest, run_check
+    from graft.actions.check import CheckRequest, run_check
 
     request = CheckRequest(version, runs, data, server, gateway, bundles or [], as_json, api_key)
     if not run_check(request):

@@ -5,45 +5,52 @@ from typing import Annotated
 
 import typer
 
-from trainer.tensorflow_start import prepare_tensorflow
+from contract.tensorflow_settings import prepare_tensorflow
+
+Run = Annotated[str, typer.Argument(help="A run folder, the id of a run, or latest.")]
+Models = Annotated[Path, typer.Option(help="The folder of published models, with one sub-folder for each name.")]
+Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
+Fixtures = Annotated[
+    Path | None,
+    typer.Option(
+        help="A folder of images with expected.csv (file,label,minimal_probability) that this version and every later "
+        "one must satisfy."
+    ),
+]
+AcceptChange = Annotated[
+    str | None,
+    typer.Option(metavar="WHY", help="Publish even if such an image is predicted otherwise; the reason is recorded."),
+]
+RequireBetterThan = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VERSION",
+        help="Refuse to publish if this published version (or latest) is significantly more accurate on the run's "
+        "test images.",
+    ),
+]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(min=1, help="Refuse images with more pixels before decoding them.  [default: the run's]"),
+]
+Fold = Annotated[
+    bool, typer.Option(help="Fold BatchNorm layers into convolutions: faster, and the same to within rounding.")
+]
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="A run folder, the id of a run, or latest.")],
-    models: Annotated[Path, typer.Option(help="The folder of published models, one sub-folder a name.")] = Path(
-        "models"
-    ),
-    runs: Annotated[Path, typer.Option(help="The folder of training runs.")] = Path("runs"),
-    fixtures: Annotated[
-        Path | None,
-        typer.Option(
-            help="A folder of pictures with expected.csv (file,label,minimal_probability), which this version and "
-            "every later one must fulfil."
-        ),
-    ] = None,
-    accept_change: Annotated[
-        str | None,
-        typer.Option(metavar="WHY", help="Publish although such a picture is answered otherwise; the reason is kept."),
-    ] = None,
-    require_better_than: Annotated[
-        str | None,
-        typer.Option(
-            metavar="VERSION",
-            help="A published version, or latest: refuse to publish if it is right more often on the run's test "
-            "pictures, by more than chance.",
-        ),
-    ] = None,
-    max_pixels: Annotated[
-        int | None,
-        typer.Option(min=1, help="Pictures of more pixels are refused before they are decoded.  [default: the run's]"),
-    ] = None,
-    fold: Annotated[
-        bool, typer.Option(help="Fold BatchNorm layers into convolutions: faster, and the same but for rounding.")
-    ] = True,
+    run: Run,
+    models: Models = Path("models"),
+    runs: Runs = Path("runs"),
+    fixtures: Fixtures = None,
+    accept_change: AcceptChange = None,
+    require_better_than: RequireBetterThan = None,
+    max_pixels: MaxPixels = None,
+    fold: Fold = True,
 ) -> None:
-    """Publish a run as the next version of its model, after proving that it answers the same."""
+    """Publish a run as the next version of its model, once it is proved to predict as the trained model does."""
     prepare_tensorflow()
-    from graft.actions.exporting import run_export
+    from graft.actions.export import run_export
     from trainer.progress import TerminalProgress
 
     run_export(

@@ -23,7 +23,9 @@ def gateway(
     ] = None,
     insecure: Annotated[
         bool | None,
-        typer.Option("--insecure", help="Let everybody ask who reaches the host.  [GATEWAY_INSECURE]"),
+        typer.Option(
+            "--insecure", help="Allow requests without a key on an address other than loopback.  [GATEWAY_INSECURE]"
+        ),
     ] = None,
     given: Annotated[
         list[str] | None,

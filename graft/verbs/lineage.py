@@ -10,18 +10,18 @@ from graft.errors import GATE_SAID_NO
 lineage_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Where a version came from, what came of something, and whether it is all still there. "
-    "Kept in lineage.db in the current folder, or where GRAFT_LINEAGE_URL says.",
+    help="Where a version came from, what was made from something, and whether it is all still there. "
+    "Stored in lineage.db in the current folder, or where GRAFT_LINEAGE_URL says.",
 )
 
 Version = Annotated[str, typer.Argument(metavar="models/NAME/VERSION", help="A published version.")]
-Json = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]
-Prefix = "; its first digits are enough."
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+Prefix = "; the first digits are enough."
 
 
 @lineage_app.command()
 def show(version: Version, as_json: Json = False) -> None:
-    """Print the whole ancestry of a version: run, settings, code, data set, base, and the runs before."""
+    """Print where a version came from: run, settings, code, data set, pretrained weights, and earlier runs."""
     from graft.actions import lineage
 
     lineage.show(version, as_json=as_json)
@@ -29,10 +29,10 @@ def show(version: Version, as_json: Json = False) -> None:
 
 @lineage_app.command()
 def find(
-    weights_digest: Annotated[str | None, typer.Option(help=f"Of a model's weights{Prefix}")] = None,
-    dataset_digest: Annotated[str | None, typer.Option(help=f"Of a data set{Prefix}")] = None,
-    base_digest: Annotated[str | None, typer.Option(help=f"Of a base's weights{Prefix}")] = None,
-    code_version: Annotated[str | None, typer.Option(help="Of Graft, as a run states it.")] = None,
+    weights_digest: Annotated[str | None, typer.Option(help=f"Digest of a model's weights{Prefix}")] = None,
+    dataset_digest: Annotated[str | None, typer.Option(help=f"Digest of a data set{Prefix}")] = None,
+    base_digest: Annotated[str | None, typer.Option(help=f"Digest of pretrained weights{Prefix}")] = None,
+    code_version: Annotated[str | None, typer.Option(help="The version of Graft that a run recorded.")] = None,
     run: Annotated[str | None, typer.Option(help="The id of a run.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -51,7 +51,7 @@ def find(
 
 @lineage_app.command()
 def verify() -> None:
-    """Hash again what is recorded and lies on disk, and name what no longer matches; exits with 1 if anything."""
+    """Hash everything recorded that is on disk, and list what no longer matches; exits with 1 if anything does not."""
     from graft.actions import lineage
 
     if not lineage.verify():
@@ -61,12 +61,12 @@ def verify() -> None:
 @lineage_app.command()
 def withdraw(
     version: Version,
-    why: Annotated[str, typer.Option(help="The reason, for those who ask later.")],
-    who: Annotated[str | None, typer.Option(help="Whose decision it is.  [default: you]")] = None,
+    why: Annotated[str, typer.Option(help="The reason, which is recorded.")],
+    who: Annotated[str | None, typer.Option(help="Who decided it.  [default: you]")] = None,
 ) -> None:
-    """Only record that a version was taken back, such as one whose folder is elsewhere or gone.
+    """Only record that a version was withdrawn, for example if its folder is elsewhere or gone.
 
-    `graft withdraw` records it too, and takes the folder out of the servers' sight.
+    `graft withdraw` records it too, and hides the folder from servers.
     """
     from graft.actions import lineage
 
@@ -79,7 +79,7 @@ def record(
     runs: Annotated[Path, typer.Option(help="The folder of training runs.")] = Path("runs"),
     models: Annotated[Path, typer.Option(help="The folder of published models.")] = Path("models"),
 ) -> None:
-    """Record a run and its versions afterwards, where they were made without this lineage."""
+    """Record a run and its versions that were made without this lineage."""
     from graft.actions import lineage
 
     lineage.record(run, runs, models)

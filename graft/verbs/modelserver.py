@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from contract.tensorflow_settings import prepare_tensorflow
 from graft.verbs.serving_flags import SWITCH
-from trainer.tensorflow_start import prepare_tensorflow, start_tensorflow
+from trainer.tensorflow_start import start_tensorflow
 
 Name = Annotated[str | None, typer.Option("--model_name", help="The name that requests use.  [default: default]")]
 BasePath = Annotated[Path | None, typer.Option("--model_base_path", help="The folder with the versions.")]

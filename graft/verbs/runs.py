@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-runs_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Training runs: which there are, and which is better."
-)
+runs_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and compare training runs.")
 
 Run = Annotated[str, typer.Argument(help="A run folder, the id of a run, or latest.")]
 Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
@@ -15,7 +13,7 @@ Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
 
 @runs_app.command("list")
 def list_(runs: Runs = Path("runs")) -> None:
-    """Print a table of all runs, unfinished ones too."""
+    """List all runs, including unfinished ones."""
     from graft.actions.runs import list_runs
 
     list_runs(runs)
@@ -31,7 +29,7 @@ def show(run: Run, runs: Runs = Path("runs")) -> None:
 
 @runs_app.command()
 def compare(a: Run, b: Run, runs: Runs = Path("runs")) -> None:
-    """Print what differs between two runs, and whether their difference in accuracy is more than chance."""
+    """Print how two runs differ, and whether their difference in accuracy is significant."""
     from graft.actions.runs import compare_runs
 
     compare_runs(runs, a, b)

@@ -5,19 +5,20 @@ from typing import Annotated
 
 import typer
 
-from trainer.tensorflow_start import prepare_tensorflow
+from contract.tensorflow_settings import prepare_tensorflow
 
 Version = Annotated[Path, typer.Argument(metavar="models/NAME/VERSION", help="A published version.")]
-Out = Annotated[Path, typer.Option(help="The folder that becomes the bundle; it must not exist.")]
-Variants = Annotated[str, typer.Option(help="Which files to make: some of float32, float16, dynamic, int8.")]
+Out = Annotated[Path, typer.Option(help="The folder to write; it must not exist yet.")]
+Variants = Annotated[str, typer.Option(help="The files to make: any of float32, float16, dynamic, int8.")]
 MaxAccuracyDrop = Annotated[
-    float, typer.Option(min=0, max=1, help="Share of test pictures, besides one, that a variant may lose.")
+    float,
+    typer.Option(min=0, max=1, help="The accuracy that a variant may lose on the test images, besides one image."),
 ]
 Data = Annotated[
     Path | None,
-    typer.Option(help="Labelled pictures, in either layout of `train`.  [default: those of the version's run]"),
+    typer.Option(help="Labelled images, in either layout of `train`.  [default: the images of the version's run]"),
 ]
-Replace = Annotated[bool, typer.Option("--replace", help="Replace an older bundle at --out.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace an existing bundle at --out.")]
 Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
 
 
@@ -30,8 +31,8 @@ def tflite(
     replace: Replace = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Make the mobile bundle of a version: TFLite files that were measured, and how an app uses them."""
+    """Make a bundle for mobile apps from a version: measured TFLite files, with labels, report and instructions."""
     prepare_tensorflow()
-    from graft.actions.bundling import MobileRequest, run_tflite
+    from graft.actions.bundle import MobileRequest, run_tflite
 
     run_tflite(MobileRequest(version, out, variants, max_accuracy_drop, data, replace, runs))

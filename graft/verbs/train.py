@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from contract.tensorflow_settings import prepare_tensorflow
 from trainer.interruption import sigterm_as_exception
-from trainer.tensorflow_start import prepare_tensorflow
 
 Data = Annotated[Path | None, typer.Argument(help="CLASS/*.jpg, which is split, or train|val|test/CLASS/*.jpg.")]
 Name = Annotated[str | None, typer.Option(help="The name of the served model.")]
@@ -65,7 +65,7 @@ def train(
 ) -> None:
     """Fine-tune a pretrained network on labelled images, in two phases."""
     prepare_tensorflow()
-    from graft.actions.training import TrainingRequest, given_settings, preview, resume_training, run_training
+    from graft.actions.train import TrainingRequest, given_settings, preview, resume_training, run_training
     from trainer.progress import TerminalProgress
 
     given = given_settings(

@@ -7,33 +7,37 @@ import typer
 
 Model = Annotated[Path, typer.Argument(metavar="models/NAME", help="The folder of a published model.")]
 Version = Annotated[Path, typer.Argument(metavar="models/NAME/VERSION", help="A published version.")]
-Why = Annotated[str, typer.Option(help="The reason, for those who ask later.")]
-Who = Annotated[str | None, typer.Option(help="Whose decision it is.  [default: you]")]
-Json = Annotated[bool, typer.Option("--json", help="Everything, as JSON.")]
-EvenTheLast = Annotated[bool, typer.Option("--even-the-last", help="Also where no other version is left to serve.")]
-To = Annotated[int | None, typer.Option(metavar="VERSION", help="Which one.  [default: the one before the newest]")]
+Why = Annotated[str, typer.Option(help="The reason, which is recorded.")]
+Who = Annotated[str | None, typer.Option(help="Who decided it.  [default: you]")]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+EvenTheLast = Annotated[bool, typer.Option("--even-the-last", help="Also if no other version is left to serve.")]
+To = Annotated[
+    int | None, typer.Option(metavar="VERSION", help="The version to go back to.  [default: the one before the newest]")
+]
 
 
 def versions(model: Model, as_json: Json = False) -> None:
-    """Print each version of a model: when it was published, how good it is, what was proved, and what is served."""
-    from graft.actions.versions import list_versions
+    """List the versions of a model: date, accuracy, what was proved, and which one is served."""
+    from graft.actions.versions.listing import list_versions
 
     list_versions(model, as_json=as_json)
 
 
 def withdraw(version: Version, why: Why, who: Who = None, even_the_last: EvenTheLast = False) -> None:
-    """Take a version out of the servers' sight in one step, and record who did it and why.
+    """Hide a version from servers in one step, and record who did it and why.
 
-    Its folder stays beside the others under a hidden name, and its number is never given again. (`graft lineage
+    Its folder stays beside the others under a hidden name, and its number is never used again. (`graft lineage
     withdraw` only records, and moves nothing.)
     """
-    from graft.actions.version_changes import Reason, withdraw_version
+    from graft.actions.versions.reason import Reason
+    from graft.actions.versions.withdraw import withdraw_version
 
     withdraw_version(version, Reason.given(why, who), even_the_last=even_the_last)
 
 
 def rollback(model: Model, why: Why, to: To = None, who: Who = None) -> None:
-    """Publish the content of an older version again, under a new number: servers load the highest one."""
-    from graft.actions.version_changes import Reason, roll_back
+    """Go back to an older version: publish its content again under a new number, which servers then load."""
+    from graft.actions.versions.reason import Reason
+    from graft.actions.versions.rollback import roll_back
 
     roll_back(model, to, Reason.given(why, who))

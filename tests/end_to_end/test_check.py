@@ -35,7 +35,7 @@ def test_gateway_server_and_model_agree_on_a_folder(colours: Trained, colours_se
     version = colours.models / "colours" / "1"
     options = ("--runs", colours.runs, "--data", data, "--gateway", colours_service.url, "--json")
     report = json.loads(must("check", version, *options))
-    assert [row["who"] for row in report["rows"]] == [
+    assert [row["name"] for row in report["rows"]] == [
         "trained model",
         "SavedModel",
         "LiteRT network",
@@ -65,9 +65,9 @@ def test_tflite_files_of_a_version_are_compared(colours: Trained, tmp_path: Path
     given = json.loads(must("check", version, "--runs", colours.runs, "--bundle", tmp_path / "mobile", "--json"))[
         "rows"
     ]
-    assert [row["who"] for row in given] == [row["who"] for row in recorded]
-    lite = {row["who"]: row for row in given if row["who"].startswith("TFLite")}
-    assert {who: row["bounds"] for who, row in lite.items() if row["bounds"]} == {
+    assert [row["name"] for row in given] == [row["name"] for row in recorded]
+    lite = {row["name"]: row for row in given if row["name"].startswith("TFLite")}
+    assert {name: row["bounds"] for name, row in lite.items() if row["bounds"]} == {
         "TFLite float32": [2e-3],
         "TFLite float16": [1e-2],
     }

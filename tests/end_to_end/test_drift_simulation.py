@@ -20,8 +20,8 @@ from PIL import Image
 from contract.manifest import ModelManifest
 from contract.reference import ReferenceDistributions
 from contract.versions import MANIFEST
+from exporter.saved_model.loading import LoadedVersion
 from exporter.saved_model.warmup import string_array
-from exporter.saved_model.writer import LoadedVersion
 from gateway.drift.buckets import FEATURES, Feature, reference_counts
 from gateway.drift.comparison import compare
 from gateway.drift.window import Counts, Window
@@ -114,7 +114,7 @@ def photographs(flowers: Trained) -> Photographs:
 def _answers(version: LoadedVersion, manifest: ModelManifest, contents: list[bytes]) -> Iterator[AnsweredPicture]:
     for start in range(0, len(contents), 10):
         batch = contents[start : start + 10]
-        answer = version.ask({"serving_default": ("image_bytes", string_array(batch))})["serving_default"]
+        answer = version.run({"serving_default": ("image_bytes", string_array(batch))})["serving_default"]
         rows = zip(batch, answer["probabilities"], answer["brightness"], strict=True)
         for content, probabilities, brightness in rows:
             head = check_picture(content, manifest.image_input.encodings, manifest.image_input.max_pixels)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.saved_model.writer import LoadedVersion
+from exporter.saved_model.loading import LoadedVersion
 from tests.exporter.rows import Rows, ask_rows
 from tests.peak_memory import peak_mb_above_now
 

@@ -12,8 +12,8 @@ import tensorflow as tf
 from contract.manifest import ModelManifest
 from contract.signatures import DESCRIBE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import MANIFEST
+from exporter.saved_model.loading import LoadedVersion, Outputs, run_as_serving_loads
 from exporter.saved_model.warmup import string_array
-from exporter.saved_model.writer import LoadedVersion, Outputs, ask_as_serving_loads
 
 TOLERANCE = 1e-5
 """How far the answers to one picture may be apart: sums of float32 depend on the size of the batch."""
@@ -31,7 +31,7 @@ class Rows:
 def ask_rows(version: LoadedVersion, contents: Sequence[bytes]) -> Rows:
     """Ask a loaded version about encoded pictures, in one batch."""
     question = {SERVING_DEFAULT: ("image_bytes", string_array(list(contents)))}
-    answer = version.ask(question)[SERVING_DEFAULT]
+    answer = version.run(question)[SERVING_DEFAULT]
     return Rows(answer["probabilities"], [label.decode() for label in answer["label"]], answer["valid"].tolist())
 
 
@@ -87,10 +87,10 @@ def ask_for_nothing(folder: Path) -> dict[str, Shapes]:
         DESCRIBE: ("query", string_array([])),
     }
     try:
-        by_python = LoadedVersion(folder).ask(questions)
+        by_python = LoadedVersion(folder).run(questions)
     except tf.errors.OpError as error:
         raise ValueError(f"loaded by Python: {error.message}") from None
-    as_serving_does = ask_as_serving_loads(folder, questions)
+    as_serving_does = run_as_serving_loads(folder, questions)
     return {"by Python": _shapes(by_python), "as TensorFlow Serving does": _shapes(as_serving_does)}
 
 

@@ -23,7 +23,7 @@ from contract.versions import (
     published_versions,
 )
 from exporter.proof.rounding import LEAST_BOUND, bound_for
-from exporter.saved_model.fresh_process import in_fresh_process
+from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.warmup import BATCH_SIZES, read_warmup
 from exporter.saved_model.writer import write_saved_model
 from tests.exporter.conftest import Publication
@@ -183,8 +183,8 @@ def test_second_export_has_the_same_bytes(first: Publication, second: Publicatio
 def test_graph_changes_with_the_preprocessing(first: Publication, tmp_path: Path, change: dict[str, Any]) -> None:
     """The same network behind another preprocessing has another graph, and so another digest."""
     image_input = first.run.record.image_input.model_copy(update=change)
-    with in_fresh_process(write_saved_model, first.run.folder, tmp_path, image_input) as writing:
-        writing.result()
+    with fresh_process() as process:
+        process.submit(write_saved_model, first.run.folder, tmp_path, image_input).result()
     assert (tmp_path / "saved_model.pb").read_bytes() != (first.folder / "saved_model.pb").read_bytes()
 
 

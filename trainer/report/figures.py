@@ -1,14 +1,9 @@
 """The report's figures as SVG, to stand inside its page: their colours are the page's, by day and by night."""
 
-import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import pairwise
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,43 +11,19 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from contract.reference import Histogram
 from trainer.evaluation.calibration import ReliabilityBin
+from trainer.evaluation.page_figures import (
+    ACCENT,
+    INK,
+    MUTED,
+    WRONG,
+    page_style,
+    percent_ticks,
+    svg_for_page,
+)
 from trainer.progress import Epoch
 from trainer.runs.phase_timing import PHASE_TITLES
 
-# matplotlib knows no CSS: these colours stand for the page's variables, and are replaced in the finished SVG
-_INK, _MUTED, _GRID, _TRAIN, _VALIDATION, _WRONG = (f"#0a0b{number:02x}" for number in range(1, 7))
-_VARIABLES = {
-    _INK: "ink",
-    _MUTED: "muted",
-    _GRID: "rule",
-    _TRAIN: "muted",
-    _VALIDATION: "accent",
-    _WRONG: "wrong",
-}
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text: the page's own font, and small
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9,
-    "text.color": _INK,
-    "axes.edgecolor": _MUTED,
-    "axes.labelcolor": _MUTED,
-    "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.6,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.major.pad": 5,
-    "ytick.major.pad": 5,
-    "legend.frameon": False,
-    "text.parse_math": False,
-}
+_TRAIN, _VALIDATION = MUTED, ACCENT
 _WIDE, _SMALL, _SQUARE = (4.4, 2.7), (2.5, 1.6), (2.9, 2.7)  # inches; narrow, so that text is readable on a phone
 
 
@@ -74,7 +45,7 @@ def learning_curve(epochs: Sequence[Epoch], kept: int | None, curve: Curve) -> s
 
     `kept` is the index of the epoch whose weights were kept.
     """
-    with mpl.rc_context(_STYLE):
+    with page_style():
         axes = _axes(_WIDE, top=22, left=28)
         x = np.arange(1, len(epochs) + 1)
         marker = "o" if len(epochs) == 1 else ""
@@ -92,13 +63,13 @@ def learning_curve(epochs: Sequence[Epoch], kept: int | None, curve: Curve) -> s
 
 def reliability_diagram(bins: Sequence[ReliabilityBin], title: str) -> str:
     """Draw accuracy over confidence; on the diagonal, probabilities mean what they say."""
-    with mpl.rc_context(_STYLE):
+    with page_style():
         axes = _axes(_SQUARE, left=46)
-        axes.plot([0, 1], [0, 1], color=_MUTED, lw=0.8, ls=(0, (3, 3)))
+        axes.plot([0, 1], [0, 1], color=MUTED, lw=0.8, ls=(0, (3, 3)))
         for each in bins:
             left, width = each.low + 0.004, each.high - each.low - 0.008
             axes.bar(left, each.accuracy, width, align="edge", color=_VALIDATION, alpha=0.55)
-            axes.plot([left, left + width], [each.confidence] * 2, color=_WRONG, lw=1.4)
+            axes.plot([left, left + width], [each.confidence] * 2, color=WRONG, lw=1.4)
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="share right")
         _percent(axes, both=True)
         return _svg(axes, title)
@@ -106,7 +77,7 @@ def reliability_diagram(bins: Sequence[ReliabilityBin], title: str) -> str:
 
 def histogram(values: Histogram, title: str, *, pixels: bool = False) -> str:
     """Draw the shares of a histogram's buckets; with `pixels`, its edges are numbers of pixels on a log scale."""
-    with mpl.rc_context(_STYLE):
+    with page_style():
         axes = _axes(_SMALL, bottom=18)
         edges = np.log2(values.edges) if pixels else np.array(values.edges)
         axes.bar(edges[:-1], values.shares(), np.diff(edges) * 0.92, align="edge", color=_VALIDATION, alpha=0.75)
@@ -141,7 +112,7 @@ def _draw_bounds(axes: Axes, epochs: Sequence[Epoch]) -> None:
 
 
 def _draw_bound(axes: Axes, index: int, label: str, weight: float) -> None:
-    axes.axvline(index + 0.5, color=_INK, lw=weight, ls=(0, (4, 3)))
+    axes.axvline(index + 0.5, color=INK, lw=weight, ls=(0, (4, 3)))
     axes.annotate(
         label,
         (index + 0.5, 1.0),
@@ -150,7 +121,7 @@ def _draw_bound(axes: Axes, index: int, label: str, weight: float) -> None:
         textcoords="offset points",
         va="top",
         fontsize=8,
-        color=_INK,
+        color=INK,
     )
 
 
@@ -161,29 +132,12 @@ def _mark_kept(axes: Axes, index: int, epoch: Epoch, curve: Curve) -> None:
 
 
 def _percent(axes: Axes, *, both: bool = False) -> None:
-    shares = FuncFormatter(lambda share, _: f"{100 * share:g} %")
-    axes.yaxis.set_major_formatter(shares)
+    axes.yaxis.set_major_formatter(percent_ticks())
     if both:
-        axes.xaxis.set_major_formatter(shares)
+        axes.xaxis.set_major_formatter(percent_ticks())
 
 
 def _svg(axes: Axes, title: str) -> str:
-    """Return the figure as an SVG element with the page's colours, the same bytes for the same values."""
     figure = axes.get_figure(root=True)
     assert figure is not None
-    file = io.StringIO()
-    no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with mpl.rc_context({"svg.hashsalt": title}):  # ids are the same each time, and others in each figure of a page
-        figure.savefig(file, format="svg", transparent=True, metadata=no_metadata)
-    return _for_page(file.getvalue(), title)
-
-
-def _for_page(svg: str, title: str) -> str:
-    svg = svg[svg.index("<svg") :].strip()
-    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # it would hold for the whole page
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # the same in every figure
-    opening = re.sub(r' (width|height)="[^"]*"', "", svg[: svg.index(">")])
-    svg = f'<svg role="img" aria-label="{escape(title)}"{opening.removeprefix("<svg")}{svg[svg.index(">") :]}'
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    return svg
+    return svg_for_page(figure, title)

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from trainer.config import TrainingConfig
 from trainer.evaluation.comparison import by_dotted_name, configuration_differences
+from trainer.evaluation.numbers_in_words import percent, probability
 from trainer.report.content import Report
 from trainer.report.figures import ACCURACY, LOSS, histogram, learning_curve, reliability_diagram
 from trainer.report.tables import (
@@ -20,7 +21,7 @@ from trainer.report.tables import (
     times_predicted,
     weakest_first,
 )
-from trainer.report.verdict import findings, percent, probability, warnings
+from trainer.report.verdict import findings, warnings
 from trainer.runs.phase_timing import PHASE_TITLES
 
 _UNKNOWN = "\N{EN DASH}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from trainer.evaluation.comparison import SIGNIFICANCE_LEVEL
+from trainer.evaluation.numbers_in_words import percent, probability
 from trainer.progress import Epoch, PhaseName
 from trainer.report.content import DataNotes, Report, kept_epoch
 from trainer.runs.phase_timing import PHASE_TITLES
@@ -39,17 +40,6 @@ def warnings(report: Report) -> list[str]:
 def baseline_title(name: str) -> str:
     """Return the title of a baseline."""
     return {"features": "linear probe on the frozen base", "scratch": "the same network from scratch"}.get(name, name)
-
-
-def percent(share: float) -> str:
-    """Return a share as a percentage with one decimal."""
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
-
-
-def probability(p_value: float) -> str:
-    """Return a p-value with its sign: `p = 0.032`, or `p < 0.0001`."""
-    sign, shown = ("<", "0.0001") if p_value < 0.0001 else ("=", f"{p_value:.2g}")
-    return f"p\N{NO-BREAK SPACE}{sign}\N{NO-BREAK SPACE}{shown}"
 
 
 def _kept(report: Report) -> str:

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST
-from exporter.saved_model.writer import LoadedVersion
+from exporter.saved_model.loading import LoadedVersion
 from tests.end_to_end.conftest import Trained
 from trainer.data.preprocessing import scale_pixels
 from trainer.runs.trained_model import Run, read_run

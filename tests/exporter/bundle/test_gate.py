@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from exporter.bundle.gate import lost_at_most, measure, why_refused
+from exporter.bundle.gate import lost_at_most, why_refused
 from exporter.bundle.images import TestPictures
+from exporter.bundle.measurement import measure
 from exporter.errors import ConversionError
 from exporter.tflite.conversion import convert
 from exporter.tflite.graph import PixelGraph, Probabilities

@@ -6,41 +6,41 @@ import numpy as np
 import pytest
 
 from exporter.check.images import PictureBatch
-from exporter.check.predictions import Answered
-from exporter.check.report import MOST_NAMED, CheckReport, Row, Tally
+from exporter.check.predictor import PredictedBatch
+from exporter.check.report import MOST_NAMED, CheckReport, PredictorResult, Tally
 
 LABELS = ("blue", "green", "red")
-EXPECTED = Answered(
+EXPECTED = PredictedBatch(
     np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.0, 0.0, 0.0]], np.float32), np.array([True, True, False])
 )
 NAMES = ("a.jpg", "b.jpg", "c.txt")
 
 
-class Somebody:
-    """One whose answers are compared; it is never asked here."""
+class SilentPredictor:
+    """A predictor that is never asked here."""
 
-    who = "somebody"
+    name = "silent"
     bound: float | None = None
     timed = False
 
-    def answer(self, batch: PictureBatch) -> Answered:
-        """Nobody asks."""
+    def answer(self, batch: PictureBatch) -> PredictedBatch:
+        """Never called."""
         raise AssertionError
 
 
-SOMEBODY = Somebody()
+PREDICTOR = SilentPredictor()
 
 
-def tallied(seen: Answered, bound: float | None = 1e-4, expected: Answered = EXPECTED) -> Row:
-    tally = Tally(SOMEBODY, LABELS)
+def tallied(seen: PredictedBatch, bound: float | None = 1e-4, expected: PredictedBatch = EXPECTED) -> PredictorResult:
+    tally = Tally(PREDICTOR, LABELS)
     tally.add(NAMES[: len(seen.valid)], expected, seen, bound)
-    return tally.row()
+    return tally.result()
 
 
-def changed(row: int, column: int, by: float, labels: Sequence[str] | None = None) -> Answered:
+def changed(row: int, column: int, by: float, labels: Sequence[str] | None = None) -> PredictedBatch:
     probabilities = EXPECTED.probabilities.copy()
     probabilities[row, column] += by
-    return Answered(probabilities, EXPECTED.valid, None if labels is None else tuple(labels))
+    return PredictedBatch(probabilities, EXPECTED.valid, None if labels is None else tuple(labels))
 
 
 def test_answers_within_the_bound_agree() -> None:
@@ -71,7 +71,7 @@ def test_what_is_no_number_breaks_every_bound() -> None:
 
 def test_refusals_must_be_the_same() -> None:
     """Who answers what must be refused, or refuses what must be answered, is broken without a difference."""
-    row = tallied(Answered(EXPECTED.probabilities, np.array([False, True, True])))
+    row = tallied(PredictedBatch(EXPECTED.probabilities, np.array([False, True, True])))
     assert [(breach.picture, breach.what, breach.difference) for breach in row.breaches] == [
         ("a.jpg", "refused, and must be answered", None),
         ("c.txt", "answered, and must be refused", None),
@@ -96,8 +96,8 @@ def test_labels_must_be_right(labels: list[str], told: str | None) -> None:
 
 def test_either_of_two_equal_classes_is_a_right_label() -> None:
     """Where two classes are equally probable either may be the label."""
-    seen = Answered(np.array([[0.4, 0.4, 0.2]], np.float32), np.array([True]), ("green",))
-    assert tallied(seen, expected=Answered(seen.probabilities, seen.valid)).broken == 0
+    seen = PredictedBatch(np.array([[0.4, 0.4, 0.2]], np.float32), np.array([True]), ("green",))
+    assert tallied(seen, expected=PredictedBatch(seen.probabilities, seen.valid)).broken == 0
 
 
 def test_without_a_bound_only_agreement_is_told() -> None:
@@ -108,20 +108,20 @@ def test_without_a_bound_only_agreement_is_told() -> None:
 
 def test_reference_is_compared_with_nobody() -> None:
     """Who is only the reference has no numbers but its time."""
-    tally = Tally(SOMEBODY, LABELS)
+    tally = Tally(PREDICTOR, LABELS)
     tally.milliseconds += [3.0, 1.0, 2.0]
-    row = tally.row()
+    row = tally.result()
     assert (row.verdict, row.pictures, row.largest_difference, row.bounds) == ("reference", 0, None, ())
     assert row.latency_p50_ms == 2.0
 
 
 def test_named_pictures_end_somewhere_and_counted_ones_do_not() -> None:
     """Of another model every picture is broken: all are counted, and the first ones named."""
-    tally = Tally(SOMEBODY, LABELS)
+    tally = Tally(PREDICTOR, LABELS)
     seen = changed(0, 0, 0.1)
     for _ in range(MOST_NAMED + 10):
         tally.add(NAMES, EXPECTED, seen, 1e-4)
-    row = tally.row()
+    row = tally.result()
     assert (row.broken, len(row.breaches)) == (MOST_NAMED + 10, MOST_NAMED)
 
 
@@ -134,10 +134,10 @@ def test_one_broken_row_fails_the_check() -> None:
 
 def test_each_picture_is_held_against_the_bound_of_its_kind() -> None:
     """Fixtures and other pictures may have different bounds; both are told, and each picture has its own."""
-    tally = Tally(SOMEBODY, LABELS)
+    tally = Tally(PREDICTOR, LABELS)
     seen = changed(0, 2, 5e-5)
     tally.add(NAMES, EXPECTED, seen, 1e-5)
     tally.add(["other.jpg", *NAMES[1:]], EXPECTED, seen, 1e-4)
-    row = tally.row()
+    row = tally.result()
     assert row.bounds == (1e-5, 1e-4)
     assert [breach.picture for breach in row.breaches] == ["a.jpg"]

@@ -6,7 +6,7 @@ import grpc
 import numpy as np
 import pytest
 
-from exporter.check.remote import RunningServer
+from exporter.check.remote_predictors import CheckedServer
 from exporter.check.server_client import ServerClient
 from exporter.errors import CheckError
 from tests.fakes.model_server import LABELS, FakeModelServer, label_for, manifest_for, probabilities_for
@@ -120,10 +120,10 @@ def test_server_without_a_manifest_is_refused(server: FakeModelServer, client: S
 def test_another_model_under_the_same_number_is_refused(server: FakeModelServer, client: ServerClient) -> None:
     """The digest tells a version from another one of the same number, and both are named."""
     same = manifest_for("flowers", 3)
-    RunningServer(client, same, "server").prove_identity()
+    CheckedServer(client, same, "server").prove_identity()
     other = same.model_copy(update={"digest": "sha256:other"})
     with pytest.raises(CheckError) as caught:
-        RunningServer(client, other, "server").prove_identity()
+        CheckedServer(client, other, "server").prove_identity()
     assert str(caught.value) == (
         f"The model server at {server.address} serves another version 3 of flowers: its digest is {same.digest}, and "
         "this one's sha256:other."

@@ -20,7 +20,7 @@ from exporter.proof.expectations import (
     read_expectations,
     write_expectations,
 )
-from exporter.saved_model.writer import Answered
+from exporter.saved_model.loading import PredictedImages
 from tests.exporter.runs import CLASSES, small_run
 from tests.fakes.images import encoded, speckled
 from trainer.progress import Progress
@@ -48,11 +48,11 @@ def given(folder: Path, table: str, *pictures: str) -> Path:
     return folder
 
 
-def answering(*rows: Sequence[float]) -> Callable[[Sequence[bytes]], Answered]:
+def answering(*rows: Sequence[float]) -> Callable[[Sequence[bytes]], PredictedImages]:
     """Return a model that has these probabilities for the pictures, whatever they are; all zeros is a refusal."""
     probabilities = np.array(rows, np.float32)
     labels = tuple(CLASSES[row.argmax()] if row.any() else "" for row in probabilities)
-    return lambda _: Answered(probabilities, labels)
+    return lambda _: PredictedImages(probabilities, labels)
 
 
 A = Expectation("a.png", b"a", "red", 0.5)

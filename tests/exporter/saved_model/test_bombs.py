@@ -8,8 +8,8 @@ import pytest
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST
 from exporter.export import ExportOptions, export
-from exporter.saved_model.fresh_process import in_fresh_process
-from exporter.saved_model.writer import LoadedVersion
+from exporter.saved_model.fresh_process import fresh_process
+from exporter.saved_model.loading import LoadedVersion
 from tests.exporter.conftest import Publication
 from tests.exporter.measured_predictions import Measured, measure_answers
 from tests.exporter.rows import ask_rows, assert_same_answers, mixed
@@ -36,8 +36,8 @@ def measured(first: Publication, files: dict[str, bytes]) -> dict[str, Measured]
     """What the first version answers to each bomb beside a picture, and what that costs it."""
     picture = encoded(gradient(), "PNG")
     batches = {kind: [bomb, picture] for kind, bomb in files.items()}
-    with in_fresh_process(measure_answers, first.folder, batches, [picture, picture]) as measuring:
-        return measuring.result()
+    with fresh_process() as process:
+        return process.submit(measure_answers, first.folder, batches, [picture, picture]).result()
 
 
 @pytest.mark.parametrize("kind", [*BOMBS, "GIF"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exporter.saved_model.writer import LoadedVersion
+from exporter.saved_model.loading import LoadedVersion
 from tests.exporter.conftest import Publication
 from tests.exporter.rows import TOLERANCE, ask_each, ask_rows, assert_same_answers
 from tests.fakes.images import COLOURS, encoded, exif, gradient, speckled, upright

@@ -11,8 +11,8 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from contract.image_input import ImageInput
+from exporter.saved_model.loading import LoadedVersion, Outputs, run_as_serving_loads
 from exporter.saved_model.warmup import string_array
-from exporter.saved_model.writer import LoadedVersion, Outputs, ask_as_serving_loads
 from tests.exporter.conftest import Publication
 from tests.exporter.saved_model.test_rows import KINDS, REFUSED, half_a
 from tests.fakes.awkward_files import awkward_rows, content_of
@@ -67,7 +67,7 @@ def drawn() -> list[bytes]:
 def test_pictures_of_all_kinds_have_the_pixels_of_the_batch(first: Publication, version: LoadedVersion) -> None:
     """Drawn pictures of every kind, size and orientation come out as a row of a batch does."""
     contents = drawn()
-    outputs = version.ask(questions(contents))
+    outputs = version.run(questions(contents))
     assert outputs["pixels_of_image"]["valid"].all()
     assert_as_a_row_of_a_batch(outputs, contents, first.exported.manifest.image_input)
 
@@ -75,7 +75,7 @@ def test_pictures_of_all_kinds_have_the_pixels_of_the_batch(first: Publication, 
 def test_awkward_pictures_have_the_pixels_of_the_batch(first: Publication, version: LoadedVersion) -> None:
     """Files as users send them are decoded, or refused, as in a batch."""
     contents = [content_of(row) for row in awkward_rows()]
-    outputs = version.ask(questions(contents))
+    outputs = version.run(questions(contents))
     assert set(outputs["pixels_of_image"]["valid"].tolist()) == {True, False}
     assert_as_a_row_of_a_batch(outputs, contents, first.exported.manifest.image_input)
 
@@ -83,7 +83,7 @@ def test_awkward_pictures_have_the_pixels_of_the_batch(first: Publication, versi
 def test_loaded_as_serving_does_it_answers_the_same(first: Publication) -> None:
     """In a session, as a server runs it, the answers are the same too, and a broken picture is refused."""
     contents = [encoded(gradient(), "JPEG", exif=exif(6, ">")), half_a("JPEG"), b"text", encoded(gradient(), "WEBP")]
-    outputs = ask_as_serving_loads(first.folder, questions(contents))
+    outputs = run_as_serving_loads(first.folder, questions(contents))
     assert outputs["pixels_of_image"]["valid"].tolist() == [True, False, False, True]
     assert_as_a_row_of_a_batch(outputs, contents, first.exported.manifest.image_input)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from exporter.saved_model.fresh_process import in_fresh_process
-from exporter.saved_model.writer import LoadedVersion
+from exporter.saved_model.fresh_process import fresh_process
+from exporter.saved_model.loading import LoadedVersion
 from tests.exporter.conftest import Publication
 from tests.exporter.rows import Rows, ask_each, ask_for_nothing, ask_rows, assert_same_answers, mixed, refused
 from tests.exporter.runs import CLASSES
@@ -94,8 +94,8 @@ def ask_loaded(folder: Path, contents: list[bytes]) -> Rows:
 def test_no_refused_kind_ends_the_process(first: Publication) -> None:
     """Kinds that a decoder gets wrong, or dies of, are refused, and the process lives on to answer a picture."""
     contents = [make() for make in REFUSED.values()]
-    with in_fresh_process(ask_loaded, first.folder, [*contents, encoded(gradient(), "PNG")]) as asking:
-        rows = asking.result()
+    with fresh_process() as process:
+        rows = process.submit(ask_loaded, first.folder, [*contents, encoded(gradient(), "PNG")]).result()
     assert dict(zip([*REFUSED, "PNG"], rows.valid, strict=True)) == {**dict.fromkeys(REFUSED, False), "PNG": True}
     assert rows.labels[:-1] == [""] * len(REFUSED)
     assert not rows.probabilities[:-1].any()
@@ -115,8 +115,8 @@ def test_refused_although_the_decoder_would_take_it(version: LoadedVersion, kind
 
 def test_no_rows_are_answered_with_no_rows(first: Publication) -> None:
     """A batch of no rows has outputs of no rows, from every signature and in both ways of loading."""
-    with in_fresh_process(ask_for_nothing, first.folder) as asking:
-        shapes = asking.result()
+    with fresh_process() as process:
+        shapes = process.submit(ask_for_nothing, first.folder).result()
     nothing = {
         "serving_default": {"probabilities": (0, len(CLASSES)), "label": (0,), "valid": (0,), "brightness": (0,)},
         "serving_pixels": {"probabilities": (0, len(CLASSES))},

@@ -9,7 +9,7 @@ import tensorflow as tf
 from contract.serving_messages import PredictionLog, string_tensor
 from contract.versions import WARMUP
 from exporter.errors import ParityError
-from exporter.saved_model.writer import ask_as_serving_loads
+from exporter.saved_model.loading import run_as_serving_loads
 from tests.exporter.conftest import Publication
 
 
@@ -31,7 +31,7 @@ def test_record_that_does_not_fit_is_refused(first: Publication, tmp_path: Path,
     """A record for another signature or input is refused with both names."""
     copy = with_record(first.folder, tmp_path / "copy", signature, key, [b"picture"])
     with pytest.raises(ParityError, match=f"A warmup record asks {signature} about {key}, which the model lacks"):
-        ask_as_serving_loads(copy, {})
+        run_as_serving_loads(copy, {})
 
 
 def test_damaged_file_is_refused(first: Publication, tmp_path: Path) -> None:
@@ -40,9 +40,9 @@ def test_damaged_file_is_refused(first: Publication, tmp_path: Path) -> None:
     content = (copy / WARMUP).read_bytes()
     (copy / WARMUP).write_bytes(content[: len(content) // 2])
     with pytest.raises(ParityError, match=r"the model fails \(.*\); nothing was published"):
-        ask_as_serving_loads(copy, {})
+        run_as_serving_loads(copy, {})
 
 
 def test_records_of_a_published_version_fit(first: Publication) -> None:
     """The records that the export wrote are replayed without a word."""
-    assert ask_as_serving_loads(first.folder, {}) == {}
+    assert run_as_serving_loads(first.folder, {}) == {}

@@ -82,7 +82,7 @@ def test_only_version_left_is_refused(place: Place) -> None:
             ["models/roses/1", "--why", "x"],
             "There is no version at models/roses/1; published under models/roses: none.",
         ),
-        (["models/colours/2", "--why", " "], "Say why, for those who ask later: --why TEXT."),
+        (["models/colours/2", "--why", " "], "Give the reason, which is recorded: --why TEXT."),
         (["models/colours", "--why", "x"], "There is no published version at models/colours."),
     ],
 )

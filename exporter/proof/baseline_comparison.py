@@ -1,0 +1,72 @@
+"""Whether a version is at least as good as a published one, its baseline."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from contract.errors import ContractError
+from contract.manifest import ModelManifest
+from contract.versions import MANIFEST, published_versions
+from exporter.errors import RegressionError
+from exporter.proof.fixtures import read_test_picture
+from exporter.saved_model.loading import LoadedVersion
+from trainer.evaluation.comparison import PairedAnswers, compare_answers
+from trainer.progress import Progress
+from trainer.runs.record import LATEST, TestPicture
+
+
+def find_baseline(base_path: Path, version: str) -> Path:
+    """Return the folder of a published version by its number, or by `latest`.
+
+    Raises:
+        ContractError: there is no such version.
+    """
+    known = published_versions(base_path)
+    if version == LATEST and known:
+        return base_path / str(known[-1])
+    if version.isdecimal() and int(version) in known:
+        return base_path / str(int(version))
+    there = f"there are {', '.join(map(str, known))}" if known else "there are none yet"
+    raise ContractError(f"There is no published version {version!r} under {base_path} to compare with; {there}.")
+
+
+def compare_with_baseline(
+    baseline: Path, version: LoadedVersion, pictures: Sequence[TestPicture], progress: Progress
+) -> PairedAnswers:
+    """Compare a version with a published one, the baseline, on the same test images.
+
+    A is the baseline. An answer is right if it names the picture's true class, so the two may have other classes.
+
+    Raises:
+        FixtureError: a picture is no longer where it was in training.
+        RegressionError: the version is right less often, by more than chance.
+    """
+    progress.on_work(f"comparing with version {baseline.name} on {len(pictures)} test pictures", 2 * len(pictures))
+    before, after = (
+        [
+            label == picture.label
+            for label, picture in zip(
+                loaded.answer((read_test_picture(picture.path) for picture in pictures), progress.on_step).labels,
+                pictures,
+                strict=True,
+            )
+        ]
+        for loaded in (LoadedVersion(baseline), version)
+    )
+    paired = compare_answers(before, after)
+    if paired.b_right < paired.a_right and paired.more_than_chance:
+        raise RegressionError(
+            f"The model is right on {paired.b_right} of {paired.pictures} test pictures, and version "
+            f"{baseline.name} on {paired.a_right} of them, which is more than chance (McNemar, "
+            f"p = {paired.p_value:.2g}); nothing was published."
+        )
+    return paired
+
+
+def note_on_seen_images(baseline: Path, dataset_digest: str) -> str | None:
+    """Return a line where the older version may have learned the pictures that are now test pictures."""
+    if ModelManifest.read(baseline / MANIFEST).dataset_digest == dataset_digest:
+        return None
+    return (
+        f"Version {baseline.name} was trained on another data set, so it may have seen some of the test pictures "
+        "in training, which favours it."
+    )

@@ -1,0 +1,63 @@
+"""The verb `predict`."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Column, Table
+
+from graft.errors import CommandError
+
+_TIMEOUT_SECONDS = 30
+
+
+def predict_pictures(images: Sequence[Path], url: str, model: str | None, api_key: str | None = None) -> bool:
+    """Send each picture to the gateway at `url`, print a table, and return whether all were answered.
+
+    Raises:
+        CommandError: a file cannot be read, or the gateway cannot be reached or has no model.
+    """
+    table = Table(Column("picture", overflow="fold"), "answer", "probability", "ms")
+    all_answered = True
+    headers = {"X-API-Key": api_key} if api_key else {}
+    with httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False) as client:
+        for image in images:
+            content = _read(image)
+            start = time.perf_counter()
+            answer = _request(client, content, {"model": model} if model else {})
+            milliseconds = f"{(time.perf_counter() - start) * 1000:.0f}"
+            refusal = answer.get("detail")
+            if refusal:
+                all_answered = False
+                table.add_row(str(image), f"refused: {refusal}", "", milliseconds)
+            else:
+                (found,) = answer["predictions"]
+                table.add_row(str(image), found["label"], f"{found['probability']:.3f}", milliseconds)
+    Console(highlight=False).print(table)
+    return all_answered
+
+
+def _read(image: Path) -> bytes:
+    try:
+        return image.read_bytes()
+    except OSError as error:
+        raise CommandError(f"The picture {image} cannot be read: {error.strerror}.") from error
+
+
+def _request(client: httpx.Client, content: bytes, query: dict[str, str]) -> dict[str, Any]:
+    """Return the answer, or the problem where this one picture was refused."""
+    try:
+        response = client.post(
+            "/v1/predict", params=query, content=content, headers={"content-type": "application/octet-stream"}
+        )
+    except httpx.HTTPError as error:
+        raise CommandError(
+            f"No gateway answers at {client.base_url} ({error}); start one with `graft up`, or give --url."
+        ) from error
+    body: dict[str, Any] = response.json()
+    if response.is_success or response.status_code in {413, 415, 422}:
+        return body
+    raise CommandError(f"The gateway at {client.base_url} cannot answer: {body.get('detail', response.reason_phrase)}")

@@ -1,0 +1,1 @@
+"""What the verbs `versions`, `withdraw` and `rollback` do."""

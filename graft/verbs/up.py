@@ -1,0 +1,50 @@
+"""The verb `up` on the command line."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graft.verbs.modelserver import EngineName
+
+Models = Annotated[Path, typer.Option(help="The folder of published models, with one sub-folder for each name.")]
+Name = Annotated[str | None, typer.Option(help="The model to serve; not needed if there is only one.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port for HTTP; 0 takes a free one.")]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Allow requests without a key on an address other than loopback.")
+]
+Batching = Annotated[
+    bool, typer.Option("--batching/--no-batching", help="Run requests of different clients in one batch.")
+]
+Engine = Annotated[
+    EngineName,
+    typer.Option(help="What runs the network; auto takes LiteRT where a version has a network for it and is faster."),
+]
+Tune = Annotated[
+    bool, typer.Option("--tune", help="Do not serve: measure batch sizes and write a file of batching parameters.")
+]
+
+
+def up(
+    models: Models = Path("models"),
+    name: Name = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    insecure: Insecure = False,
+    batching: Batching = True,
+    engine: Engine = "auto",
+    tune: Tune = False,
+) -> None:
+    """Start a model server and a gateway for one model, and stop both on Ctrl-C.
+
+    Other settings of the gateway can be set with GATEWAY_* variables.
+    """
+    if tune:
+        from graft.actions.tuning import tune_batching
+
+        tune_batching(models, name, engine)
+        return
+    from graft.actions.up import serve_embedded
+
+    raise SystemExit(serve_embedded(models, name, host, port, insecure=insecure, batching=batching, engine=engine))
