@@ -70,7 +70,8 @@ def predict_on_one_thread(run: Path, image_input: ImageInput, pixels: npt.NDArra
 
     For a process whose TensorFlow has one thread: see `fresh_process`.
     """
-    return _predict(read_run(run).load_model(), scale_pixels(pixels, image_input))
+    probabilities: Probabilities = _predict(read_run(run).load_model(), scale_pixels(pixels, image_input))
+    return probabilities
 
 
 def largest_difference(one: npt.NDArray[np.floating[Any]], other: npt.NDArray[np.floating[Any]]) -> float:

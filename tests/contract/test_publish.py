@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contract.blessing import Blessing, Rollback
+from contract.blessing import Blessing, Rollback, RoundingNoise
 from contract.errors import ContractError
 from contract.manifest import ModelManifest
 from contract.publish import publish_version, read_version
@@ -58,12 +58,27 @@ def test_file_in_the_way_is_told_and_not_tried_for_ever(folder: Path) -> None:
         publish_again(folder)
 
 
+def test_noise_is_the_largest_that_was_measured(folder: Path) -> None:
+    """Ways that were not measured, or gave no number, count for nothing; the file says those that were."""
+    text = (
+        (folder / BLESSING).read_text().replace('{"checked"', '{"noise": {"batch": 1e-7, "precision": 3e-6}, "checked"')
+    )
+    (folder / BLESSING).write_text(text)
+    blessing = Blessing.read(folder / BLESSING)
+    assert blessing.noise == RoundingNoise(batch=1e-7, precision=3e-6)
+    assert blessing.noise.largest == 3e-6
+    assert Blessing.model_validate_json(blessing.to_json()) == blessing
+    assert RoundingNoise(batch=float("nan"), threads=2e-7).largest == 2e-7
+    assert RoundingNoise().largest == 0
+
+
 def test_blessing_keeps_what_it_does_not_know(folder: Path) -> None:
     """A blessing that is read and written again says all that it said, and the rollback."""
     text = (folder / BLESSING).read_text().replace('{"checked"', '{"told_later": [1, 2], "checked"')
     (folder / BLESSING).write_text(text)
     blessing = Blessing.read(folder / BLESSING)
     assert (blessing.largest_difference, blessing.bound, blessing.published.hour) == (1.2e-7, None, 13)
+    assert blessing.noise is None  # of a version from before it was measured
     rollback = Rollback(to_version=1, from_version=2, who="ada", when=NOON, why="2 is worse")
     (folder / BLESSING).write_text(blessing.model_copy(update={"rollback": rollback}).to_json())
     again = Blessing.read(folder / BLESSING)

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from contract.versions import MANIFEST
+from contract.versions import BLESSING, MANIFEST
+from exporter.check.predictors import RecordedAnswers, TrainedModel, bound_on_fixtures
 from exporter.check.server_client import ServerClient
 from exporter.export import ExportOptions, export
+from exporter.proof.rounding import LEAST_BOUND
 from graft.actions.embedded_server import EmbeddedModelServer
 from tests.exporter.conftest import Publication
 from tests.exporter.runs import CLASSES
@@ -197,6 +199,18 @@ def test_what_cannot_be_checked_is_one_clear_line(
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.startswith(sentence)
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_bound_on_fixtures_is_the_versions_own_or_what_the_noise_gives_here(first: Publication, tmp_path: Path) -> None:
+    """What the export let through is let through again; with the trained model, never less than its noise asks for."""
+    fixtures = RecordedAnswers(first.folder, len(CLASSES)).pictures
+    trained = TrainedModel(first.run, first.exported.manifest.image_input)
+    (tmp_path / BLESSING).parent.mkdir()
+    assert bound_on_fixtures(tmp_path, None, fixtures) == LEAST_BOUND  # a version without a blessing
+    for said, without, with_model in ((3e-5, 3e-5, 3e-5), (None, LEAST_BOUND, LEAST_BOUND), (1e-7, 1e-7, LEAST_BOUND)):
+        (tmp_path / BLESSING).write_text(first.exported.blessing.model_copy(update={"bound": said}).to_json())
+        assert bound_on_fixtures(tmp_path, None, fixtures) == without
+        assert bound_on_fixtures(tmp_path, trained, fixtures) == with_model
 
 
 def test_changed_version_is_refused(first: Publication, tmp_path: Path) -> None:
