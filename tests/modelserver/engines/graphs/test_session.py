@@ -47,7 +47,8 @@ def test_it_runs_as_the_whole_model(version: Path) -> None:
         answer = session.run({"pixels": pixels}, ["probabilities"])["probabilities"]
         np.testing.assert_allclose(answer, signature(pixels=tf.constant(pixels))["probabilities"], atol=1e-6)
     nothing = session.run({"pixels": np.zeros((0, SIZE, SIZE, 3), np.uint8)}, ["probabilities"])["probabilities"]
-    assert (nothing.shape, nothing.dtype) == ((0, 3), np.float32)
+    assert nothing.shape == (0, 3)
+    assert nothing.dtype == np.float32
 
 
 def test_rows_of_strided_arrays_are_read_right(version: Path) -> None:
