@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from contract.versions import LITERT_NETWORK
@@ -18,21 +17,19 @@ from modelserver.engines.litert_model import LitertModel
 from modelserver.engines.tensorflow_model import LoadedModel
 from modelserver.errors import BadInputError, LoadError, SignatureNotFoundError
 from modelserver.model.tensors import Array
-from tests.fakes.images import encoded, gradient
-from tests.modelserver.litert_versions import LABELS, MANIFEST_TEXT, SIZE, picture, write_version
+from tests.modelserver.litert_versions import (
+    CONTENTS,
+    LABELS,
+    MANIFEST_TEXT,
+    SIZE,
+    assert_same,
+    picture,
+    strings,
+    write_version,
+)
 
 REPOSITORY = Path(__file__).parents[3]
 
-CONTENTS = [
-    picture(1),
-    b"no picture",
-    picture(2)[:400],
-    encoded(gradient(), "PNG"),
-    b"",
-    encoded(gradient(), "GIF"),
-    picture(3),
-]
-"""Good ones, one that ends early, and some that are none."""
 
 WITHOUT_TENSORFLOW = """
 import sys
@@ -75,24 +72,6 @@ def by_tensorflow(version: Path) -> LoadedModel:
 def copy_of(version: Path, parent: Path) -> Path:
     """Return the folder of a copy that may be changed."""
     return Path(shutil.copytree(version, parent / "copy"))
-
-
-def strings(values: list[bytes]) -> npt.NDArray[np.object_]:
-    """Return an array of `bytes`."""
-    array = np.empty(len(values), np.object_)
-    array[:] = values
-    return array
-
-
-def assert_same(found: dict[str, Array], expected: dict[str, Array]) -> None:
-    """Floats may differ by rounding; names, types, shapes and everything else are the same."""
-    assert list(found) == list(expected)
-    for name, array in expected.items():
-        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape), name
-        if array.dtype == np.float32:
-            np.testing.assert_allclose(found[name], array, atol=1e-6)
-        else:
-            np.testing.assert_array_equal(found[name], array)
 
 
 @pytest.mark.parametrize("contents", [CONTENTS, CONTENTS[:1], CONTENTS[1:2], []], ids=["all", "good", "bad", "none"])

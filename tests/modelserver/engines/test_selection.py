@@ -18,8 +18,7 @@ from modelserver.engines.tensorflow_start import TensorFlowStart
 from modelserver.errors import LoadError
 from modelserver.settings import ModelServerSettings
 from tests.modelserver.conftest import Client
-from tests.modelserver.engines.test_litert_model import CONTENTS, assert_same, strings
-from tests.modelserver.litert_versions import picture, write_version
+from tests.modelserver.litert_versions import CONTENTS, assert_same, picture, strings, write_version
 
 NAME = "colours"
 

@@ -8,20 +8,7 @@ import pytest
 from modelserver.errors import BadSettingError
 from modelserver.grpc.tls import server_credentials
 from tests.gateway.security.certificates import DAY, Authority
-
-
-def ssl_config(path: Path, **fields: str | Path | bool) -> Path:
-    """Write an SSLConfig; the content of files goes into it."""
-    lines = []
-    for name, value in fields.items():
-        if isinstance(value, bool):
-            lines.append(f"{name}: {str(value).lower()}")
-        else:
-            text = value.read_text() if isinstance(value, Path) else value
-            escaped = text.replace("\n", "\\n")
-            lines.append(f'{name}: "{escaped}"')
-    path.write_text("\n".join(lines))
-    return path
+from tests.modelserver.ssl_config import ssl_config
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from contract import serving_messages as messages
 from contract.versions import WARMUP
 from tests.gateway.security.certificates import Authority, Pair
-from tests.modelserver.grpc.test_tls_files import ssl_config
+from tests.modelserver.ssl_config import ssl_config
 
 RELOAD = f"/{messages.MODEL_SERVICE}/HandleReloadConfigRequest"
 STATUS = f"/{messages.MODEL_SERVICE}/GetModelStatus"
