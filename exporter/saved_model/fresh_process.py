@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.context import BaseContext
 from typing import ParamSpec, TypeVar
 
 from trainer.tensorflow_start import start_tensorflow
@@ -21,8 +22,7 @@ def fresh_process() -> Iterator[ProcessPoolExecutor]:
 
     It starts at once: its first seconds pass while the caller does something else. The `with` ends when it has ended.
     """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin) as pool:
+    with ProcessPoolExecutor(1, mp_context=_context(), initializer=_begin) as pool:
         pool.submit(os.getpid)  # nothing: the pool starts no process before it has something to do
         yield pool
 
@@ -36,6 +36,15 @@ def in_fresh_process(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kw
     """
     with fresh_process() as pool:
         yield pool.submit(function, *args, **kwargs)
+
+
+def _context() -> BaseContext:
+    """Return the fork server where the program has chosen that, else what starts each process from nothing.
+
+    A fork of this process, which other programs may have chosen, would begin with its TensorFlow and its locks.
+    """
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    return multiprocessing.get_context("forkserver" if chosen == "forkserver" else "spawn")
 
 
 def _begin() -> None:
