@@ -12,6 +12,7 @@ TESTS = Path(__file__).parent
 
 WITH_TENSORFLOW = (
     "containers",
+    "contract/test_serving_messages.py",
     "end_to_end",
     "exporter",
     "gateway/open_inference/test_model_server.py",
