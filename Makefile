@@ -8,7 +8,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-scaling check format messages dashboards kubernetes-files clean
+.PHONY: help setup demo test test-fast test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-scaling check format messages dashboards kubernetes-files clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -30,6 +30,9 @@ demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 lea
 
 test: $(READY) ## run the tests
 	@$(BIN)/pytest
+
+test-fast: $(READY) ## run the tests that need no TensorFlow, in about a minute
+	@$(BIN)/pytest --fast
 
 test-slow: $(READY) ## run the tests that take minutes each, but for test-wheel
 	@$(BIN)/pytest -m slow -n0 --ignore=tests/packaging/test_wheel.py

@@ -1,6 +1,57 @@
 """What holds for all tests."""
 
+import multiprocessing
 import os
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.no_tensorflow.import_guard import refuse_tensorflow
+
+TESTS = Path(__file__).parent
+
+WITH_TENSORFLOW = (
+    "containers",
+    "contract/test_serving_messages.py",
+    "end_to_end",
+    "exporter",
+    "gateway/open_inference/test_model_server.py",
+    "modelserver",
+    "trainer",
+)
+"""What `make test-fast` leaves out."""
 
 # a lineage that a developer keeps must never hear of what tests train
 os.environ.pop("GRAFT_LINEAGE_URL", None)
+
+# tests start dozens of processes with TensorFlow; see tests/preloaded.py. The server starts when it is first needed
+multiprocessing.set_start_method("forkserver")
+multiprocessing.set_forkserver_preload(["tests.preloaded"])
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make test-fast`."""
+    parser.addoption("--fast", action="store_true", help="only tests without TensorFlow; importing it is an error")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With --fast, refuse TensorFlow in this process and in all that it starts."""
+    if config.getoption("--fast"):
+        refuse_tensorflow()
+        kept = os.environ.get("PYTHONPATH", "")
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(TESTS / "fakes" / "no_tensorflow"), kept)))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --fast, leave out what needs TensorFlow."""
+    if config.getoption("--fast") and collection_path.is_relative_to(TESTS):
+        inside = collection_path.relative_to(TESTS)
+        return True if any(inside.is_relative_to(place) for place in WITH_TENSORFLOW) else None
+    return None
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all workers of this test session share; see tests/sharing.py."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent

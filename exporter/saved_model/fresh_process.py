@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.context import BaseContext
 
 from contract.native_stderr import discarded_native_stderr
 from contract.tensorflow_settings import prepare_tensorflow
@@ -19,10 +20,18 @@ def fresh_process(threads: int = 0) -> Iterator[ProcessPoolExecutor]:
     TensorFlow shares one operation among `threads`, or as many as there are processors where it is 0.
     It starts at once: its first seconds pass while the caller does something else. The `with` ends when it has ended.
     """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=(threads,)) as pool:
+    with ProcessPoolExecutor(1, mp_context=_context(), initializer=_begin, initargs=(threads,)) as pool:
         pool.submit(os.getpid)  # nothing: the pool starts no process before it has something to do
         yield pool
+
+
+def _context() -> BaseContext:
+    """Return the fork server where the program has chosen that, else what starts each process from nothing.
+
+    A fork of this process, which other programs may have chosen, would begin with its TensorFlow and its locks.
+    """
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    return multiprocessing.get_context("forkserver" if chosen == "forkserver" else "spawn")
 
 
 def _begin(threads: int) -> None:

@@ -1,6 +1,8 @@
-"""Running the command as a person does: as a process, reading what it prints."""
+"""Running the command as a person does, reading what it prints: as a process, or in this one where that is enough."""
 
 import atexit
+import contextlib
+import io
 import os
 import re
 import subprocess
@@ -11,8 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 import httpx
+import pytest
+
+from graft.cli import app
 
 _OWN = tempfile.TemporaryDirectory(prefix="graft-lineage-")
 atexit.register(_OWN.cleanup)
@@ -32,15 +38,40 @@ def keep_lineage_in(folder: Path) -> None:
     _LINEAGES.append(folder)
 
 
-def graft(*arguments: str | Path, timeout: float = 1100) -> "subprocess.CompletedProcess[str]":
-    """Run a verb to its end, and return what it printed and its exit code."""
+def graft(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Run a verb to its end in this process, which has TensorFlow; return what it printed and its exit code.
+
+    A process of its own would import TensorFlow first, which takes five times as long as most verbs.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    words = [str(argument) for argument in arguments]
+    with (
+        mock.patch.dict(os.environ, environment()),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        app(words)
+    return subprocess.CompletedProcess(words, int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def must(*arguments: str | Path) -> str:
+    """Run a verb that must succeed in this process, and return its standard output."""
+    return _printed_by(graft(*arguments))
+
+
+def graft_process(*arguments: str | Path, timeout: float = 1100) -> "subprocess.CompletedProcess[str]":
+    """Run a verb to its end as a person does; return what it, and what it started, printed, and its exit code."""
     command = [sys.executable, "-m", "graft", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=environment())
 
 
-def must(*arguments: str | Path) -> str:
-    """Run a verb that must succeed, and return its standard output."""
-    done = graft(*arguments)
+def must_as_process(*arguments: str | Path) -> str:
+    """Run a verb that must succeed as a person does, and return its standard output."""
+    return _printed_by(graft_process(*arguments))
+
+
+def _printed_by(done: "subprocess.CompletedProcess[str]") -> str:
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

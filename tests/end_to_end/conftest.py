@@ -1,19 +1,18 @@
 """One small model for all of these tests, and one of flowers: each is trained and exported once a session."""
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 
-from tests.end_to_end.command import Service, keep_lineage_in, must, started
+from tests.end_to_end.command import Service, keep_lineage_in, must, must_as_process, started
 from tests.fakes.images import write_classes
 from tests.places import DATA
+from tests.sharing import made_once
 
 WEIGHTS = DATA / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 FLOWERS: tuple[str | Path, ...] = ("--weights", WEIGHTS, "--alpha", "0.35")
@@ -41,29 +40,16 @@ class Trained:
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that all workers of this test session share, also for what verbs record of their work."""
-    own = tmp_path_factory.getbasetemp()
-    folder = own if worker_id == "master" else own.parent
-    keep_lineage_in(folder)
-    return folder
-
-
-def once(folder: Path, make: Callable[[Path], None]) -> None:
-    """Let one of the workers fill a folder; the others wait for it."""
-    complete = folder.with_suffix(".complete")  # no renaming: the lineage remembers paths
-    with FileLock(folder.with_suffix(".lock")):
-        if not complete.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            make(folder)
-            complete.touch()
+def shared_lineage(shared_folder: Path) -> None:
+    """Let the verbs of all workers record their work in one place."""
+    keep_lineage_in(shared_folder)
 
 
 @pytest.fixture(scope="session")
-def colours(shared_folder: Path) -> Trained:
+def colours(shared_folder: Path, shared_lineage: None) -> Trained:
     """Train and export a model of three colours, on pictures drawn here, from scratch."""
     folder = shared_folder / "colours"
-    once(folder, _make_colours)
+    made_once(folder, _make_colours)
     return Trained("colours", folder / "runs", folder / "models")
 
 
@@ -79,8 +65,8 @@ def _make_colours(folder: Path) -> None:
         "phase_one.patience": 15,
     }
     assignments = [argument for key, value in settings.items() for argument in ("--set", f"{key}={value}")]
-    must("train", data, "--name", "colours", "--runs", folder / "runs", "--weights", "none", *assignments)
-    must("export", "latest", "--runs", folder / "runs", "--models", folder / "models")
+    must_as_process("train", data, "--name", "colours", "--runs", folder / "runs", "--weights", "none", *assignments)
+    must_as_process("export", "latest", "--runs", folder / "runs", "--models", folder / "models")
 
 
 @pytest.fixture(scope="session")
@@ -91,12 +77,12 @@ def colours_service(colours: Trained) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def flowers(shared_folder: Path) -> Trained:
+def flowers(shared_folder: Path, shared_lineage: None) -> Trained:
     """Fine-tune MobileNetV2 0.35 at 224 px on real photographs from ImageNet weights, and export it."""
     if not WEIGHTS.is_file():
         pytest.skip(f"no photographs and ImageNet weights at {DATA} (set GRAFT_DATA)")
     folder = shared_folder / "flowers"
-    once(folder, _make_flowers)
+    made_once(folder, _make_flowers)
     return Trained("flowers", folder / "runs", folder / "models")
 
 

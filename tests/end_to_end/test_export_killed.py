@@ -15,7 +15,7 @@ import pytest
 from contract.publish import read_version
 from contract.versions import FIXTURES, published_versions
 from exporter.proof.fixtures import ACCEPTED
-from tests.end_to_end.command import environment
+from tests.end_to_end.command import environment, must
 from tests.exporter.runs import expected_of, small_run
 
 DEADLINE_SECONDS = 300
@@ -63,6 +63,22 @@ class Exports:
         assert_all_end(process.pid)
         return process.returncode == -signal.SIGKILL
 
+    def wait_until_written(self, process: "subprocess.Popen[str]", name: str) -> None:
+        """Return when the export has written a file of this name, or its folder, and other processes work for it."""
+        wait_until(
+            lambda: any(self.base_path.glob(f".unfinished-*/{name}")) and len(living(process.pid)) > 2,
+            DEADLINE_SECONDS,
+            lambda: f"nothing staged, or no other process: {living(process.pid)}",
+        )
+
+    def assert_next_one_succeeds(self) -> None:
+        """Export once more: all versions are whole, there is one more, and nothing of the killed ones is left."""
+        before = published_versions(self.base_path)
+        must("export", "latest", "--runs", self.runs, "--models", self.models)
+        self.assert_all_versions_are_whole()
+        assert published_versions(self.base_path) == [*before, len(before) + 1]
+        assert list(self.base_path.glob(".*")) == []
+
     def assert_all_versions_are_whole(self) -> None:
         """Read every version that a server could see, and compare its files with its manifest."""
         for number in published_versions(self.base_path):
@@ -102,33 +118,36 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
     return Exports(tmp_path_factory.mktemp("killed"))
 
 
+@pytest.mark.slow  # eight minutes; the tests below kill three times in every run, each in another stage
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_export_leaves_a_whole_version_or_none(exports: Exports, kills: int) -> None:
+def test_killed_export_leaves_a_whole_version_or_none(exports: Exports) -> None:
     """Killed at random moments of its whole time, an export leaves no half version, and the next one succeeds."""
-    seconds = exports.finish()
+    seconds, kills = exports.finish(), 20
     moments = random.Random(kills)
     killed = 0
     for turn in range(kills):
         killed += exports.kill_after(seconds * (turn + moments.random()) / kills)
         exports.assert_all_versions_are_whole()
     assert killed >= kills / 2
-    before = published_versions(exports.base_path)
-    exports.finish()
+    exports.assert_next_one_succeeds()
+
+
+def test_export_that_is_killed_with_its_processes_leaves_nothing_visible(exports: Exports) -> None:
+    """Killed with all that it started when the model is written, an export leaves no version; the next one succeeds."""
+    with exports.start() as process:
+        exports.wait_until_written(process, "saved_model.pb")
+        os.killpg(process.pid, signal.SIGKILL)
+    assert_all_end(process.pid)
     exports.assert_all_versions_are_whole()
-    assert published_versions(exports.base_path) == [*before, before[-1] + 1]
-    assert list(exports.base_path.glob(".*")) == []
+    assert published_versions(exports.base_path) == []
+    exports.assert_next_one_succeeds()
 
 
 @pytest.mark.parametrize("written", ["", "assets.extra/tf_serving_warmup_requests"])
 def test_no_process_outlives_the_one_that_was_killed(exports: Exports, written: str) -> None:
     """Where only the command is killed, as one that takes too much memory is, what it started ends by itself."""
     with exports.start() as process:
-        wait_until(
-            lambda: any(exports.base_path.glob(f".unfinished-*/{written}")) and len(living(process.pid)) > 2,
-            DEADLINE_SECONDS,
-            lambda: f"nothing staged, or no other process: {living(process.pid)}",
-        )
+        exports.wait_until_written(process, written)
         process.kill()
         try:
             assert_all_end(process.pid)

@@ -61,8 +61,11 @@ def test_predict_prints_what_is_in_the_pictures(colours_service: Service, tmp_pa
     assert "refused" in refused.stdout
 
 
-def test_a_new_version_takes_over_while_the_service_runs(colours: Trained, tmp_path: Path) -> None:
-    """A second export is served within seconds, and no request fails meanwhile."""
+def test_a_new_version_takes_over_and_a_signal_stops_everything(colours: Trained, tmp_path: Path) -> None:
+    """A second export is served within seconds, and no request fails meanwhile.
+
+    After SIGTERM the command exits with 0 and its model server is gone.
+    """
     models = tmp_path / "models"
     shutil.copytree(colours.models, models)
     picture = encoded(solid(COLOURS["green"]), "JPEG")
@@ -80,11 +83,6 @@ def test_a_new_version_takes_over_while_the_service_runs(colours: Trained, tmp_p
             if version() == "2":
                 break
         assert version() == "2"
-
-
-def test_stopping_the_service_stops_everything_that_it_started(colours: Trained) -> None:
-    """After SIGTERM the command exits with 0 and its model server is gone."""
-    with started("up", "--models", colours.models, "--port", "0", announces=SERVED) as service:
         children = psutil.Process(service.process.pid).children(recursive=True)
         assert children
     assert service.process.returncode == 0

@@ -1,5 +1,6 @@
 """Two exports of one run, made once and looked at by many tests."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from exporter.export import Exported, export
 from tests.exporter.runs import small_run
+from tests.sharing import made_once
 from trainer.progress import Progress
 from trainer.runs.trained_model import Run
 
@@ -43,15 +45,22 @@ class Publication:
 
 
 @pytest.fixture(scope="session")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Publication:
+def first(shared_folder: Path) -> Publication:
     """The first version of a run."""
-    folder = tmp_path_factory.mktemp("export")
+    return made_once(shared_folder / "first-export", _export_first)
+
+
+def _export_first(folder: Path) -> Publication:
     run, heard = small_run(folder), Counting()
     return Publication(run, folder / "models", export(run, folder / "models", heard), heard)
 
 
 @pytest.fixture(scope="session")
-def second(first: Publication) -> Publication:
+def second(first: Publication, shared_folder: Path) -> Publication:
     """The second version of the same run."""
+    return made_once(shared_folder / "second-export", functools.partial(_export_second, first))
+
+
+def _export_second(first: Publication, _: Path) -> Publication:
     heard = Counting()
     return Publication(first.run, first.models, export(first.run, first.models, heard), heard)

@@ -1,12 +1,11 @@
 """Predictions asked for over plain connections, where it matters what was sent when, and who is still there."""
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx
-
-from tests.gateway.http.test_body_limit import connect
 
 _ROUND_TRIPS = 3
 
@@ -38,3 +37,31 @@ def settle(gateway: httpx.Client) -> None:
     """Return when the gateway has taken up what was sent before: its one loop has answered several times since."""
     for _ in range(_ROUND_TRIPS):
         gateway.get("/livez")
+
+
+def connect(gateway: httpx.Client) -> socket.socket:
+    """Return a plain connection to the gateway behind a client."""
+    return socket.create_connection((gateway.base_url.host, gateway.base_url.port or 80), timeout=10)
+
+
+def read_answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
+    """Read an HTTP answer up to the length it declares; return its status and JSON."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    [length] = [int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
+    while len(body) < length:
+        body += connection.recv(65536)
+    return int(head.split()[1]), json.loads(body)
+
+
+def read_to_the_end(connection: socket.socket) -> bytes:
+    """Return what arrives until the other side closes."""
+    received = b""
+    try:
+        while piece := connection.recv(65536):
+            received += piece
+    except ConnectionResetError:  # closed with bytes of ours still unread
+        pass
+    return received

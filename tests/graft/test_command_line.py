@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.graft.places import Place
+
 _FIRST_ANSWER = """
 import sys
 from graft.cli import app
@@ -64,8 +66,17 @@ def test_the_gateway_verb_never_loads_tensorflow() -> None:
         (["gateway"], "GATEWAY_MODELS"),
     ],
 )
-def test_what_cannot_be_done_is_one_clear_line(arguments: list[str], sentence: str) -> None:
+def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, arguments: list[str], sentence: str) -> None:
     """Bad input gives one line on standard error and exit code 2, never a traceback."""
+    assert sentence in Place(tmp_path).refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [(["train", "nowhere", "--name", "x"], "There is no folder nowhere"), (["gateway"], "GATEWAY_MODELS")],
+)
+def test_a_process_that_cannot_do_it_ends_with_one_clear_line(arguments: list[str], sentence: str) -> None:
+    """So does the command as a person runs it, whose exit code and standard error are those of a process."""
     ended = run(*arguments)
     assert ended.returncode == 2
     assert sentence in ended.stderr

@@ -1,5 +1,9 @@
 """A small version as the exporter writes it, with a network for LiteRT."""
 
+import atexit
+import functools
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +24,23 @@ from tests.fakes.images import encoded, gradient, speckled
 SIZE = 24
 LABELS = ("red", "green", "blue")
 SERVED_GRAPH = ServedGraph(batch_norms_folded=0, batch_norms_kept=0, paddings_merged=0, frozen=True)
+_MADE = tempfile.TemporaryDirectory(prefix="graft-versions-")
+atexit.register(_MADE.cleanup)
 MANIFEST_TEXT = '{"name": "colours"}'
 
 
 def write_version(folder: Path, *, with_network: bool = True, seed: int = 0, repeats: int = 1) -> Path:
     """Write a version that answers pictures of SIZE by SIZE pixels with LABELS; weights are drawn with `seed`.
 
-    The convolution is done `repeats` times, to no other end.
+    The convolution is done `repeats` times, to no other end. Each is made once by a process, and copied from then on.
     """
+    shutil.copytree(_written(with_network, seed, repeats), folder)
+    return folder
+
+
+@functools.cache
+def _written(with_network: bool, seed: int, repeats: int) -> Path:
+    folder = Path(_MADE.name) / f"{with_network}-{seed}-{repeats}"
     image_input = ImageInput(height=SIZE, width=SIZE)
     save(ServedNetwork(_network(seed, repeats), [], SERVED_GRAPH), LABELS, image_input, folder)
     if with_network:

@@ -1,4 +1,4 @@
-"""Two real runs on drawn pictures, made once: from scratch, then fine-tuned from it."""
+"""Two real runs on drawn pictures, made once a session: from scratch, then fine-tuned from it."""
 
 import traceback
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ import pytest
 
 import trainer
 from tests.fakes.images import write_classes
+from tests.sharing import made_once
 from trainer.config import TrainingConfig, read_config
 from trainer.progress import Epoch, PhaseName, Progress
 from trainer.runs.trained_model import Run
@@ -90,9 +91,12 @@ def run_training(data: Path, name: str, config: TrainingConfig, runs: Path) -> T
 
 
 @pytest.fixture(scope="session")
-def from_scratch(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def from_scratch(shared_folder: Path) -> Trained:
     """A run without base weights on 36 pictures of three colours, one of them broken."""
-    folder = tmp_path_factory.mktemp("from-scratch")
+    return made_once(shared_folder / "from-scratch", _train_from_scratch)
+
+
+def _train_from_scratch(folder: Path) -> Trained:
     data = write_classes(folder / "colours", per_class=12)
     (data / "red" / "00.jpg").write_bytes(b"broken")
     return run_training(data, "colours", smallest_config(model={"weights": "none"}), folder / "runs")

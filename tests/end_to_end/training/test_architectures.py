@@ -27,7 +27,7 @@ def grown(request: pytest.FixtureRequest) -> Grown:
 
 def test_row_is_documented(grown: Grown) -> None:
     """The table for users says of the network what the code does."""
-    assert_row_is_documented(grown)
+    assert_row_is_documented(grown.settings.architecture, grown.base)
 
 
 def test_halves_answer_as_the_whole(grown: Grown) -> None:

@@ -5,25 +5,38 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.training.round_trip import Grown, assert_round_trip, assert_row_is_documented, assert_splits, grow
+from trainer.config import ModelSettings
+from trainer.models.base import build_base
+
+NAMES = [f"efficientnet_b{number}" for number in range(3, 8)]
+CUT_IN_EVERY_RUN = ("efficientnet_b3", "efficientnet_b5")
+"""One of each number of layers that learn by default; the others have the same blocks, only more of them."""
 
 
-@pytest.fixture(scope="module", params=[f"efficientnet_b{number}" for number in range(3, 8)])
+@pytest.fixture(scope="module")
 def grown(request: pytest.FixtureRequest) -> Grown:
-    """A base of each row, with a head."""
+    """A base of a row, with a head."""
     return grow(request.param, "none", 32)
 
 
-def test_row_is_documented(grown: Grown) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_row_is_documented(name: str) -> None:
     """The table for users says of the network what the code does."""
-    assert_row_is_documented(grown)
+    assert_row_is_documented(name, build_base(ModelSettings(architecture=name, weights="none", image_size=32)))
 
 
+@pytest.mark.parametrize(
+    "grown",
+    [pytest.param(name, marks=[] if name in CUT_IN_EVERY_RUN else [pytest.mark.slow]) for name in NAMES],
+    indirect=True,
+)
 def test_halves_answer_as_the_whole(grown: Grown) -> None:
     """The layers that learn by default begin at a block, and the network cut there is still the network."""
     assert_splits(grown)
 
 
 @pytest.mark.slow  # four minutes for the five; the smaller ones take the same way in every run
+@pytest.mark.parametrize("grown", NAMES, indirect=True)
 def test_round_trip_keeps_the_answers(grown: Grown, tmp_path: Path) -> None:
     """After a step of fine-tuning, the saved, reloaded and exported model answers the same."""
     assert_round_trip(grown, tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.command import environment, graft, must
+from tests.end_to_end.command import environment, graft, must_as_process
 from tests.end_to_end.conftest import Trained
 
 WAIT_SECONDS = 300
@@ -63,16 +63,17 @@ def test_killed_run_is_resumed_to_the_same_weights(colours: Trained, tmp_path: P
     So has a run that repeats it with the settings in its folder.
     """
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    must("train", *arguments(colours), "--runs", whole)
+    must_as_process("train", *arguments(colours), "--runs", whole)
     resume = ("train", "--resume", "latest", "--runs", broken)
     first = ("train", *arguments(colours), "--runs", broken)
     assert stop_when("phase one  2/3", signal.SIGKILL, *first) == -signal.SIGKILL
     assert stop_when("phase two  1/3", signal.SIGTERM, *resume) == 143
     assert stop_when("phase two  2/3", signal.SIGKILL, *resume) == -signal.SIGKILL
-    assert "phase two  3/3" in must(*resume)
+    assert "phase two  3/3" in must_as_process(*resume)
     assert record_of(broken)["weights_digest"] == record_of(whole)["weights_digest"]
     config = next(whole.glob("*/config.toml"))
-    must("train", arguments(colours)[0], "--name", "again", "--config", config, "--runs", tmp_path / "repeated")
+    from_config = ("--name", "again", "--config", config, "--runs", tmp_path / "repeated")
+    must_as_process("train", arguments(colours)[0], *from_config)
     assert record_of(tmp_path / "repeated")["weights_digest"] == record_of(whole)["weights_digest"]
     again = graft(*resume)
     assert again.returncode == 2

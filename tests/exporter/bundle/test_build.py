@@ -189,8 +189,7 @@ def _make(version: Path, manifest: ModelManifest, split: DataSplit, out: Path) -
 
 def test_a_killed_process_leaves_nothing_to_be_seen(made: Made, tmp_path: Path) -> None:
     """Killed while it writes, a bundle is not there at all, and the next one removes what was left of it."""
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_make, args=(made.version, made.manifest, made.split, tmp_path / "bundle"))
+    process = multiprocessing.Process(target=_make, args=(made.version, made.manifest, made.split, tmp_path / "bundle"))
     process.start()
     while process.is_alive() and not any(tmp_path.glob(".*/*")):
         process.join(0.001)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exporter.check.predictors import RecordedAnswers, TrainedModel, bound_on_fixtures
 
 from contract.versions import BLESSING, MANIFEST
+from exporter.check.local_predictors import RecordedAnswers, TrainedModel, bound_on_fixtures
 from exporter.check.server_client import ServerClient
 from exporter.export import ExportOptions, export
 from exporter.proof.rounding import LEAST_BOUND

@@ -14,7 +14,7 @@ from contract.image_input import ImageInput
 from exporter.saved_model.loading import LoadedVersion, Outputs, run_as_serving_loads
 from exporter.saved_model.warmup import string_array
 from tests.exporter.conftest import Publication
-from tests.exporter.saved_model.test_rows import KINDS, REFUSED, half_a
+from tests.exporter.refused_kinds import KINDS, REFUSED, half_a
 from tests.fakes.awkward_files import awkward_rows, content_of
 from tests.fakes.bombs import BOMBS
 from tests.fakes.images import COLOURS, encoded, exif, gradient, speckled

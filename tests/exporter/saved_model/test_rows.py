@@ -1,7 +1,5 @@
 """Each row of a batch has an answer of its own, whatever it is and whatever lies beside it."""
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +9,13 @@ import tensorflow as tf
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.loading import LoadedVersion
 from tests.exporter.conftest import Publication
+from tests.exporter.refused_kinds import KINDS, REFUSED
 from tests.exporter.rows import Rows, ask_each, ask_for_nothing, ask_rows, assert_same_answers, mixed, refused
 from tests.exporter.runs import CLASSES
 from tests.fakes.awkward_files import awkward_rows, content_of, is_answered
 from tests.fakes.images import COLOURS, animated, encoded, gradient, solid, speckled
 
 ROWS = 64
-KINDS = ("JPEG", "PNG", "BMP", "WEBP")
 
 
 @pytest.fixture(scope="module")
@@ -48,43 +46,6 @@ def test_of_an_animated_png_the_first_frame_is_answered(version: LoadedVersion) 
     black, moving = encoded(solid((0, 0, 0)), "PNG"), animated("PNG")
     assert b"acTL" in moving
     assert_same_answers(ask_rows(version, [moving]), ask_rows(version, [black]))
-
-
-def palette_bmp() -> bytes:
-    return encoded(gradient().quantize(16), "BMP")
-
-
-def tiny_animated_webp(*, animation: bool = True, alpha: bool = False) -> bytes:
-    """Return an animated WebP of less than 250 bytes, whose header has these flags, true or not."""
-    content = bytearray(animated("WEBP", 8, 8))
-    assert content[12:16] == b"VP8X"
-    assert len(content) < 250
-    content[20] = 0x02 * animation | 0x10 * alpha
-    return bytes(content)
-
-
-def half_a(kind: str) -> bytes:
-    content = encoded(gradient(), kind)
-    return content[: len(content) // 2]
-
-
-REFUSED: dict[str, Callable[[], bytes]] = {
-    "GIF": lambda: encoded(gradient(), "GIF"),
-    "animated GIF": lambda: animated("GIF"),
-    "animated WebP": lambda: animated("WEBP"),
-    "tiny animated WebP": tiny_animated_webp,
-    "animated WebP with alpha": lambda: tiny_animated_webp(alpha=True),
-    "animated WebP that claims to be still": lambda: tiny_animated_webp(animation=False),
-    "animated WebP that claims to be still, with alpha": lambda: tiny_animated_webp(animation=False, alpha=True),
-    "palette BMP": palette_bmp,
-    "gray BMP": lambda: encoded(gradient().convert("L"), "BMP"),
-    "TIFF": lambda: encoded(gradient(), "TIFF"),
-    "text": lambda: b"This is a text file.\n",
-    "empty": lambda: b"",
-    "only a JPEG's mark": lambda: b"\xff\xd8\xff",
-    "only a PNG's mark": lambda: b"\x89PNG\r\n\x1a\n",
-    **{f"half a {kind}": functools.partial(half_a, kind) for kind in KINDS},
-}
 
 
 def ask_loaded(folder: Path, contents: list[bytes]) -> Rows:

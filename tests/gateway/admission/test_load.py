@@ -16,11 +16,10 @@ from tests.fakes.made_up_predictions import label_for
 from tests.fakes.marked_images import marked_picture
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
-from tests.gateway.http.test_body_limit import read_answer
-from tests.gateway.observability.test_metrics import value
+from tests.gateway.metric_values import value
 from tests.gateway.observations import observation_of
 from tests.gateway.protocol_requests import DIALECTS, ask, label_in, sentence_in
-from tests.gateway.raw_requests import sent
+from tests.gateway.raw_requests import read_answer, sent
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 TINY = {"max_in_flight": 2, "max_queued": 2, "queue_timeout_seconds": 8, "poll_interval_seconds": 3600}

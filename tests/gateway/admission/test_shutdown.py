@@ -12,8 +12,7 @@ from tests.fakes.made_up_predictions import label_for
 from tests.fakes.marked_images import marked_picture
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.gateway_process import gateway_process
-from tests.gateway.http.test_body_limit import read_answer
-from tests.gateway.raw_requests import sent, settle
+from tests.gateway.raw_requests import read_answer, sent, settle
 from tests.gateway.waiting import wait_until
 
 HUNDRED = [marked_picture(number=number) for number in range(100)]

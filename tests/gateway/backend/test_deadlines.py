@@ -9,9 +9,8 @@ import pytest
 from tests.fakes.marked_images import marked_picture
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
-from tests.gateway.http.test_body_limit import connect, read_answer
 from tests.gateway.protocol_requests import DIALECTS, ask, sentence_in
-from tests.gateway.raw_requests import sent
+from tests.gateway.raw_requests import connect, read_answer, sent
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 

@@ -7,8 +7,7 @@ import pytest
 from tests.fakes.marked_images import marked_picture
 from tests.fakes.model_server import FakeModelServer, label_for
 from tests.gateway.conftest import StartGateway
-from tests.gateway.http.test_body_limit import read_answer
-from tests.gateway.raw_requests import sent
+from tests.gateway.raw_requests import read_answer, sent
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 NEW_LABELS = ("fern", "moss", "lichen")  # as many as before, so that a wrong manifest would not be noticed by shape

@@ -11,7 +11,7 @@ from tests.fakes.made_up_predictions import LABELS, brightness_for, label_for, m
 from tests.fakes.marked_images import marked_picture
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.drift.references import picture_of, reference_of
-from tests.gateway.observability.test_metrics import read_metrics
+from tests.gateway.metric_values import read_metrics
 
 WINDOW, LEAST = 120, 100
 SETTINGS: dict[str, Any] = {"drift_window": WINDOW, "drift_least_pictures": LEAST, "max_pictures": 200}

@@ -1,7 +1,5 @@
 """A body over the limit is refused before it is read, and the caller receives the refusal."""
 
-import json
-import socket
 import time
 from collections.abc import Iterator
 
@@ -10,27 +8,11 @@ import pytest
 
 from tests.gateway.conftest import StartGateway
 from tests.gateway.images import draw
+from tests.gateway.raw_requests import connect, read_answer
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 MEGABYTE = 1024 * 1024
 IMAGE = {"Content-Type": "image/jpeg"}
-
-
-def connect(gateway: httpx.Client) -> socket.socket:
-    """Return a plain connection to the gateway behind a client."""
-    return socket.create_connection((gateway.base_url.host, gateway.base_url.port or 80), timeout=10)
-
-
-def read_answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
-    """Read an HTTP answer up to the length it declares; return its status and JSON."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
-    head, _, body = received.partition(b"\r\n\r\n")
-    [length] = [int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
-    while len(body) < length:
-        body += connection.recv(65536)
-    return int(head.split()[1]), json.loads(body)
 
 
 def test_a_declared_length_is_refused_at_once(gateway: httpx.Client) -> None:

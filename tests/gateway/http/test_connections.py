@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.gateway.conftest import StartGateway
+from tests.gateway.raw_requests import read_to_the_end
 
 
 @contextmanager
@@ -16,17 +17,6 @@ def connected(gateway: httpx.Client) -> Iterator[socket.socket]:
     address = (gateway.base_url.host, gateway.base_url.port or 0)
     with socket.create_connection(address, timeout=20) as connection:
         yield connection
-
-
-def read_to_the_end(connection: socket.socket) -> bytes:
-    """Return what arrives until the other side closes."""
-    received = b""
-    try:
-        while piece := connection.recv(65536):
-            received += piece
-    except ConnectionResetError:  # closed with bytes of ours still unread
-        pass
-    return received
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,9 @@ import psutil
 
 from tests.fakes.model_server import FakeModelServer, label_for
 from tests.gateway.gateway_process import gateway_process
-from tests.gateway.http.test_body_limit import read_answer
 from tests.gateway.images import draw
-from tests.gateway.observability.test_metrics import value
-from tests.gateway.raw_requests import sent
+from tests.gateway.metric_values import value
+from tests.gateway.raw_requests import read_answer, sent
 from tests.gateway.waiting import wait_until
 
 

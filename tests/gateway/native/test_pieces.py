@@ -13,10 +13,8 @@ from starlette.responses import StreamingResponse
 from gateway.http.routing import PlainRoute
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
-from tests.gateway.http.test_body_limit import connect
-from tests.gateway.http.test_connections import read_to_the_end
 from tests.gateway.images import draw
-from tests.gateway.raw_requests import request_bytes, settle
+from tests.gateway.raw_requests import connect, read_to_the_end, request_bytes, settle
 
 BIG = draw(mark=bytes(range(256)) * 2000)
 

@@ -3,29 +3,15 @@
 import httpx
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.images import draw
+from tests.gateway.metric_values import read_metrics, value
 from tests.gateway.raw_requests import sent
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 COUNTED = ("backend_attempts_total", "backend_duration_seconds_count")
-
-
-def read_metrics(gateway: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Return the values at /metrics by name and labels."""
-    text = gateway.get("/metrics").text
-    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-    return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
-
-
-def value(gateway: httpx.Client, name: str, /, **labels: str) -> float:
-    """Return the sum of the values of a name that have these labels among theirs, 0 where there is none yet."""
-    found = read_metrics(gateway).items()
-    wanted = labels.items()
-    return sum(seen for (each, having), seen in found if each == f"graft_gateway_{name}" and wanted <= having)
 
 
 def test_requests_are_counted_by_outcome(own_gateway: httpx.Client) -> None:

@@ -11,8 +11,8 @@ from gateway.observability.metric_labels import MAX_CHARACTERS, MAX_CLASSES, MAX
 from gateway.observability.metrics import Metrics
 from gateway.observability.predicted_image import AnsweredPicture
 from tests.gateway.conftest import StartGateway
-from tests.gateway.http.test_body_limit import connect
-from tests.gateway.observability.test_metrics import value
+from tests.gateway.metric_values import value
+from tests.gateway.raw_requests import connect
 from tests.gateway.security.api_keys import HOUR, Keys, bearer, public_id
 from tests.gateway.waiting import wait_until_ready
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.observability.metric_labels import MAX_CHARACTERS
 from tests.fakes.model_server import FakeModelServer, manifest_for
 from tests.gateway.conftest import StartGateway
-from tests.gateway.observability.test_metrics import read_metrics, value
+from tests.gateway.metric_values import read_metrics, value
 from tests.gateway.running import running_gateway
 from tests.gateway.security.api_keys import HOUR, Keys, bearer, public_id
 from tests.gateway.security.certificates import DAY, Authority

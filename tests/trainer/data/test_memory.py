@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.end_to_end.command import graft, must
+from tests.end_to_end.command import must
 
 PICTURES = 20_000
 CLASSES = ("coarse", "fine")
@@ -35,7 +35,9 @@ def test_twenty_thousand_pictures_train_within_three_gigabytes(tmp_path: Path) -
     assignments = [argument for key, value in settings.items() for argument in ("--set", f"{key}={value}")]
     weights = ("--weights", _base(tmp_path))
     runs = ("--runs", tmp_path / "runs")
-    done = graft("train", data, "--name", "many", "--alpha", "0.35", *weights, *runs, *assignments, timeout=3000)
+    done = graft_process(
+        "train", data, "--name", "many", "--alpha", "0.35", *weights, *runs, *assignments, timeout=3000
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of the largest child, in kilobytes
     print(f"resident at most {used / 2**20:.2f} GB; decoded pictures {KILOBYTES_OF_PIXELS / 2**20:.2f} GB")  # noqa: T201
