@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.end_to_end.command import must
+from tests.end_to_end.command import graft_process, must
 
 PICTURES = 20_000
 CLASSES = ("coarse", "fine")
