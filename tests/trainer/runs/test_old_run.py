@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,9 +45,12 @@ def interrupted(tmp_path: Path) -> Path:
     (folder / "checkpoint").mkdir(parents=True)
     shutil.copy(OLD / "config.toml", folder)
     shutil.copy(OLD / "checkpoint" / "start.json", folder / "checkpoint")
-    np.savez(folder / "checkpoint" / "start.npz", **{"00000": np.ones(2, np.float32)})
+    first: dict[str, Any] = {"00000": np.ones(2, np.float32)}
+    np.savez(folder / "checkpoint" / "start.npz", **first)
     position = np.frombuffer((OLD / "checkpoint" / "position.json").read_bytes(), np.uint8)
-    arrays = {f"{name}/00000": np.full(3, 2, np.float32) for name in ("current", "best", "before", "optimizer")}
+    arrays: dict[str, Any] = {
+        f"{name}/00000": np.full(3, 2, np.float32) for name in ("current", "best", "before", "optimizer")
+    }
     np.savez(folder / "checkpoint" / "epoch.npz", position=position, **arrays)
     return folder
 
