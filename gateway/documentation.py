@@ -20,7 +20,7 @@ TITLE = "Graft gateway"
 _DESCRIPTION = """\
 Images in, labels out: in the native protocol, TensorFlow Serving's and Open Inference's.
 
-Which of them are to have a key is decided where the gateway is started; without that, every caller is served.
+A gateway that was started with keys or tokens wants one for all but health; any other serves every caller.
 """
 _OPENAPI_URL, _DOCS_URL, _ASSETS_URL = "/openapi.json", "/docs", "/docs/assets"
 _FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
@@ -40,8 +40,8 @@ def add_documentation(app: FastAPI, models: Sequence[str]) -> None:
 def describe(app: FastAPI, models: Sequence[str]) -> dict[str, Any]:
     """Return the OpenAPI description of an application; `models` are the configured names.
 
-    It is FastAPI's, and four things that FastAPI cannot know: the names of the models, that a key is not needed
-    everywhere, what errors look like, and so that its own body for them never occurs.
+    It is FastAPI's, with what FastAPI cannot know: the names of the models, that a key is needed only where the
+    gateway was started with keys, and what its errors look like, in place of FastAPI's own body for them.
     """
     found = get_openapi(title=TITLE, version=version_of("graft-serving"), description=_DESCRIPTION, routes=app.routes)
     schemas = found["components"]["schemas"]

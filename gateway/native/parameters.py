@@ -24,7 +24,7 @@ def _whole_number(value: Any) -> Any:
     raise PydanticCustomError("whole_number", "send a whole number from 1")
 
 
-WholeNumber = Annotated[int, BeforeValidator(_whole_number), Field(ge=1)]
+WholeNumber = Annotated[int, Field(ge=1), BeforeValidator(_whole_number)]
 
 
 class VersionQuery(BaseModel):
@@ -36,9 +36,7 @@ class VersionQuery(BaseModel):
 class PredictQuery(VersionQuery):
     """Which version of a model, and how much of its prediction."""
 
-    label: str | None = Field(
-        None, min_length=1, description="The label of a version, instead of its number.", examples=["stable"]
-    )
+    label: str | None = Field(None, min_length=1, description="The label of a version, instead of its number.")
     top_k: WholeNumber = Field(_DEFAULT_TOP_K, description="How many labels to return.")
 
     @classmethod

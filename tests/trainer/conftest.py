@@ -104,7 +104,7 @@ def _train_from_scratch(folder: Path) -> Trained:
 
 @pytest.fixture(scope="session")
 def fine_tuned(from_scratch: Trained) -> Trained:
-    """A run on the same pictures, grown on the base of `from_scratch`."""
+    """A run on the same images, fine-tuned from the base of `from_scratch`."""
     settings = SMALLEST | {"model.weights": from_scratch.run.record.id, "tensorboard": True}
     config = read_config(None, settings | {"baselines": ["features", "scratch"]})
     return run_training(from_scratch.data, "grafted", config, from_scratch.runs)

@@ -45,7 +45,7 @@ def is_cacheable(config: TrainingConfig) -> bool:
     fixed = not config.augmentation.steps or config.augmentation.views > 0
     if config.phase_one.cache_features == "always" and not fixed:
         raise ConfigurationError(
-            'phase_one.cache_features is "always", but the augmentation is drawn anew in each epoch; '
+            'phase_one.cache_features is "always", but the augmentation changes in each epoch; '
             "set augmentation.views to the number of fixed variants of each picture."
         )
     return fixed and config.phase_one.cache_features != "never"

@@ -116,6 +116,15 @@ def test_what_is_served_is_described_by_it(gateway: httpx.Client) -> None:
         assert served["components"]["schemas"][name]["examples"]
 
 
+def test_parameters_have_their_bounds() -> None:
+    """The description of a parameter says what it may be, also where the gateway reads it by itself."""
+    parameters = {each["name"]: each for each in _DESCRIPTION["paths"]["/v1/predict"]["post"]["parameters"]}
+    assert set(parameters) == {"model", "version", "label", "top_k", "X-Request-Timeout-Ms"}
+    assert parameters["top_k"]["schema"].items() >= {"type": "integer", "minimum": 1, "default": 5}.items()
+    assert parameters["version"]["schema"]["anyOf"][0] == {"type": "integer", "minimum": 1}
+    assert not any(each["required"] for each in parameters.values())
+
+
 def test_the_example_of_images_gets_a_prediction(gateway: httpx.Client) -> None:
     """The described example of a JSON body is one that the gateway takes."""
     [example] = _DESCRIPTION["components"]["schemas"]["ImagesBody"]["examples"]
