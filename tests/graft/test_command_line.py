@@ -59,6 +59,7 @@ def test_the_gateway_verb_never_loads_tensorflow() -> None:
         (["train", ".", "--name", "a/b"], "A model's name may have letters"),
         (["train", ".", "--name", "x", "--set", "model.alfa=1"], "Did you mean model.alpha?"),
         (["train", ".", "--name", "x", "--set", "phase_two.learning_rate=0.01"], "10 to 100 times lower"),
+        (["train", ".", "--resume", "latest"], "A run is resumed with the data and settings that it began with"),
         (["export", "latest", "--runs", "nowhere"], "There is no run 'latest'"),
         (["up", "--models", "nowhere"], "There is no published model under nowhere"),
         (["predict", "nowhere.jpg"], "The picture nowhere.jpg cannot be read"),
