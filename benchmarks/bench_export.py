@@ -1,7 +1,7 @@
 """What the exporter's work on the graph is worth, and what its guards cost: `make bench-export`.
 
 MobileNetV2 is written three times in this process: as it is served, with BatchNorm layers and variables as it was
-trained, and as served but with a plain `decode -> resize -> model` in front, which one bad picture fails. Ways that
+trained, and as served but with a plain `decode -> resize -> model` in front, which one bad image fails. Ways that
 are compared take turns call by call, so that another load on the machine meets both.
 """
 
@@ -51,7 +51,7 @@ def main() -> None:
     if options.weights:
         load_base_weights(base, options.weights)
     model = add_head(base, HeadSettings(), len(LABELS))
-    pictures = read_or_draw(options.data)
+    images = read_or_draw(options.data)
     console.print(f"MobileNetV2, alpha {options.alpha}, {options.px} px; JPEGs of {WIDTH}x{HEIGHT}")
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as temporary:
         served, trained, plain = (Path(temporary) / name for name in ("served", "trained", "plain"))
@@ -59,7 +59,7 @@ def main() -> None:
         save(network, LABELS, image_input, served)
         save(make_served_network(model, image_input, fold=False, largest_frozen_bytes=0), LABELS, image_input, trained)
         save_plain(network, image_input, plain)
-        console.print(compare(served, trained, plain, pictures, options.seconds))
+        console.print(compare(served, trained, plain, images, options.seconds))
 
 
 def read_options() -> argparse.Namespace:
@@ -79,8 +79,8 @@ def save_plain(network: ServedNetwork, image_input: ImageInput, folder: Path) ->
     size = [image_input.height, image_input.width]
 
     def read(content: Any) -> Any:
-        picture = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
-        return tf.cast(tf.clip_by_value(tf.round(tf.image.resize(picture, size, antialias=True)), 0, 255), tf.uint8)
+        image = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
+        return tf.cast(tf.clip_by_value(tf.round(tf.image.resize(image, size, antialias=True)), 0, 255), tf.uint8)
 
     def answer(image_bytes: Any) -> Any:
         spec = tf.TensorSpec([*size, 3], tf.uint8)
@@ -92,7 +92,7 @@ def save_plain(network: ServedNetwork, image_input: ImageInput, folder: Path) ->
     tf.saved_model.save(tf.Module(), str(folder), signatures={SERVING_DEFAULT: function})
 
 
-def compare(served: Path, trained: Path, plain: Path, pictures: Sequence[bytes], seconds: float) -> Table:
+def compare(served: Path, trained: Path, plain: Path, images: Sequence[bytes], seconds: float) -> Table:
     """Time everything, and return the table."""
     table = Table("what", "as served", "beside it", "ratio", "wanted", box=box.SIMPLE)
     loaded = {folder: tf.saved_model.load(str(folder)) for folder in (served, trained, plain)}
@@ -113,7 +113,7 @@ def compare(served: Path, trained: Path, plain: Path, pictures: Sequence[bytes],
             FASTER,
         )
     for batch in BATCHES:
-        contents = tf.constant([pictures[index % len(pictures)] for index in range(batch)])
+        contents = tf.constant([images[index % len(images)] for index in range(batch)])
         times = take_turns(
             {name: caller(loaded[name], SERVING_DEFAULT, image_bytes=contents) for name in (served, plain)}, seconds
         )

@@ -28,8 +28,8 @@ from benchmarks.load.http import request_bytes, send
 from benchmarks.load.instant_model_server import SLOW
 from contract import serving_messages as messages
 from gateway.backend.model_client import fill_spec
-from gateway.predict.image_guard import check_picture
-from gateway.predict.scores import pictures_request
+from gateway.predict.image_guard import check_image
+from gateway.predict.scores import images_request
 
 GUARD_CALLS, GUARD_MICROSECONDS = 2000, 100
 CONNECTIONS, MANY_CONNECTIONS = 16, 64
@@ -59,8 +59,8 @@ class Service:
 def main() -> None:
     """Start everything, measure, print the table."""
     options = read_options()
-    picture = draw_picture()
-    console.print(f"A JPEG of {len(picture) / 1000:.0f} KB; {os.cpu_count()} cores")
+    image = draw_image()
+    console.print(f"A JPEG of {len(image) / 1000:.0f} KB; {os.cpu_count()} cores")
     table = Table(box=box.SIMPLE)
     for column in ("what", "gateway", "beside it", "ratio", "wanted"):
         table.add_column(column)
@@ -73,13 +73,13 @@ def main() -> None:
         ):
             table.add_row("start to first 200 on /livez", f"{seconds:.2f} s", "", "", f"<= {START_SECONDS} s")
             table.add_row("resident, idle", f"{gateway.resident_mb():.0f} MB", "", "", f"<= {IDLE_MB} MB")
-            uvloop.run(compare_cpu(table, gateway, forwarder, picture, options.rounds, options.round_requests))
-            uvloop.run(compare_latency(table, gateway, forwarder, address, picture, options.rounds))
-            uvloop.run(grow(table, gateway, picture, options.requests))
+            uvloop.run(compare_cpu(table, gateway, forwarder, image, options.rounds, options.round_requests))
+            uvloop.run(compare_latency(table, gateway, forwarder, address, image, options.rounds))
+            uvloop.run(grow(table, gateway, image, options.requests))
         with started_gateway(address, "--set", "max_in_flight=1", "--set", "max_queued=0") as (full, _):
-            uvloop.run(time_shedding(table, full, picture))
+            uvloop.run(time_shedding(table, full, image))
         with started_gateway(address) as (one, _), started_gateway(address, "--workers", "2") as (two, _):
-            uvloop.run(compare_workers(table, one, two, picture, options.rounds, options.round_requests))
+            uvloop.run(compare_workers(table, one, two, image, options.rounds, options.round_requests))
     console.print(table)
 
 
@@ -92,7 +92,7 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def draw_picture() -> bytes:
+def draw_image() -> bytes:
     """Return a JPEG of about 30 KB."""
     noise = Image.effect_noise((250, 188), 60).convert("RGB")
     stream = io.BytesIO()
@@ -101,18 +101,16 @@ def draw_picture() -> bytes:
 
 
 def time_guard(table: Table) -> None:
-    """Add the processor time of looking at one picture's header and end, of the slowest kind."""
+    """Add the processor time of looking at one image's header and end, of the slowest kind."""
     slowest, kind = 0.0, ""
     for name in ("JPEG", "PNG", "BMP", "WEBP"):
         stream = io.BytesIO()
         Image.effect_noise((500, 375), 60).convert("RGB").save(stream, name)
         began = time.process_time()
         for _ in range(GUARD_CALLS):
-            check_picture(stream.getvalue(), ("jpeg", "png", "bmp", "webp"), 50_000_000)
+            check_image(stream.getvalue(), ("jpeg", "png", "bmp", "webp"), 50_000_000)
         slowest, kind = max((slowest, kind), ((time.process_time() - began) / GUARD_CALLS * 1e6, name))
-    table.add_row(
-        "guard of one picture, slowest kind", f"{slowest:.0f} us, {kind}", "", "", f"< {GUARD_MICROSECONDS} us"
-    )
+    table.add_row("guard of one image, slowest kind", f"{slowest:.0f} us, {kind}", "", "", f"< {GUARD_MICROSECONDS} us")
 
 
 @contextlib.contextmanager
@@ -159,14 +157,14 @@ async def wait_for(port: int, path: str) -> None:
 
 
 async def compare_cpu(
-    table: Table, gateway: Service, forwarder: Service, picture: bytes, rounds: int, requests: int
+    table: Table, gateway: Service, forwarder: Service, image: bytes, rounds: int, requests: int
 ) -> None:
     """Add the processor time of a request, beside that of the plain forwarder."""
     spent: dict[int, list[float]] = {gateway.port: [], forwarder.port: []}
     for number in range(rounds + 1):
         for service in (gateway, forwarder):
             before = service.cpu_seconds()
-            load = await send(service.port, request_bytes("/v1/predict", picture, service.port), CONNECTIONS, requests)
+            load = await send(service.port, request_bytes("/v1/predict", image, service.port), CONNECTIONS, requests)
             assert set(load.statuses) == {200}, load.statuses
             if number:  # the first warms up
                 spent[service.port].append((service.cpu_seconds() - before) / requests * 1e6)
@@ -183,13 +181,13 @@ async def compare_cpu(
 
 
 async def compare_latency(
-    table: Table, gateway: Service, forwarder: Service, address: str, picture: bytes, rounds: int
+    table: Table, gateway: Service, forwarder: Service, address: str, image: bytes, rounds: int
 ) -> None:
     """Add the median latency at one connection, beside calling the model server directly and through the forwarder."""
     ours: list[float] = []
     plain: list[float] = []
     direct: list[float] = []
-    request = pictures_request([picture])
+    request = images_request([image])
     fill_spec(request.model_spec, "flowers", None)
     async with grpc.aio.insecure_channel(address) as channel:
         call = channel.unary_unary(
@@ -199,7 +197,7 @@ async def compare_latency(
         )
         for _ in range(rounds):
             for service, latencies in ((gateway, ours), (forwarder, plain)):
-                http = request_bytes("/v1/predict", picture, service.port)
+                http = request_bytes("/v1/predict", image, service.port)
                 latencies.extend((await send(service.port, http, 1, 300)).latencies)
             for _ in range(300):
                 began = time.perf_counter()
@@ -213,32 +211,32 @@ async def compare_latency(
     )
 
 
-async def time_shedding(table: Table, full: Service, picture: bytes) -> None:
+async def time_shedding(table: Table, full: Service, image: bytes) -> None:
     """Add how soon a request is refused while the only slot is taken and nobody may wait."""
-    holding = asyncio.create_task(send(full.port, request_bytes("/v1/predict", picture + SLOW, full.port), 1, 1))
+    holding = asyncio.create_task(send(full.port, request_bytes("/v1/predict", image + SLOW, full.port), 1, 1))
     await asyncio.sleep(0.5)
-    shed = await send(full.port, request_bytes("/v1/predict", picture, full.port), 1, 300)
+    shed = await send(full.port, request_bytes("/v1/predict", image, full.port), 1, 300)
     assert set(shed.statuses) == {503}, shed.statuses
     await holding
     took = f"{median(shed.latencies) * 1e3:.2f} ms"
     table.add_row("refused when full, median", took, "", "", f"<= {SHED_MS} ms")
 
 
-async def grow(table: Table, gateway: Service, picture: bytes, requests: int) -> None:
+async def grow(table: Table, gateway: Service, image: bytes, requests: int) -> None:
     """Add the memory after many requests."""
     if requests:
-        request = request_bytes("/v1/predict", picture, gateway.port)
+        request = request_bytes("/v1/predict", image, gateway.port)
         load = await send(gateway.port, request, MANY_CONNECTIONS, requests)
         what = f"resident after {requests} requests, {MANY_CONNECTIONS} connections"
         table.add_row(what, f"{gateway.resident_mb():.0f} MB", f"{load.statuses}", "", f"<= {BUSY_MB} MB")
 
 
-async def compare_workers(table: Table, one: Service, two: Service, picture: bytes, rounds: int, requests: int) -> None:
+async def compare_workers(table: Table, one: Service, two: Service, image: bytes, rounds: int, requests: int) -> None:
     """Add the throughput of two workers beside one."""
     rates: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(rounds):
         for workers, service in ((1, one), (2, two)):
-            load = await send(service.port, request_bytes("/v1/predict", picture, service.port), CONNECTIONS, requests)
+            load = await send(service.port, request_bytes("/v1/predict", image, service.port), CONNECTIONS, requests)
             rates[workers].append(requests / load.seconds)
     ratio = median(both / alone for both, alone in zip(rates[2], rates[1], strict=True))
     table.add_row(

@@ -90,7 +90,7 @@ class Limit:
     answers: IO[str]
 
     def run(self, rows: int, seconds: float, measured: Measured) -> None:
-        """Call it with so many pictures at a time."""
+        """Call it with so many images at a time."""
         self.orders.write(f"{rows} {seconds}\n")
         self.orders.flush()
         took = json.loads(self.answers.readline())
@@ -102,21 +102,21 @@ class Limit:
 def main() -> None:
     """Write the model, start everything, measure, print the table."""
     options = read_options()
-    pictures = read_or_draw(options.data)
+    images = read_or_draw(options.data)
     console.print(
         f"MobileNetV2, alpha {options.alpha}, {options.px} px; JPEGs of {WIDTH}x{HEIGHT}; {os.cpu_count()} cores"
     )
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as temporary, contextlib.ExitStack() as stack:
         base_path = Path(temporary) / MODEL
-        write_model(base_path / "1", pictures, options)
-        limit = stack.enter_context(started_limit(base_path / "1", pictures))
+        write_model(base_path / "1", images, options)
+        limit = stack.enter_context(started_limit(base_path / "1", images))
         best = best_size(limit, options.seconds)
         flags = {"off": [], "on": ["--enable_batching", *options.batching]}
         servers = {
             mode: stack.enter_context(started_server(base_path, [f"--engine={options.engine}", *given]))
             for mode, given in flags.items()
         }
-        requests = [predict_bytes(MODEL, picture) for picture in pictures]
+        requests = [predict_bytes(MODEL, image) for image in images]
         console.print(measure(limit, best, servers, requests, options))
 
 
@@ -139,7 +139,7 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def write_model(folder: Path, pictures: Sequence[bytes], options: argparse.Namespace) -> None:
+def write_model(folder: Path, images: Sequence[bytes], options: argparse.Namespace) -> None:
     """Write a version as `graft export` does, as far as serving needs it."""
     settings = ModelSettings(weights="none", alpha=options.alpha, image_size=options.px)
     base = build_base(settings)
@@ -149,17 +149,17 @@ def write_model(folder: Path, pictures: Sequence[bytes], options: argparse.Names
     network = make_served_network(add_head(base, HeadSettings(), len(LABELS)), image_input)
     save(network, LABELS, image_input, folder)
     write_litert_network(folder, network.description)
-    write_warmup(folder / WARMUP, MODEL, pictures[0])
+    write_warmup(folder / WARMUP, MODEL, images[0])
     (folder / MANIFEST).write_text("{}")
 
 
 @contextlib.contextmanager
-def started_limit(folder: Path, pictures: Sequence[bytes]) -> Generator[Limit]:
+def started_limit(folder: Path, images: Sequence[bytes]) -> Generator[Limit]:
     """Run the loop's process until the context ends."""
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as temporary:
-        files = [Path(temporary) / f"{number}.jpg" for number in range(len(pictures))]
-        for file, picture in zip(files, pictures, strict=True):
-            file.write_bytes(picture)
+        files = [Path(temporary) / f"{number}.jpg" for number in range(len(images))]
+        for file, image in zip(files, images, strict=True):
+            file.write_bytes(image)
         command = [sys.executable, "-m", "benchmarks.engines.in_process_loop", str(folder), *map(str, files)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdin is not None
@@ -170,7 +170,7 @@ def started_limit(folder: Path, pictures: Sequence[bytes]) -> Generator[Limit]:
 
 
 def best_size(limit: Limit, seconds: float) -> int:
-    """Return the number of pictures in a call at which the loop is fastest."""
+    """Return the number of images in a call at which the loop is fastest."""
     rates: dict[int, float] = {}
     for size in SIZES:
         measured = Measured()
@@ -190,7 +190,7 @@ def started_server(base_path: Path, flags: Sequence[str]) -> Generator[Server]:
         assert process.stdout is not None
         try:
             server = Server(psutil.Process(process.pid), int(process.stdout.readline().rpartition(":")[2]))
-            request = predict_bytes(MODEL, b"no picture")
+            request = predict_bytes(MODEL, b"no image")
             while True:
                 with contextlib.suppress(grpc.RpcError):
                     asyncio.run(send(server.port, [request], 1, 0.01))
@@ -212,7 +212,7 @@ def measure(
             limit.run(rows, options.seconds, measured)
         for (mode, clients), measured in served.items():
             servers[mode].ask(requests, clients, options.seconds, measured)
-    columns = ("what", "pictures/s", "CPU ms per picture", "median ms", "p99 ms", "of the limit", "wanted")
+    columns = ("what", "images/s", "CPU ms per image", "median ms", "p99 ms", "of the limit", "wanted")
     table = Table(*columns, box=box.SIMPLE)
     for rows, measured in in_process.items():
         add(table, f"in process, {rows} at a time", measured)

@@ -1,7 +1,7 @@
 """How fast `graft up` serves on a CPU, beside what tutorials build and beside the engines alone: `make bench-serving`.
 
 (a) `graft up`, (b) a FastAPI service that calls the same model's unfolded SavedModel itself, (c) each engine of the
-model server called in a loop. Clients ask (a) and (b) over HTTP about the same pictures, in turns, round by round, so
+model server called in a loop. Clients ask (a) and (b) over HTTP about the same images, in turns, round by round, so
 that another load on the machine meets both; this process is the load generator, whose processor time is not counted.
 """
 
@@ -80,7 +80,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--run", type=Path, help="the folder of the run that was exported, for the tutorials' SavedModel")
     add("--without-antialias", action="store_true", help="let the tutorials' SavedModel resize without antialias")
     add("--tensorflow-defaults", action="store_true", help="leave oneDNN in the tutorials' service to TensorFlow")
-    add("--data", type=Path, default=DATA, help="photographs and weights; without them pictures are drawn")
+    add("--data", type=Path, default=DATA, help="photographs and weights; without them images are drawn")
     options = parser.parse_args(arguments)
     if len({bool(options.models), bool(options.name), bool(options.run)}) > 1:
         parser.error("--models, --name and --run belong together: give all of them, or none")
@@ -91,11 +91,11 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 @dataclass(frozen=True)
 class Subjects:
-    """What is measured: the version, the tutorials' SavedModel of the same network, and the pictures."""
+    """What is measured: the version, the tutorials' SavedModel of the same network, and the images."""
 
     prepared: Prepared
     unfolded: Path
-    pictures: Sequence[bytes]
+    images: Sequence[bytes]
     folder: Path
 
 
@@ -103,17 +103,17 @@ def measure(options: argparse.Namespace, folder: Path, stack: contextlib.ExitSta
     """Make the model, start everything, put all loads on it, and print what came of it."""
     progress = Progress(console)
     subjects = make_subjects(options, folder, progress)
-    plan = Plan(subjects.pictures, options.seconds, options.rounds, progress)
+    plan = Plan(subjects.images, options.seconds, options.rounds, progress)
     graft, footprint = start_graft(options, subjects, plan, stack)
     tutorial, other_footprint = start_tutorial(options, subjects, plan, stack)
-    progress.say(agreement(graft, tutorial, subjects.pictures))
+    progress.say(agreement(graft, tutorial, subjects.images))
     systems = (graft, tutorial)
     progress.say(idle(systems, plan.seconds))
     loads, engines = measure_closed(systems, start_loops(subjects, stack), plan)
-    path = measure_path(graft, subjects.pictures, options.seconds)
+    path = measure_path(graft, subjects.images, options.seconds)
     capacities = capacities_of(systems, loads)
     loads |= measure_open(systems, capacities, plan)
-    neighbours = measure_neighbours(graft, junk(subjects.pictures), plan)
+    neighbours = measure_neighbours(graft, junk(subjects.images), plan)
     footprints = {graft.name: footprint, tutorial.name: other_footprint}
     for system in systems:
         footprints[system.name].note(system)
@@ -130,7 +130,7 @@ def make_subjects(options: argparse.Namespace, folder: Path, progress: Progress)
     Raises:
         PreparationError: they cannot be had.
     """
-    pictures = read_or_draw(options.data / "flowers" / "test")
+    images = read_or_draw(options.data / "flowers" / "test")
     if options.models:
         prepared = Prepared(options.models, options.name, options.run)
     else:
@@ -141,7 +141,7 @@ def make_subjects(options: argparse.Namespace, folder: Path, progress: Progress)
     unfolded = folder / ("unfolded-without-antialias" if flags else "unfolded")
     write_unfolded(prepared.run, unfolded, flags)
     progress.say(f"measuring {version}; JPEGs of {WIDTH}x{HEIGHT}; {os.cpu_count()} cores")
-    return Subjects(prepared, unfolded, pictures, folder)
+    return Subjects(prepared, unfolded, images, folder)
 
 
 def start_graft(
@@ -152,7 +152,7 @@ def start_graft(
     prepared, log = subjects.prepared, subjects.folder / "graft-up.log"
 
     def started() -> contextlib.AbstractContextManager[System]:
-        return started_graft(prepared.models, prepared.name, flags, subjects.pictures[0], log)
+        return started_graft(prepared.models, prepared.name, flags, subjects.images[0], log)
 
     starts = []
     for _ in range((_QUICK_STARTS if options.quick else _STARTS) - 1):
@@ -171,8 +171,8 @@ def start_tutorial(
 ) -> tuple[System, Footprint]:
     """Start the service as in tutorials."""
     flags = ["--tensorflow-defaults"] if options.tensorflow_defaults else []
-    picture, log = subjects.pictures[0], subjects.folder / "tutorial.log"
-    return keep(lambda: started_tutorial(subjects.unfolded, flags, picture, log), [], plan, stack)
+    image, log = subjects.images[0], subjects.folder / "tutorial.log"
+    return keep(lambda: started_tutorial(subjects.unfolded, flags, image, log), [], plan, stack)
 
 
 def keep(
@@ -193,9 +193,9 @@ def keep(
 def start_loops(subjects: Subjects, stack: contextlib.ExitStack) -> list[EngineLoop]:
     """Start each engine's loop, which waits for orders."""
     files = []
-    for number, picture in enumerate(subjects.pictures):
+    for number, image in enumerate(subjects.images):
         files.append(subjects.folder / f"{number:02d}.jpg")
-        files[-1].write_bytes(picture)
+        files[-1].write_bytes(image)
     version, folder = subjects.prepared.version, subjects.folder
     return [stack.enter_context(started_loop(engine, version, files, folder / f"{engine}.log")) for engine in ENGINES]
 
@@ -209,12 +209,12 @@ def idle(systems: Sequence[System], seconds: float) -> str:
     return f"of a core, while nobody asks: {each}"
 
 
-def agreement(graft: System, tutorial: System, pictures: Sequence[bytes]) -> str:
-    """Say how many pictures both give the same label."""
-    ours = [json.loads(body)["predictions"][0]["label"] for body in graft.answers(pictures)]
-    theirs = [json.loads(body)["label"] for body in tutorial.answers(pictures)]
+def agreement(graft: System, tutorial: System, images: Sequence[bytes]) -> str:
+    """Say how many images both give the same label."""
+    ours = [json.loads(body)["predictions"][0]["label"] for body in graft.answers(images)]
+    theirs = [json.loads(body)["label"] for body in tutorial.answers(images)]
     same = sum(one == other for one, other in zip(ours, theirs, strict=True))
-    return f"both give {same} of {len(pictures)} pictures the same label"
+    return f"both give {same} of {len(images)} images the same label"
 
 
 if __name__ == "__main__":

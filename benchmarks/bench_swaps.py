@@ -55,13 +55,13 @@ class Seen:
 def main() -> None:
     """Write the model, start the server, swap under load, print the table."""
     options = read_options()
-    pictures = read_or_draw(options.data)
+    images = read_or_draw(options.data)
     with tempfile.TemporaryDirectory(prefix="graft-bench-") as temporary:
         base_path = Path(temporary) / MODEL
-        write_model(base_path / "1", pictures, options)
+        write_model(base_path / "1", images, options)
         flags = ["--file_system_poll_wait_seconds=0.2", f"--engine={options.engine}", *options.flags]
         with started_server(base_path, flags) as server:
-            requests = [predict_bytes(MODEL, picture) for picture in pictures]
+            requests = [predict_bytes(MODEL, image) for image in images]
             seen = asyncio.run(swap_under_load(server, base_path, requests, options))
     console.print(table(seen))
 

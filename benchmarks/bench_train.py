@@ -1,8 +1,8 @@
-"""Training pictures per second of both phases, beside a plain `model.fit` of the same model: `make bench-train`.
+"""Training images per second of both phases, beside a plain `model.fit` of the same model: `make bench-train`.
 
-Both halves train the same network on the same pictures in this process. A phase's time is wall-clock time from its
+Both halves train the same network on the same images in this process. A phase's time is wall-clock time from its
 beginning to the end of its last epoch: validation after each epoch counts and, in Graft, computing features; decoding
-the pictures, once before, counts in neither. Each half runs twice, first for one epoch on about one batch: that is
+the images, once before, counts in neither. Each half runs twice, first for one epoch on about one batch: that is
 nearly all tracing, and is taken off what is compared. The table has the rates with tracing, too.
 """
 
@@ -30,8 +30,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from trainer.config import TrainingConfig, read_config
-from trainer.data.image_folder import find_pictures
-from trainer.data.loading import load_pictures
+from trainer.data.image_folder import find_images
+from trainer.data.loading import load_images
 from trainer.models.architectures import image_input_of
 from trainer.models.base import build_base, load_base_weights
 from trainer.models.defaults import fill_in
@@ -74,29 +74,29 @@ class Task:
 
 
 class Timing(NamedTuple):
-    """Training pictures of all epochs of a phase together, and the seconds they took."""
+    """Training images of all epochs of a phase together, and the seconds they took."""
 
-    pictures: int
+    images: int
     seconds: float
 
     @property
     def rate(self) -> float:
-        """Pictures per second."""
-        return self.pictures / self.seconds
+        """Images per second."""
+        return self.images / self.seconds
 
     def without(self, tracing: "Timing") -> "Timing":
         """Take off what the short run took."""
-        return Timing(self.pictures - tracing.pictures, self.seconds - tracing.seconds)
+        return Timing(self.images - tracing.images, self.seconds - tracing.seconds)
 
 
 Timings = dict[Phase, Timing]
 
 
 class Half(NamedTuple):
-    """What was measured of one half: on about one batch, and on all pictures."""
+    """What was measured of one half: on about one batch, and on all images."""
 
     one_batch: Timings
-    all_pictures: Timings
+    all_images: Timings
 
 
 def main() -> None:
@@ -111,11 +111,11 @@ def main() -> None:
             unfreeze=options.unfreeze,
             epochs=EPOCHS,
         )
-        console.print(f"MobileNetV2, alpha {task.alpha}, {task.px} px, {BATCH} pictures a batch, from {task.folder}")
+        console.print(f"MobileNetV2, alpha {task.alpha}, {task.px} px, {BATCH} images a batch, from {task.folder}")
         one_batch = replace(task, folder=a_few(task.folder, Path(temporary) / "few"), epochs=dict.fromkeys(EPOCHS, 1))
         halves = [Half(run(one_batch), run(task)) for run in (plain_phases, graft_phases)]
     console.print(table(*halves))
-    console.print("Training pictures per second, without tracing; * with tracing.")
+    console.print("Training images per second, without tracing; * with tracing.")
 
 
 def read_options() -> argparse.Namespace:
@@ -152,21 +152,21 @@ def graft_phases(task: Task) -> Timings:
     config = graft_settings(task)
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
-    found = find_pictures(task.folder, config.data, config.seed)
+    found = find_images(task.folder, config.data, config.seed)
     base = build_base(config.model.model_copy(update={"weights": "none"}))
     if task.weights:
         load_base_weights(base, task.weights)
     network = Network(add_head(base, config.head, len(found.labels)))
-    with load_pictures(found, image_input_of(config.model), config, Progress()) as pictures:
-        splits = pictures.splits
-        data = make_training_data(splits["train"], splits["val"], network.classes, pictures.image_input, config)
-        with console.status(f"Graft, both phases, {data.train.pictures} pictures"):
+    with load_images(found, image_input_of(config.model), config, Progress()) as images:
+        splits = images.splits
+        data = make_training_data(splits["train"], splits["val"], network.classes, images.image_input, config)
+        with console.status(f"Graft, both phases, {data.train.images} images"):
             clock = Clock()
             predictor = Predictor(network.model)
-            fine_tune(TrainingContext(network, predictor, data, config, TrainingState(), clock, pictures.budget))
+            fine_tune(TrainingContext(network, predictor, data, config, TrainingState(), clock, images.budget))
             clock.ends["phase_two"] = time.perf_counter()
     one, two = clock.ends["phase_one"] - clock.began, clock.ends["phase_two"] - clock.ends["phase_one"]
-    count = data.train.pictures
+    count = data.train.images
     return {
         "phase_one": Timing(task.epochs["phase_one"] * count, one),
         "phase_two": Timing(task.epochs["phase_two"] * count, two),
@@ -203,18 +203,18 @@ def build(task: Task, classes: int) -> tuple[Any, Any]:
     weights = str(task.weights) if task.weights else None
     base = keras.applications.MobileNetV2(shape, task.alpha, include_top=False, weights=weights)
     base.trainable = False
-    pictures = keras.Input(shape)
-    values = keras.layers.GlobalAveragePooling2D()(base(pictures, training=False))
+    images = keras.Input(shape)
+    values = keras.layers.GlobalAveragePooling2D()(base(images, training=False))
     for units, dropped in ((256, 0.5), (128, 0.3)):
         values = keras.layers.Dropout(dropped)(keras.layers.Dense(units, activation="relu")(values))
-    return keras.Model(pictures, keras.layers.Dense(classes, activation="softmax")(values)), base
+    return keras.Model(images, keras.layers.Dense(classes, activation="softmax")(values)), base
 
 
 Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]
 
 
 def read_split(folder: Path, px: int) -> Split:
-    """Decode the pictures of `CLASS/*` into uint8 [N, px, px, 3] and int32 [N]."""
+    """Decode the images of `CLASS/*` into uint8 [N, px, px, 3] and int32 [N]."""
     found = keras.utils.image_dataset_from_directory(
         folder, image_size=(px, px), batch_size=None, shuffle=False, verbose=False
     )
@@ -226,7 +226,7 @@ def fit(model: Any, phase: Phase, task: Task, train: Split, val: Split) -> Timin
     """Compile anew, since what can be trained has changed, and fit."""
     epochs = task.epochs[phase]
     feed = tf.data.Dataset.from_tensor_slices(train).shuffle(len(train[1]), seed=1)
-    with console.status(f"plain model.fit, {phase.replace('_', ' ')}, {epochs} epochs of {len(train[1])} pictures"):
+    with console.status(f"plain model.fit, {phase.replace('_', ' ')}, {epochs} epochs of {len(train[1])} images"):
         began = time.perf_counter()
         model.compile(keras.optimizers.Adam(RATES[phase]), "sparse_categorical_crossentropy", metrics=["accuracy"])
         judged_by = batched(tf.data.Dataset.from_tensor_slices(val))
@@ -234,20 +234,20 @@ def fit(model: Any, phase: Phase, task: Task, train: Split, val: Split) -> Timin
         return Timing(epochs * len(train[1]), time.perf_counter() - began)
 
 
-def batched(pictures: Any) -> Any:
-    """Scale pictures as MobileNetV2 wants them, in batches."""
+def batched(images: Any) -> Any:
+    """Scale images as MobileNetV2 wants them, in batches."""
 
     def scale(pixels: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return keras.applications.mobilenet_v2.preprocess_input(tf.cast(pixels, tf.float32)), label
 
-    return pictures.map(scale, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH).prefetch(tf.data.AUTOTUNE)
+    return images.map(scale, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH).prefetch(tf.data.AUTOTUNE)
 
 
 def find_or_draw(data: Path, folder: Path) -> Path:
-    """Return `data` if it is there, else `folder` with drawn pictures of about 500 x 375."""
+    """Return `data` if it is there, else `folder` with drawn images of about 500 x 375."""
     if (data / "train").is_dir():
         return data
-    with console.status("drawing pictures"):
+    with console.status("drawing images"):
         for split, count in DRAWN_PER_CLASS.items():
             for number, (name, colour) in enumerate(DRAWN_COLOURS.items()):
                 (folder / split / name).mkdir(parents=True)
@@ -263,13 +263,13 @@ def a_few(data: Path, folder: Path) -> Path:
         classes = sorted((data / split).iterdir())
         for class_folder in classes:
             (folder / split / class_folder.name).mkdir(parents=True)
-            for picture in sorted(class_folder.iterdir())[: BATCH // len(classes)]:
-                (folder / split / class_folder.name / picture.name).symlink_to(picture.resolve())
+            for image in sorted(class_folder.iterdir())[: BATCH // len(classes)]:
+                (folder / split / class_folder.name / image.name).symlink_to(image.resolve())
     return folder
 
 
 def draw(colour: tuple[int, int, int], random: np.random.Generator) -> Image.Image:
-    """Draw patches of about one colour, another picture each time."""
+    """Draw patches of about one colour, another image each time."""
     patches = random.normal(0, 40, (10, 13, 3)) + np.array(colour)
     small = Image.fromarray(np.clip(patches, 0, 255).astype(np.uint8))
     return small.resize((500, 375), Image.Resampling.BICUBIC)
@@ -281,9 +281,9 @@ def table(plain: Half, graft: Half) -> Table:
     shown = Table(
         Column("phase", no_wrap=True), "epochs", *numbers, "wanted", *(f"{name}*" for name in numbers), box=box.SIMPLE
     )
-    for phase in plain.all_pictures:
-        whole = [half.all_pictures[phase] for half in (plain, graft) if half.all_pictures]
-        net = [half.all_pictures[phase].without(half.one_batch[phase]) for half in (plain, graft) if half.one_batch]
+    for phase in plain.all_images:
+        whole = [half.all_images[phase] for half in (plain, graft) if half.all_images]
+        net = [half.all_images[phase].without(half.one_batch[phase]) for half in (plain, graft) if half.one_batch]
         wanted = f">= {WANTED[phase]:.1f}"
         shown.add_row(phase.replace("_", " "), str(EPOCHS[phase]), *side_by_side(net), wanted, *side_by_side(whole))
     return shown

@@ -43,7 +43,7 @@ class RoundingNoise(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    batch: float | None = Field(None, description="One picture at a time, against all in one batch.")
+    batch: float | None = Field(None, description="One image at a time, against all in one batch.")
     threads: float | None = Field(None, description="On one thread, against as many as there are processors.")
     precision: float | None = Field(None, description="In double precision, against single.")
 

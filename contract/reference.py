@@ -56,7 +56,7 @@ class ReferenceDistributions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", **READS_OLD_NAMES)
 
-    pictures: int = Field(ge=0, description="How many images were predicted.")
+    images: int = Field(ge=0, description="How many images were predicted.")
     predicted: dict[str, Count] = Field(description="How often each class was the most probable, by its name.")
     confidence: Histogram = Field(description="Probability of the most probable class, 0 to 1.")
     entropy: Histogram = Field(description="Entropy of the probabilities divided by ln(classes): 0 certain, 1 uniform.")

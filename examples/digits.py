@@ -1,8 +1,8 @@
 """The whole path on handwritten digits, offline: `make demo`.
 
-Writes scikit-learn's digits as pictures, trains a small network from scratch on 0 to 4, grows a classifier of 5 to 9
-on it in two phases, exports it, serves it, and asks the service about pictures that no training saw. Every step is
-the command that you would use on pictures of your own.
+Writes scikit-learn's digits as images, trains a small network from scratch on 0 to 4, grows a classifier of 5 to 9
+on it in two phases, exports it, serves it, and asks the service about images that no training saw. Every step is
+the command that you would use on images of your own.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> int:
     keep = parser.parse_args().keep
     began = time.monotonic()
     shutil.rmtree(HERE, ignore_errors=True)
-    step("Handwritten digits become pictures")
+    step("Handwritten digits become images")
     write_digits()
     step("A small network learns the digits 0 to 4 from scratch")
     train(OLD, "base", "none", NETWORK | FROM_SCRATCH)
@@ -104,13 +104,13 @@ def write_digits() -> None:
     for index, (image, digit) in enumerate(zip(images.reshape(-1, 8, 8), digits, strict=True)):
         folder = (OLD if digit < 5 else NEW) / str(digit)
         folder.mkdir(parents=True, exist_ok=True)
-        picture(image).save(folder / f"{index:04d}.png")
-    console.print(f"{len(digits)} pictures under {HERE}/")
+        as_image(image).save(folder / f"{index:04d}.png")
+    console.print(f"{len(digits)} images under {HERE}/")
 
 
-def picture(image: npt.NDArray[np.float64]) -> Image.Image:
-    """Return a digit of [8, 8], 0 to 16, as a smooth grey picture."""
-    return Image.fromarray((image * 255 / 16).astype(np.uint8)).resize((64, 64), Image.Resampling.BICUBIC)
+def as_image(digit: npt.NDArray[np.float64]) -> Image.Image:
+    """Return a digit of [8, 8], 0 to 16, as a smooth grey image."""
+    return Image.fromarray((digit * 255 / 16).astype(np.uint8)).resize((64, 64), Image.Resampling.BICUBIC)
 
 
 @contextmanager
@@ -141,12 +141,12 @@ def wait_until_ready(process: "subprocess.Popen[str]") -> str:
 
 
 def ask(url: str) -> float:
-    """Post the pictures that no training saw, print some answers, and return the share of right ones."""
+    """Post the images that no training saw, print some answers, and return the share of right ones."""
     (record,) = (json.loads(file.read_text()) for file in RUNS.glob("*-digits/run.json"))
-    table = Table("picture", "true class", "answer", "probability", "ms", title="Held-out pictures, over HTTP")
+    table = Table("image", "true class", "answer", "probability", "ms", title="Held-out images, over HTTP")
     right = 0
     with httpx.Client(base_url=url, trust_env=False) as client:
-        for index, held_out in enumerate(shuffled(record["test_pictures"])):
+        for index, held_out in enumerate(shuffled(record["test_images"])):
             start = time.perf_counter()
             response = client.post(
                 "/v1/predict", content=Path(held_out["path"]).read_bytes(), headers={"content-type": "image/png"}
@@ -160,13 +160,13 @@ def ask(url: str) -> float:
                 row = [name, held_out["label"], answer["label"], f"{answer['probability']:.3f}", f"{milliseconds:.0f}"]
                 table.add_row(*row, style=style)
     console.print(table)
-    count = len(record["test_pictures"])
-    console.print(f"Test accuracy over HTTP: {right / count:.3f} ({right} of {count} pictures)")
+    count = len(record["test_images"])
+    console.print(f"Test accuracy over HTTP: {right / count:.3f} ({right} of {count} images)")
     return right / count
 
 
 def shuffled(held_out: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the pictures in an order that mixes the classes, the same each time."""
+    """Return the images in an order that mixes the classes, the same each time."""
     return [held_out[index] for index in np.random.default_rng(0).permutation(len(held_out))]
 
 

@@ -3,8 +3,8 @@
     ExportError
     ├── CheckError       a predictor that a check compares cannot be reached
     ├── ConversionError  the published graph cannot become a TFLite file
-    ├── ExpectationError a picture is not answered as its users expect; a gate said no
-    ├── FixtureError     the pictures that should prove the export cannot be had
+    ├── ExpectationError an image is not answered as its users expect; a gate said no
+    ├── FixtureError     the images that should prove the export cannot be had
     ├── LiteGateError    no TFLite file answers well enough; a gate said no
     ├── OperationError   the oldest TensorFlow Serving cannot run the graph; a gate said no
     ├── ParityError      the exported model does not answer as the trained one; a gate said no
@@ -23,7 +23,7 @@ class CheckError(ExportError):
 
 
 class FixtureError(ExportError):
-    """The pictures that should prove the export cannot be had."""
+    """The images that should prove the export cannot be had."""
 
 
 class ParityError(ExportError):
@@ -39,7 +39,7 @@ class LiteGateError(ExportError):
 
 
 class ExpectationError(ExportError):
-    """A picture is not answered as its users expect."""
+    """An image is not answered as its users expect."""
 
 
 class OperationError(ExportError):

@@ -41,7 +41,7 @@ _STEPS = (
 class ExportOptions:
     """What the person who exports decides.
 
-    `max_pixels` of a picture are decoded, or as many as the run says. `fold` BatchNorm into convolutions, or leave the
+    `max_pixels` of an image are decoded, or as many as the run says. `fold` BatchNorm into convolutions, or leave the
     network as it was trained. `given_fixtures` is a folder with `expected.csv`; `accept_change` is the reason why one
     that does not hold is given up. `better_than` is the version (a number, or `latest`) that must not be better.
     """
@@ -53,7 +53,7 @@ class ExportOptions:
     better_than: str | None = None
 
     def image_input(self, record: RunRecord) -> ImageInput:
-        """Return what the version expects of a picture."""
+        """Return what the version expects of an image."""
         limit = {"max_pixels": self.max_pixels} if self.max_pixels else {}
         return record.image_input.model_copy(update=limit)
 
@@ -111,10 +111,10 @@ def export(
 
     Raises:
         ContractError: the version that it must be better than does not exist.
-        FixtureError: the test pictures, or the given ones, cannot be had.
+        FixtureError: the test images, or the given ones, cannot be had.
         OperationError: TensorFlow Serving could not run it; nothing becomes visible.
         ParityError: the written model does not answer as the trained one.
-        ExpectationError: a picture is not answered as its users expect.
+        ExpectationError: an image is not answered as its users expect.
         RegressionError: it is worse than the version that it must be better than.
     """
     plan = _plan(run, models / run.record.name, options, progress)
@@ -148,7 +148,7 @@ def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress)
         image_input=options.image_input(run.record),
         options=options,
         baseline=baseline,
-        fixtures=choose_fixtures(run.record.test_pictures),
+        fixtures=choose_fixtures(run.record.test_images),
         expectations=expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None),
         progress=progress,
     )
@@ -212,5 +212,5 @@ def _compare_with_baseline(plan: _Plan, version: LoadedVersion) -> dict[str, Any
         return {}
     if note := note_on_seen_images(plan.baseline, plan.run.record.dataset_digest):
         plan.progress.on_note(note)
-    paired = compare_with_baseline(plan.baseline, version, plan.run.record.test_pictures, plan.progress)
+    paired = compare_with_baseline(plan.baseline, version, plan.run.record.test_images, plan.progress)
     return {"better_than": {"version": int(plan.baseline.name), **paired.to_json()}}

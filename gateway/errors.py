@@ -12,18 +12,18 @@
     │   ├── BadTensorError                a tensor that is not what the model takes, or that JSON cannot hold
     │   ├── UnknownSignatureError         the model has no signature of that name
     │   ├── UnsupportedError              what is asked for is not possible in this dialect or by this model server
-    │   ├── NoPictureError                a form without a file
-    │   ├── UnsupportedContentTypeError   a body that is neither a picture nor a form
+    │   ├── NoImageError                a form without a file
+    │   ├── UnsupportedContentTypeError   a body that is neither an image nor a form
     │   ├── BodyTooLargeError             more bytes than may be sent
     │   ├── BodyTooSlowError              the body did not arrive in time
-    │   ├── TooManyPicturesError          more pictures than may be sent at once
+    │   ├── TooManyImagesError          more images than may be sent at once
     │   └── ClientGoneError               the caller left before its request was read
-    ├── PictureError                      one picture is refused; those beside it are not
-    │   ├── NotAnImageError               its bytes are no picture
-    │   ├── BadEncodingError              text that is no base64 where a picture should be
-    │   ├── UnsupportedImageError         a kind of picture that is not accepted
+    ├── ImageError                      one image is refused; those beside it are not
+    │   ├── NotAnImageError               its bytes are no image
+    │   ├── BadEncodingError              text that is no base64 where an image should be
+    │   ├── UnsupportedImageError         a kind of image that is not accepted
     │   ├── TooManyPixelsError            larger than the model accepts
-    │   ├── TruncatedImageError           its bytes end before the picture does
+    │   ├── TruncatedImageError           its bytes end before the image does
     │   └── UndecodableImageError         the model could not decode it
     ├── ModelError                        the model asked for is not there
     │   ├── UnknownModelError             no model of that name is configured
@@ -120,12 +120,12 @@ class UnsupportedError(RequestError):
     """What is asked for is not possible in this dialect or by this model server."""
 
 
-class NoPictureError(RequestError):
+class NoImageError(RequestError):
     """A form without a file."""
 
 
 class UnsupportedContentTypeError(RequestError):
-    """A body that is neither a picture nor a form."""
+    """A body that is neither an image nor a form."""
 
 
 class BodyTooLargeError(RequestError):
@@ -136,39 +136,39 @@ class BodyTooSlowError(RequestError):
     """The body did not arrive in time."""
 
 
-class TooManyPicturesError(RequestError):
-    """More pictures than may be sent at once."""
+class TooManyImagesError(RequestError):
+    """More images than may be sent at once."""
 
 
 class ClientGoneError(RequestError):
     """The caller left before its request was read."""
 
 
-class PictureError(GatewayError):
-    """One picture is refused; those beside it are not."""
+class ImageError(GatewayError):
+    """One image is refused; those beside it are not."""
 
 
-class NotAnImageError(PictureError):
-    """Its bytes are no picture."""
+class NotAnImageError(ImageError):
+    """Its bytes are no image."""
 
 
-class BadEncodingError(PictureError):
-    """Text that is no base64 where a picture should be."""
+class BadEncodingError(ImageError):
+    """Text that is no base64 where an image should be."""
 
 
-class UnsupportedImageError(PictureError):
-    """A kind of picture that is not accepted."""
+class UnsupportedImageError(ImageError):
+    """A kind of image that is not accepted."""
 
 
-class TooManyPixelsError(PictureError):
-    """The picture is larger than the model accepts."""
+class TooManyPixelsError(ImageError):
+    """The image is larger than the model accepts."""
 
 
-class TruncatedImageError(PictureError):
-    """Its bytes end before the picture does."""
+class TruncatedImageError(ImageError):
+    """Its bytes end before the image does."""
 
 
-class UndecodableImageError(PictureError):
+class UndecodableImageError(ImageError):
     """The model could not decode it."""
 
 

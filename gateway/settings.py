@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(
         30.0, gt=0, allow_inf_nan=False, description="How long a request's body may take to arrive."
     )
-    max_pictures: int = Field(64, gt=0, description="The most pictures in one request.")
+    max_images: int = Field(64, gt=0, description="The most images in one request.")
     max_json_bytes: int = Field(
         8 * 1024 * 1024, gt=0, description="The most bytes of JSON in a body; the rest of a body may be binary."
     )
@@ -139,10 +139,8 @@ class Settings(BaseSettings):
     drift: bool = Field(
         True, description="Whether answers are compared with the reference of the version that gave them."
     )
-    drift_window: int = Field(
-        500, ge=50, le=10_000, description="How many of the last pictures of a version that takes."
-    )
-    drift_least_pictures: int = Field(
+    drift_window: int = Field(500, ge=50, le=10_000, description="How many of the last images of a version that takes.")
+    drift_least_images: int = Field(
         200, ge=50, le=10_000, description="How many of them have to be there; at most `drift_window`."
     )
     drift_least_psi: float = Field(
@@ -167,10 +165,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _window_holds_enough(self) -> Self:
-        """Refuse a window that would never have enough pictures."""
-        if self.drift_least_pictures > self.drift_window:
+        """Refuse a window that would never have enough images."""
+        if self.drift_least_images > self.drift_window:
             raise ValueError(
-                f"drift_least_pictures is {self.drift_least_pictures}, and drift_window holds {self.drift_window}"
+                f"drift_least_images is {self.drift_least_images}, and drift_window holds {self.drift_window}"
             )
         return self
 

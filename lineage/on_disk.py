@@ -28,8 +28,8 @@ class Reader:
 
 def _data_set(session: Session, key: int) -> RecordedFolder:
     row = session.get_one(tables.DataSetFolderRow, key)
-    pictures = select(tables.DataSetPictureRow.path, tables.DataSetPictureRow.digest).filter_by(folder_id=key)
-    files = {as_path(path).as_posix(): digest for path, digest in session.execute(pictures)}
+    images = select(tables.DataSetImageRow.path, tables.DataSetImageRow.digest).filter_by(folder_id=key)
+    files = {as_path(path).as_posix(): digest for path, digest in session.execute(images)}
     return RecordedFolder("data set", row.data_set.digest, as_path(row.folder), files)
 
 

@@ -87,7 +87,7 @@ def descendants_with(session: Session, **digests_or_names: str | None) -> list[D
 
 
 def run_of(row: tables.RunRow) -> StoredRun:
-    """Return the run as it was recorded, without its pictures."""
+    """Return the run as it was recorded, without its images."""
     data_set = DataSetRecord(
         digest=row.data_set_folder.data_set.digest,
         folder=as_path(row.data_set_folder.folder),

@@ -39,7 +39,7 @@ class Record(BaseModel):
         return digest_of_bytes(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
 
 
-class PictureRecord(Record):
+class ImageRecord(Record):
     """One image of a data set; `path` is relative to the folder, with `/`."""
 
     split: str
@@ -51,24 +51,24 @@ class PictureRecord(Record):
 class DataSetRecord(Record):
     """A data set as a run found it in `folder`.
 
-    `counts` are images by split and class. With `pictures`, `graft lineage verify` can name the image that changed;
+    `counts` are images by split and class. With `images`, `graft lineage verify` can name the image that changed;
     without, it cannot check the data set.
     """
 
     digest: Digest
     folder: AnyPath
     counts: dict[str, dict[str, int]]
-    pictures: tuple[PictureRecord, ...] = ()
+    images: tuple[ImageRecord, ...] = ()
 
     @classmethod
-    def of_pictures(cls, digest: str, folder: Path, pictures: Iterable[PictureRecord]) -> Self:
+    def of_images(cls, digest: str, folder: Path, images: Iterable[ImageRecord]) -> Self:
         """Make the record of these images, counted; `digest` is the trainer's, over all of them."""
-        kept = tuple(sorted(pictures, key=lambda picture: picture.path))
-        counted = Counter((picture.split, picture.label) for picture in kept)
+        kept = tuple(sorted(images, key=lambda image: image.path))
+        counted = Counter((image.split, image.label) for image in kept)
         counts: dict[str, dict[str, int]] = {}
         for (split, label), number in sorted(counted.items()):
             counts.setdefault(split, {})[label] = number
-        return cls(digest=digest, folder=folder, counts=counts, pictures=kept)
+        return cls(digest=digest, folder=folder, counts=counts, images=kept)
 
 
 class BaseRecord(Record):

@@ -29,7 +29,7 @@ def add_run(session: Session, record: TrainingRunRecord) -> tables.RunRow:
     Raises:
         ConflictError: another run has this id.
     """
-    data_set = record.data_set.model_copy(update={"pictures": ()})  # the digest says which they are
+    data_set = record.data_set.model_copy(update={"images": ()})  # the digest says which they are
     content = record.model_copy(update={"data_set": data_set}).content_digest()
     found = session.scalar(select(tables.RunRow).filter_by(run_id=record.id))
     if found is None:
@@ -141,9 +141,9 @@ def _add_data_set_folder(session: Session, record: DataSetRecord) -> tables.Data
         data_set_id=data_set.id, folder=as_text(record.folder), listing=record.content_digest()
     )
     folder, is_new = _find_or_add(session, made, listing=made.listing)
-    if is_new and record.pictures:
-        rows = [{"folder_id": folder.id, **picture.model_dump()} for picture in record.pictures]
-        session.execute(insert(tables.DataSetPictureRow), rows)
+    if is_new and record.images:
+        rows = [{"folder_id": folder.id, **image.model_dump()} for image in record.images]
+        session.execute(insert(tables.DataSetImageRow), rows)
     return folder
 
 

@@ -43,7 +43,7 @@ _SWITCH_SECONDS = 0.0005
 """How long a thread may hold Python's lock; with Python's 5 ms, loading a version doubles the slowest latencies."""
 
 _OPTIONS = (
-    ("grpc.max_receive_message_length", -1),  # 4 MB by default: a batch of pictures is larger
+    ("grpc.max_receive_message_length", -1),  # 4 MB by default: a batch of images is larger
     ("grpc.max_send_message_length", -1),
     ("grpc.so_reuseport", 0),  # or a second server on the same port would start and take half of the requests
 )

@@ -22,11 +22,11 @@ class DataSettings(_Section):
 
     validation_share: float = Field(0.15, gt=0, lt=0.5, description="Share of each class for validation.")
     test_share: float = Field(0.15, gt=0, lt=0.5, description="Share of each class for the test.")
-    batch_size: int = Field(32, gt=0, description="Pictures per training step.")
+    batch_size: int = Field(32, gt=0, description="Images per training step.")
     memory_budget_mb: int = Field(
-        1024, gt=0, description="Decoded pictures above this many megabytes are kept on disk, not in memory."
+        1024, gt=0, description="Decoded images above this many megabytes are kept on disk, not in memory."
     )
-    strict: bool = Field(False, description="Whether a picture that cannot be decoded ends the run.")
+    strict: bool = Field(False, description="Whether an image that cannot be decoded ends the run.")
     allow_leakage: bool = Field(False, description="Whether an image may be in two splits.")
     class_weights: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -71,7 +71,7 @@ class HeadSettings(_Section):
 class PhaseSettings(_Section):
     """One phase of training."""
 
-    epochs: int = Field(gt=0, description="Passes over the training pictures, at most.")
+    epochs: int = Field(gt=0, description="Passes over the training images, at most.")
     learning_rate: float = Field(gt=0, description="Adam's step size.")
     patience: int = Field(gt=0, description="Epochs without a better validation loss before the phase ends.")
 
@@ -140,7 +140,7 @@ class HardwareSettings(_Section):
 class TrainingConfig(_Section):
     """All settings of a training run."""
 
-    seed: int = Field(1, ge=0, description="Seed of the split, the initial weights and the order of pictures.")
+    seed: int = Field(1, ge=0, description="Seed of the split, the initial weights and the order of images.")
     data: DataSettings = DataSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     model: ModelSettings = ModelSettings()

@@ -24,7 +24,7 @@ from trainer.runs.code_version import code_version
 from trainer.runs.environment import environment
 from trainer.runs.lineage_entry import describe_run
 from trainer.runs.phase_timing import phase_timings
-from trainer.runs.record import HISTORY, METRICS, MODEL, PREDICTIONS, REPORT, RunRecord, TestPicture
+from trainer.runs.record import HISTORY, METRICS, MODEL, PREDICTIONS, REPORT, RunRecord, TestImage
 from trainer.runs.trained_model import Run, digest_of_tensors
 from trainer.training.baselines import train_baseline
 from trainer.training.fine_tuning import TrainingOutcome
@@ -71,7 +71,7 @@ def _evaluate(run: RunContext) -> Evaluation:
     for split, pipeline in pipelines.items():
         raw[split] = run.training.predictor.answer(pipeline, run.config.data.batch_size)
         run.progress.on_step()
-    labels = {split: run.pictures.splits[split].labels for split in raw}
+    labels = {split: run.images.splits[split].labels for split in raw}
     return Evaluation(raw, labels, fit_temperature(raw["val"], labels["val"]))
 
 
@@ -101,22 +101,20 @@ def _baseline_metrics(run: RunContext, name: str, model: Predictions) -> dict[st
 def _record(
     run: RunContext, model: Any, evaluation: Evaluation, outcome: TrainingOutcome, metrics: dict[str, Any]
 ) -> RunRecord:
-    start, test, labels = run.folder.start, run.pictures.splits["test"], run.labels
+    start, test, labels = run.folder.start, run.images.splits["test"], run.labels
     return RunRecord(
         id=run.folder.path.name,
         name=start.name,
         started=start.started,
         ended=now(),
         labels=labels,
-        image_input=run.pictures.image_input,
+        image_input=run.images.image_input,
         architecture=run.config.model.architecture,
         base_weights=start.base_weights,
         dataset_folder=start.data,
         dataset_digest=start.dataset_digest,
-        pictures={split: len(run.pictures.splits[split].labels) for split in SPLITS},
-        test_pictures=tuple(
-            TestPicture(path=picture.path.resolve(), label=labels[picture.label]) for picture in test.pictures
-        ),
+        images={split: len(run.images.splits[split].labels) for split in SPLITS},
+        test_images=tuple(TestImage(path=image.path.resolve(), label=labels[image.label]) for image in test.images),
         kept_phase=outcome.kept,
         gate=outcome.gate,
         temperature=evaluation.temperature,
@@ -130,18 +128,18 @@ def _record(
 
 
 def _write_predictions(run: RunContext, evaluation: Evaluation) -> None:
-    digests = {entry.path: entry.digest for entry in run.pictures.found.entries()}
+    digests = {entry.path: entry.digest for entry in run.images.found.entries()}
     rows = []
     for split in evaluation.raw:
         predictions = evaluation.calibrated(split)
         confidence = predictions.probabilities.max(axis=1)
-        for index, picture in enumerate(run.pictures.splits[split].pictures):
+        for index, image in enumerate(run.images.splits[split].images):
             rows.append(
                 HeldOutPrediction(
                     split,
-                    picture.path,
-                    digests[picture.path],
-                    run.labels[picture.label],
+                    image.path,
+                    digests[image.path],
+                    run.labels[image.label],
                     run.labels[predictions.predicted[index]],
                     float(confidence[index]),
                 )
@@ -150,7 +148,7 @@ def _write_predictions(run: RunContext, evaluation: Evaluation) -> None:
 
 
 def _report(run: RunContext, record: RunRecord, evaluation: Evaluation, outcome: TrainingOutcome) -> Report:
-    test, predictions = run.pictures.splits["test"], evaluation.calibrated("test")
+    test, predictions = run.images.splits["test"], evaluation.calibrated("test")
     return Report(
         record=record,
         config=run.config,
@@ -163,7 +161,7 @@ def _report(run: RunContext, record: RunRecord, evaluation: Evaluation, outcome:
         mistakes=worst_mistakes(
             predictions,
             lambda index: test.pixels.take(np.array([index]))[0],
-            [picture.path for picture in test.pictures],
+            [image.path for image in test.images],
             run.labels,
         ),
         kept_val_loss=outcome.score.loss,
@@ -171,14 +169,14 @@ def _report(run: RunContext, record: RunRecord, evaluation: Evaluation, outcome:
 
 
 def _data_notes(run: RunContext) -> DataNotes:
-    found, splits, weights = run.pictures.found, run.pictures.splits, run.training.data.train.class_weights
+    found, splits, weights = run.images.found, run.images.splits, run.training.data.train.class_weights
     broken = [broken for split in SPLITS for broken in splits[split].broken]
     weighted = bool(np.ptp(weights))
     return DataNotes(
-        pictures={str(split): count for split, count in found.counts().items()},
+        images={str(split): count for split, count in found.counts().items()},
         left_out=[f"{each.path}: {each.reason}" for each in broken],
         skipped=[f"{each.path}: {each.reason}" for each in found.skipped],
-        leaks=[describe(leak) for leak in run.pictures.leaks],
+        leaks=[describe(leak) for leak in run.images.leaks],
         class_weights=dict(zip(run.labels, weights.tolist(), strict=True)) if weighted else None,
     )
 
@@ -187,6 +185,6 @@ def _record_in_lineage(run: RunContext, record: RunRecord) -> None:
     if run.lineage is None:
         return
     try:
-        run.lineage.record_run(describe_run(run.folder.path, record, run.pictures.found))
+        run.lineage.record_run(describe_run(run.folder.path, record, run.images.found))
     except LineageError as error:
         raise type(error)(f"{error} The run is saved: graft lineage record {record.id} records it later.") from error

@@ -25,9 +25,9 @@ _TITLES = {"phase_one": "phase one", "phase_two": "phase two", "from_scratch": "
 
 @dataclass(frozen=True)
 class Epoch:
-    """One finished pass over the training pictures; losses are cross-entropies in nats.
+    """One finished pass over the training images; losses are cross-entropies in nats.
 
-    `unfrozen_layers` of the base were trained on `pictures` in `seconds`, without validation.
+    `unfrozen_layers` of the base were trained on `images` in `seconds`, without validation.
     """
 
     phase: PhaseName
@@ -39,7 +39,7 @@ class Epoch:
     val_accuracy: float
     learning_rate: float = 0.0
     unfrozen_layers: int = 0
-    pictures: int = 0
+    images: int = 0
     seconds: float = 0.0
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lineage.store import Lineage
 from trainer.config import TrainingConfig
-from trainer.data.loading import LoadedPictures
+from trainer.data.loading import LoadedImages
 from trainer.models.network import Network
 from trainer.progress import Progress
 from trainer.run_folder import RunFolder
@@ -20,7 +20,7 @@ class RunContext:
     """One run: its folder, its images, what trains its network, its test images, and the lineage that records it."""
 
     folder: RunFolder
-    pictures: LoadedPictures
+    images: LoadedImages
     training: TrainingContext
     test: InputPipeline
     lineage: Lineage | None
@@ -38,19 +38,19 @@ class RunContext:
     @property
     def labels(self) -> tuple[str, ...]:
         """The names of the classes, in label order."""
-        return self.pictures.found.labels
+        return self.images.found.labels
 
 
 def make_run_context(
     folder: RunFolder,
     network: Network,
-    pictures: LoadedPictures,
+    images: LoadedImages,
     config: TrainingConfig,
     progress: Progress,
     lineage: Lineage | None,
 ) -> RunContext:
     """Return the context of a run that begins, or of one that is resumed from the checkpoint in its folder."""
-    splits, image_input = pictures.splits, pictures.image_input
+    splits, image_input = images.splits, images.image_input
     training = TrainingContext(
         network=network,
         predictor=Predictor(network.model),
@@ -58,7 +58,7 @@ def make_run_context(
         config=config,
         state=TrainingState(folder.checkpoint),
         progress=progress,
-        budget=pictures.budget,
+        budget=images.budget,
     )
     test = make_test_pipeline(splits["test"], network.classes, image_input)
-    return RunContext(folder, pictures, training, test, lineage)
+    return RunContext(folder, images, training, test, lineage)

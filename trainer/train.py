@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from lineage.store import Lineage
 from trainer.config import TrainingConfig
-from trainer.data.image_folder import find_pictures
-from trainer.data.loading import check_same_pictures, load_pictures
+from trainer.data.image_folder import find_images
+from trainer.data.loading import check_same_images, load_images
 from trainer.finalize import finalize
 from trainer.hardware import gpus, strategy_for
 from trainer.interruption import TerminatedError
@@ -40,13 +40,13 @@ def train(
     """
     started, config, data = now(), fill_in(config), data.resolve()
     _make_deterministic(config.seed)
-    found = find_pictures(data, config.data, config.seed)
+    found = find_images(data, config.data, config.seed)
     progress.on_work("building the network", 1)
     network, base_weights = begin_network(config, len(found.labels), runs)
-    with load_pictures(found, image_input_of(config.model), config, progress) as pictures:
+    with load_images(found, image_input_of(config.model), config, progress) as images:
         start = Start(name=name, started=started, data=data, dataset_digest=found.digest(), base_weights=base_weights)
         with begun_run(runs, start, config, network.model.get_weights()) as folder:
-            return _train_and_finalize(make_run_context(folder, network, pictures, config, progress, lineage))
+            return _train_and_finalize(make_run_context(folder, network, images, config, progress, lineage))
 
 
 def resume(run: str, runs: Path, progress: Progress, lineage: Lineage | None = None) -> Run:
@@ -58,12 +58,12 @@ def resume(run: str, runs: Path, progress: Progress, lineage: Lineage | None = N
     with reopened_run(run, runs) as folder:
         config = read_settings(folder.path)
         _make_deterministic(config.seed)
-        found = find_pictures(folder.start.data, config.data, config.seed)
-        check_same_pictures(found, folder.start.dataset_digest)
+        found = find_images(folder.start.data, config.data, config.seed)
+        check_same_images(found, folder.start.dataset_digest)
         progress.on_work("building the network", 1)
         network = continue_network(config, len(found.labels), folder.first_weights())
-        with load_pictures(found, image_input_of(config.model), config, progress) as pictures:
-            return _train_and_finalize(make_run_context(folder, network, pictures, config, progress, lineage))
+        with load_images(found, image_input_of(config.model), config, progress) as images:
+            return _train_and_finalize(make_run_context(folder, network, images, config, progress, lineage))
 
 
 def _train_and_finalize(run: RunContext) -> Run:

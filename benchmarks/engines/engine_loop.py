@@ -1,4 +1,4 @@
-"""An engine of the model server called in a loop: `python -m benchmarks.engines.engine_loop ENGINE FOLDER PICTURE...`.
+"""An engine of the model server called in a loop: `python -m benchmarks.engines.engine_loop ENGINE FOLDER IMAGE...`.
 
 ENGINE is `tensorflow` or `litert`, with the threads that the model server gives it and nothing around it. Reads lines
 of a signature, rows in a call, threads that call and for how many seconds, and answers each with a line of JSON:
@@ -26,7 +26,7 @@ Inputs = Mapping[str, npt.NDArray[Any]]
 def main() -> None:
     """Call until the input ends; say why where the engine cannot be had."""
     name, folder, *files = sys.argv[1:]
-    pictures = [Path(file).read_bytes() for file in files]
+    images = [Path(file).read_bytes() for file in files]
     try:
         engine = load(name, Path(folder))
     except EngineMissingError as error:
@@ -35,7 +35,7 @@ def main() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         signature, rows, threads, seconds = line.split()
-        print(json.dumps(answer(engine, signature, pictures, int(rows), int(threads), float(seconds))), flush=True)
+        print(json.dumps(answer(engine, signature, images, int(rows), int(threads), float(seconds))), flush=True)
 
 
 class EngineMissingError(Exception):
@@ -71,28 +71,28 @@ def _load_litert(folder: Path) -> "Model":
 
 
 def answer(
-    engine: "Model", signature: str, pictures: Sequence[bytes], rows: int, threads: int, seconds: float
+    engine: "Model", signature: str, images: Sequence[bytes], rows: int, threads: int, seconds: float
 ) -> dict[str, float] | None:
     """Return what calls took, or None where the version has no such signature."""
     from modelserver.errors import SignatureNotFoundError  # noqa: PLC0415
 
     try:
-        return call_for(engine, signature, inputs_of(engine, signature, pictures, rows), threads, seconds)
+        return call_for(engine, signature, inputs_of(engine, signature, images, rows), threads, seconds)
     except SignatureNotFoundError:
         return None
 
 
-def inputs_of(engine: "Model", signature: str, pictures: Sequence[bytes], rows: int) -> list[Inputs]:
-    """Return what to ask a signature, one call after the other: each picture leads once."""
+def inputs_of(engine: "Model", signature: str, images: Sequence[bytes], rows: int) -> list[Inputs]:
+    """Return what to ask a signature, one call after the other: each image leads once."""
     calls: list[Inputs] = []
-    for first in range(len(pictures)):
+    for first in range(len(images)):
         contents = np.empty(rows, object)
-        contents[:] = [pictures[(first + row) % len(pictures)] for row in range(rows)]
+        contents[:] = [images[(first + row) % len(images)] for row in range(rows)]
         calls.append({"image_bytes": contents})
     if signature == "pixels_of_image":
         return [{"image_bytes": np.asarray(call["image_bytes"][0], object)} for call in calls]
     if signature == "serving_pixels":
-        single = inputs_of(engine, "pixels_of_image", pictures, 1)
+        single = inputs_of(engine, "pixels_of_image", images, 1)
         decoded = [engine.run("pixels_of_image", call)["pixels"] for call in single]
         return [{"pixels": np.stack([pixels] * rows)} for pixels in decoded]
     return calls

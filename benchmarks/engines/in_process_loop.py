@@ -1,4 +1,4 @@
-"""A SavedModel called in a loop, nothing around it: `python -m benchmarks.engines.in_process_loop FOLDER PICTURE...`.
+"""A SavedModel called in a loop, nothing around it: `python -m benchmarks.engines.in_process_loop FOLDER IMAGE...`.
 
 Reads lines of how many rows a call has and for how many seconds to call, and answers each with a line of JSON:
 calls, seconds, processor seconds and the median seconds of a call.
@@ -19,12 +19,12 @@ def main() -> None:
     import tensorflow as tf  # noqa: PLC0415 - not before it was silenced
 
     folder, *files = sys.argv[1:]
-    pictures = [Path(file).read_bytes() for file in files]
+    images = [Path(file).read_bytes() for file in files]
     function = tf.saved_model.load(folder).signatures["serving_default"]
     print("ready", flush=True)
     for line in sys.stdin:
         rows, seconds = int(line.split()[0]), float(line.split()[1])
-        contents = [pictures[index % len(pictures)] for index in range(rows)]
+        contents = [images[index % len(images)] for index in range(rows)]
         times: list[float] = []
         cpu, began = time.process_time(), time.perf_counter()
         while not times or time.perf_counter() < began + seconds:

@@ -1,7 +1,7 @@
 """A run's model as tutorials export it: `python -m benchmarks.engines.unfolded_model RUN FOLDER [--without-antialias]`.
 
 `decode_image`, `resize` and the Keras model behind each other, by `ExportArchive`: variables and BatchNorm layers are
-as they were in training, nothing is folded or frozen, and one picture that cannot be decoded fails its whole batch. It
+as they were in training, nothing is folded or frozen, and one image that cannot be decoded fails its whole batch. It
 resizes with antialias where the run did, for so the model was trained, and other pixels would be other answers.
 """
 
@@ -42,8 +42,8 @@ def write_unfolded(run_folder: Path, folder: Path, *, without_antialias: bool = 
     size = [image_input.height, image_input.width]
 
     def read(content: Any) -> Any:
-        picture = tf.io.decode_image(content, channels=3, expand_animations=False)
-        return tf.image.resize(picture, size, antialias=image_input.antialias and not without_antialias)
+        image = tf.io.decode_image(content, channels=3, expand_animations=False)
+        return tf.image.resize(image, size, antialias=image_input.antialias and not without_antialias)
 
     def answer(image_bytes: Any) -> Any:
         pixels = tf.map_fn(read, image_bytes, fn_output_signature=tf.TensorSpec([*size, 3], tf.float32))

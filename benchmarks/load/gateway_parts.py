@@ -22,7 +22,7 @@ PARTS = {
         "prometheus_client/",
     ),
     "drift": ("gateway/drift",),
-    "looking at the picture's header": ("gateway/predict/image_guard.py", "imagesize"),
+    "looking at the image's header": ("gateway/predict/image_guard.py", "imagesize"),
     "gRPC's Python part": ("(grpc/",),
     "question to the model server, and its answer": ("gateway/predict/scores.py", "gateway/backend/tensors.py"),
     "labels and JSON": ("_label (", "likeliest (", "_to_json (", "to_json ("),

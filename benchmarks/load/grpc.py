@@ -25,10 +25,10 @@ class Load:
         return len(self.latencies) / self.seconds
 
 
-def predict_bytes(model: str, picture: bytes, *outputs: str) -> bytes:
-    """Return a Predict request about one picture; of `outputs`, or all."""
+def predict_bytes(model: str, image: bytes, *outputs: str) -> bytes:
+    """Return a Predict request about one image; of `outputs`, or all."""
     request = messages.PredictRequest(model_spec={"name": model}, output_filter=outputs)
-    request.inputs["image_bytes"].CopyFrom(messages.string_tensor([picture]))
+    request.inputs["image_bytes"].CopyFrom(messages.string_tensor([image]))
     serialized: bytes = request.SerializeToString()
     return serialized
 

@@ -17,7 +17,7 @@ class Load:
 
 
 def request_bytes(path: str, body: bytes, port: int) -> bytes:
-    """Return a whole POST request with a picture as its body."""
+    """Return a whole POST request with an image as its body."""
     headers = {"host": f"127.0.0.1:{port}", "content-type": "image/jpeg", "content-length": len(body)}
     lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join(lines).encode() + _HEAD_END + body

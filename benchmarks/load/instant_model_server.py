@@ -1,7 +1,7 @@
 """A model server that answers at once, to measure what is before it: `python -m benchmarks.load.instant_model_server`.
 
 Prints its port. It knows one model, `flowers`, in version 1; requests are not read further than to tell them apart,
-and the answer about pictures is one row whatever was asked. A request that ends with `SLOW` is answered a while later.
+and the answer about images is one row whatever was asked. A request that ends with `SLOW` is answered a while later.
 """
 
 import asyncio

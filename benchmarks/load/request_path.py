@@ -1,4 +1,4 @@
-"""Where the time of one picture goes between a lone client and the network, from the gateway's own metrics."""
+"""Where the time of one image goes between a lone client and the network, from the gateway's own metrics."""
 
 import asyncio
 import itertools
@@ -20,7 +20,7 @@ _ROUTE = "/v1/predict"
 MODEL_SERVER = "model_server"
 STAGES = {
     "receive": "the body arrives",
-    "guard": "the picture's header is looked at",
+    "guard": "the image's header is looked at",
     "queue": "a slot before the model server",
     MODEL_SERVER: "the call of the model server",
     "label": "scores become labels",
@@ -36,10 +36,10 @@ class RequestPath:
     stages_ms: Mapping[str, float]
 
 
-def measure_path(system: System, pictures: Sequence[bytes], seconds: float) -> RequestPath:
+def measure_path(system: System, images: Sequence[bytes], seconds: float) -> RequestPath:
     """Let one client ask for so long, and return where the time went."""
     before = read_totals(_metrics(system))
-    load = uvloop.run(closed_loop(system.port, itertools.cycle(system.requests(pictures)), 1, seconds))
+    load = uvloop.run(closed_loop(system.port, itertools.cycle(system.requests(images)), 1, seconds))
     after = read_totals(_metrics(system))
     means = {name: _mean_ms(before.get(name, (0.0, 0.0)), totals) for name, totals in after.items()}
     stages = {stage: means.get(stage, 0.0) for stage in STAGES}
@@ -47,7 +47,7 @@ def measure_path(system: System, pictures: Sequence[bytes], seconds: float) -> R
 
 
 def read_totals(text: str) -> dict[str, tuple[float, float]]:
-    """Return the seconds and the number of all requests for pictures, and of each of their stages, by its name."""
+    """Return the seconds and the number of all requests for images, and of each of their stages, by its name."""
     found: dict[str, dict[str, float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -59,8 +59,8 @@ def read_totals(text: str) -> dict[str, tuple[float, float]]:
 
 
 def path_table(path: RequestPath, engine: str, decoding_ms: float | None, network_ms: float | None) -> Table:
-    """Return the way of a picture from outside to inside; decoding and network as they take in a loop by themselves."""
-    table = Table("one client, one picture", "ms", "measured by", box=box.SIMPLE)
+    """Return the way of an image from outside to inside; decoding and network as they take in a loop by themselves."""
+    table = Table("one client, one image", "ms", "measured by", box=box.SIMPLE)
     metrics = "the gateway's /metrics"
     table.add_row("client: all of it", f"{path.client_ms:.2f}", "the load generator")
     table.add_row("  sockets and HTTP on both sides", f"{path.client_ms - path.gateway_ms:.2f}", "what is left")

@@ -94,8 +94,8 @@ def main() -> None:
     measured = measured_by(options)
     console.print(
         f"A gateway: {options.gateway_cpu_ms:g} ms of CPU a request. A model server on {options.server_cores} cores: "
-        f"{options.alone_ms:g} ms for one picture,\n{options.batch_ms:g} ms for {options.batch}, so at most "
-        f"{measured.server.capacity:.0f} pictures/s. At most {options.load:.0%} busy with {options.spare} less of each."
+        f"{options.alone_ms:g} ms for one image,\n{options.batch_ms:g} ms for {options.batch}, so at most "
+        f"{measured.server.capacity:.0f} images/s. At most {options.load:.0%} busy with {options.spare} less of each."
     )
     console.print(load_table(measured.server))
     console.print(plan_table(measured, options))
@@ -109,23 +109,23 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--gateway-mb", type=float, default=91, help="resident memory of a gateway after many requests")
     add("--server-cores", type=int, default=2, help="cores of a model server")
     add("--server-mb", type=float, default=1280, help="resident memory of a model server")
-    add("--alone-ms", type=float, default=28, help="how long it takes for one picture")
-    add("--batch", type=int, default=8, help="pictures in a batch at most")
+    add("--alone-ms", type=float, default=28, help="how long it takes for one image")
+    add("--batch", type=int, default=8, help="images in a batch at most")
     add("--batch-ms", type=float, default=111, help="how long it takes for that many")
     add("--load", type=float, default=0.6, help="the share of its capacity that a process is meant to use")
     add("--spare", type=int, default=1, help="processes of each kind that may fail")
-    add("--rates", type=float, nargs="+", default=RATES, help="requests a second, of one picture each")
+    add("--rates", type=float, nargs="+", default=RATES, help="requests a second, of one image each")
     add("--price-per-core-hour", type=float, help="what a core costs for an hour, in any currency; none is assumed")
     options = parser.parse_args(arguments)
     if not 0 < options.load < 1:
         parser.error(f"--load is {options.load}; it is a share between 0 and 1")
     if options.batch < 2 or not 0 < options.alone_ms < options.batch_ms <= options.batch * options.alone_ms:
-        parser.error("a batch takes longer than one picture, and no longer than as many one after another")
+        parser.error("a batch takes longer than one image, and no longer than as many one after another")
     return options
 
 
 def measured_by(options: argparse.Namespace) -> Measured:
-    """Return what was measured; the time of a batch is a straight line through those of one picture and a full one."""
+    """Return what was measured; the time of a batch is a straight line through those of one image and a full one."""
     each = (options.batch_ms - options.alone_ms) / (options.batch - 1)
     server = BatchServer((options.alone_ms - each) / 1e3, each / 1e3, options.batch)
     return Measured(
@@ -134,10 +134,10 @@ def measured_by(options: argparse.Namespace) -> Measured:
 
 
 def load_table(server: BatchServer) -> Table:
-    """Return how one model server fares as its load grows, with batches and, for comparison, one picture at a time."""
+    """Return how one model server fares as its load grows, with batches and, for comparison, one image at a time."""
     alone = server.time_of(1)
     table = Table(
-        "of capacity", "pictures/s", "in a batch", "mean ms", "p99 ms", "mean ms, one at a time", box=box.SIMPLE
+        "of capacity", "images/s", "in a batch", "mean ms", "p99 ms", "mean ms, one at a time", box=box.SIMPLE
     )
     for load in LOADS:
         rate = load * server.capacity

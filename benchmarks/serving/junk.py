@@ -1,4 +1,4 @@
-"""What one bad client sends: what is no picture, pictures cut short, and pictures that only decoding finds broken."""
+"""What one bad client sends: what is no image, images cut short, and images that only decoding finds broken."""
 
 import io
 import random
@@ -11,24 +11,24 @@ _BYTES = 30_000
 _PNG_DATA = b"IDAT"
 
 
-def junk(pictures: Sequence[bytes], seed: int = 1) -> list[bytes]:
-    """Return files of about the size of pictures, none of which can be answered; JPEGs are wanted in `pictures`.
+def junk(images: Sequence[bytes], seed: int = 1) -> list[bytes]:
+    """Return files of about the size of images, none of which can be answered; JPEGs are wanted in `images`.
 
-    In turns: random bytes behind a JPEG's header, the first half of a picture, and a whole PNG with damaged pixels,
+    In turns: random bytes behind a JPEG's header, the first half of an image, and a whole PNG with damaged pixels,
     which looks well from outside and so is found out by the model server alone, among its neighbours of a batch.
     """
     generator = random.Random(seed)
     files = []
-    for picture in pictures[:4]:
+    for image in images[:4]:
         files.append(_JPEG_START + generator.randbytes(_BYTES))
-        files.append(picture[: len(picture) // 2])
-        files.append(_damaged_png(picture, generator))
+        files.append(image[: len(image) // 2])
+        files.append(_damaged_png(image, generator))
     return files
 
 
-def _damaged_png(picture: bytes, generator: random.Random) -> bytes:
+def _damaged_png(image: bytes, generator: random.Random) -> bytes:
     file = io.BytesIO()
-    with Image.open(io.BytesIO(picture)) as opened:
+    with Image.open(io.BytesIO(image)) as opened:
         opened.resize((128, 96)).save(file, "PNG")
     content = bytearray(file.getvalue())
     start = content.index(_PNG_DATA) + len(_PNG_DATA) + 64

@@ -41,7 +41,7 @@ class Progress:
 class Plan:
     """How long each load lasts, how often all take turns, and what is sent."""
 
-    pictures: Sequence[bytes]
+    images: Sequence[bytes]
     seconds: float
     rounds: int
     progress: Progress
@@ -55,7 +55,7 @@ def measure_closed(systems: Sequence[System], loops: Sequence[EngineLoop], plan:
         engines.call_each(plan)
         for clients in CLIENTS:
             for system in systems:
-                requests = itertools.cycle(system.requests(plan.pictures))
+                requests = itertools.cycle(system.requests(plan.images))
                 seen = _round(system, closed_loop(system.port, requests, clients, plan.seconds))
                 loads[system.name, clients].rounds.append(seen)
             clients_said = f"{clients} client{'s' * (clients > 1)}"
@@ -81,7 +81,7 @@ class Footprint:
 def warm_up(system: System, plan: Plan) -> None:
     """Let one client, then many, ask for a moment."""
     for clients in (1, max(CLIENTS)):
-        requests = itertools.cycle(system.requests(plan.pictures))
+        requests = itertools.cycle(system.requests(plan.images))
         uvloop.run(closed_loop(system.port, requests, clients, plan.seconds / 2))
 
 
@@ -92,14 +92,14 @@ def measure_open(systems: Sequence[System], capacities: Mapping[str, float], pla
         for share in SHARES:
             for system in systems:
                 due = poisson_arrivals(share * capacities[system.name], plan.seconds, _SEED + number)
-                requests = itertools.cycle(system.requests(plan.pictures))
+                requests = itertools.cycle(system.requests(plan.images))
                 loads[system.name, share].rounds.append(_round(system, open_loop(system.port, requests, due)))
             plan.progress.say(f"round {number} of {plan.rounds}, open at {share:.0%}: {_said(systems, loads, share)}")
     return loads
 
 
 def capacities_of(systems: Sequence[System], loads: Loads) -> dict[str, float]:
-    """Return the most pictures a second that each system answered in closed loops."""
+    """Return the most images a second that each system answered in closed loops."""
     return {system.name: max(loads[system.name, clients].rate for clients in CLIENTS) for system in systems}
 
 
@@ -117,13 +117,13 @@ class Neighbours:
 def measure_neighbours(system: System, junk: Sequence[bytes], plan: Plan) -> Neighbours:
     """Let seven good clients ask alone, beside one more good client, and beside one that sends junk.
 
-    The client that sends junk does so once for every seven answers of the others, as an eighth client with pictures
+    The client that sends junk does so once for every seven answers of the others, as an eighth client with images
     would; and again as soon as it was refused, which takes as much of the machine as it can get.
     """
     seen = Neighbours()
     broken = itertools.cycle(system.requests(junk))
     for number in range(1, plan.rounds + 1):
-        good = itertools.cycle(system.requests(plan.pictures))
+        good = itertools.cycle(system.requests(plan.images))
         seen.alone.rounds.append(_round(system, closed_loop(system.port, good, GOOD, plan.seconds)))
         for into, others, in_step in (
             (seen.one_more, good, False),
@@ -166,7 +166,7 @@ async def _beside(
 
 
 Way = tuple[str, int, int]
-"""A signature, the pictures in a call and the threads that call."""
+"""A signature, the images in a call and the threads that call."""
 
 
 class Engines:
@@ -191,7 +191,7 @@ class Engines:
         return asked if asked != "auto" else ("litert" if "litert" in self._loops else "tensorflow")
 
     def alone_ms(self, engine: str, signature: str) -> float | None:
-        """Return the milliseconds in which an engine answers one picture on one thread, if it was measured."""
+        """Return the milliseconds in which an engine answers one image on one thread, if it was measured."""
         called = self.calls.get((engine, (signature, 1, 1)))
         return median(each.median_seconds for each in called) * 1e3 if called else None
 

@@ -1,4 +1,4 @@
-"""The pictures that benchmarks send: photographs where there are any, else drawn ones with about as much detail."""
+"""The images that benchmarks send: photographs where there are any, else drawn ones with about as much detail."""
 
 import io
 from pathlib import Path
@@ -16,21 +16,21 @@ def read_or_draw(folder: Path) -> list[bytes]:
     """Return JPEG files of 500x375 pixels: photographs where there are any, else drawn ones."""
     photographs = sorted(folder.glob("*/*.jpg"))[:16]
     if not photographs:
-        console.print(f"No photographs at {folder}; pictures are drawn.")
+        console.print(f"No photographs at {folder}; images are drawn.")
     drawn = (draw(seed) for seed in range(8)) if not photographs else map(Image.open, photographs)
-    return [encode(picture.convert("RGB").resize((WIDTH, HEIGHT))) for picture in drawn]
+    return [encode(image.convert("RGB").resize((WIDTH, HEIGHT))) for image in drawn]
 
 
 def draw(seed: int) -> Image.Image:
-    """Draw a picture with about as much detail as a photograph."""
+    """Draw an image with about as much detail as a photograph."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (HEIGHT // 25, WIDTH // 25, 3), np.uint8)
     smooth = np.asarray(Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), np.float32)
     return Image.fromarray(np.clip(smooth + random.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8))
 
 
-def encode(picture: Image.Image) -> bytes:
+def encode(image: Image.Image) -> bytes:
     """Return a JPEG file."""
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=88)
+    image.save(file, "JPEG", quality=88)
     return file.getvalue()

@@ -31,11 +31,11 @@ def loads_table(loads: Loads, footprints: dict[str, Footprint]) -> Table:
     columns = (
         "load",
         "system",
-        "pictures/s",
+        "images/s",
         "p50 ms",
         "p90 ms",
         "p99 ms",
-        "CPU ms a picture",
+        "CPU ms an image",
         "resident MB",
         "errors",
     )
@@ -56,7 +56,7 @@ def loads_table(loads: Loads, footprints: dict[str, Footprint]) -> Table:
 def engines_table(engines: Engines) -> Table:
     """Return how fast each engine is with nothing around it."""
     table = Table(
-        "engine in a loop", "at a time", "threads", "pictures/s", "CPU ms a picture", "median ms", box=box.SIMPLE
+        "engine in a loop", "at a time", "threads", "images/s", "CPU ms an image", "median ms", box=box.SIMPLE
     )
     for (name, (signature, rows, threads)), called in engines.calls.items():
         if called:
@@ -64,7 +64,7 @@ def engines_table(engines: Engines) -> Table:
                 f"{name}, {signature}",
                 str(rows),
                 str(threads),
-                f"{median(each.pictures_per_second for each in called):.1f}",
+                f"{median(each.images_per_second for each in called):.1f}",
                 f"{median(each.cpu_seconds for each in called) * 1e3:.2f}",
                 f"{median(each.median_seconds for each in called) * 1e3:.1f}",
             )
@@ -73,7 +73,7 @@ def engines_table(engines: Engines) -> Table:
 
 def neighbours_table(seen: Neighbours) -> Table:
     """Return how seven good clients fared."""
-    table = Table("seven good clients", "p50 ms", "p90 ms", "their pictures/s", "failed", "p50 ratio", box=box.SIMPLE)
+    table = Table("seven good clients", "p50 ms", "p90 ms", "their images/s", "failed", "p50 ratio", box=box.SIMPLE)
     for what, measured in (
         ("alone", seen.alone),
         ("beside one more good client", seen.one_more),
@@ -107,7 +107,7 @@ def cost_lines(loads: Loads) -> list[str]:
         if name == OURS and isinstance(load, int):
             each = ", ".join(f"{process} {ms:.2f}" for process, ms in measured.cpu_ms_by_process().items())
             lines.append(
-                f"{name}, {load} client{'s' * (load > 1)}: CPU ms a picture in {each}; "
+                f"{name}, {load} client{'s' * (load > 1)}: CPU ms an image in {each}; "
                 f"the load generator {measured.generator_ms():.2f}"
             )
         elif isinstance(load, float):
@@ -117,7 +117,7 @@ def cost_lines(loads: Loads) -> list[str]:
     busy = f"in the middle, {others[-1]:.2f} at most"
     lines.append(f"What else runs on this machine took {median(others):.2f} of its processors {busy}")
     if median(others) > _QUIET:
-        lines.append("So it was not quiet: pictures/s and latencies favour whoever has more threads; CPU does not.")
+        lines.append("So it was not quiet: images/s and latencies favour whoever has more threads; CPU does not.")
     return lines
 
 
@@ -128,13 +128,13 @@ def bounds_of(loads: Loads, neighbours: Neighbours, footprint: Footprint) -> lis
         return loads[OURS, clients], loads[THEIRS, clients]
 
     cpu = [
-        Bound(f"CPU a picture, {clients} clients, of the tutorial's", _ratio(both(clients), "cpu_ms"), "<=", CPU_RATIO)
+        Bound(f"CPU an image, {clients} clients, of the tutorial's", _ratio(both(clients), "cpu_ms"), "<=", CPU_RATIO)
         for clients in (8, 32)
     ]
     failed = sum(each.failed for each in (neighbours.junk_in_step, neighbours.junk_unpaused))
     return [
         *cpu,
-        Bound("pictures/s, 32 clients, of the tutorial's", _ratio(both(32), "rate"), ">=", RATE_RATIO),
+        Bound("images/s, 32 clients, of the tutorial's", _ratio(both(32), "rate"), ">=", RATE_RATIO),
         Bound("median latency, 1 client, of the tutorial's", _ratio(both(1), "p50_ms"), "<=", LATENCY_RATIO),
         Bound("requests of seven good clients that failed beside junk", failed, "<=", 0),
         *(

@@ -13,7 +13,7 @@ from benchmarks.load.process_tree import ProcessTree, machine_cpu_seconds
 
 @dataclass(frozen=True)
 class Round:
-    """One load of a few seconds. `cpu` is in processor seconds a picture answered, by process of the service.
+    """One load of a few seconds. `cpu` is in processor seconds an image answered, by process of the service.
 
     `others` is how many processors all else on the machine took meanwhile, the load generator left out.
     """
@@ -24,12 +24,12 @@ class Round:
 
     @property
     def rate(self) -> float:
-        """Pictures a second."""
+        """Images a second."""
         return self.load.per_second
 
     @property
     def cpu_ms(self) -> float:
-        """Processor milliseconds of the whole process tree for a picture."""
+        """Processor milliseconds of the whole process tree for an image."""
         return sum(self.cpu.values()) * 1e3
 
     @property
@@ -46,12 +46,12 @@ class Measured:
 
     @property
     def rate(self) -> float:
-        """Pictures a second, the median of the rounds."""
+        """Images a second, the median of the rounds."""
         return median(each.rate for each in self.rounds)
 
     @property
     def cpu_ms(self) -> float:
-        """Processor milliseconds a picture, the median of the rounds."""
+        """Processor milliseconds an image, the median of the rounds."""
         return median(each.cpu_ms for each in self.rounds)
 
     @property
@@ -69,7 +69,7 @@ class Measured:
         return percentile_ms([latency for each in self.rounds for latency in each.load.latencies], share)
 
     def cpu_ms_by_process(self) -> dict[str, float]:
-        """Return the processor milliseconds a picture of each process, medians of the rounds."""
+        """Return the processor milliseconds an image of each process, medians of the rounds."""
         names = dict.fromkeys(name for each in self.rounds for name in each.cpu)
         return {name: median(each.cpu.get(name, 0.0) for each in self.rounds) * 1e3 for name in names}
 

@@ -35,17 +35,17 @@ class System:
     log: Path
     start_seconds: float
 
-    def requests(self, pictures: Sequence[bytes]) -> list[bytes]:
-        """Return whole requests about pictures."""
-        return [request_bytes(self.path, picture, self.port) for picture in pictures]
+    def requests(self, images: Sequence[bytes]) -> list[bytes]:
+        """Return whole requests about images."""
+        return [request_bytes(self.path, image, self.port) for image in images]
 
-    def answers(self, pictures: Sequence[bytes]) -> list[bytes]:
-        """Return the bodies of the answers to pictures."""
+    def answers(self, images: Sequence[bytes]) -> list[bytes]:
+        """Return the bodies of the answers to images."""
 
         async def ask() -> list[bytes]:
             connection = await Connection(self.port).open()
             bodies = []
-            for request in self.requests(pictures):
+            for request in self.requests(images):
                 await connection.ask(request)
                 bodies.append(connection.body)
             connection.close()
@@ -55,29 +55,29 @@ class System:
 
 
 def request_bytes(path: str, body: bytes, port: int) -> bytes:
-    """Return a whole POST request with a picture as its body."""
+    """Return a whole POST request with an image as its body."""
     head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: image/jpeg\r\n"
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
 def started_graft(
-    models: Path, name: str, flags: Sequence[str], picture: bytes, log: Path
+    models: Path, name: str, flags: Sequence[str], image: bytes, log: Path
 ) -> "contextlib.AbstractContextManager[System]":
     """Run `graft up` until the context ends; it has answered once."""
     command = ["graft", "up", "--models", str(models), "--name", name, *flags, "--port"]
-    return started("graft up", "/v1/predict", command, picture, log)
+    return started("graft up", "/v1/predict", command, image, log)
 
 
 def started_tutorial(
-    folder: Path, flags: Sequence[str], picture: bytes, log: Path
+    folder: Path, flags: Sequence[str], image: bytes, log: Path
 ) -> "contextlib.AbstractContextManager[System]":
     """Run the service as in tutorials until the context ends; it has answered once."""
     command = ["benchmarks.serving.tutorial_service", *flags, str(folder)]
-    return started("tutorial", "/predict", command, picture, log)
+    return started("tutorial", "/predict", command, image, log)
 
 
 @contextlib.contextmanager
-def started(name: str, path: str, module: Sequence[str], picture: bytes, log: Path) -> Generator[System]:
+def started(name: str, path: str, module: Sequence[str], image: bytes, log: Path) -> Generator[System]:
     """Run a Python module that serves on the port given last until the context ends; it has answered once.
 
     Raises:
@@ -89,7 +89,7 @@ def started(name: str, path: str, module: Sequence[str], picture: bytes, log: Pa
         command = [sys.executable, "-m", *module, str(port)]
         with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process:
             try:
-                asyncio.run(first_answer(process, request_bytes(path, picture, port), port, log))
+                asyncio.run(first_answer(process, request_bytes(path, image, port), port, log))
                 seconds = time.perf_counter() - began
                 yield System(name, path, port, ProcessTree(process.pid), log, seconds)
             finally:
@@ -127,9 +127,9 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Called:
-    """What an engine did in a loop: pictures a second, processor and median seconds of one call."""
+    """What an engine did in a loop: images a second, processor and median seconds of one call."""
 
-    pictures_per_second: float
+    images_per_second: float
     cpu_seconds: float
     median_seconds: float
 
@@ -144,7 +144,7 @@ class EngineLoop:
         self.missing = "" if first == "ready" else first or f"The {name} engine's process ended: {_end_of(log)}"
 
     def call(self, signature: str, rows: int, threads: int, seconds: float) -> Called | None:
-        """Call a signature with so many pictures at a time from so many threads; None if the version lacks it.
+        """Call a signature with so many images at a time from so many threads; None if the version lacks it.
 
         Raises:
             SystemFailedError: the process ended.
@@ -156,14 +156,14 @@ class EngineLoop:
             raise SystemFailedError(f"The loop of the {self.name} engine ended: {_end_of(self._log)}")
         if (took := json.loads(line)) is None:
             return None
-        pictures = rows * took["calls"]
-        return Called(pictures / took["seconds"], took["cpu"] / pictures, took["median"])
+        images = rows * took["calls"]
+        return Called(images / took["seconds"], took["cpu"] / images, took["median"])
 
 
 @contextlib.contextmanager
-def started_loop(engine: str, version: Path, pictures: Sequence[Path], log: Path) -> Generator[EngineLoop]:
+def started_loop(engine: str, version: Path, images: Sequence[Path], log: Path) -> Generator[EngineLoop]:
     """Run the loop's process until the context ends."""
-    command = [sys.executable, "-m", "benchmarks.engines.engine_loop", engine, str(version), *map(str, pictures)]
+    command = [sys.executable, "-m", "benchmarks.engines.engine_loop", engine, str(version), *map(str, images)]
     with (
         log.open("wb") as errors,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True) as process,

@@ -48,16 +48,16 @@ def prepare(folder: Path, data: Path, *, small: bool) -> Prepared:
     """
     prepared = Prepared(folder / "models", NAME, folder / "run")
     if not prepared.run.exists():
-        pictures = data / "flowers"
-        if small or not pictures.is_dir():
-            pictures = draw_classes(folder / "pictures")
+        images = data / "flowers"
+        if small or not images.is_dir():
+            images = draw_classes(folder / "images")
         weights = data / "weights" / WEIGHTS
         base = ("--weights", str(weights)) if weights.is_file() else ("--weights", "none")
         epochs = _EPOCHS if weights.is_file() and not small else 1
         settings = ("--set", f"phase_one.epochs={epochs}", "--set", _NO_SECOND_PHASE)
         runs = folder / "runs"
         model = SMALL if small else base
-        run_graft(folder, "train", str(pictures), "--name", NAME, "--runs", str(runs), *model, *settings)
+        run_graft(folder, "train", str(images), "--name", NAME, "--runs", str(runs), *model, *settings)
         run_graft(folder, "export", "latest", "--runs", str(runs), "--models", str(prepared.models))
         newest = max(path.parent for path in runs.glob(f"*-{NAME}/run.json"))  # an earlier export may have failed
         prepared.run.symlink_to(newest.resolve())
@@ -65,7 +65,7 @@ def prepare(folder: Path, data: Path, *, small: bool) -> Prepared:
 
 
 def draw_classes(folder: Path) -> Path:
-    """Write a few drawn pictures of five classes to `folder/CLASS/`, and return `folder`."""
+    """Write a few drawn images of five classes to `folder/CLASS/`, and return `folder`."""
     for number, name in enumerate(_DRAWN_CLASSES):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for index in range(_DRAWN_PER_CLASS):

@@ -13,7 +13,7 @@ from exporter.bundle.golden_images import write_golden
 from exporter.bundle.images import (
     choose_representatives,
     decode_representatives,
-    decode_test_pictures,
+    decode_test_images,
 )
 from exporter.bundle.install import put_in_place
 from exporter.bundle.int8_fallbacks import try_variants
@@ -35,7 +35,7 @@ from exporter.tflite.records import (
     Requested,
     Source,
 )
-from trainer.data.preprocessing import PictureDecoder
+from trainer.data.preprocessing import ImageDecoder
 from trainer.progress import Progress
 from trainer.runs.code_version import code_version
 from trainer.runs.data_split import DataSplit
@@ -49,7 +49,7 @@ _LIBRARIES = ("ai-edge-litert", "flatbuffers")
 class BundleRequest:
     """What to make: a bundle of the version in a folder, at `out`, with these variants.
 
-    `max_accuracy_drop` is the share of test pictures that a variant may recognise less than the SavedModel, besides
+    `max_accuracy_drop` is the share of test images that a variant may recognise less than the SavedModel, besides
     one. `lineage_id` is the version's, if it has one.
     """
 
@@ -62,16 +62,16 @@ class BundleRequest:
 
 
 def make_bundle(request: BundleRequest, manifest: ModelManifest, split: DataSplit, progress: Progress) -> MobileBundle:
-    """Convert the version, judge each variant on the test pictures of `split`, and write what passes.
+    """Convert the version, judge each variant on the test images of `split`, and write what passes.
 
     Raises:
         ConversionError: the graph cannot become a TFLite file.
         LiteGateError: no variant answers well enough; nothing was written.
         AlreadyPublishedError: something lies at `request.out`, and is not to be replaced.
-        DataSetError: no picture of a split can be decoded.
+        DataSetError: no image of a split can be decoded.
     """
     inputs = _set_up(request, manifest, split, progress)
-    with closing(inputs.pictures):
+    with closing(inputs.images):
         results = try_variants(inputs, request.variants)
         bundle = _describe(request, manifest, inputs, results)
         with staged_folder(request.out.absolute().parent) as staged:
@@ -81,14 +81,14 @@ def make_bundle(request: BundleRequest, manifest: ModelManifest, split: DataSpli
 
 
 def _set_up(request: BundleRequest, manifest: ModelManifest, split: DataSplit, progress: Progress) -> VariantInputs:
-    pictures = split.images.pictures
-    chosen, test = choose_representatives(pictures["train"], split.seed), pictures["test"]
-    progress.on_work("reading pictures", len(chosen) + 2 * len(test))
-    graph, decoder = PixelGraph(request.version), PictureDecoder(manifest.image_input)
+    images = split.images.images
+    chosen, test = choose_representatives(images["train"], split.seed), images["test"]
+    progress.on_work("reading images", len(chosen) + 2 * len(test))
+    graph, decoder = PixelGraph(request.version), ImageDecoder(manifest.image_input)
     return VariantInputs(
         graph=graph,
         representatives=spanning_all_values(decode_representatives(chosen, decoder, progress.on_step)),
-        pictures=decode_test_pictures(test, decoder, graph, progress.on_step),
+        images=decode_test_images(test, decoder, graph, progress.on_step),
         description=_description_of(manifest),
         max_accuracy_drop=request.max_accuracy_drop,
         progress=progress,
@@ -98,7 +98,7 @@ def _set_up(request: BundleRequest, manifest: ModelManifest, split: DataSplit, p
 def _description_of(manifest: ModelManifest) -> Description:
     return Description(
         name=manifest.name,
-        text=f"Which of {len(manifest.labels)} classes a picture shows: {manifest.architecture}, "
+        text=f"Which of {len(manifest.labels)} classes an image shows: {manifest.architecture}, "
         f"{manifest.image_input.width} x {manifest.image_input.height} pixels, RGB from 0 to 255. "
         f"{manifest.digest}",
         version=str(manifest.version),
@@ -122,7 +122,7 @@ def _describe(
         labels=manifest.labels,
         image_input=manifest.image_input,
         in_the_app=_IN_THE_APP,
-        representative_pictures=len(inputs.representatives),
+        representative_images=len(inputs.representatives),
         max_accuracy_drop=inputs.max_accuracy_drop,
         saved_model=inputs.reference,
         written=written,
@@ -141,7 +141,7 @@ def _write(staged: Path, bundle: MobileBundle, inputs: VariantInputs, results: S
     (staged / LABELS_FILE).write_bytes(inputs.description.labels_file())
     (staged / README_FILE).write_text(render_readme(bundle), encoding="utf-8")
     (staged / REPORT_FILE).write_text(render_report(bundle), encoding="utf-8")
-    write_golden(staged / GOLDEN, inputs.pictures, bundle.labels, files)
+    write_golden(staged / GOLDEN, inputs.images, bundle.labels, files)
     paths = sorted(path for path in staged.rglob("*") if path.is_file())
     digests = {path.relative_to(staged).as_posix(): digest_of_file(path) for path in paths}
     bundle = bundle.model_copy(update={"files": digests})

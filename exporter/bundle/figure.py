@@ -68,7 +68,7 @@ def _draw_accuracy(axes: Axes, rows: Sequence[PlottedVariant], reference: float,
 
 
 def _draw_latency(axes: Axes, rows: Sequence[PlottedVariant]) -> None:
-    axes.set_title("Milliseconds a picture, 1 and 2 threads", loc="left")
+    axes.set_title("Milliseconds an image, 1 and 2 threads", loc="left")
     for place, row in enumerate(rows):
         one, two = row.measured.latency_ms[1], row.measured.latency_ms[2]
         axes.barh(place - 0.2, one, _THICKNESS, color=row.colour)

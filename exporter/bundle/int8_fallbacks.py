@@ -80,6 +80,6 @@ def _numbers(result: VariantResult) -> str:
 def _in_words(measured: Measurement) -> str:
     accuracy = measured.accuracy
     return (
-        f"{accuracy.right} of {accuracy.pictures} right, {measured.latency_ms[1]:.1f} ms on one thread, "
+        f"{accuracy.right} of {accuracy.images} right, {measured.latency_ms[1]:.1f} ms on one thread, "
         f"{measured.file_bytes / 1e6:.2f} MB"
     )

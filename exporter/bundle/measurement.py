@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.bundle.gate import LARGEST_DIFFERENCES
-from exporter.bundle.images import TestPictures, in_batches
+from exporter.bundle.images import TestImages, in_batches
 from exporter.errors import ConversionError
 from exporter.tflite.graph import Probabilities
 from exporter.tflite.interpreter import LiteModel
@@ -21,25 +21,25 @@ _OnProgress = Callable[[int], None]
 
 
 def measure(
-    variant: Variant, content: bytes, pictures: TestPictures, class_names: Sequence[str], on_progress: _OnProgress
+    variant: Variant, content: bytes, images: TestImages, class_names: Sequence[str], on_progress: _OnProgress
 ) -> tuple[Measurement, Probabilities]:
-    """Ask a file about every test picture and time it; return its answers too, float32 [N, C].
+    """Ask a file about every test image and time it; return its answers too, float32 [N, C].
 
-    `on_progress` hears how many pictures were just answered.
+    `on_progress` hears how many images were just answered.
 
     Raises:
         ConversionError: an answer is NaN or infinite.
     """
-    answers = answer_all(LiteModel(content), pictures.prepared, on_progress)
+    answers = answer_all(LiteModel(content), images.prepared, on_progress)
     if not np.isfinite(answers).all():
-        raise ConversionError(f"The {variant} file answers test pictures with NaN; its numbers are too coarse.")
-    reference = pictures.reference
+        raise ConversionError(f"The {variant} file answers test images with NaN; its numbers are too coarse.")
+    reference = images.reference
     same = answers.argmax(axis=1) == reference.argmax(axis=1)
     clear = _margins(reference) > LARGEST_DIFFERENCES.get(variant, 0.0)
-    one = pictures.prepared.take(np.array([0]))[0]
+    one = images.prepared.take(np.array([0]))[0]
     measurement = Measurement(
-        accuracy=accuracy_of(answers, pictures.labels),
-        worst_class=_worst_class(answers, pictures.labels, class_names),
+        accuracy=accuracy_of(answers, images.labels),
+        worst_class=_worst_class(answers, images.labels, class_names),
         same_answer=float(same.mean()),
         same_answer_where_clear=float(same[clear].mean()) if clear.any() else 1.0,
         largest_difference=float(np.abs(answers - reference).max()),
@@ -50,25 +50,25 @@ def measure(
 
 
 def measure_phone_resize(
-    content: bytes, answers: Probabilities, pictures: TestPictures, on_progress: _OnProgress
+    content: bytes, answers: Probabilities, images: TestImages, on_progress: _OnProgress
 ) -> PhoneResize:
-    """Ask a file about every test picture as a phone resizes it; `answers` are those to the prepared ones."""
-    stretched = answer_all(LiteModel(content), pictures.stretched, on_progress)
+    """Ask a file about every test image as a phone resizes it; `answers` are those to the prepared ones."""
+    stretched = answer_all(LiteModel(content), images.stretched, on_progress)
     return PhoneResize(
         same_answer=float((answers.argmax(axis=1) == stretched.argmax(axis=1)).mean()),
-        accuracy=accuracy_of(stretched, pictures.labels),
+        accuracy=accuracy_of(stretched, images.labels),
     )
 
 
 def accuracy_of(answers: Probabilities, labels: Labels) -> Accuracy:
     """Return the share of answers that are right, with its interval."""
-    right, pictures = int((answers.argmax(axis=1) == labels).sum()), len(labels)
-    low, high = accuracy_interval(right, pictures)
-    return Accuracy(right=right, pictures=pictures, share=right / pictures, interval=(low, high))
+    right, images = int((answers.argmax(axis=1) == labels).sum()), len(labels)
+    low, high = accuracy_interval(right, images)
+    return Accuracy(right=right, images=images, share=right / images, interval=(low, high))
 
 
 def answer_all(model: LiteModel, pixels: PixelStore[np.uint8], on_progress: _OnProgress) -> Probabilities:
-    """Return a file's answers to stored pictures, float32 [N, C]."""
+    """Return a file's answers to stored images, float32 [N, C]."""
     answers = []
     for rows in in_batches(pixels):
         answers.append(model.answer(rows))
@@ -79,9 +79,9 @@ def answer_all(model: LiteModel, pixels: PixelStore[np.uint8], on_progress: _OnP
 def _worst_class(answers: Probabilities, labels: Labels, class_names: Sequence[str]) -> ClassRecall:
     per_class = evaluate(Predictions(answers, labels), class_names)["per_class"]
     recalls = [
-        ClassRecall(label=label, pictures=each["pictures"], recall=each["recall"])
+        ClassRecall(label=label, images=each["images"], recall=each["recall"])
         for label, each in per_class.items()
-        if each["pictures"]
+        if each["images"]
     ]
     return min(recalls, key=lambda each: each.recall)
 

@@ -13,7 +13,7 @@ from trainer.evaluation.numbers_in_words import percent
 def render_report(bundle: MobileBundle) -> str:
     """Return the page as HTML: no script, nothing fetched from elsewhere, the same bytes for the same bundle."""
     reference = bundle.saved_model
-    lowest = (reference.right - lost_at_most(reference, bundle.max_accuracy_drop)) / reference.pictures
+    lowest = (reference.right - lost_at_most(reference, bundle.max_accuracy_drop)) / reference.images
     rows = [PlottedVariant(record.variant, record.measured, written=True) for record in bundle.written]
     rows += [PlottedVariant(each.variant, each.measured, written=False) for each in bundle.refused if each.measured]
     return (

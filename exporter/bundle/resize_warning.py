@@ -19,7 +19,7 @@ def warnings_of(written: Sequence[WrittenVariant], image_input: ImageInput) -> t
     if not image_input.antialias:
         remedy = "Train with random resize kernels (augmentation.resize_kernels), "
     return (
-        f"Resized as MediaPipe does it, only {same:.1%} of the test pictures keep their answer ({worst.variant}; "
+        f"Resized as MediaPipe does it, only {same:.1%} of the test images keep their answer ({worst.variant}; "
         f"{accuracy.share:.1%} are recognised, prepared as in training {worst.measured.accuracy.share:.1%}). {remedy}"
-        "or let the app halve a large picture until it is less than twice the model's size before MediaPipe gets it.",
+        "or let the app halve a large image until it is less than twice the model's size before MediaPipe gets it.",
     )

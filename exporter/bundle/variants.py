@@ -5,7 +5,7 @@ from functools import cached_property
 
 from contract.digests import digest_of_bytes
 from exporter.bundle.gate import why_refused
-from exporter.bundle.images import TestPictures
+from exporter.bundle.images import TestImages
 from exporter.bundle.measurement import accuracy_of, measure, measure_phone_resize
 from exporter.errors import ConversionError
 from exporter.tflite.conversion import convert
@@ -22,15 +22,15 @@ class VariantInputs:
 
     graph: PixelGraph
     representatives: Pixels
-    pictures: TestPictures
+    images: TestImages
     description: Description
     max_accuracy_drop: float
     progress: Progress
 
     @cached_property
     def reference(self) -> Accuracy:
-        """The SavedModel's own accuracy on the test pictures."""
-        return accuracy_of(self.pictures.reference, self.pictures.labels)
+        """The SavedModel's own accuracy on the test images."""
+        return accuracy_of(self.images.reference, self.images.labels)
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ def variant_of(result: VariantResult) -> Variant:
 
 def try_variant(inputs: VariantInputs, variant: Variant) -> VariantResult:
     """Make, measure and judge one variant; what cannot be converted is refused too."""
-    progress, pictures = inputs.progress, inputs.pictures
+    progress, images = inputs.progress, inputs.images
     progress.on_work(f"{variant}: convert", 1)
     try:
         content = convert(inputs.graph, variant, inputs.representatives, inputs.description)
         progress.on_step()
-        progress.on_work(f"{variant}: measure", 2 * len(pictures))
-        measured, answers = measure(variant, content, pictures, inputs.description.labels, progress.on_step)
+        progress.on_work(f"{variant}: measure", 2 * len(images))
+        measured, answers = measure(variant, content, images, inputs.description.labels, progress.on_step)
     except ConversionError as error:
         return RefusedVariant(variant=variant, reason=str(error))
     if reason := why_refused(variant, measured, inputs.reference, inputs.max_accuracy_drop):
@@ -70,6 +70,6 @@ def try_variant(inputs: VariantInputs, variant: Variant) -> VariantResult:
         input=model.input,
         output=model.output,
         measured=measured,
-        phone_resize=measure_phone_resize(content, answers, pictures, progress.on_step),
+        phone_resize=measure_phone_resize(content, answers, images, progress.on_step),
     )
     return AcceptedVariant(content, record)

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from contract.image_input import ImageInput
-from exporter.check.images import PictureBatch, PictureSet
+from exporter.check.images import ImageBatch, ImageSet
 from exporter.check.predictor import VersionPredictor
 from exporter.check.report import PredictorResult, Tally
 from exporter.proof.rounding import LARGEST_BOUND
-from trainer.data.preprocessing import PictureDecoder
+from trainer.data.preprocessing import ImageDecoder
 from trainer.progress import Progress
 
-OTHER_PICTURES_BOUND = LARGEST_BOUND
+OTHER_IMAGES_BOUND = LARGEST_BOUND
 """The least bound on images other than the fixtures, about which the export proved nothing and measured no noise.
 
 Rounding alone can take two ways of running one network further apart than 1e-5: of a small network trained from
@@ -22,18 +22,18 @@ precision, and 1.7e-5 from each other.
 
 _ROUNDS = 30
 _LONGEST_SECONDS = 30.0
-_TIMED_PICTURES = 8
+_TIMED_IMAGES = 8
 
 
 @dataclass(frozen=True)
 class Part:
-    """Pictures, what they are called, the one whose answers are right, and those that are compared with it.
+    """Images, what they are called, the one whose answers are right, and those that are compared with it.
 
     Bounds that are below `least_bound` count as that.
     """
 
     title: str
-    pictures: PictureSet
+    images: ImageSet
     reference: VersionPredictor
     compared: Sequence[VersionPredictor]
     least_bound: float = 0.0
@@ -44,9 +44,9 @@ class RunningComparison:
     """A check in progress: what is known of each predictor so far, and how many images each part had."""
 
     tallies: list[Tally]
-    pictures: dict[str, int] = field(default_factory=dict)
+    images: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    to_time: list[PictureBatch] = field(default_factory=list)
+    to_time: list[ImageBatch] = field(default_factory=list)
 
     def rows(self) -> tuple[PredictorResult, ...]:
         """Return what was found of each, in their order."""
@@ -60,33 +60,33 @@ def compare_predictors(
     image_input: ImageInput,
     progress: Progress,
 ) -> RunningComparison:
-    """Compare answers to every picture of each part; then time `predictors` on single pictures.
+    """Compare answers to every image of each part; then time `predictors` on single images.
 
-    A few pictures are held at a time, and of each only how it compares is kept.
+    A few images are held at a time, and of each only how it compares is kept.
 
     Raises:
         CheckError: a predictor cannot be reached.
     """
-    decoder = PictureDecoder(image_input)
+    decoder = ImageDecoder(image_input)
     found = RunningComparison([Tally(predictor, labels) for predictor in predictors])
-    progress.on_work("comparing", sum(len(part.pictures.files) for part in parts))
+    progress.on_work("comparing", sum(len(part.images.files) for part in parts))
     for part in parts:
-        found.pictures[part.title] = 0
-        for batch in part.pictures.batches(decoder, found.notes.append):
+        found.images[part.title] = 0
+        for batch in part.images.batches(decoder, found.notes.append):
             _compare(batch, part, found)
             progress.on_step(len(batch.names))
     _measure_latency(found, progress)
     return found
 
 
-def _compare(batch: PictureBatch, part: Part, found: RunningComparison) -> None:
+def _compare(batch: ImageBatch, part: Part, found: RunningComparison) -> None:
     expected = part.reference.answer(batch)
     for tally in found.tallies:
         if tally.predictor in part.compared:
             bound = None if tally.predictor.bound is None else max(tally.predictor.bound, part.least_bound)
             tally.add(batch.names, expected, tally.predictor.answer(batch), bound)
-    found.pictures[part.title] += len(batch.names)
-    room = _TIMED_PICTURES - len(found.to_time)
+    found.images[part.title] += len(batch.names)
+    room = _TIMED_IMAGES - len(found.to_time)
     found.to_time += [batch.single(row) for row in batch.valid.nonzero()[0][:room]]
 
 
@@ -106,7 +106,7 @@ def _measure_latency(found: RunningComparison, progress: Progress) -> None:
         progress.on_step()
 
 
-def _in_turn(batches: Sequence[PictureBatch]) -> Iterator[PictureBatch]:
+def _in_turn(batches: Sequence[ImageBatch]) -> Iterator[ImageBatch]:
     ends = time.monotonic() + _LONGEST_SECONDS
     for turn in range(_ROUNDS):
         yield batches[turn % len(batches)]

@@ -10,7 +10,7 @@ from contract.blessing import Blessing
 from contract.image_input import ImageInput
 from contract.signatures import SERVING_DEFAULT
 from contract.versions import BLESSING, FIXTURES
-from exporter.check.images import PictureBatch, PictureSet
+from exporter.check.images import ImageBatch, ImageSet
 from exporter.check.predictor import PredictedBatch
 from exporter.errors import CheckError
 from exporter.proof.expectations import GIVEN, read_expectations
@@ -18,8 +18,8 @@ from exporter.proof.fixtures import EXPECTED
 from exporter.proof.rounding import LEAST_BOUND, bound_for, measure_noise
 from exporter.saved_model.loading import LoadedVersion
 from exporter.saved_model.warmup import string_array
-from trainer.data.preprocessing import PictureDecoder
-from trainer.runs.trained_model import DecodedPictures, Run, answer_decoded
+from trainer.data.preprocessing import ImageDecoder
+from trainer.runs.trained_model import DecodedImages, Run, answer_decoded
 
 
 class RecordedAnswers:
@@ -33,10 +33,10 @@ class RecordedAnswers:
         folder = version / FIXTURES
         self._entries = _read_expected(folder / EXPECTED)
         self._refused = np.zeros(classes, np.float32)
-        self.pictures = PictureSet(version, tuple(folder / entry.file for entry in self._entries))
+        self.images = ImageSet(version, tuple(folder / entry.file for entry in self._entries))
 
-    def answer(self, batch: PictureBatch) -> PredictedBatch:
-        """Look up what was answered; the pictures must be those of `pictures`."""
+    def answer(self, batch: ImageBatch) -> PredictedBatch:
+        """Look up what was answered; the images must be those of `images`."""
         by_name = {f"{FIXTURES}/{entry.file}": entry.probabilities for entry in self._entries}
         recorded = [by_name[name] for name in batch.names]
         rows = [self._refused if row is None else np.array(row, np.float32) for row in recorded]
@@ -54,14 +54,14 @@ class TrainedModel:
         self._model = run.load_model()
         self._input = image_input
 
-    def answer(self, batch: PictureBatch) -> PredictedBatch:
-        """Answer from the pixels, with zeros for pictures that cannot be decoded."""
-        answers = answer_decoded(self._model, self._input, DecodedPictures(batch.pixels, batch.valid))
+    def answer(self, batch: ImageBatch) -> PredictedBatch:
+        """Answer from the pixels, with zeros for images that cannot be decoded."""
+        answers = answer_decoded(self._model, self._input, DecodedImages(batch.pixels, batch.valid))
         return PredictedBatch(answers.probabilities, answers.valid)
 
-    def bound_here(self, images: PictureSet) -> float:
+    def bound_here(self, images: ImageSet) -> float:
         """Return the bound from the model's own rounding noise on this processor; see `exporter.proof.rounding`."""
-        batches = [batch.pixels[batch.valid] for batch in images.batches(PictureDecoder(self._input), lambda _: None)]
+        batches = [batch.pixels[batch.valid] for batch in images.batches(ImageDecoder(self._input), lambda _: None)]
         return bound_for(measure_noise(self._model, self._input, np.concatenate(batches)))
 
 
@@ -75,13 +75,13 @@ class SavedModel:
         self.bound: float | None = bound
         self._version = LoadedVersion(version)
 
-    def answer(self, batch: PictureBatch) -> PredictedBatch:
+    def answer(self, batch: ImageBatch) -> PredictedBatch:
         """Answer from the files' bytes."""
         (found,) = self._version.run({SERVING_DEFAULT: ("image_bytes", string_array(list(batch.contents)))}).values()
         return PredictedBatch(found["probabilities"], found["valid"], tuple(label.decode() for label in found["label"]))
 
 
-def bound_on_fixtures(version: Path, trained: TrainedModel | None, fixtures: PictureSet) -> float:
+def bound_on_fixtures(version: Path, trained: TrainedModel | None, fixtures: ImageSet) -> float:
     """Return how far what runs the network in this process may be from the reference on the version's fixtures.
 
     That is what the export let through, whose answers are recorded, or, where that is more, what the noise of the
@@ -95,12 +95,12 @@ def bound_on_fixtures(version: Path, trained: TrainedModel | None, fixtures: Pic
     return max(exported, trained.bound_here(fixtures)) if trained else exported
 
 
-def given_fixtures(version: Path) -> PictureSet | None:
-    """Return the pictures that the model's users gave to its exports; None where there are none."""
+def given_fixtures(version: Path) -> ImageSet | None:
+    """Return the images that the model's users gave to its exports; None where there are none."""
     folder = version / GIVEN
     if not folder.is_dir():
         return None
-    return PictureSet(version, tuple(folder / expectation.file for expectation in read_expectations(folder)))
+    return ImageSet(version, tuple(folder / expectation.file for expectation in read_expectations(folder)))
 
 
 class _Expected(BaseModel):

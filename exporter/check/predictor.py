@@ -6,14 +6,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from exporter.check.images import PictureBatch
+from exporter.check.images import ImageBatch
 
 
 @dataclass(frozen=True)
 class PredictedBatch:
     """What a predictor said about N images: `probabilities` float32 [N, C], and `valid` bool [N], false where refused.
 
-    `labels` are N names, empty where a picture was refused; None from those that know no names.
+    `labels` are N names, empty where an image was refused; None from those that know no names.
     """
 
     probabilities: npt.NDArray[np.float32]
@@ -33,6 +33,6 @@ class VersionPredictor(Protocol):
     bound: float | None
     timed: bool
 
-    def answer(self, batch: PictureBatch) -> PredictedBatch:
-        """Answer each picture of the batch, in order."""
+    def answer(self, batch: ImageBatch) -> PredictedBatch:
+        """Answer each image of the batch, in order."""
         ...

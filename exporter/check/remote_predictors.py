@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ValidationError
 
 from contract.manifest import ModelManifest
-from exporter.check.images import PictureBatch
+from exporter.check.images import ImageBatch
 from exporter.check.predictor import PredictedBatch
 from exporter.check.server_client import ServerClient
 from exporter.errors import CheckError
@@ -22,7 +22,7 @@ both are allowed ten times more than the same build in the same process.
 
 _B = TypeVar("_B", bound=BaseModel)
 _REFUSALS = {413, 415, 422}
-_NO_PICTURE = "no_picture"  # an empty body, which is a bad request and no bad picture for HTTP
+_NO_IMAGE = "no_image"  # an empty body, which is a bad request and no bad image for HTTP
 _TIMEOUT_SECONDS = 60
 
 
@@ -55,7 +55,7 @@ class CheckedServer:
         if described.digest != self._manifest.digest:
             raise CheckError(_another(f"The model server at {self._client.address}", self._manifest, described.digest))
 
-    def answer(self, batch: PictureBatch) -> PredictedBatch:
+    def answer(self, batch: ImageBatch) -> PredictedBatch:
         """Answer from the files' bytes, in one call."""
         found = self._client.answer(self._manifest.version, batch.contents)
         if found.probabilities.shape[1] != len(self._manifest.labels):
@@ -64,7 +64,7 @@ class CheckedServer:
 
 
 class Gateway:
-    """A gateway that offers one version, asked through its native API, a picture at a time. Use it in a `with`."""
+    """A gateway that offers one version, asked through its native API, an image at a time. Use it in a `with`."""
 
     bound: float | None = REMOTE_BOUND
     timed = True
@@ -99,7 +99,7 @@ class Gateway:
         if (digest := served[number].digest) != self._manifest.digest:
             raise CheckError(_another(f"The gateway at {self._url}", self._manifest, digest))
 
-    def answer(self, batch: PictureBatch) -> PredictedBatch:
+    def answer(self, batch: ImageBatch) -> PredictedBatch:
         """Answer from the files' bytes, a request each."""
         predictions = [self._predict(content) for content in batch.contents]
         rows = [self._probabilities(prediction) for prediction in predictions]
@@ -107,7 +107,7 @@ class Gateway:
         return PredictedBatch(np.stack(rows), valid, tuple(found.label if found else "" for found in predictions))
 
     def _predict(self, content: bytes) -> "_Prediction | None":
-        """Return what the gateway says about a picture; None where it refuses it."""
+        """Return what the gateway says about an image; None where it refuses it."""
         manifest = self._manifest
         query = {"model": manifest.name, "version": manifest.version, "top_k": len(manifest.labels)}
         headers = {"content-type": "application/octet-stream"}
@@ -116,7 +116,7 @@ class Gateway:
             (prediction,) = self._read(_Answer, response).predictions
             return prediction
         problem = self._read(_Problem, response)
-        if response.status_code in _REFUSALS or problem.code == _NO_PICTURE:
+        if response.status_code in _REFUSALS or problem.code == _NO_IMAGE:
             return None
         raise CheckError(f"The gateway at {self._url} cannot answer: {problem.detail}")
 

@@ -11,19 +11,19 @@ import numpy.typing as npt
 from exporter.check.predictor import PredictedBatch, VersionPredictor
 
 MOST_NAMED = 100
-"""Broken pictures that are named of each; of another model, every picture of a folder may be one."""
+"""Broken images that are named of each; of another model, every image of a folder may be one."""
 
 Verdict = Literal["reference", "agrees", "breaks its bound", "no bound"]
 
 
 @dataclass(frozen=True)
 class Breach:
-    """A picture on which a predictor does not answer as the reference does.
+    """An image on which a predictor does not answer as the reference does.
 
     `difference` is the largest of any probability's, where both answered; `what` says it in words.
     """
 
-    picture: str
+    image: str
     kind: Literal["probability", "refusal", "label"]
     difference: float | None
     what: str
@@ -33,18 +33,18 @@ class Breach:
 class PredictorResult:
     """A predictor's answers beside the reference's.
 
-    A picture's difference is that of its most different probability. Largest, mean and agreement are over the
-    `answered` pictures, which both answered; None where there are none. `latency_p50_ms` is for one picture alone,
+    An image's difference is that of its most different probability. Largest, mean and agreement are over the
+    `answered` images, which both answered; None where there are none. `latency_p50_ms` is for one image alone,
     None where it was not measured. `bounds` are those that were applied, that of the fixtures first. `broken`
-    pictures broke theirs, of which `breaches` names the first ones.
+    images broke theirs, of which `breaches` names the first ones.
     """
 
     name: str
     verdict: Verdict
-    pictures: int = 0
+    images: int = 0
     answered: int = 0
     largest_difference: float | None = None
-    worst_picture: str | None = None
+    worst_image: str | None = None
     mean_difference: float | None = None
     top1_agreement: float | None = None
     latency_p50_ms: float | None = None
@@ -57,13 +57,13 @@ class PredictorResult:
 class CheckReport:
     """What was checked, what a reader should know of it, and a result for each predictor.
 
-    `pictures` says how many there were of each kind: fixtures, fixtures given by users, pictures of a folder.
+    `images` says how many there were of each kind: fixtures, fixtures given by users, images of a folder.
     """
 
     name: str
     version: int
     digest: str
-    pictures: dict[str, int]
+    images: dict[str, int]
     rows: tuple[PredictorResult, ...]
     notes: tuple[str, ...]
 
@@ -79,12 +79,12 @@ class CheckReport:
 
 @dataclass
 class Tally:
-    """Collects what one predictor says beside what a reference says, batch by batch; keeps numbers, no pictures."""
+    """Collects what one predictor says beside what a reference says, batch by batch; keeps numbers, no images."""
 
     predictor: VersionPredictor
     class_names: Sequence[str]
     milliseconds: list[float] = field(default_factory=list)
-    _pictures: int = 0
+    _images: int = 0
     _agreeing: int = 0
     _differences: list[float] = field(default_factory=list)
     _worst: tuple[float, str] = (-1.0, "")
@@ -93,11 +93,11 @@ class Tally:
     _breaches: list[Breach] = field(default_factory=list)
 
     def add(self, names: Sequence[str], expected: PredictedBatch, seen: PredictedBatch, bound: float | None) -> None:
-        """Compare the answers to N pictures; a probability that is NaN breaks every bound, even none."""
+        """Compare the answers to N images; a probability that is NaN breaks every bound, even none."""
         if bound is not None and bound not in self._bounds:
             self._bounds.append(bound)
         for row, name in enumerate(names):
-            self._pictures += 1
+            self._images += 1
             breaches = [*self._compare_validity(name, expected.valid[row], seen.valid[row])]
             if expected.valid[row] and seen.valid[row]:
                 difference = self._compare_probabilities(name, expected.probabilities[row], seen.probabilities[row])
@@ -112,10 +112,10 @@ class Tally:
         return PredictorResult(
             name=self.predictor.name,
             verdict=self._verdict(),
-            pictures=self._pictures,
+            images=self._images,
             answered=len(self._differences),
             largest_difference=self._worst[0] if seen else None,
-            worst_picture=self._worst[1] if seen else None,
+            worst_image=self._worst[1] if seen else None,
             mean_difference=float(np.mean(self._differences)) if seen else None,
             top1_agreement=self._agreeing / len(self._differences) if seen else None,
             latency_p50_ms=float(np.median(self.milliseconds)) if self.milliseconds else None,
@@ -127,7 +127,7 @@ class Tally:
     def _verdict(self) -> Verdict:
         if self._broken:
             return "breaks its bound"
-        if not self._pictures:
+        if not self._images:
             return "reference"
         return "agrees" if self._bounds else "no bound"
 

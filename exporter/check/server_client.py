@@ -47,7 +47,7 @@ _AVAILABLE, _END = (messages.VersionState.Value(name) for name in ("AVAILABLE", 
 
 @dataclass(frozen=True)
 class ServerAnswer:
-    """What a server said about N pictures: `probabilities` float32 [N, C], `valid` bool [N], and N labels."""
+    """What a server said about N images: `probabilities` float32 [N, C], `valid` bool [N], and N labels."""
 
     probabilities: npt.NDArray[np.float32]
     valid: npt.NDArray[np.bool_]
@@ -85,13 +85,13 @@ class ServerClient:
             raise CheckError(str(error)) from error
 
     def answer(self, version: int, contents: Sequence[bytes]) -> ServerAnswer:
-        """Ask `version` about N encoded pictures."""
+        """Ask `version` about N encoded images."""
         response = self._request(version, "serving_default", "image_bytes", contents)
         probabilities = self._numbers(response, "probabilities", np.dtype("<f4"), "float_val")
         valid = self._numbers(response, "valid", np.dtype(np.bool_), "bool_val")
         labels = tuple(label.decode(errors="replace") for label in self._output(response, "label").string_val)
         if probabilities.ndim != 2 or not len(probabilities) == len(valid) == len(labels) == len(contents):
-            raise self._senseless("as many rows as pictures were asked about")
+            raise self._senseless("as many rows as images were asked about")
         return ServerAnswer(probabilities.astype(np.float32), valid, labels)
 
     def await_version(self, version: int) -> None:

@@ -8,7 +8,7 @@ from contract.manifest import ModelManifest
 from contract.versions import LITERT_NETWORK
 from exporter.bundle.gate import LARGEST_DIFFERENCES
 from exporter.check.bundles import TfliteFile
-from exporter.check.images import PictureBatch
+from exporter.check.images import ImageBatch
 from exporter.check.predictor import PredictedBatch
 from exporter.errors import CheckError
 from exporter.tflite.interpreter import LiteModel
@@ -19,10 +19,10 @@ _BOUNDS: dict[str, float] = dict(LARGEST_DIFFERENCES.items())
 class LiteFileAnswers:
     """A TFLite file on one thread: uint8 pixels [1, H, W, 3] in, and probabilities [1, C] out.
 
-    Without a `bound` single pictures say nothing of it, as of a file of integers.
+    Without a `bound` single images say nothing of it, as of a file of integers.
 
     Raises:
-        CheckError: it cannot be loaded, or its pictures or classes are not the version's.
+        CheckError: it cannot be loaded, or its images or classes are not the version's.
     """
 
     timed = True
@@ -33,8 +33,8 @@ class LiteFileAnswers:
         self._classes = len(manifest.labels)
         self._model = _open(path, manifest)
 
-    def answer(self, batch: PictureBatch) -> PredictedBatch:
-        """Answer from the pixels; a picture that cannot be decoded never comes to a TFLite file."""
+    def answer(self, batch: ImageBatch) -> PredictedBatch:
+        """Answer from the pixels; an image that cannot be decoded never comes to a TFLite file."""
         probabilities = np.zeros((len(batch.names), self._classes), np.float32)
         if batch.valid.any():
             probabilities[batch.valid] = self._model.answer(batch.pixels[batch.valid])

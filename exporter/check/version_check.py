@@ -6,8 +6,8 @@ from pathlib import Path
 
 from contract.manifest import ModelManifest
 from exporter.check.bundles import TfliteFile
-from exporter.check.compare import OTHER_PICTURES_BOUND, Part, compare_predictors
-from exporter.check.images import PictureSet
+from exporter.check.compare import OTHER_IMAGES_BOUND, Part, compare_predictors
+from exporter.check.images import ImageSet
 from exporter.check.local_predictors import RecordedAnswers, SavedModel, TrainedModel, bound_on_fixtures, given_fixtures
 from exporter.check.predictor import VersionPredictor
 from exporter.check.report import CheckReport
@@ -17,7 +17,7 @@ from trainer.runs.trained_model import read_run
 
 _NO_RUN = (
     "The run {run} was not found (see --runs), so the answers recorded with the fixtures are the reference, and the "
-    "SavedModel for other pictures."
+    "SavedModel for other images."
 )
 
 
@@ -33,7 +33,7 @@ class VersionCheck:
     manifest: ModelManifest
     run: Path | None
     lite_files: Sequence[TfliteFile] = ()
-    images: PictureSet | None = None
+    images: ImageSet | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def check_version(
         name=manifest.name,
         version=manifest.version,
         digest=manifest.digest,
-        pictures=found.pictures,
+        images=found.images,
         rows=found.rows(),
         notes=(*_notes(check), *found.notes),
     )
@@ -82,7 +82,7 @@ def _open(check: VersionCheck, servers: Callable[[], Sequence[VersionPredictor]]
     recorded = RecordedAnswers(version, len(manifest.labels))
     progress.on_step()
     trained = TrainedModel(read_run(check.run), manifest.image_input) if check.run else None
-    bound = bound_on_fixtures(version, trained, recorded.pictures)
+    bound = bound_on_fixtures(version, trained, recorded.images)
     saved_model = SavedModel(version, bound)
     progress.on_step()
     served: list[VersionPredictor] = [*network_predictors(version, manifest, bound), *servers()]
@@ -93,12 +93,12 @@ def _open(check: VersionCheck, servers: Callable[[], Sequence[VersionPredictor]]
 
 def _parts(check: VersionCheck, opened: _Opened) -> list[Part]:
     """Return what is compared on which images. Recorded answers are known of the version's own fixtures alone."""
-    parts = [Part("fixtures", opened.recorded.pictures, opened.reference, [opened.saved_model, *opened.served])]
+    parts = [Part("fixtures", opened.recorded.images, opened.reference, [opened.saved_model, *opened.served])]
     reference = opened.trained or opened.saved_model
     compared = [opened.saved_model, *opened.served] if opened.trained else opened.served
-    for title, images in (("given fixtures", given_fixtures(check.version)), ("pictures", check.images)):
+    for title, images in (("given fixtures", given_fixtures(check.version)), ("images", check.images)):
         if images:
-            parts.append(Part(title, images, reference, compared, OTHER_PICTURES_BOUND))
+            parts.append(Part(title, images, reference, compared, OTHER_IMAGES_BOUND))
     return parts
 
 

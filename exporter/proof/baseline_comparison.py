@@ -7,11 +7,11 @@ from contract.errors import ContractError
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, published_versions
 from exporter.errors import RegressionError
-from exporter.proof.fixtures import read_test_picture
+from exporter.proof.fixtures import read_test_image
 from exporter.saved_model.loading import LoadedVersion
 from trainer.evaluation.comparison import PairedAnswers, compare_answers
 from trainer.progress import Progress
-from trainer.runs.record import LATEST, TestPicture
+from trainer.runs.record import LATEST, TestImage
 
 
 def find_baseline(base_path: Path, version: str) -> Path:
@@ -30,23 +30,23 @@ def find_baseline(base_path: Path, version: str) -> Path:
 
 
 def compare_with_baseline(
-    baseline: Path, version: LoadedVersion, pictures: Sequence[TestPicture], progress: Progress
+    baseline: Path, version: LoadedVersion, images: Sequence[TestImage], progress: Progress
 ) -> PairedAnswers:
     """Compare a version with a published one, the baseline, on the same test images.
 
-    A is the baseline. An answer is right if it names the picture's true class, so the two may have other classes.
+    A is the baseline. An answer is right if it names the image's true class, so the two may have other classes.
 
     Raises:
-        FixtureError: a picture is no longer where it was in training.
+        FixtureError: an image is no longer where it was in training.
         RegressionError: the version is right less often, by more than chance.
     """
-    progress.on_work(f"comparing with version {baseline.name} on {len(pictures)} test pictures", 2 * len(pictures))
+    progress.on_work(f"comparing with version {baseline.name} on {len(images)} test images", 2 * len(images))
     before, after = (
         [
-            label == picture.label
-            for label, picture in zip(
-                loaded.answer((read_test_picture(picture.path) for picture in pictures), progress.on_step).labels,
-                pictures,
+            label == image.label
+            for label, image in zip(
+                loaded.answer((read_test_image(image.path) for image in images), progress.on_step).labels,
+                images,
                 strict=True,
             )
         ]
@@ -55,7 +55,7 @@ def compare_with_baseline(
     paired = compare_answers(before, after)
     if paired.b_right < paired.a_right and paired.more_than_chance:
         raise RegressionError(
-            f"The model is right on {paired.b_right} of {paired.pictures} test pictures, and version "
+            f"The model is right on {paired.b_right} of {paired.images} test images, and version "
             f"{baseline.name} on {paired.a_right} of them, which is more than chance (McNemar, "
             f"p = {paired.p_value:.2g}); nothing was published."
         )
@@ -63,10 +63,10 @@ def compare_with_baseline(
 
 
 def note_on_seen_images(baseline: Path, dataset_digest: str) -> str | None:
-    """Return a line where the older version may have learned the pictures that are now test pictures."""
+    """Return a line where the older version may have learned the images that are now test images."""
     if ModelManifest.read(baseline / MANIFEST).dataset_digest == dataset_digest:
         return None
     return (
-        f"Version {baseline.name} was trained on another data set, so it may have seen some of the test pictures "
+        f"Version {baseline.name} was trained on another data set, so it may have seen some of the test images "
         "in training, which favours it."
     )

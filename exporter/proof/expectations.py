@@ -1,6 +1,6 @@
-"""What the users of a model expect of some pictures of their own, in this version and in all that follow.
+"""What the users of a model expect of some images of their own, in this version and in all that follow.
 
-A folder with `expected.csv` (columns file, label, minimal_probability) and the pictures beside it, given to an
+A folder with `expected.csv` (columns file, label, minimal_probability) and the images beside it, given to an
 export, becomes part of the version. The next version of that name must fulfil it too, no matter who exports it.
 """
 
@@ -35,7 +35,7 @@ class _ExpectedLine(BaseModel):
 
 @dataclass(frozen=True)
 class Expectation:
-    """A picture, the label it must be given, and the least probability of it."""
+    """An image, the label it must be given, and the least probability of it."""
 
     file: str
     content: bytes
@@ -62,17 +62,17 @@ def expectations_of(base_path: Path, given: Path | None, *, may_replace: bool) -
         if before not in {None, expectation} and not may_replace:
             raise FixtureError(
                 f"{given} expects something else of {expectation.file} than the last version did, or of another "
-                'picture by this name; rename it, or give --accept-change "why".'
+                'image by this name; rename it, or give --accept-change "why".'
             )
         standing[expectation.file] = expectation
     return [standing[file] for file in sorted(standing)]
 
 
 def read_expectations(folder: Path) -> list[Expectation]:
-    """Read `expected.csv` in `folder`, and the pictures it names.
+    """Read `expected.csv` in `folder`, and the images it names.
 
     Raises:
-        FixtureError: it is not there or no such table, or a picture is not there.
+        FixtureError: it is not there or no such table, or an image is not there.
     """
     path = folder / EXPECTED
     try:
@@ -89,7 +89,7 @@ def read_expectations(folder: Path) -> list[Expectation]:
     except ValidationError as error:
         line, column, *_ = [*error.errors()[0]["loc"], "row"]
         raise FixtureError(f"{path}, row {int(line) + 1}, {column}: {error.errors()[0]['msg']}.") from error
-    return _with_pictures(folder, rows)
+    return _with_images(folder, rows)
 
 
 def check_expectations(
@@ -130,7 +130,7 @@ def check_expectations(
 
 
 def write_expectations(folder: Path, expectations: Sequence[Expectation]) -> None:
-    """Write the pictures and the table, so that the next version finds them; nothing where there are none."""
+    """Write the images and the table, so that the next version finds them; nothing where there are none."""
     if not expectations:
         return
     folder.mkdir(parents=True)
@@ -161,13 +161,13 @@ def _is_rollback(folder: Path) -> bool:
         ) from error
 
 
-def _with_pictures(folder: Path, rows: Sequence[_ExpectedLine]) -> list[Expectation]:
+def _with_images(folder: Path, rows: Sequence[_ExpectedLine]) -> list[Expectation]:
     found: list[Expectation] = []
     for row in rows:
         if PurePath(row.file).name != row.file or row.file == EXPECTED:
-            raise FixtureError(f"{folder / EXPECTED} names {row.file!r}; the pictures must lie beside it.")
+            raise FixtureError(f"{folder / EXPECTED} names {row.file!r}; the images must lie beside it.")
         if row.file in {expectation.file for expectation in found}:
-            raise FixtureError(f"{folder / EXPECTED} names {row.file} twice; one row a picture.")
+            raise FixtureError(f"{folder / EXPECTED} names {row.file} twice; one row an image.")
         try:
             content = (folder / row.file).read_bytes()
         except OSError as error:
@@ -182,7 +182,7 @@ def _refusal(changes: Sequence[AcceptedChange], labels: Sequence[str]) -> str:
     first = changes[0]
     did = f"calls it {first.seen_label!r} ({first.seen_probability:.2f})" if first.seen_label else "refuses it"
     known = "" if first.label in labels else f", a class that it does not have (it has {', '.join(labels)})"
-    more = f"; {len(changes) - 1} more of the given pictures are not as expected" if len(changes) > 1 else ""
+    more = f"; {len(changes) - 1} more of the given images are not as expected" if len(changes) > 1 else ""
     return (
         f"{first.file} must be {first.label!r} with at least {first.minimal_probability:g}{known}, and the model "
         f"{did}{more}; nothing was published. Train again, or give --accept-change with the reason."

@@ -1,4 +1,4 @@
-"""The pictures that prove an export, and travel with it."""
+"""The images that prove an export, and travel with it."""
 
 import json
 from collections import defaultdict
@@ -7,42 +7,40 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.errors import FixtureError
-from trainer.runs.record import TestPicture
+from trainer.runs.record import TestImage
 from trainer.runs.trained_model import Answers
 
 ACCEPTED = 8
 EXPECTED = "expected.json"
-_NOT_A_PICTURE = b"This is a text file, and must be refused.\n"
+_NOT_A_IMAGE = b"This is a text file, and must be refused.\n"
 
 
 @dataclass(frozen=True)
 class Fixture:
-    """A picture with its true class, or None where it must be refused."""
+    """An image with its true class, or None where it must be refused."""
 
     name: str
     content: bytes
     label: str | None
 
 
-def choose_fixtures(test_pictures: Sequence[TestPicture]) -> list[Fixture]:
-    """Choose eight pictures of the test split, going round the classes, and add two that must be refused.
+def choose_fixtures(test_images: Sequence[TestImage]) -> list[Fixture]:
+    """Choose eight images of the test split, going round the classes, and add two that must be refused.
 
     Raises:
-        FixtureError: a picture is no longer where it was in training.
+        FixtureError: an image is no longer where it was in training.
     """
     accepted = [
-        Fixture(
-            f"{index:02d}-{picture.label}{picture.path.suffix.lower()}", read_test_picture(picture.path), picture.label
-        )
-        for index, picture in enumerate(_round_the_classes(test_pictures)[:ACCEPTED])
+        Fixture(f"{index:02d}-{image.label}{image.path.suffix.lower()}", read_test_image(image.path), image.label)
+        for index, image in enumerate(_round_the_classes(test_images)[:ACCEPTED])
     ]
     whole = accepted[0]
     truncated = Fixture(f"truncated{Path(whole.name).suffix}", whole.content[: len(whole.content) // 2], None)
-    return [*accepted, truncated, Fixture("not-a-picture.txt", _NOT_A_PICTURE, None)]
+    return [*accepted, truncated, Fixture("not-a-image.txt", _NOT_A_IMAGE, None)]
 
 
 def write_fixtures(folder: Path, fixtures: Sequence[Fixture], answers: Answers) -> None:
-    """Write the pictures, and `expected.json` with the trained model's probabilities (null: refused)."""
+    """Write the images, and `expected.json` with the trained model's probabilities (null: refused)."""
     folder.mkdir(parents=True)
     expected = []
     for fixture, probabilities, valid in zip(fixtures, answers.probabilities, answers.valid, strict=True):
@@ -57,8 +55,8 @@ def write_fixtures(folder: Path, fixtures: Sequence[Fixture], answers: Answers) 
     (folder / EXPECTED).write_text(json.dumps(expected, indent=2) + "\n")
 
 
-def read_test_picture(path: Path) -> bytes:
-    """Read a picture of a run's test split.
+def read_test_image(path: Path) -> bytes:
+    """Read an image of a run's test split.
 
     Raises:
         FixtureError: it is no longer where it was in training.
@@ -67,14 +65,14 @@ def read_test_picture(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise FixtureError(
-            f"The test picture {path} cannot be read ({error.strerror}); put the data set back where it was in "
+            f"The test image {path} cannot be read ({error.strerror}); put the data set back where it was in "
             "training, or train again."
         ) from error
 
 
-def _round_the_classes(pictures: Sequence[TestPicture]) -> list[TestPicture]:
-    by_class: dict[str, list[TestPicture]] = defaultdict(list)
-    for picture in sorted(pictures, key=lambda picture: (picture.label, picture.path)):
-        by_class[picture.label].append(picture)
+def _round_the_classes(images: Sequence[TestImage]) -> list[TestImage]:
+    by_class: dict[str, list[TestImage]] = defaultdict(list)
+    for image in sorted(images, key=lambda image: (image.label, image.path)):
+        by_class[image.label].append(image)
     deepest = max((len(of_class) for of_class in by_class.values()), default=0)
     return [of_class[turn] for turn in range(deepest) for of_class in by_class.values() if turn < len(of_class)]

@@ -70,9 +70,9 @@ class Comparison:
 
     loaded: str
     signature: str
-    pictures: int
+    images: int
     largest_difference: float
-    worst_picture: str
+    worst_image: str
 
 
 def ask_trained_model(run: Run, image_input: ImageInput, fixtures: Sequence[Fixture]) -> Reference:
@@ -81,14 +81,14 @@ def ask_trained_model(run: Run, image_input: ImageInput, fixtures: Sequence[Fixt
     Raises:
         ParityError: it answers one that must be refused, or refuses one that it was tested on.
     """
-    pictures = decode_each(image_input, [fixture.content for fixture in fixtures])
+    images = decode_each(image_input, [fixture.content for fixture in fixtures])
     model = run.load_model()
-    answers = answer_decoded(model, image_input, pictures)
+    answers = answer_decoded(model, image_input, images)
     for fixture, valid in zip(fixtures, answers.valid, strict=True):
         if valid != (fixture.label is not None):
             did = "answers" if valid else "refuses"
             raise ParityError(f"The trained model {did} {fixture.name}, which it must not; nothing was published.")
-    pixels = pictures.pixels[pictures.valid]
+    pixels = images.pixels[images.valid]
     return Reference(fixtures, run.record.labels, answers, pixels, measure_noise(model, image_input, pixels))
 
 
@@ -104,8 +104,8 @@ def compare(loaded: str, outputs: Outputs, reference: Reference, manifest: str) 
     """Compare what a loaded model answered with the reference; `loaded` says how it was loaded.
 
     Raises:
-        ParityError: a probability is off by more than the bound, a picture was refused that should be answered or
-            the other way round, a label is not the likeliest one, a brightness is not the pixels' mean, a picture has
+        ParityError: a probability is off by more than the bound, an image was refused that should be answered or
+            the other way round, a label is not the likeliest one, a brightness is not the pixels' mean, an image has
             other pixels, or the manifest is another.
     """
     default, answers = outputs[SERVING_DEFAULT], reference.answers
@@ -136,7 +136,7 @@ def why_refused(comparison: Comparison, reference: Reference) -> str | None:
     own = f"; rounding alone moves this network's by {noise.largest:.2g} here" if noise else ""
     return (
         f"Loaded {comparison.loaded}, {comparison.signature} differs from the trained model by {largest:.2g} on "
-        f"{comparison.worst_picture} (bound {reference.bound:.2g}{own})"
+        f"{comparison.worst_image} (bound {reference.bound:.2g}{own})"
     )
 
 
@@ -147,7 +147,7 @@ def measure(
     expected: npt.NDArray[np.float32],
     names: Sequence[str],
 ) -> Comparison:
-    """Return the largest difference between two answers to the pictures `names`, float32 [N, C], whatever it is."""
+    """Return the largest difference between two answers to the images `names`, float32 [N, C], whatever it is."""
     differences = np.abs(seen - expected).max(axis=1)
     worst = int(differences.argmax())
     return Comparison(loaded, signature, len(names), float(differences[worst]), names[worst])

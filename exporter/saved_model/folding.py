@@ -1,7 +1,7 @@
 """Layers that become part of the convolution beside them.
 
 In use BatchNorm multiplies each channel by a number and adds another; both fit into the kernel and bias of the
-convolution before it. Zeros around a picture fit into the convolution behind them, where they are those that it
+convolution before it. Zeros around an image fit into the convolution behind them, where they are those that it
 would add itself. Each such layer would read and write every activation once; the pads alone are a sixth of
 MobileNetV2's time.
 """

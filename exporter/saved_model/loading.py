@@ -23,12 +23,12 @@ Inputs = Mapping[str, tuple[str, npt.NDArray[Any]]]
 """What to run each signature on: the name of its input, and a value; N values if it takes one image at a time."""
 
 Outputs = dict[str, Answer]
-"""What each signature answered, by output name; of one that takes one picture at a time, its N answers as rows."""
+"""What each signature answered, by output name; of one that takes one image at a time, its N answers as rows."""
 
 
 @dataclass(frozen=True)
 class PredictedImages:
-    """What a version said of N pictures: `probabilities` float32 [N, C] and N `labels`, empty where it refused."""
+    """What a version said of N images: `probabilities` float32 [N, C] and N `labels`, empty where it refused."""
 
     probabilities: npt.NDArray[np.float32]
     labels: tuple[str, ...]
@@ -52,11 +52,11 @@ class LoadedVersion:
 
         return run_on_each(call, value) if name == PIXELS_OF_IMAGE else call(value)
 
-    def answer(self, pictures: Iterable[bytes], on_answered: Callable[[int], None] = lambda _: None) -> PredictedImages:
-        """Answer encoded pictures, eight at a time; `on_answered` hears how many after each time."""
+    def answer(self, images: Iterable[bytes], on_answered: Callable[[int], None] = lambda _: None) -> PredictedImages:
+        """Answer encoded images, eight at a time; `on_answered` hears how many after each time."""
         probabilities: list[npt.NDArray[np.float32]] = []
         labels: list[str] = []
-        remaining = iter(pictures)
+        remaining = iter(images)
         while batch := list(islice(remaining, _BATCH)):
             (answer,) = self.run({SERVING_DEFAULT: ("image_bytes", string_array(batch))}).values()
             probabilities.append(answer["probabilities"])
@@ -96,7 +96,7 @@ def _check_fits(definitions: Any, name: str, key: str) -> None:
 
 def _run_signature(session: Any, definition: Any, name: str, key: str, value: npt.NDArray[Any]) -> Answer:
     if name == PIXELS_OF_IMAGE:
-        return run_on_each(lambda picture: _run(session, definition, key, picture), value)
+        return run_on_each(lambda image: _run(session, definition, key, image), value)
     return _run(session, definition, key, value)
 
 

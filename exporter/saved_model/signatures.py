@@ -9,7 +9,7 @@ import tensorflow as tf
 from contract.image_input import ImageInput
 from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import LABELS, MANIFEST
-from trainer.data.preprocessing import decode_picture, decode_pictures
+from trainer.data.preprocessing import decode_images, decode_one_image
 
 
 class ServingSignatures:
@@ -21,7 +21,7 @@ class ServingSignatures:
     `serving_pixels`: `pixels` uint8 [N, H, W, 3] RGB to `probabilities` float32 [N, C].
     `describe`: `query` string [N], not looked at, to `manifest` string [N], the manifest's JSON.
     Every output of these has the batch dimension, or a server that batches would refuse it.
-    `pixels_of_image`: `image_bytes` string [], one picture, to `pixels` uint8 [H, W, 3] RGB, `valid` bool [] and
+    `pixels_of_image`: `image_bytes` string [], one image, to `pixels` uint8 [H, W, 3] RGB, `valid` bool [] and
     `brightness` float32 []: what comes before the network, for a server that runs the network elsewhere. Zeros and
     false for what is not an image by its header; an InvalidArgument error for one that then cannot be decoded.
     """
@@ -50,7 +50,7 @@ class ServingSignatures:
         return {name: tf.function(call).get_concrete_function(spec) for name, (call, spec) in specs.items()}
 
     def _answer_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        decoded = decode_pictures(image_bytes, self._input)
+        decoded = decode_images(image_bytes, self._input)
         answered = self._network(decoded.pixels)
         probabilities = tf.where(decoded.valid[:, None], answered, 0.0)
         best = tf.gather(tf.constant(self._labels), tf.argmax(answered, axis=1))
@@ -72,7 +72,7 @@ class ServingSignatures:
         return {"manifest": tf.fill(tf.shape(query), manifest)}
 
     def _decode_one(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        decoded = decode_picture(image_bytes, self._input)
+        decoded = decode_one_image(image_bytes, self._input)
         return {
             "pixels": tf.cast(decoded.values, tf.uint8),
             "valid": decoded.valid,
@@ -81,7 +81,7 @@ class ServingSignatures:
 
 
 def _brightness_of(pixels: tf.Tensor) -> tf.Tensor:
-    """Return the mean of all values of each picture, as `trainer.data.reference_histograms.brightness_of` does.
+    """Return the mean of all values of each image, as `trainer.data.reference_histograms.brightness_of` does.
 
     For a server that does not decode images itself, to compare with the reference in the manifest. `pixels` are
     uint8, or the same as float32: the sum of a row is exact in both, and the same.

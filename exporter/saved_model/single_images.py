@@ -11,26 +11,26 @@ Answer = dict[str, npt.NDArray[Any]]
 """What a signature answered, by output name."""
 
 
-def run_on_each(run: Callable[[bytes], Answer], pictures: Iterable[bytes]) -> Answer:
+def run_on_each(run: Callable[[bytes], Answer], images: Iterable[bytes]) -> Answer:
     """Run it on N images one after another, and return the outputs as rows: of each output, [N, ...].
 
-    A picture on which the operation fails with InvalidArgument has a row of zeros: nothing but its content can be at
+    An image on which the operation fails with InvalidArgument has a row of zeros: nothing but its content can be at
     fault, so a server of the signature refuses it.
 
     Raises:
         ValueError: it fails on all of them, so that the shape of an output is not known.
     """
-    answers = [_run_or_none(run, picture) for picture in pictures]
+    answers = [_run_or_none(run, image) for image in images]
     first = next((answer for answer in answers if answer is not None), None)
     if first is None:
-        raise ValueError("No picture could be decoded.")
+        raise ValueError("No image could be decoded.")
     blank = {output: np.zeros_like(value) for output, value in first.items()}
     rows = [blank if answer is None else answer for answer in answers]
     return {output: np.stack([row[output] for row in rows]) for output in first}
 
 
-def _run_or_none(run: Callable[[bytes], Answer], picture: bytes) -> Answer | None:
+def _run_or_none(run: Callable[[bytes], Answer], image: bytes) -> Answer | None:
     try:
-        return run(picture)
+        return run(image)
     except tf.errors.InvalidArgumentError:
         return None

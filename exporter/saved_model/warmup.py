@@ -18,16 +18,16 @@ from exporter.saved_model.full_disk import full_disk_as_os_error
 BATCH_SIZES = (1, 2, 4, 8)
 
 
-def write_warmup(file: Path, model_name: str, picture: bytes) -> None:
-    """Write a record for each batch size, made of one picture."""
+def write_warmup(file: Path, model_name: str, image: bytes) -> None:
+    """Write a record for each batch size, made of one image."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with full_disk_as_os_error(), tf.io.TFRecordWriter(str(file)) as writer:
         for size in BATCH_SIZES:
-            writer.write(_record(model_name, [picture] * size).SerializeToString(deterministic=True))
+            writer.write(_record(model_name, [image] * size).SerializeToString(deterministic=True))
 
 
 def read_warmup(file: Path) -> Iterator[tuple[str, str, npt.NDArray[np.object_]]]:
-    """Read records back: the signature, the name of its input, and the pictures as an object array [N]."""
+    """Read records back: the signature, the name of its input, and the images as an object array [N]."""
     for serialized in tf.compat.v1.io.tf_record_iterator(str(file)):
         request = PredictionLog.FromString(serialized).predict_log.request
         for key, tensor in request.inputs.items():
@@ -41,10 +41,10 @@ def string_array(values: list[bytes]) -> npt.NDArray[np.object_]:
     return array
 
 
-def _record(model_name: str, pictures: list[bytes]) -> PredictionLog:
+def _record(model_name: str, images: list[bytes]) -> PredictionLog:
     log = PredictionLog()
     request = log.predict_log.request
     request.model_spec.name = model_name
     request.model_spec.signature_name = SERVING_DEFAULT
-    request.inputs["image_bytes"].CopyFrom(string_tensor(pictures))
+    request.inputs["image_bytes"].CopyFrom(string_tensor(images))
     return log

@@ -64,7 +64,7 @@ def convert_network(version: Path) -> bytes:
     """
     with discarded_native_stderr():
         try:
-            function = PixelGraph(version).for_one_picture(from_floats=False).get_concrete_function()
+            function = PixelGraph(version).for_one_image(from_floats=False).get_concrete_function()
             gc.collect()  # graphs refer to themselves: without this the weights lie in memory several times more
             content = _convert_in_memory(function)
         except (ConverterError, RuntimeError, ValueError) as error:
@@ -77,17 +77,17 @@ def convert_network(version: Path) -> bytes:
     return content
 
 
-def spanning_all_values(pictures: Pixels) -> Pixels:
-    """Return representative pictures of which one has both a 0 and a 255.
+def spanning_all_values(images: Pixels) -> Pixels:
+    """Return representative images of which one has both a 0 and a 255.
 
     The smallest and the largest value that the converter sees become the ends of the input's range. Where training
-    pictures do not reach black and white, two values of the first picture are moved there: its darkest and its
-    brightest. That makes the range right and leaves what the network makes of the picture as it is, while a black and a
-    white picture would stretch the ranges of all that lies behind.
+    images do not reach black and white, two values of the first image are moved there: its darkest and its
+    brightest. That makes the range right and leaves what the network makes of the image as it is, while a black and a
+    white image would stretch the ranges of all that lies behind.
     """
-    if pictures.min() == 0 and pictures.max() == 255:
-        return pictures
-    changed = pictures.copy()
+    if images.min() == 0 and images.max() == 255:
+        return images
+    changed = images.copy()
     first = changed[0].reshape(-1)
     darkest, brightest = int(first.argmin()), int(first.size - 1 - first[::-1].argmax())
     first[darkest], first[brightest] = 0, 255
@@ -95,7 +95,7 @@ def spanning_all_values(pictures: Pixels) -> Pixels:
 
 
 def _convert(graph: PixelGraph, variant: Variant, representatives: Pixels) -> bytes:
-    function = graph.for_one_picture(from_floats=variant in _FROM_FLOATS)
+    function = graph.for_one_image(from_floats=variant in _FROM_FLOATS)
     with tempfile.TemporaryDirectory(prefix="graft-tflite-") as folder, discarded_native_stderr():
         root = tf.Module()
         root.answer = function
@@ -155,8 +155,8 @@ _SET_UP: dict[Variant, Callable[[Any], None]] = {
 }
 
 
-def _samples(pictures: Pixels) -> Callable[[], Iterator[list[Any]]]:
-    return lambda: ([picture[None].astype(np.float32)] for picture in pictures)
+def _samples(images: Pixels) -> Callable[[], Iterator[list[Any]]]:
+    return lambda: ([image[None].astype(np.float32)] for image in images)
 
 
 def _told(error: Exception, variant: Variant) -> ConversionError:
@@ -175,11 +175,11 @@ def _check_input(model: LiteModel, variant: Variant) -> None:
     seen = model.input
     if seen.dtype != "uint8" or -1 in seen.shape or seen.shape[0] != 1:
         raise ConversionError(
-            f"The {variant} file would take {seen.dtype} {list(seen.shape)}, not one uint8 picture of a known size; "
+            f"The {variant} file would take {seen.dtype} {list(seen.shape)}, not one uint8 image of a known size; "
             "export the run again."
         )
     if variant == "int8" and seen.quantization != RAW_PIXELS:
         raise ConversionError(
             f"The {variant} file would take pixels with quantization {seen.quantization}, not as they are "
-            f"({RAW_PIXELS}); representative pictures must span 0 to 255."
+            f"({RAW_PIXELS}); representative images must span 0 to 255."
         )

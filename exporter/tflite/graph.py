@@ -30,15 +30,15 @@ class PixelGraph:
         self._definition = frozen.graph.as_graph_def()
         self._input: str = frozen.inputs[0].name
         self._output: str = frozen.outputs[0].name
-        self._picture = tuple(frozen.inputs[0].shape[1:])
+        self._image = tuple(frozen.inputs[0].shape[1:])
 
     def answer(self, pixels: Pixels) -> Probabilities:
         """Return the SavedModel's own answers."""
         answered: Probabilities = self._signature(**{INPUT: tf.constant(pixels)})[OUTPUT].numpy()
         return answered
 
-    def for_one_picture(self, *, from_floats: bool) -> Any:
-        """Return a function of one picture, uint8 [1, H, W, 3], or the same values as float32 `from_floats`.
+    def for_one_image(self, *, from_floats: bool) -> Any:
+        """Return a function of one image, uint8 [1, H, W, 3], or the same values as float32 `from_floats`.
 
         Full integer quantization replaces a float input by integers, and would keep a uint8 input's conversion to
         float in the file; so it begins behind that conversion.
@@ -47,7 +47,7 @@ class PixelGraph:
             ConversionError: the graph does not convert its pixels to float32 first.
         """
         places = self._casts() if from_floats else [self._input]
-        spec = tf.TensorSpec([1, *self._picture], tf.float32 if from_floats else tf.uint8, name=INPUT)
+        spec = tf.TensorSpec([1, *self._image], tf.float32 if from_floats else tf.uint8, name=INPUT)
 
         def answer(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
             replaced = dict.fromkeys(places, pixels)

@@ -16,7 +16,7 @@ _MOST_SECONDS = 2.0
 
 
 class LiteModel:
-    """A TFLite classifier in memory: one picture at a time, as an app calls it. Not for several threads at once."""
+    """A TFLite classifier in memory: one image at a time, as an app calls it. Not for several threads at once."""
 
     def __init__(self, content: bytes, threads: int = 1) -> None:
         with discarded_native_stderr():
@@ -36,15 +36,15 @@ class LiteModel:
         return _describe(self._output)
 
     def answer(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return probabilities, float32 [N, C], of pictures of the model's size, uint8 [N, H, W, 3] RGB."""
-        return np.concatenate([self._answer_one(picture[None]) for picture in pixels])
+        """Return probabilities, float32 [N, C], of images of the model's size, uint8 [N, H, W, 3] RGB."""
+        return np.concatenate([self._answer_one(image[None]) for image in pixels])
 
-    def latency_ms(self, picture: npt.NDArray[np.uint8]) -> float:
-        """Return the median time of one picture, uint8 [H, W, 3], in milliseconds.
+    def latency_ms(self, image: npt.NDArray[np.uint8]) -> float:
+        """Return the median time of one image, uint8 [H, W, 3], in milliseconds.
 
         After 5 runs to warm up, 30 to 200 runs: as many as fit into 2 seconds.
         """
-        self._interpreter.set_tensor(self._input["index"], picture[None])
+        self._interpreter.set_tensor(self._input["index"], image[None])
         for _ in range(_WARM_UP_RUNS):
             self._interpreter.invoke()
         times: list[float] = []
@@ -54,8 +54,8 @@ class LiteModel:
             times.append(time.perf_counter() - begun)
         return 1000 * float(np.median(times))
 
-    def _answer_one(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        self._interpreter.set_tensor(self._input["index"], picture)
+    def _answer_one(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        self._interpreter.set_tensor(self._input["index"], image)
         self._interpreter.invoke()
         answered: npt.NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
         scale, zero_point = self._output["quantization"]

@@ -47,41 +47,41 @@ class LiteTensor(_BundleRecord):
 
 
 class Accuracy(_BundleRecord):
-    """The share of test pictures that were recognised, with its 95 % interval (Wilson's)."""
+    """The share of test images that were recognised, with its 95 % interval (Wilson's)."""
 
     right: int
-    pictures: int
+    images: int
     share: float
     interval: tuple[float, float]
 
 
 class ClassRecall(_BundleRecord):
-    """The share of a class's test pictures that were recognised."""
+    """The share of a class's test images that were recognised."""
 
     label: str
-    pictures: int
+    images: int
     recall: float
 
 
 class PhoneResize(_BundleRecord):
-    """The same file on the same pictures, stretched as MediaPipe does it instead of by our preprocessing."""
+    """The same file on the same images, stretched as MediaPipe does it instead of by our preprocessing."""
 
-    same_answer: float = Field(description="The share of pictures that keep their most probable class.")
+    same_answer: float = Field(description="The share of images that keep their most probable class.")
     accuracy: Accuracy
 
 
 class Measurement(_BundleRecord):
-    """How one file did on the test pictures, against the SavedModel on the same pixels."""
+    """How one file did on the test images, against the SavedModel on the same pixels."""
 
     accuracy: Accuracy
     worst_class: ClassRecall
-    same_answer: float = Field(description="The share of pictures with the SavedModel's most probable class.")
+    same_answer: float = Field(description="The share of images with the SavedModel's most probable class.")
     same_answer_where_clear: float = Field(
-        description="The same, of the pictures where the SavedModel's first two classes are further apart than the "
+        description="The same, of the images where the SavedModel's first two classes are further apart than the "
         "bound on differences; 1 where there are none."
     )
-    largest_difference: float = Field(description="Of any probability of any picture.")
-    latency_ms: dict[int, float] = Field(description="Median of one picture, by number of threads.")
+    largest_difference: float = Field(description="Of any probability of any image.")
+    latency_ms: dict[int, float] = Field(description="Median of one image, by number of threads.")
     file_bytes: int
 
 
@@ -125,9 +125,9 @@ class MobileBundle(_BundleRecord):
     schema_version: str = SCHEMA_VERSION
     source: Source
     labels: tuple[str, ...]
-    image_input: ImageInput = Field(description="What happens between a picture and the network; see `in_the_app`.")
+    image_input: ImageInput = Field(description="What happens between an image and the network; see `in_the_app`.")
     in_the_app: tuple[str, ...] = Field(description="The steps of it that are not inside the files.")
-    representative_pictures: int = Field(description="Training pictures that the quantized variants were fitted to.")
+    representative_images: int = Field(description="Training images that the quantized variants were fitted to.")
     max_accuracy_drop: float
     saved_model: Accuracy
     written: tuple[WrittenVariant, ...]

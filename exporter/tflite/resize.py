@@ -1,4 +1,4 @@
-"""How a phone makes a picture fit: as MediaPipe's ImageClassifier does it, which is not how we do."""
+"""How a phone makes an image fit: as MediaPipe's ImageClassifier does it, which is not how we do."""
 
 from pathlib import Path
 
@@ -9,31 +9,31 @@ from PIL import Image, ImageOps
 
 from contract.image_input import ImageInput
 
-Picture = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 
-def read_upright(path: Path) -> Picture:
-    """Return a picture at its full size, uint8 [H, W, 3] RGB, turned upright by its EXIF orientation.
+def read_upright(path: Path) -> Pixels:
+    """Return an image at its full size, uint8 [H, W, 3] RGB, turned upright by its EXIF orientation.
 
     By Pillow and not by our preprocessing, because this stands for the decoder of a phone.
     """
-    with Image.open(path) as picture:
-        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    with Image.open(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
-def stretch(picture: Picture, height: int, width: int) -> Picture:
+def stretch(image: Pixels, height: int, width: int) -> Pixels:
     """Resize uint8 [h, w, 3] to uint8 [height, width, 3] as MediaPipe does on the CPU.
 
-    Bilinear between the four nearest pixels, however far the picture shrinks, and counted from the upper left corner:
+    Bilinear between the four nearest pixels, however far the image shrinks, and counted from the upper left corner:
     its OpenCV converter maps the corners onto each other, so that column x is read at x * w / width. OpenCV rounds
     these places to 1/32 pixel, which changes a probability of the flowers by at most 0.0085 and no answer.
     """
     resized = tf.raw_ops.ResizeBilinear(
-        images=picture[None].astype(np.float32), size=[height, width], align_corners=False, half_pixel_centers=False
+        images=image[None].astype(np.float32), size=[height, width], align_corners=False, half_pixel_centers=False
     )
     return np.asarray(np.clip(np.rint(resized[0].numpy()), 0, 255), np.uint8)
 
 
-def stretch_file(path: Path, image_input: ImageInput) -> Picture:
-    """Return a picture file as a phone hands it to the model, uint8 [H, W, 3]."""
+def stretch_file(path: Path, image_input: ImageInput) -> Pixels:
+    """Return an image file as a phone hands it to the model, uint8 [H, W, 3]."""
     return stretch(read_upright(path), image_input.height, image_input.width)

@@ -1,6 +1,6 @@
 """The four features that are compared, and buckets that hold enough of the reference to be compared.
 
-A reference may come from 90 pictures in 20 buckets. Buckets with hardly anything in them add noise to the PSI, and
+A reference may come from 90 images in 20 buckets. Buckets with hardly anything in them add noise to the PSI, and
 what they add is not chi-square; so neighbours are put together until each group has enough of the reference.
 """
 
@@ -17,7 +17,7 @@ _LEAST_OF_CLASS = 5
 """Cochran's rule for chi-square: expect at least five of a kind. Rarer classes are one group together."""
 
 _LEAST_OF_HISTOGRAM, _GROUPS = 10, 10
-"""A group of a histogram has ten pictures of the reference, and a tenth of it: about the usual ten PSI buckets."""
+"""A group of a histogram has ten images of the reference, and a tenth of it: about the usual ten PSI buckets."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _group_classes(counts: Sequence[int]) -> Grouping:
 def _group_neighbours(counts: Sequence[int]) -> Grouping:
     """Put neighbours together; what lies beyond the reference's own range, on either side, is one group of its own.
 
-    Without that group, a reference of pictures of one size would have one bucket, and every size would be in it.
+    Without that group, a reference of images of one size would have one bucket, and every size would be in it.
     """
     filled = [index for index, count in enumerate(counts) if count]
     if not filled:

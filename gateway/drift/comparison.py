@@ -1,4 +1,4 @@
-"""One version's last pictures against its reference: numbers, and what they say."""
+"""One version's last images against its reference: numbers, and what they say."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from gateway.drift.words import sentence_of
 
 @dataclass(frozen=True)
 class FeatureDrift:
-    """How far one feature of the last `pictures` is from the reference; it `moved` if `psi` is above its threshold."""
+    """How far one feature of the last `images` is from the reference; it `moved` if `psi` is above its threshold."""
 
     feature: Feature
-    pictures: int
+    images: int
     psi: float
     js_distance: float
     threshold_psi: float
@@ -22,15 +22,15 @@ class FeatureDrift:
     sentence: str
 
 
-def compare(window: Window, counts: Counts, least_pictures: int, least_psi: float) -> tuple[FeatureDrift, ...]:
-    """Compare the features of which enough pictures were seen, and which the reference can judge.
+def compare(window: Window, counts: Counts, least_images: int, least_psi: float) -> tuple[FeatureDrift, ...]:
+    """Compare the features of which enough images were seen, and which the reference can judge.
 
     `counts` are of the window's buckets, perhaps those of several workers added up.
     """
     return tuple(
         _compare_feature(window, feature, counts[feature], least_psi)
         for feature in FEATURES
-        if sum(counts[feature]) >= least_pictures and _can_judge(window, feature)
+        if sum(counts[feature]) >= least_images and _can_judge(window, feature)
     )
 
 
@@ -40,13 +40,13 @@ def _can_judge(window: Window, feature: Feature) -> bool:
 
 def _compare_feature(window: Window, feature: Feature, live: Sequence[int], least_psi: float) -> FeatureDrift:
     grouping, known = window.groupings[feature], reference_counts(window.reference, feature)
-    before, now, pictures = grouping.regrouped(known), grouping.regrouped(live), sum(live)
+    before, now, images = grouping.regrouped(known), grouping.regrouped(live), sum(live)
     psi = population_stability_index(before, now)
-    threshold = psi_threshold(pictures, sum(known), grouping.groups, least_psi)
+    threshold = psi_threshold(images, sum(known), grouping.groups, least_psi)
     moved = psi > threshold
     return FeatureDrift(
         feature=feature,
-        pictures=pictures,
+        images=images,
         psi=psi,
         js_distance=jensen_shannon_distance(before, now),
         threshold_psi=threshold,

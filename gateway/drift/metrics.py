@@ -13,7 +13,7 @@ _FEATURE_LABELS = ("model", "version", "feature")
 class DriftCollector(Collector):
     """Shows the drift of the versions that are served now; one that is gone has no series.
 
-    A feature has its three series only once enough pictures were seen to compare it.
+    A feature has its three series only once enough images were seen to compare it.
     """
 
     def __init__(self, monitor: DriftMonitor) -> None:
@@ -21,21 +21,21 @@ class DriftCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Compare every version with its reference, and yield the four gauges."""
-        psi = _gauge("psi", "Population stability index of the last pictures against the version's reference.")
+        psi = _gauge("psi", "Population stability index of the last images against the version's reference.")
         distance = _gauge("js_distance", "Jensen-Shannon distance of the same, base 2, 0 to 1.")
         threshold = _gauge("threshold_psi", "The index above which chance alone does not explain it.")
-        pictures = GaugeMetricFamily(
-            "graft_gateway_drift_pictures", "Pictures in the sliding window.", labels=("model", "version")
+        images = GaugeMetricFamily(
+            "graft_gateway_drift_images", "Images in the sliding window.", labels=("model", "version")
         )
         for version in self._monitor.of_all():
-            if version.reference_pictures is not None:
-                pictures.add_metric([version.model, str(version.version)], version.pictures)
+            if version.reference_images is not None:
+                images.add_metric([version.model, str(version.version)], version.images)
             for feature in version.features:
                 labels = [version.model, str(version.version), feature.feature]
                 psi.add_metric(labels, feature.psi)
                 distance.add_metric(labels, feature.js_distance)
                 threshold.add_metric(labels, feature.threshold_psi)
-        yield from (psi, distance, threshold, pictures)
+        yield from (psi, distance, threshold, images)
 
 
 def _gauge(name: str, meaning: str) -> GaugeMetricFamily:

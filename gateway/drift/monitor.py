@@ -11,7 +11,7 @@ from gateway.backend.model_versions import ModelVersions
 from gateway.drift.comparison import FeatureDrift, compare
 from gateway.drift.sharing import Key, SharedCounts, added_up
 from gateway.drift.window import Counts, Window
-from gateway.observability.predicted_image import AnsweredPicture
+from gateway.observability.predicted_image import AnsweredImage
 from gateway.settings import Settings
 
 _MOST_WINDOWS = 32
@@ -24,21 +24,21 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class VersionDrift:
-    """The last `pictures` of a version, and the features that can be compared by now.
+    """The last `images` of a version, and the features that can be compared by now.
 
-    `reference_pictures` is None where the version has no reference, and nothing is ever compared.
+    `reference_images` is None where the version has no reference, and nothing is ever compared.
     """
 
     model: str
     version: int
     digest: str
-    reference_pictures: int | None
-    pictures: int
+    reference_images: int | None
+    images: int
     features: tuple[FeatureDrift, ...]
 
 
 class DriftMonitor:
-    """Hears of every answered picture, and compares each served version's last ones with its reference.
+    """Hears of every answered image, and compares each served version's last ones with its reference.
 
     With `shared`, the folder of several workers, each has its part of the window and all are added up.
     """
@@ -50,16 +50,16 @@ class DriftMonitor:
         self._shared = SharedCounts(shared) if shared and settings.drift else None
         self._windows: dict[tuple[str, int], Window] = {}
 
-    def observe(self, picture: AnsweredPicture, manifest: ModelManifest) -> None:
-        """Count a picture that the version described by `manifest` answered."""
+    def observe(self, image: AnsweredImage, manifest: ModelManifest) -> None:
+        """Count an image that the version described by `manifest` answered."""
         if not self._settings.drift:
             return
-        window = self._known(picture.model, picture.version, manifest)
+        window = self._known(image.model, image.version, manifest)
         if window is None and manifest.reference is not None:
             window = Window(manifest.digest, manifest.reference, self._size)
-            self._begin(picture.model, picture.version, window)
+            self._begin(image.model, image.version, window)
         if window is not None:
-            window.add(picture)
+            window.add(image)
 
     def of_model(self, model: str) -> tuple[VersionDrift, ...]:
         """Return the state of each version of a model that is served and described.
@@ -99,9 +99,9 @@ class DriftMonitor:
         window = self._known(model, version, manifest) or Window(manifest.digest, manifest.reference, self._size)
         key = (model, version, manifest.digest)
         counts = added_up(window.counts(), [other[key] for other in elsewhere if key in other])
-        features = compare(window, counts, self._settings.drift_least_pictures, self._settings.drift_least_psi)
-        pictures = sum(counts["confidence"])  # every picture has one
-        return VersionDrift(model, version, manifest.digest, window.reference.pictures, pictures, features)
+        features = compare(window, counts, self._settings.drift_least_images, self._settings.drift_least_psi)
+        images = sum(counts["confidence"])  # every image has one
+        return VersionDrift(model, version, manifest.digest, window.reference.images, images, features)
 
     def _known(self, model: str, version: int, manifest: ModelManifest) -> Window | None:
         """Return the window of a version; None if there is none yet, or the number stood for another model then."""

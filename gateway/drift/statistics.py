@@ -3,7 +3,7 @@
 The population stability index (PSI) is the symmetric Kullback-Leibler divergence of the two sets of shares. Between
 two samples of n and m from one distribution over B buckets, PSI / (1/n + 1/m) is about chi-square with B - 1 degrees
 of freedom (B. Yurdakul, "Statistical Properties of Population Stability Index", Western Michigan University, 2018).
-A fixed bound such as 0.2 therefore means nothing by itself: 500 pictures against a reference of 90 in 10 buckets have
+A fixed bound such as 0.2 therefore means nothing by itself: 500 images against a reference of 90 in 10 buckets have
 a PSI of 0.12 on average where nothing has changed.
 """
 
@@ -34,13 +34,13 @@ def jensen_shannon_distance(reference: Sequence[int], live: Sequence[int]) -> fl
     return math.sqrt(max(divergence, 0.0))
 
 
-def psi_threshold(pictures: int, reference_pictures: int, buckets: int, least: float) -> float:
+def psi_threshold(images: int, reference_images: int, buckets: int, least: float) -> float:
     """Return the PSI that chance exceeds once in `1 / FALSE_ALARM` windows; never below `least`.
 
-    `pictures` are those in the window, `buckets` at least 2.
+    `images` are those in the window, `buckets` at least 2.
     """
     by_chance = chi_square_quantile(1 - FALSE_ALARM, buckets - 1)
-    return max(least, by_chance * (1 / pictures + 1 / reference_pictures))
+    return max(least, by_chance * (1 / images + 1 / reference_images))
 
 
 def chi_square_quantile(probability: float, degrees: int) -> float:

@@ -1,4 +1,4 @@
-"""The last pictures that one version answered, counted in the buckets of its reference."""
+"""The last images that one version answered, counted in the buckets of its reference."""
 
 from bisect import bisect_right
 from collections import deque
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 
 from contract.reference import ReferenceDistributions
 from gateway.drift.buckets import FEATURES, Feature, grouping_of, reference_counts
-from gateway.observability.predicted_image import AnsweredPicture
+from gateway.observability.predicted_image import AnsweredImage
 
 Counts = Mapping[Feature, list[int]]
-"""Of each feature, how many of the last pictures are in each bucket, or have been given each class."""
+"""Of each feature, how many of the last images are in each bucket, or have been given each class."""
 
 
 class Window:
-    """The last `size` pictures of one version, and what they are compared with.
+    """The last `size` images of one version, and what they are compared with.
 
-    A picture whose size or brightness is not known lacks that feature.
+    An image whose size or brightness is not known lacks that feature.
     """
 
     def __init__(self, digest: str, reference: ReferenceDistributions, size: int) -> None:
@@ -24,7 +24,7 @@ class Window:
         self.groupings = {feature: grouping_of(reference, feature) for feature in FEATURES}
         self._size = size
         self._buckets: deque[tuple[int, int, int, int]] = deque()
-        # the last count of each is of pictures that lack the feature
+        # the last count of each is of images that lack the feature
         self._counts = [[0] * (len(reference_counts(reference, feature)) + 1) for feature in FEATURES]
         self._class_of = {name: index for index, name in enumerate(reference.predicted)}
         self._confidence, self._brightness, self._pixels = (
@@ -32,13 +32,13 @@ class Window:
             for histogram in (reference.confidence, reference.brightness, reference.size)
         )
 
-    def add(self, picture: AnsweredPicture) -> None:
-        """Count a picture, in place of the oldest one if there are `size` already; the same few steps always."""
+    def add(self, image: AnsweredImage) -> None:
+        """Count an image, in place of the oldest one if there are `size` already; the same few steps always."""
         buckets = (
-            self._class_of.get(picture.label, -1),
-            _bucket_of(picture.probability, *self._confidence),
-            -1 if picture.brightness is None else _bucket_of(picture.brightness, *self._brightness),
-            -1 if picture.pixels is None else _bucket_of(picture.pixels, *self._pixels),
+            self._class_of.get(image.label, -1),
+            _bucket_of(image.probability, *self._confidence),
+            -1 if image.brightness is None else _bucket_of(image.brightness, *self._brightness),
+            -1 if image.pixels is None else _bucket_of(image.pixels, *self._pixels),
         )
         classes, confidence, brightness, pixels = self._counts
         self._buckets.append(buckets)

@@ -1,4 +1,4 @@
-"""What moved, in a sentence, from the counts of a reference and of the last pictures."""
+"""What moved, in a sentence, from the counts of a reference and of the last images."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,13 +13,13 @@ _SAME = 0.05
 
 _MEGA = 1_000_000
 
-_BRIGHTNESS = ("pictures are brighter", "pictures are darker", "the brightness of pictures is spread otherwise")
+_BRIGHTNESS = ("images are brighter", "images are darker", "the brightness of images is spread otherwise")
 _CONFIDENCE = ("answers are surer", "answers are less sure", "the certainty of answers is spread otherwise")
-_SIZE = ("pictures are larger", "pictures are smaller", "the sizes of pictures are spread otherwise")
+_SIZE = ("images are larger", "images are smaller", "the sizes of images are spread otherwise")
 
 
 def sentence_of(feature: Feature, reference: ReferenceDistributions, live: Sequence[int], *, moved: bool) -> str:
-    """Return how a feature of the last pictures, counted in the reference's buckets, compares with the reference."""
+    """Return how a feature of the last images, counted in the reference's buckets, compares with the reference."""
     if feature == "class":
         return _classes_in_words(reference.predicted, live) if moved else "classes are answered as in the reference"
     if feature == "brightness":
@@ -37,8 +37,8 @@ def _sizes_in_words(histogram: Histogram, live: Sequence[int], *, moved: bool) -
     return _in_words(before, now, sum(live), "median {} megapixels", _SIZE, moved=moved)
 
 
-def _in_words(before: float, now: float, pictures: int, text: str, words: Sequence[str], *, moved: bool) -> str:
-    seen = f"{text.format(_number(before))} in the reference, {_number(now)} in the last {pictures}"
+def _in_words(before: float, now: float, images: int, text: str, words: Sequence[str], *, moved: bool) -> str:
+    seen = f"{text.format(_number(before))} in the reference, {_number(now)} in the last {images}"
     if not moved:
         return f"as in the reference: {seen}"
     up, down, otherwise = words
@@ -49,14 +49,12 @@ def _in_words(before: float, now: float, pictures: int, text: str, words: Sequen
 
 def _classes_in_words(predicted: dict[str, int], live: Sequence[int]) -> str:
     """Name the classes that moved most: all by five points and more, three at most, and one at least."""
-    total, pictures = sum(predicted.values()), sum(live)
-    shares = [
-        (label, count / total, now / pictures) for (label, count), now in zip(predicted.items(), live, strict=True)
-    ]
+    total, images = sum(predicted.values()), sum(live)
+    shares = [(label, count / total, now / images) for (label, count), now in zip(predicted.items(), live, strict=True)]
     shares.sort(key=lambda each: -abs(each[2] - each[1]))
     told = [each for each in shares[:_MOST_CLASSES] if abs(each[2] - each[1]) >= _WORTH_TELLING] or shares[:1]
     return "; ".join(
-        f"{label}: {_percent(before)} of answers in the reference, {_percent(now)} in the last {pictures}"
+        f"{label}: {_percent(before)} of answers in the reference, {_percent(now)} in the last {images}"
         for label, before, now in told
     )
 

@@ -36,9 +36,9 @@ class Problem(BaseModel):
             "examples": [
                 {
                     "type": "urn:problem-type:graft:not_an_image",
-                    "title": "This is not a picture",
+                    "title": "This is not an image",
                     "status": 415,
-                    "detail": "The body is not a picture: it begins with '<!doctype'.",
+                    "detail": "The body is not an image: it begins with '<!doctype'.",
                     "code": "not_an_image",
                     "request_id": "5a1f0c2e9b7d4e6f8a3b1c0d2e4f6a8b",
                 }

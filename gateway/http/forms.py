@@ -5,19 +5,19 @@ from collections.abc import AsyncIterable
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from gateway.errors import BadFormError, NoPictureError, TooManyPicturesError
-from gateway.predict.prediction import Picture
+from gateway.errors import BadFormError, NoImageError, TooManyImagesError
+from gateway.predict.prediction import EncodedImage
 
 
-async def read_files(content_type: str, body: AsyncIterable[bytes], max_files: int) -> list[Picture]:
+async def read_files(content_type: str, body: AsyncIterable[bytes], max_files: int) -> list[EncodedImage]:
     """Return the files in the order sent, at least one; fields that are no files are passed over.
 
     The size of the body is bounded by whoever hands it over.
 
     Raises:
         BadFormError: the body is no such form, or ends too early.
-        TooManyPicturesError: there are more than `max_files`; known before the rest is read.
-        NoPictureError: there is none.
+        TooManyImagesError: there are more than `max_files`; known before the rest is read.
+        NoImageError: there is none.
     """
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
@@ -44,7 +44,7 @@ async def read_files(content_type: str, body: AsyncIterable[bytes], max_files: i
     if not form.ended:
         raise BadFormError("The multipart form ends before its last boundary.")
     if not form.files:
-        raise NoPictureError("The form has no file; send each picture as a part with a file name.")
+        raise NoImageError("The form has no file; send each image as a part with a file name.")
     return form.files
 
 
@@ -52,7 +52,7 @@ class _Form:
     """What the parser's events add up to. A part is a file if its disposition names one."""
 
     def __init__(self, max_files: int) -> None:
-        self.files: list[Picture] = []
+        self.files: list[EncodedImage] = []
         self.ended = False
         self._max_files = max_files
         self._header_name = b""
@@ -80,7 +80,7 @@ class _Form:
         name = parse_options_header(self._disposition)[1].get(b"filename")
         self._file_name = None if name is None else name.decode("utf-8", errors="replace")
         if self._file_name is not None and len(self.files) == self._max_files:
-            raise TooManyPicturesError(f"At most {self._max_files} pictures are accepted in one request.")
+            raise TooManyImagesError(f"At most {self._max_files} images are accepted in one request.")
 
     def add_data(self, data: bytes, start: int, end: int) -> None:
         if self._file_name is not None:
@@ -88,7 +88,7 @@ class _Form:
 
     def end_part(self) -> None:
         if self._file_name is not None:
-            self.files.append(Picture(bytes(self._content), self._file_name))
+            self.files.append(EncodedImage(bytes(self._content), self._file_name))
 
     def end(self) -> None:
         self.ended = True

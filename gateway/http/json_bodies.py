@@ -41,7 +41,7 @@ def check_length(length: int, most: int) -> None:
         BodyTooLargeError: it has more than `most` bytes.
     """
     if length > most:
-        raise BodyTooLargeError(f"The JSON has {length} bytes; at most {most} are accepted (send pictures as files).")
+        raise BodyTooLargeError(f"The JSON has {length} bytes; at most {most} are accepted (send images as files).")
 
 
 def check_depth(body: bytes, max_depth: int) -> None:

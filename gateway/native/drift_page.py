@@ -32,9 +32,9 @@ def _report(found: VersionDrift, settings: Settings) -> VersionReport:
     return VersionReport(
         version=str(found.version),
         digest=found.digest,
-        reference_pictures=found.reference_pictures,
-        pictures=found.pictures,
-        wanted=settings.drift_least_pictures,
+        reference_images=found.reference_images,
+        images=found.images,
+        wanted=settings.drift_least_images,
         moved=any(feature.moved for feature in found.features),
         sentence=_sentence(found, settings),
         features=[_feature_report(feature) for feature in found.features],
@@ -44,20 +44,20 @@ def _report(found: VersionDrift, settings: Settings) -> VersionReport:
 def _sentence(found: VersionDrift, settings: Settings) -> str:
     if not settings.drift:
         return "Drift is not watched: the setting `drift` is off."
-    if found.reference_pictures is None:
+    if found.reference_images is None:
         return "This version has no reference to compare with; export its run again with a newer Graft."
-    if found.pictures < settings.drift_least_pictures:
-        return f"Too few pictures were answered to compare: {found.pictures} of {settings.drift_least_pictures}."
+    if found.images < settings.drift_least_images:
+        return f"Too few images were answered to compare: {found.images} of {settings.drift_least_images}."
     moved = [feature.sentence for feature in found.features if feature.moved]
     if not moved:
-        return f"Nothing moved: the last {found.pictures} pictures and their answers are like the reference."
+        return f"Nothing moved: the last {found.images} images and their answers are like the reference."
     return "; ".join(moved) + "."
 
 
 def _feature_report(found: FeatureDrift) -> FeatureReport:
     return FeatureReport(
         feature=found.feature,
-        pictures=found.pictures,
+        images=found.images,
         psi=round(found.psi, _DIGITS),
         js_distance=round(found.js_distance, _DIGITS),
         threshold_psi=round(found.threshold_psi, _DIGITS),

@@ -14,11 +14,11 @@ from gateway.http.json_bodies import read_json
 from gateway.http.problems import problem_response
 from gateway.http.protocol_of_path import refuse_misplaced_body
 from gateway.http.routing import PlainRoute, new_router
-from gateway.native.json_images import ImagesBody, read_pictures
+from gateway.native.json_images import ImagesBody, read_images
 from gateway.native.parameters import DEFAULT_QUERY, PredictModelQuery, PredictQuery
 from gateway.native.responses import PredictResponse
 from gateway.observability.metrics import Metrics
-from gateway.predict.prediction import Answer, Picture, Prediction, Question, Refusal, UnreadablePicture, predict
+from gateway.predict.prediction import Answer, EncodedImage, Prediction, Question, Refusal, UnreadableImage, predict
 from gateway.predict.request_context import RequestContext, context_of
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -71,9 +71,9 @@ async def predict_images(request: Request) -> Response:
     question = _read_question(request, context)
     context.model = question.model
     context.services.admission.check_room()
-    pictures = await _read_pictures(request, context)
-    context.pictures = len(pictures)
-    answer = await predict(pictures, question, context)
+    images = await _read_images(request, context)
+    context.images = len(images)
+    answer = await predict(images, question, context)
     _count(answer, context.services.metrics)
     only = answer.entries[0]
     if len(answer.entries) == 1 and isinstance(only, Refusal):
@@ -87,20 +87,20 @@ def _read_question(request: Request, context: RequestContext) -> Question:
     return Question(named or context.services.settings.models[0], query.version, query.label, query.top_k)
 
 
-async def _read_pictures(request: Request, context: RequestContext) -> list[Picture | UnreadablePicture]:
+async def _read_images(request: Request, context: RequestContext) -> list[EncodedImage | UnreadableImage]:
     settings = context.services.settings
     content_type = request.headers.get("content-type", "application/octet-stream")
     kind = content_type.partition(";")[0].strip().lower()
     if kind.startswith("image/") or kind == "application/octet-stream":
-        return [Picture(await read_whole(request))]
+        return [EncodedImage(await read_whole(request))]
     if kind == "multipart/form-data":
-        return [*await read_files(content_type, request.stream(), settings.max_pictures)]
+        return [*await read_files(content_type, request.stream(), settings.max_images)]
     if kind == "application/json":
         content = read_json(await read_whole(request), settings)
         refuse_misplaced_body(content, request.method, context)
-        return read_pictures(content, settings.max_pictures)
+        return read_images(content, settings.max_images)
     raise UnsupportedContentTypeError(
-        f"A body of type {kind[:100]!r} is not accepted; send a picture as image/* or application/octet-stream, or "
+        f"A body of type {kind[:100]!r} is not accepted; send an image as image/* or application/octet-stream, or "
         "several as multipart/form-data or application/json."
     )
 
@@ -108,8 +108,8 @@ async def _read_pictures(request: Request, context: RequestContext) -> list[Pict
 def _count(answer: Answer, metrics: Metrics) -> None:
     for entry in answer.entries:
         outcome = row_for(entry.reason).code if isinstance(entry, Refusal) else "ok"
-        metrics.pictures.count(answer.model, outcome)
-        if outcome != "ok" and len(answer.entries) > 1:  # an only picture's refusal is that of the request
+        metrics.images.count(answer.model, outcome)
+        if outcome != "ok" and len(answer.entries) > 1:  # an only image's refusal is that of the request
             metrics.requests.count_refusal(outcome)
 
 

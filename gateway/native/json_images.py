@@ -1,13 +1,13 @@
-"""The pictures of a JSON body: `{"images": [{"b64": "..."}]}`."""
+"""The images of a JSON body: `{"images": [{"b64": "..."}]}`."""
 
 import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.errors import BadEncodingError, BadJsonError, NoPictureError, TooManyPicturesError
+from gateway.errors import BadEncodingError, BadJsonError, NoImageError, TooManyImagesError
 from gateway.http.base64_text import decode_base64
-from gateway.predict.prediction import Picture, UnreadablePicture
+from gateway.predict.prediction import EncodedImage, UnreadableImage
 
 _DATA_URL = re.compile(r"data:[^,;]*(?:;[^,;]*)*?;base64,", re.IGNORECASE)
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -16,7 +16,7 @@ _SHOWN_CHARACTERS = 20
 _RED_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mM4IWcDAALUASNMnwvaAAAAAElFTkSuQmCC"
 
 
-class EncodedImage(BaseModel):
+class ImageInJson(BaseModel):
     """One image."""
 
     b64: str = Field(description="Base64 of the file in either alphabet, padded or not, or a data URL.")
@@ -24,7 +24,7 @@ class EncodedImage(BaseModel):
 
 
 class ImagesBody(BaseModel):
-    """The JSON body of a predict request. `read_pictures` reads it, with errors of each image in its place."""
+    """The JSON body of a predict request. `read_images` reads it, with errors of each image in its place."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -41,36 +41,36 @@ class ImagesBody(BaseModel):
         }
     )
 
-    images: list[EncodedImage] = Field(min_length=1)
+    images: list[ImageInJson] = Field(min_length=1)
 
 
-def read_pictures(content: Any, max_pictures: int) -> list[Picture | UnreadablePicture]:
-    """Return the pictures of a JSON body, at least one, in their order; what is no base64 is kept in its place.
+def read_images(content: Any, max_images: int) -> list[EncodedImage | UnreadableImage]:
+    """Return the images of a JSON body, at least one, in their order; what is no base64 is kept in its place.
 
     Raises:
         BadJsonError: the body has another shape.
-        NoPictureError: the list is empty.
-        TooManyPicturesError: it has more than `max_pictures`.
+        NoImageError: the list is empty.
+        TooManyImagesError: it has more than `max_images`.
     """
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list):
         raise BadJsonError('The JSON body has to be like {"images": [{"b64": "..."}]}.')
     if not images:
-        raise NoPictureError("The list of images is empty.")
-    if len(images) > max_pictures:
-        raise TooManyPicturesError(f"At most {max_pictures} pictures are accepted in one request.")
-    return [_read_picture(image, number) for number, image in enumerate(images, 1)]
+        raise NoImageError("The list of images is empty.")
+    if len(images) > max_images:
+        raise TooManyImagesError(f"At most {max_images} images are accepted in one request.")
+    return [_read_image(image, number) for number, image in enumerate(images, 1)]
 
 
-def _read_picture(image: Any, number: int) -> Picture | UnreadablePicture:
+def _read_image(image: Any, number: int) -> EncodedImage | UnreadableImage:
     text = image.get("b64") if isinstance(image, dict) else None
     name = image.get("name") if isinstance(image, dict) else None
     if not isinstance(text, str) or not isinstance(name, str | None):
         raise BadJsonError(f'Image {number} has to be like {{"b64": "..."}}, with a "name" if you like.')
     try:
-        return Picture(_decode(text), name)
+        return EncodedImage(_decode(text), name)
     except ValueError:
-        return UnreadablePicture(BadEncodingError(f"Image {number} is not base64: {_what_is_wrong(text)}."), name)
+        return UnreadableImage(BadEncodingError(f"Image {number} is not base64: {_what_is_wrong(text)}."), name)
 
 
 def _decode(text: str) -> bytes:

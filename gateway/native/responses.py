@@ -113,7 +113,7 @@ class FeatureReport(BaseModel):
     """How far one feature is from the reference; it `moved` if `psi` is above its threshold."""
 
     feature: Feature
-    pictures: int = Field(ge=0)
+    images: int = Field(ge=0)
     psi: float = Field(ge=0)
     js_distance: float = Field(ge=0, le=1)
     threshold_psi: float = Field(gt=0)
@@ -126,8 +126,8 @@ class VersionReport(BaseModel):
 
     version: str
     digest: str
-    reference_pictures: int | None = Field(ge=0, description="null: the version has no reference.")
-    pictures: int = Field(ge=0)
+    reference_images: int | None = Field(ge=0, description="null: the version has no reference.")
+    images: int = Field(ge=0)
     wanted: int = Field(ge=0, description="So many images have to be seen before anything is compared.")
     moved: bool
     sentence: str
@@ -145,11 +145,11 @@ class DriftReport(BaseModel):
             {
                 "version": "3",
                 "digest": "sha256:9f2c",
-                "reference_pictures": 640,
-                "pictures": 80,
+                "reference_images": 640,
+                "images": 80,
                 "wanted": 200,
                 "moved": False,
-                "sentence": "Too few pictures were answered to compare: 80 of 200.",
+                "sentence": "Too few images were answered to compare: 80 of 200.",
                 "features": [],
             }
         ],

@@ -1,31 +1,31 @@
-"""What is counted of pictures and of what models say about them."""
+"""What is counted of images and of what models say about them."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from gateway.observability.metric_labels import Children, ModelLabels
-from gateway.observability.predicted_image import AnsweredPicture
+from gateway.observability.predicted_image import AnsweredImage
 
 _CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 _BYTES = tuple(float(4**power * 1024) for power in range(9))  # 1 KiB to 64 MiB
 _PIXELS = tuple(float(4**power * 1024) for power in range(9))  # 32 x 32 to 8192 x 8192
 
 
-class PictureMetrics:
-    """Pictures answered and refused, the classes that models saw in them and how sure they were, and their sizes."""
+class ImageMetrics:
+    """Images answered and refused, the classes that models saw in them and how sure they were, and their sizes."""
 
     def __init__(self, labels: ModelLabels, registry: CollectorRegistry) -> None:
         self._labels = labels
-        self._pictures = Children(
+        self._images = Children(
             Counter,
-            "graft_gateway_pictures",
-            "Pictures answered; outcome is ok or the code of the refusal.",
+            "graft_gateway_images",
+            "Images answered; outcome is ok or the code of the refusal.",
             ["model", "outcome"],
             registry,
         )
         self._predicted = Children(
             Counter,
             "graft_gateway_predicted",
-            "Pictures by their likeliest class; the first 100 classes of a model, the others as other.",
+            "Images by their likeliest class; the first 100 classes of a model, the others as other.",
             ["model", "class"],
             registry,
         )
@@ -39,24 +39,24 @@ class PictureMetrics:
         )
         labels.on_forgotten(self._confidence.forget)
         self._bytes = Histogram(
-            "graft_gateway_picture_bytes", "Encoded size of the pictures answered.", registry=registry, buckets=_BYTES
+            "graft_gateway_image_bytes", "Encoded size of the images answered.", registry=registry, buckets=_BYTES
         )
         self._pixels = Histogram(
-            "graft_gateway_picture_pixels",
-            "Width times height of the pictures answered, from their headers.",
+            "graft_gateway_image_pixels",
+            "Width times height of the images answered, from their headers.",
             registry=registry,
             buckets=_PIXELS,
         )
 
     def count(self, model: str, outcome: str) -> None:
-        """Count one picture; `outcome` is ok or the code of its refusal."""
-        self._pictures.of(self._labels.model(model), outcome).inc()
+        """Count one image; `outcome` is ok or the code of its refusal."""
+        self._images.of(self._labels.model(model), outcome).inc()
 
-    def note(self, picture: AnsweredPicture) -> None:
-        """Record what a model said about one picture, and the picture's sizes."""
-        model = self._labels.model(picture.model)
-        self._predicted.of(model, self._labels.class_of(model, picture.class_index, picture.label)).inc()
-        self._confidence.of(model, self._labels.version(model, picture.version)).observe(picture.probability)
-        self._bytes.observe(picture.bytes)
-        if picture.pixels is not None:
-            self._pixels.observe(picture.pixels)
+    def note(self, image: AnsweredImage) -> None:
+        """Record what a model said about one image, and the image's sizes."""
+        model = self._labels.model(image.model)
+        self._predicted.of(model, self._labels.class_of(model, image.class_index, image.label)).inc()
+        self._confidence.of(model, self._labels.version(model, image.version)).observe(image.probability)
+        self._bytes.observe(image.bytes)
+        if image.pixels is not None:
+            self._pixels.observe(image.pixels)

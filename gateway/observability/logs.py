@@ -1,7 +1,7 @@
 """The gateway's log, on standard error: JSON for machines, text for a terminal. docs/logs.md lists the fields.
 
 Every line has the same shape, whoever wrote it: a line for each request by `RequestLog`, and what the gateway's
-modules, uvicorn and other libraries hand to Python's `logging`, once `set_up_logs` was called. No line holds pictures,
+modules, uvicorn and other libraries hand to Python's `logging`, once `set_up_logs` was called. No line holds images,
 keys, tokens, query strings or names of files that callers sent.
 """
 
@@ -99,7 +99,7 @@ class RequestLog:
             "duration_ms": round(seconds * 1000, 2),
             "bytes_in": observation.bytes_in,
             "bytes_out": observation.bytes_out,
-            "pictures": observation.pictures,
+            "images": observation.images,
             "caller": None if caller is None else shortened(caller),
             "event": "request",
             "level": _NAMES[level],
@@ -125,7 +125,7 @@ def _rendering(settings: Settings, stream: TextIO) -> "Callable[[EventDict], str
     on_terminal = stream.isatty()
     if settings.log_format == "json" or (settings.log_format == "auto" and not on_terminal):
         return _to_json
-    plain = structlog.dev.plain_traceback  # the default shows local variables: pictures and keys
+    plain = structlog.dev.plain_traceback  # the default shows local variables: images and keys
     renderer = structlog.dev.ConsoleRenderer(colors=on_terminal, pad_event_to=0, exception_formatter=plain)
     return lambda event: str(renderer(None, "", _disarm(event)))
 

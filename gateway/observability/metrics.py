@@ -9,7 +9,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from gateway.observability.backend_metrics import BackendMetrics
-from gateway.observability.image_metrics import PictureMetrics
+from gateway.observability.image_metrics import ImageMetrics
 from gateway.observability.metric_labels import METRICS_FOLDER, ModelLabels
 from gateway.observability.request_metrics import RequestMetrics
 
@@ -27,7 +27,7 @@ class Metrics:
         self.labels = ModelLabels(models)
         self.requests = RequestMetrics(self.labels, self.registry)
         self.backend = BackendMetrics(self.labels, self.registry)
-        self.pictures = PictureMetrics(self.labels, self.registry)
+        self.images = ImageMetrics(self.labels, self.registry)
         self._at_scrape: list[Collector] = []
 
     def collect_at_scrape(self, collector: Collector) -> None:

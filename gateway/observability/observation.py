@@ -48,9 +48,9 @@ class Observation:
         "bytes_out",
         "caller",
         "exemplar",
+        "images",
         "model",
         "outcome",
-        "pictures",
         "protocol",
         "request_id",
         "route",
@@ -71,7 +71,7 @@ class Observation:
         self.caller: str | None = None
         self.outcome: str | None = None
         self.route: str | None = None
-        self.pictures = 0
+        self.images = 0
         self.status = 0
         self.bytes_in = 0
         self.bytes_out = 0

@@ -1,14 +1,14 @@
-"""What is known of a picture once it is answered; metrics and drift hear of each."""
+"""What is known of an image once it is answered; metrics and drift hear of each."""
 
 from typing import NamedTuple
 
 
-class AnsweredPicture(NamedTuple):
-    """One picture that a version of a model answered.
+class AnsweredImage(NamedTuple):
+    """One image that a version of a model answered.
 
     `class_index` and `label` are those of the likeliest class, `probability` is its own, 0 to 1. `bytes` is the encoded
     size, `pixels` width times height from the header, None where that does not tell. `brightness` is the mean of the
-    decoded picture, 0 to 1, None where the model does not say.
+    decoded image, 0 to 1, None where the model does not say.
     """
 
     model: str

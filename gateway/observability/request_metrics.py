@@ -43,7 +43,7 @@ class RequestMetrics:
         self._refusals = Children(
             Counter,
             "graft_gateway_refusals",
-            "Requests and pictures refused for what they are, by the code of the error.",
+            "Requests and images refused for what they are, by the code of the error.",
             ["reason"],
             registry,
         )
@@ -62,5 +62,5 @@ class RequestMetrics:
         self._stages.of(stage).observe(seconds, exemplar)
 
     def count_refusal(self, reason: str) -> None:
-        """Count a request or a picture that was refused for what it is; `reason` is the code of the error."""
+        """Count a request or an image that was refused for what it is; `reason` is the code of the error."""
         self._refusals.of(reason).inc()

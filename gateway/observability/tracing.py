@@ -136,8 +136,8 @@ def _attributes(observation: Observation, route: str, outcome: str) -> Mapping[s
     }
     if observation.status:
         found["http.response.status_code"] = observation.status
-    if observation.pictures:
-        found["graft.pictures"] = observation.pictures
+    if observation.images:
+        found["graft.images"] = observation.images
     if observation.model is not None:
         found["graft.model"] = shortened(observation.model)
     if observation.version is not None:

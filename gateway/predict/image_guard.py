@@ -1,7 +1,7 @@
-"""What a picture's first bytes say: whether the served graph would look at it at all.
+"""What an image's first bytes say: whether the served graph would look at it at all.
 
 The graph decides for itself (it must: others may ask it directly), but it can only say yes or no. Here the same
-pictures are refused in words, and before they cost a call. What counts as cut short is what TensorFlow's decoders
+images are refused in words, and before they cost a call. What counts as cut short is what TensorFlow's decoders
 refuse: a missing end marker, or fewer bytes than announced. Offsets are those of the formats' specifications: JPEG
 (ITU T.81), PNG (RFC 2083), WebP (RFC 9649), BMP (BITMAPINFOHEADER).
 """
@@ -20,7 +20,7 @@ from gateway.errors import NotAnImageError, TooManyPixelsError, TruncatedImageEr
 _ENCODINGS: dict[str, Encoding] = {
     "image/jpeg": "jpeg",
     "image/png": "png",
-    "image/apng": "png",  # decoded as the still picture that every PNG reader sees
+    "image/apng": "png",  # decoded as the still image that every PNG reader sees
     "image/bmp": "bmp",
     "image/webp": "webp",
 }
@@ -34,27 +34,27 @@ _PNG_END = b"IEND\xaeB`\x82"
 _HEADER_BYTES = 128 * 1024  # a reader that looks for a marker in megabytes of anything would hold up everybody
 
 
-class PictureHead(NamedTuple):
-    """What a picture's first bytes say. `pixels` is width times height, None where the header is too long to look."""
+class ImageHead(NamedTuple):
+    """What an image's first bytes say. `pixels` is width times height, None where the header is too long to look."""
 
     encoding: Encoding
     pixels: int | None
 
 
-def check_picture(content: bytes, accepted: Collection[Encoding], max_pixels: int) -> PictureHead:
-    """Return how an encoded picture is encoded, one of `accepted`, and how large it is. Nothing is decoded.
+def check_image(content: bytes, accepted: Collection[Encoding], max_pixels: int) -> ImageHead:
+    """Return how an encoded image is encoded, one of `accepted`, and how large it is. Nothing is decoded.
 
     Raises:
-        NotAnImageError: the bytes are no picture.
+        NotAnImageError: the bytes are no image.
         UnsupportedImageError: they are one of a kind that is not accepted.
         TooManyPixelsError: its header announces more than `max_pixels`.
-        TruncatedImageError: its bytes end before the picture does.
+        TruncatedImageError: its bytes end before the image does.
     """
     encoding = _check_kind(content, accepted)
     pixels = _check_size(content, encoding, max_pixels)
     if _is_cut_short(content, encoding):
         raise TruncatedImageError(f"This {_NAMES[encoding]} is cut short: it ends after {len(content)} bytes.")
-    return PictureHead(encoding, pixels)
+    return ImageHead(encoding, pixels)
 
 
 def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
@@ -64,7 +64,7 @@ def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
     mime = kind.mime if kind else _describe_unknown(content)
     wanted = _enumerate(accepted)
     if not mime.startswith("image/"):
-        raise NotAnImageError(f"A picture is expected ({wanted}); seen: {mime}.")
+        raise NotAnImageError(f"An image is expected ({wanted}); seen: {mime}.")
     encoding = _ENCODINGS.get(mime)
     if mime == "image/gif":
         raise UnsupportedImageError(
@@ -79,7 +79,7 @@ def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
             "colours would be read wrongly; send one of 24 or 32 bits."
         )
     if encoding == "webp" and _is_animated_webp(content):
-        raise UnsupportedImageError("This is an animated WebP, which is not accepted; send a still picture.")
+        raise UnsupportedImageError("This is an animated WebP, which is not accepted; send a still image.")
     return encoding
 
 

@@ -1,4 +1,4 @@
-"""From pictures to labelled answers, whatever dialect asked."""
+"""From images to labelled answers, whatever dialect asked."""
 
 import heapq
 from collections.abc import Sequence
@@ -9,37 +9,37 @@ from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
 from gateway.backend.model_client import PREDICT, fill_spec
 from gateway.errors import (
+    ImageError,
     ModelNotLoadedError,
     ModelServerFailedError,
-    PictureError,
     QuestionRefusedError,
     UndecodableImageError,
     VersionNotServedError,
 )
 from gateway.observability.observation import GUARD, LABEL
-from gateway.observability.predicted_image import AnsweredPicture
+from gateway.observability.predicted_image import AnsweredImage
 from gateway.predict.calls import call_model_server, manifest_of
-from gateway.predict.image_guard import check_picture
+from gateway.predict.image_guard import check_image
 from gateway.predict.request_context import RequestContext
-from gateway.predict.scores import Scores, pictures_request, read_scores
+from gateway.predict.scores import Scores, images_request, read_scores
 from gateway.predict.services import Services
 
 _SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One encoded picture, and its file name where it had one."""
+class EncodedImage:
+    """One encoded image, and its file name where it had one."""
 
     content: bytes
     name: str | None = None
 
 
 @dataclass(frozen=True)
-class UnreadablePicture:
-    """What was sent in a picture's place and is none, and why."""
+class UnreadableImage:
+    """What was sent in an image's place and is none, and why."""
 
-    reason: PictureError
+    reason: ImageError
     name: str | None = None
 
 
@@ -62,7 +62,7 @@ class LabelProbability(NamedTuple):
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest labels of one picture, the likeliest first; at least one. `index` is the class of the likeliest."""
+    """The likeliest labels of one image, the likeliest first; at least one. `index` is the class of the likeliest."""
 
     top: tuple[LabelProbability, ...]
     index: int
@@ -70,22 +70,22 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why one picture has no prediction."""
+    """Why one image has no prediction."""
 
-    reason: PictureError
+    reason: ImageError
     name: str | None
 
 
 class _Accepted(NamedTuple):
-    """One picture that the model server is asked about; `pixels` is None where its header does not tell."""
+    """One image that the model server is asked about; `pixels` is None where its header does not tell."""
 
-    picture: Picture
+    image: EncodedImage
     pixels: int | None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one version of a model says, an entry per picture, in the order sent."""
+    """What one version of a model says, an entry per image, in the order sent."""
 
     model: str
     version: int
@@ -94,7 +94,7 @@ class Answer:
 
 
 async def predict(
-    pictures: Sequence[Picture | UnreadablePicture], question: Question, context: RequestContext
+    images: Sequence[EncodedImage | UnreadableImage], question: Question, context: RequestContext
 ) -> Answer:
     """Respond to a request about images, at least one.
 
@@ -108,13 +108,13 @@ async def predict(
     version = context.services.versions.version_for(question.model, question.version)
     manifest = await manifest_of(question.model, version, context)
     with context.stage(GUARD):
-        guarded = [_guard(picture, manifest.image_input) for picture in pictures]
+        guarded = [_guard(image, manifest.image_input) for image in images]
     accepted = [each for each in guarded if isinstance(each, _Accepted)]
     if not accepted:
         refusals = tuple(each for each in guarded if isinstance(each, Refusal))
         return Answer(question.model, version, manifest.digest, refusals)
 
-    request = pictures_request([each.picture.content for each in accepted])
+    request = images_request([each.image.content for each in accepted])
     fill_spec(request.model_spec, question.model, question.version, question.label, "serving_default")
     try:
         response = await call_model_server(PREDICT, request, context)
@@ -138,14 +138,14 @@ def _no_such_label(model: str, label: str) -> VersionNotServedError:
     return VersionNotServedError(f"The model {model} has no version with the label {label[:_SHOWN_CHARACTERS]!r}.")
 
 
-def _guard(picture: Picture | UnreadablePicture, image_input: ImageInput) -> Refusal | _Accepted:
-    if isinstance(picture, UnreadablePicture):
-        return Refusal(picture.reason, picture.name)
+def _guard(image: EncodedImage | UnreadableImage, image_input: ImageInput) -> Refusal | _Accepted:
+    if isinstance(image, UnreadableImage):
+        return Refusal(image.reason, image.name)
     try:
-        head = check_picture(picture.content, image_input.encodings, image_input.max_pixels)
-    except PictureError as reason:
-        return Refusal(reason, picture.name)
-    return _Accepted(picture, head.pixels)
+        head = check_image(image.content, image_input.encodings, image_input.max_pixels)
+    except ImageError as reason:
+        return Refusal(reason, image.name)
+    return _Accepted(image, head.pixels)
 
 
 def _label(
@@ -154,10 +154,10 @@ def _label(
     if len(scores.probabilities[0]) != len(labels):
         raise ModelServerFailedError("The model's answer does not have one probability for each of its labels.")
     undecodable = UndecodableImageError(
-        f"The picture cannot be decoded: it is damaged or has more than {image_input.max_pixels} pixels."
+        f"The image cannot be decoded: it is damaged or has more than {image_input.max_pixels} pixels."
     )
     return [
-        likeliest(row, labels, top_k) if valid else Refusal(undecodable, each.picture.name)
+        likeliest(row, labels, top_k) if valid else Refusal(undecodable, each.image.name)
         for each, row, valid in zip(accepted, scores.probabilities, scores.valid, strict=True)
     ]
 
@@ -179,20 +179,20 @@ def _note(
     manifest: ModelManifest,
     services: Services,
 ) -> None:
-    """Tell those who count what was answered about each picture."""
+    """Tell those who count what was answered about each image."""
     brightness = scores.brightness or (None,) * len(accepted)
     for each, entry, mean in zip(accepted, labelled, brightness, strict=True):
         if isinstance(entry, Prediction):
             likeliest = entry.top[0]
-            answered = AnsweredPicture(
+            answered = AnsweredImage(
                 model,
                 scores.version,
                 entry.index,
                 likeliest.label,
                 likeliest.probability,
-                len(each.picture.content),
+                len(each.image.content),
                 each.pixels,
                 mean,
             )
-            services.metrics.pictures.note(answered)
+            services.metrics.images.note(answered)
             services.drift.observe(answered, manifest)

@@ -1,4 +1,4 @@
-"""Encoded pictures as a message to a model of ours, and its answer as probabilities."""
+"""Encoded images as a message to a model of ours, and its answer as probabilities."""
 
 import math
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _STRING = messages.DataType["DT_STRING"].number
 
 
 class Scores(NamedTuple):
-    """What a model said about N pictures, in their order.
+    """What a model said about N images, in their order.
 
-    `probabilities` has N rows of C floats, zeros where `valid` is False: the graph refused that picture.
-    `brightness` has N means of the decoded pictures, 0 to 1; None where the version does not tell, as older ones.
+    `probabilities` has N rows of C floats, zeros where `valid` is False: the graph refused that image.
+    `brightness` has N means of the decoded images, 0 to 1; None where the version does not tell, as older ones.
     """
 
     version: int
@@ -26,21 +26,21 @@ class Scores(NamedTuple):
     brightness: tuple[float, ...] | None = None
 
 
-def pictures_request(pictures: Sequence[bytes]) -> Any:
-    """Return a PredictRequest about encoded pictures, at least one; `model_spec` is left to be filled in.
+def images_request(images: Sequence[bytes]) -> Any:
+    """Return a PredictRequest about encoded images, at least one; `model_spec` is left to be filled in.
 
     It asks for all outputs: TensorFlow Serving batches only what asks for a whole signature.
     """
     request = messages.PredictRequest()
     tensor = request.inputs["image_bytes"]
     tensor.dtype = _STRING
-    tensor.tensor_shape.dim.add(size=len(pictures))
-    tensor.string_val.extend(pictures)
+    tensor.tensor_shape.dim.add(size=len(images))
+    tensor.string_val.extend(images)
     return request
 
 
 def read_scores(response: Any, rows: int) -> Scores:
-    """Return what the answer to `pictures_request` says about that many pictures.
+    """Return what the answer to `images_request` says about that many images.
 
     Raises:
         ModelServerFailedError: it makes no sense.
@@ -48,7 +48,7 @@ def read_scores(response: Any, rows: int) -> Scores:
     probabilities, valid = output_of(response, "probabilities"), output_of(response, "valid")
     shape, valid_shape = shape_of(probabilities), shape_of(valid)
     if len(shape) != 2 or shape[0] != rows or valid_shape != (rows,):
-        raise ModelServerFailedError("The model server's answer does not fit the number of pictures.")
+        raise ModelServerFailedError("The model server's answer does not fit the number of images.")
     values = read_floats(probabilities, shape)
     if not math.isfinite(sum(values)):
         raise ModelServerFailedError("The model answered with probabilities that are not numbers.")
@@ -65,5 +65,5 @@ def _read_brightness(response: Any, rows: int) -> tuple[float, ...] | None:
     shape = shape_of(tensor)
     values = read_floats(tensor, shape) if shape == (rows,) else []
     if len(values) != rows or not math.isfinite(sum(values)):
-        raise ModelServerFailedError("The model's answer does not have one brightness for each picture.")
+        raise ModelServerFailedError("The model's answer does not have one brightness for each image.")
     return tuple(values)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from contract.manifest import ModelManifest
 from contract.publish import read_version
-from exporter.bundle.image_source import find_source, find_split_pictures
+from exporter.bundle.image_source import find_source, find_split_images
 from exporter.bundle.install import check_place
 from exporter.tflite.records import REPORT_FILE, REQUESTED, MobileBundle, RefusedVariant, Requested, WrittenVariant
 from graft.actions.default_lineage import default_lineage
@@ -51,7 +51,7 @@ def run_tflite(request: MobileRequest) -> None:
     Raises:
         CommandError: the options cannot be used.
         ContractError: there is no such version.
-        ExportError: the pictures cannot be had, or nothing can be made that is good enough.
+        ExportError: the images cannot be had, or nothing can be made that is good enough.
         LineageError: the lineage cannot be read or written.
     """
     variants = request.chosen()
@@ -60,7 +60,7 @@ def run_tflite(request: MobileRequest) -> None:
     ancestry = _ancestry(manifest)
     source = find_source(manifest, request.data, request.runs, ancestry)
     with TerminalProgress() as progress:
-        split = find_split_pictures(manifest, source, progress)
+        split = find_split_images(manifest, source, progress)
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
         from exporter.bundle.build import BundleRequest, make_bundle  # takes seconds
@@ -84,7 +84,7 @@ def _ancestry(manifest: ModelManifest) -> Ancestry | None:
 
 def _tell(bundle: MobileBundle, out: Path, progress: Progress) -> None:
     reference = bundle.saved_model
-    progress.on_note(f"  {'SavedModel':<10} {reference.share:>6.1%} of {reference.pictures} test pictures")
+    progress.on_note(f"  {'SavedModel':<10} {reference.share:>6.1%} of {reference.images} test images")
     for record in bundle.written:
         progress.on_note(_written_line(record))
     for refused in bundle.refused:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from contract.manifest import ModelManifest
 from contract.publish import read_version
 from exporter.check.bundles import TfliteFile, files_in_bundles, recorded_files
-from exporter.check.images import pictures_in
+from exporter.check.images import images_in
 from exporter.check.predictor import VersionPredictor
 from exporter.check.remote_predictors import CheckedServer, Gateway
 from exporter.check.report import CheckReport
@@ -53,7 +53,7 @@ def run_check(request: CheckRequest) -> bool:
         CommandError: the embedded model server does not start.
     """
     manifest = read_version(request.version)
-    images = pictures_in(request.data) if request.data else None
+    images = images_in(request.data) if request.data else None
     lite_files, notes = _lite_files(request, manifest)
     console = wide_console(to_stderr=request.as_json)
     with ExitStack() as stack, TerminalProgress(console) as progress:

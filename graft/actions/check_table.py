@@ -8,14 +8,14 @@ from exporter.check.report import CheckReport, PredictorResult
 from graft.tables import NOT_KNOWN, plain_table, print_line
 
 _SHOWN = 5
-"""Broken pictures that are shown of each; all that are named are in the JSON."""
+"""Broken images that are shown of each; all that are named are in the JSON."""
 
-_COLUMNS = ("predictor", "pictures", "largest", "mean", "top-1 agrees", "p50 ms", "bound", "verdict")
+_COLUMNS = ("predictor", "images", "largest", "mean", "top-1 agrees", "p50 ms", "bound", "verdict")
 
 
 def print_report(report: CheckReport, console: Console) -> None:
-    """Print the table, the first pictures that broke a bound, and the verdict."""
-    on = ", ".join(f"{count} {what}" for what, count in report.pictures.items())
+    """Print the table, the first images that broke a bound, and the verdict."""
+    on = ", ".join(f"{count} {what}" for what, count in report.images.items())
     print_line(console, f"{report.name}/{report.version}, {report.digest[:19]}, on {on}")
     console.print(plain_table(_COLUMNS, (_cells(row) for row in report.rows), _COLUMNS[1:7]))
     for row in report.rows:
@@ -30,7 +30,7 @@ def _cells(row: PredictorResult) -> tuple[str, ...]:
     agreement = NOT_KNOWN if row.top1_agreement is None else f"{100 * row.top1_agreement:.2f} %"
     return (
         row.name,
-        str(row.pictures or NOT_KNOWN),
+        str(row.images or NOT_KNOWN),
         _number(row.largest_difference),
         _number(row.mean_difference),
         agreement,
@@ -47,10 +47,10 @@ def _number(value: float | None) -> str:
 def _broken_lines(row: PredictorResult) -> Iterator[str]:
     if not row.broken:
         return
-    worst = f"; the worst is {row.worst_picture}, off by {row.largest_difference:.2g}" if row.worst_picture else ""
-    yield f"{row.name}: {row.broken} of {row.pictures} pictures{worst}"
+    worst = f"; the worst is {row.worst_image}, off by {row.largest_difference:.2g}" if row.worst_image else ""
+    yield f"{row.name}: {row.broken} of {row.images} images{worst}"
     for breach in row.breaches[:_SHOWN]:
-        yield f"  {breach.picture}: {breach.what}"
+        yield f"  {breach.image}: {breach.what}"
     if row.broken > _SHOWN:
         yield f"  and {row.broken - _SHOWN} more"
 

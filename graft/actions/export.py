@@ -47,7 +47,7 @@ def _report(exported: "Exported", models: Path, progress: Progress) -> None:
     manifest, blessing = exported.manifest, exported.blessing
     for comparison in exported.comparisons:
         progress.on_note(
-            f"  {comparison.signature:<16} loaded {comparison.loaded:<27} {comparison.pictures} pictures, "
+            f"  {comparison.signature:<16} loaded {comparison.loaded:<27} {comparison.images} images, "
             f"largest difference {comparison.largest_difference:.1e}"
         )
     if manifest.served_graph:
@@ -64,7 +64,7 @@ def _report(exported: "Exported", models: Path, progress: Progress) -> None:
 
 def _comparison_in_words(paired: dict[str, Any]) -> str:
     return (
-        f"right on {paired['b_right']} of {paired['pictures']} test pictures, version {paired['version']} on "
+        f"right on {paired['b_right']} of {paired['images']} test images, version {paired['version']} on "
         f"{paired['a_right']} (McNemar, p = {paired['p_value']:.2g})"
     )
 

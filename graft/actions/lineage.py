@@ -18,7 +18,7 @@ from lineage.results import Ancestry, Descendants
 from lineage.store import Lineage
 from lineage.verification import Checked, check_everything
 from lineage.version_folder import blessed_at, describe_version
-from trainer.data.image_folder import find_pictures
+from trainer.data.image_folder import find_images
 from trainer.errors import RunNotFoundError
 from trainer.progress import Progress, TerminalProgress
 from trainer.runs.lineage_entry import describe_run
@@ -108,8 +108,8 @@ def record(run: str, runs: Path, models: Path) -> None:
     """Record a finished run, the runs it was grown on and its versions under `models`, as far as they are not yet.
 
     Raises:
-        CommandError: its pictures are not those it was trained on.
-        TrainerError: there is no such run, or its pictures are gone.
+        CommandError: its images are not those it was trained on.
+        TrainerError: there is no such run, or its images are gone.
         ContractError: a version of it is not what its manifest says.
         LineageError: something else is recorded under its name, or the lineage cannot be written.
     """
@@ -127,14 +127,14 @@ def _record_run(lineage: Lineage, folder: Path, progress: Progress) -> RunRecord
     if source.startswith("run:"):
         _record_parent(lineage, folder.parent / source.removeprefix("run:"), progress)
     settings = read_settings(folder)
-    progress.on_work(f"reading the pictures of {record.id}", sum(record.pictures.values()))
-    pictures = find_pictures(record.dataset_folder, settings.data, settings.seed)
-    pictures.entries(progress.on_step)
-    if pictures.digest() != record.dataset_digest:
+    progress.on_work(f"reading the images of {record.id}", sum(record.images.values()))
+    images = find_images(record.dataset_folder, settings.data, settings.seed)
+    images.entries(progress.on_step)
+    if images.digest() != record.dataset_digest:
         raise CommandError(
-            f"The pictures in {record.dataset_folder} are not those that {record.id} was trained on; put them back."
+            f"The images in {record.dataset_folder} are not those that {record.id} was trained on; put them back."
         )
-    lineage.record_run(describe_run(folder, record, pictures))
+    lineage.record_run(describe_run(folder, record, images))
     progress.on_note(f"Recorded {folder}")
     return record
 

@@ -53,7 +53,7 @@ def checked_lines(checked: Checked) -> Iterator[str]:
         if len(wrong) > _MOST_LINES:
             yield f"         and {len(wrong) - _MOST_LINES} more"
     elif not folder.files:
-        yield f"unknown  {what}: its pictures were not recorded one by one"
+        yield f"unknown  {what}: its images were not recorded one by one"
     elif folder.may_be_gone and not folder.folder.exists():
         yield f"gone     {what}, which was withdrawn"
     else:
@@ -114,7 +114,7 @@ def _data_set_tree(data_set: DataSetRecord) -> Tree:
     tree = _line(f"data set {data_set.folder}")
     _branch(tree, _line(f"digest {data_set.digest}"))
     for split, counts in data_set.counts.items():
-        _branch(tree, _line(f"{split}: {sum(counts.values())} pictures ({_pairs(counts)})"))
+        _branch(tree, _line(f"{split}: {sum(counts.values())} images ({_pairs(counts)})"))
     return tree
 
 

@@ -14,13 +14,13 @@ from graft.errors import CommandError
 _TIMEOUT_SECONDS = 30
 
 
-def predict_pictures(images: Sequence[Path], url: str, model: str | None, api_key: str | None = None) -> bool:
-    """Send each picture to the gateway at `url`, print a table, and return whether all were answered.
+def predict_images(images: Sequence[Path], url: str, model: str | None, api_key: str | None = None) -> bool:
+    """Send each image to the gateway at `url`, print a table, and return whether all were answered.
 
     Raises:
         CommandError: a file cannot be read, or the gateway cannot be reached or has no model.
     """
-    table = Table(Column("picture", overflow="fold"), "answer", "probability", "ms")
+    table = Table(Column("image", overflow="fold"), "answer", "probability", "ms")
     all_answered = True
     headers = {"X-API-Key": api_key} if api_key else {}
     with httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False) as client:
@@ -44,11 +44,11 @@ def _read(image: Path) -> bytes:
     try:
         return image.read_bytes()
     except OSError as error:
-        raise CommandError(f"The picture {image} cannot be read: {error.strerror}.") from error
+        raise CommandError(f"The image {image} cannot be read: {error.strerror}.") from error
 
 
 def _request(client: httpx.Client, content: bytes, query: dict[str, str]) -> dict[str, Any]:
-    """Return the answer, or the problem where this one picture was refused."""
+    """Return the answer, or the problem where this one image was refused."""
     try:
         response = client.post(
             "/v1/predict", params=query, content=content, headers={"content-type": "application/octet-stream"}

@@ -59,7 +59,7 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
         RunFileError: the predictions of one cannot be read.
     """
     # SciPy takes seconds, which listing runs should not cost
-    from trainer.evaluation.comparison import compare_answers, configuration_differences, shared_test_pictures
+    from trainer.evaluation.comparison import compare_answers, configuration_differences, shared_test_images
     from trainer.evaluation.predictions_file import read_predictions
 
     console = console or wide_console()
@@ -70,7 +70,7 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     _print_differences("setting", {each.name: (each.a, each.b) for each in settings}, console)
     _print_differences("data", _differing(*(_data_facts(record) for record in records)), console)
     _print_results(records[0].metrics, records[1].metrics, console)
-    shared = shared_test_pictures(read_predictions(one / PREDICTIONS), read_predictions(other / PREDICTIONS))
+    shared = shared_test_images(read_predictions(one / PREDICTIONS), read_predictions(other / PREDICTIONS))
     _print_verdict(compare_answers(shared.a_right, shared.b_right), shared.relabelled, console)
 
 
@@ -106,7 +106,7 @@ def _facts(folder: Path, record: RunRecord) -> dict[str, str]:
         "base weights": record.base_weights.source,
         "kept": PHASE_TITLES[record.kept_phase],
         **({"gate": record.gate.reason} if record.gate else {}),
-        "test accuracy": f"{_share(test['accuracy'])} of {test['pictures']} pictures; 95 % interval {_interval(test)}",
+        "test accuracy": f"{_share(test['accuracy'])} of {test['images']} images; 95 % interval {_interval(test)}",
         "temperature": f"{record.temperature:.3f}",
         "data": f"{record.dataset_folder} ({_counts(record)})",
         "code": record.code_version,
@@ -117,15 +117,15 @@ def _facts(folder: Path, record: RunRecord) -> dict[str, str]:
 
 def _print_classes(per_class: Mapping[str, Any], console: Console) -> None:
     rows = [
-        (name, str(each["pictures"]), *(_share(each.get(key)) for key in ("precision", "recall", "f1")))
+        (name, str(each["images"]), *(_share(each.get(key)) for key in ("precision", "recall", "f1")))
         for name, each in per_class.items()
     ]
     console.print()
-    console.print(plain_table(("class", "pictures", "precision", "recall", "F1"), rows))
+    console.print(plain_table(("class", "images", "precision", "recall", "F1"), rows))
 
 
 def _data_facts(record: RunRecord) -> dict[str, Any]:
-    counts = {f"{split} pictures": count for split, count in record.pictures.items()}
+    counts = {f"{split} images": count for split, count in record.images.items()}
     return {"digest": record.dataset_digest, "folder": str(record.dataset_folder), **counts, "classes": record.labels}
 
 
@@ -146,7 +146,7 @@ def _print_results(a: Mapping[str, Any], b: Mapping[str, Any], console: Console)
     measures = (("accuracy", "accuracy"), ("macro F1", "macro_f1"), ("cross-entropy, nats", "cross_entropy"))
     rows = [(title, *(_measure(metrics["test"].get(key)) for metrics in (a, b))) for title, key in measures]
     rows.append(("95 % interval of accuracy", _interval(a["test"]), _interval(b["test"])))
-    rows.append(("test pictures", str(a["test"]["pictures"]), str(b["test"]["pictures"])))
+    rows.append(("test images", str(a["test"]["images"]), str(b["test"]["images"])))
     console.print(plain_table(("result on test", "A", "B"), rows))
     console.print()
 
@@ -155,10 +155,10 @@ def _print_verdict(paired: Any, relabelled: int, console: Console) -> None:
     from trainer.evaluation.comparison import verdict_in_words
 
     if relabelled:
-        console.print(f"{relabelled} shared test pictures have another class in B, and are left out.", markup=False)
-    if paired.pictures:
+        console.print(f"{relabelled} shared test images have another class in B, and are left out.", markup=False)
+    if paired.images:
         console.print(
-            f"Shared test pictures: {paired.pictures}; right: A {paired.a_right}, B {paired.b_right}; "
+            f"Shared test images: {paired.images}; right: A {paired.a_right}, B {paired.b_right}; "
             f"only A {paired.only_a_right}, only B {paired.only_b_right}; McNemar's exact p = {paired.p_value:.3g}",
             markup=False,
         )
@@ -166,7 +166,7 @@ def _print_verdict(paired: Any, relabelled: int, console: Console) -> None:
 
 
 def _counts(record: RunRecord) -> str:
-    return ", ".join(f"{count} {split}" for split, count in record.pictures.items())
+    return ", ".join(f"{count} {split}" for split, count in record.images.items())
 
 
 def _share(value: float | None) -> str:

@@ -11,7 +11,7 @@ from graft.actions.default_lineage import default_lineage
 from graft.errors import CommandError
 from lineage.store import Lineage
 from trainer.config import TrainingConfig, parse_assignment, read_config
-from trainer.data.image_folder import find_pictures
+from trainer.data.image_folder import find_images
 from trainer.models.defaults import fill_in
 from trainer.progress import Progress, TerminalProgress
 from trainer.runs.record import REPORT
@@ -81,7 +81,7 @@ class TrainingRequest:
             CommandError: none was given.
         """
         if self.data is None:
-            raise CommandError("Give a folder with one sub-folder of pictures per class: graft train DATA --name NAME.")
+            raise CommandError("Give a folder with one sub-folder of images per class: graft train DATA --name NAME.")
         return self.data
 
     def checked_name(self) -> str:
@@ -106,7 +106,7 @@ def run_training(request: TrainingRequest, shown: AbstractContextManager[Progres
     """
     settings = fill_in(request.settings())
     data, name = request.given_data(), request.checked_name()
-    find_pictures(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
+    find_images(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
     with _started(shown) as (lineage, progress):
         from trainer.train import train  # takes seconds, which a misspelled option should not cost
 
@@ -137,7 +137,7 @@ def preview(request: TrainingRequest) -> None:
     """
     settings = fill_in(request.settings())
     data = request.given_data()
-    find_pictures(data, settings.data, settings.seed)
+    find_images(data, settings.data, settings.seed)
     if not settings.augmentation.steps:
         raise CommandError(
             "The settings have no augmentation steps; add some, such as --set 'augmentation.steps=[{kind=\"flip\"}]'."
@@ -145,9 +145,9 @@ def preview(request: TrainingRequest) -> None:
     with TerminalProgress() as progress:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
-        from trainer.augmentation.preview import preview_training_pictures
+        from trainer.augmentation.preview import preview_training_images
 
-        preview_training_pictures(_PREVIEW, data, settings)
+        preview_training_images(_PREVIEW, data, settings)
         progress.on_note(f"Wrote {_PREVIEW}")
 
 
@@ -165,7 +165,7 @@ def _tell_result(run: "Run", progress: Progress) -> None:
     low, high = test["accuracy_interval"]
     accuracy = f"{test['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f})"
     progress.on_note(
-        f"Test accuracy {accuracy} on {test['pictures']} pictures.\n"
+        f"Test accuracy {accuracy} on {test['images']} images.\n"
         f"Saved {run.folder}; the report is {run.folder / REPORT}\n"
         f"Next: graft export {run.record.id}"
     )

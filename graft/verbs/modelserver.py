@@ -92,7 +92,7 @@ InterOp = Annotated[
     int | None,
     typer.Option(
         "--tensorflow_inter_op_parallelism",
-        help="Operations of graphs, or pictures of LiteRT, that run at a time.  [default: 0, one per CPU]",
+        help="Operations of graphs, or images of LiteRT, that run at a time.  [default: 0, one per CPU]",
     ),
 ]
 Batching = Annotated[

@@ -15,7 +15,7 @@ Model = Annotated[str | None, typer.Option(help="The model; not needed if the ga
 
 def predict(images: Images, url: Url = "http://127.0.0.1:8000", model: Model = None, api_key: ApiKey = None) -> None:
     """Send images to a running gateway, and print a prediction for each."""
-    from graft.actions.predict import predict_pictures
+    from graft.actions.predict import predict_images
 
-    if not predict_pictures(images, url, model, api_key):
+    if not predict_images(images, url, model, api_key):
         raise SystemExit(BAD_INPUT)

@@ -80,7 +80,7 @@ class DataSetFolderRow(Table):
     data_set: Mapped[DataSetRow] = relationship()
 
 
-class DataSetPictureRow(Table):
+class DataSetImageRow(Table):
     """An image of a data set in a place, by its path under the folder."""
 
     __tablename__ = "data_set_pictures"

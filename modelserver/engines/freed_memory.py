@@ -13,7 +13,7 @@ def keep_little_freed_memory() -> None:
     """Let threads share as many arenas as there are processors; to be called before they are started.
 
     glibc gives up to eight times as many, and each keeps what its threads freed: the server grew by 115 MB while
-    a hundred versions replaced each other, until all threads had had their pictures.
+    a hundred versions replaced each other, until all threads had had their images.
     """
     if change := _function("mallopt"):
         change(_M_ARENA_MAX, os.cpu_count() or 1)

@@ -95,7 +95,7 @@ class Engines:
 
 
 def _is_faster(model: Model, folder: Path) -> bool:
-    """Return whether LiteRT needs less processor time for a picture than TensorFlow, each with one thread.
+    """Return whether LiteRT needs less processor time for an image than TensorFlow, each with one thread.
 
     The least of several runs counts; the first prepares the operations.
 
@@ -123,7 +123,7 @@ def _is_faster(model: Model, folder: Path) -> bool:
     by_litert, by_tensorflow = min(mine for mine, _ in seconds), min(its for _, its in seconds)
     engine = "LiteRT" if by_litert < by_tensorflow else "TensorFlow"
     logger.info(
-        "%s is run by %s: a picture takes LiteRT %.1f ms of processor time and TensorFlow %.1f ms",
+        "%s is run by %s: an image takes LiteRT %.1f ms of processor time and TensorFlow %.1f ms",
         *(folder.parent.name, engine, by_litert * 1e3, by_tensorflow * 1e3),
     )
     return by_litert < by_tensorflow

@@ -24,7 +24,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of a dashboard.
+    """One image of a dashboard.
 
     `unit` is an id of Grafana's; `width` and `height` are cells of a grid that is 24 wide. Below the first limit a
     value has the colour `below`. `words` replace values; `column` heads the values of a table, which are hidden without

@@ -86,7 +86,7 @@ _PREDICTIONS = Row(
     (
         Panel(
             "Classes",
-            "Pictures a second by their likeliest class; classes beyond the first hundred are other.",
+            "Images a second by their likeliest class; classes beyond the first hundred are other.",
             "stacked",
             (Query(f"sum by (class) (rate(graft_gateway_predicted_total{{{_OF}}}[$__rate_interval]))", "{{class}}"),),
             unit="cps",
@@ -94,7 +94,7 @@ _PREDICTIONS = Row(
         ),
         Panel(
             "Part of each class, shown time",
-            "The part of all pictures of the time shown that each class has.",
+            "The part of all images of the time shown that each class has.",
             "bars",
             (
                 Query(
@@ -109,7 +109,7 @@ _PREDICTIONS = Row(
         ),
         Panel(
             "Confidence",
-            "The probability of the likeliest class: how many pictures had which.",
+            "The probability of the likeliest class: how many images had which.",
             "heatmap",
             (Query(f"sum by (le) (increase(graft_gateway_confidence_bucket{{{_OF}}}[$__rate_interval]))", "{{le}}"),),
             unit="percentunit",
@@ -130,7 +130,7 @@ _PREDICTIONS = Row(
         ),
         Panel(
             "Unsure answers",
-            "Part of the pictures whose likeliest class has at most half of the probability.",
+            "Part of the images whose likeliest class has at most half of the probability.",
             "lines",
             (
                 Query(
@@ -165,15 +165,15 @@ _DRIFT = Row(
             unit="percentunit",
         ),
         Panel(
-            "Pictures in the window",
-            "How many of the latest pictures are compared. There are no indices before there are enough.",
+            "Images in the window",
+            "How many of the latest images are compared. There are no indices before there are enough.",
             "lines",
-            (Query(f"max by (version) (graft_gateway_drift_pictures{{{_OF}}})", "version {{version}}"),),
+            (Query(f"max by (version) (graft_gateway_drift_images{{{_OF}}})", "version {{version}}"),),
             width=12,
         ),
         Panel(
             "Population stability index",
-            "How far classes, confidence, brightness and size are from the pictures that the version was evaluated on.",
+            "How far classes, confidence, brightness and size are from the images that the version was evaluated on.",
             "lines",
             (
                 Query(
@@ -205,7 +205,7 @@ _DRIFT = Row(
 MODEL_BOARD = Board(
     MODEL,
     "Model",
-    "The versions of one model, what they say, and whether their pictures are still those they were made for.",
+    "The versions of one model, what they say, and whether their images are still those they were made for.",
     (Variable("model", "Model", "label_values(graft_gateway_model_ready, model)", several=False),),
     (_VERSIONS, _PREDICTIONS, _DRIFT),
 )

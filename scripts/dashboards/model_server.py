@@ -32,7 +32,7 @@ _REQUESTS = Row(
         ),
         Panel(
             "Refused or failed",
-            "Part of the requests whose status is not OK; one bad picture among others does not make it so.",
+            "Part of the requests whose status is not OK; one bad image among others does not make it so.",
             "stat",
             (
                 Query(

@@ -141,12 +141,12 @@ _TRAFFIC = Row(
             unit="reqps",
         ),
         Panel(
-            "Pictures",
-            "Pictures answered a second; a request may hold several. outcome is ok or the code of the refusal.",
+            "Images",
+            "Images answered a second; a request may hold several. outcome is ok or the code of the refusal.",
             "stacked",
             (
                 Query(
-                    'sum by (outcome) (rate(graft_gateway_pictures_total{model=~"$model"}[$__rate_interval]))',
+                    'sum by (outcome) (rate(graft_gateway_images_total{model=~"$model"}[$__rate_interval]))',
                     "{{outcome}}",
                 ),
             ),
@@ -173,7 +173,7 @@ _ERRORS = Row(
         ),
         Panel(
             "Refusals",
-            "Requests and pictures a second that were refused for what they are: the callers' errors. "
+            "Requests and images a second that were refused for what they are: the callers' errors. "
             "No objective counts them, yet a jump often follows a release of an app.",
             "stacked",
             (Query("sum by (reason) (rate(graft_gateway_refusals_total[$__rate_interval]))", "{{reason}}"),),
@@ -233,7 +233,7 @@ _LATENCY = Row(
         ),
         Panel(
             "Mean time in each stage",
-            "receive: the body arrives; guard: the picture is looked at; queue: it waits for a slot; "
+            "receive: the body arrives; guard: the image is looked at; queue: it waits for a slot; "
             "model_server: the call; label: the answer is written.",
             "stacked",
             (
@@ -293,21 +293,21 @@ _SATURATION = Row(
     ),
 )
 
-_PICTURES = Row(
-    "Pictures and credentials",
+_IMAGES = Row(
+    "Images and credentials",
     (
         Panel(
-            "Size of pictures",
+            "Size of images",
             "Encoded size: what callers upload.",
             "lines",
-            _quantiles("graft_gateway_picture_bytes"),
+            _quantiles("graft_gateway_image_bytes"),
             unit="bytes",
         ),
         Panel(
-            "Pixels of pictures",
+            "Pixels of images",
             "Width times height, from the header.",
             "lines",
-            _quantiles("graft_gateway_picture_pixels"),
+            _quantiles("graft_gateway_image_pixels"),
             unit="short",
         ),
         Panel(
@@ -332,5 +332,5 @@ SERVICE_BOARD = Board(
         Variable("route", "Route", "label_values(graft_gateway_requests_total, route)"),
         Variable("model", "Model", "label_values(graft_gateway_requests_total, model)"),
     ),
-    (_NOW, _OBJECTIVES, _TRAFFIC, _ERRORS, _LATENCY, _SATURATION, _PICTURES),
+    (_NOW, _OBJECTIVES, _TRAFFIC, _ERRORS, _LATENCY, _SATURATION, _IMAGES),
 )

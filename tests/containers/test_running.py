@@ -20,8 +20,8 @@ def predict(client: httpx.Client) -> httpx.Response:
     return client.post("/v1/predict", content=encoded(solid(COLOURS["red"]), "JPEG"), headers=JPEG)
 
 
-def test_a_picture_is_answered_through_the_published_port(service: Service) -> None:
-    """A picture that is sent to the published port with a key gets probabilities of all classes."""
+def test_a_image_is_answered_through_the_published_port(service: Service) -> None:
+    """An image that is sent to the published port with a key gets probabilities of all classes."""
     answer = predict(service.client).raise_for_status().json()
     assert (answer["model"], answer["version"]) == ("colours", "1")
     top = answer["predictions"][0]["top"]

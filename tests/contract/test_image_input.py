@@ -1,4 +1,4 @@
-"""The picture a model expects, as data that cannot change on its way."""
+"""The image a model expects, as data that cannot change on its way."""
 
 import pytest
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ def test_image_input_is_frozen() -> None:
 
 
 def test_unknown_key_is_refused() -> None:
-    """A key that this code would ignore is refused, since ignoring it would prepare pictures wrongly."""
+    """A key that this code would ignore is refused, since ignoring it would prepare images wrongly."""
     with pytest.raises(ValidationError, match="crop"):
         ImageInput.model_validate({"height": 32, "width": 32, "crop": 0.8})
 

@@ -64,6 +64,6 @@ def test_entropy_does_not_depend_on_the_number_of_classes(answer: list[float], e
 def test_round_trip() -> None:
     """A reference read from its own JSON is the same."""
     reference = ReferenceDistributions(
-        pictures=4, predicted={"a": 3, "b": 1}, confidence=TENTHS, entropy=TENTHS, size=TENTHS, brightness=TENTHS
+        images=4, predicted={"a": 3, "b": 1}, confidence=TENTHS, entropy=TENTHS, size=TENTHS, brightness=TENTHS
     )
     assert ReferenceDistributions.model_validate_json(reference.model_dump_json()) == reference

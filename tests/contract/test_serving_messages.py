@@ -155,7 +155,7 @@ def test_services_have_their_full_names(compared: dict[str, object]) -> None:
 
 
 def test_importing_the_contract_loads_nothing_heavy() -> None:
-    """A fresh process that imports every module of the contract has loaded no array, picture or server library."""
+    """A fresh process that imports every module of the contract has loaded no array, image or server library."""
     names = [path.stem for path in (ROOT / "contract").glob("*.py") if path.stem != "__init__"]
     imports = "".join(f"import contract.{name}\n" for name in names)
     loaded = output_of(f"import json, sys\n{imports}print(json.dumps(sorted(sys.modules)))")

@@ -17,9 +17,9 @@ from modelserver.errors import BadInputError
 from modelserver.grpc.metrics_port import metrics_port
 from modelserver.metrics import ModelServerMetrics
 from tests.fakes.made_up_predictions import LABELS, manifest_for
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
-from tests.gateway.drift.references import picture_of, reference_of
+from tests.gateway.drift.references import image_of, reference_of
 from tests.gateway.protocol_requests import DIALECTS, ask
 from tests.gateway.running import running_gateway
 from tests.gateway.security.api_keys import Keys, bearer
@@ -33,7 +33,7 @@ _SETTINGS = {
     "max_queued": 1,
     "circuit_failures": 3,
     "circuit_open_seconds": 0.5,
-    "drift_least_pictures": 50,
+    "drift_least_images": 50,
 }
 
 
@@ -51,7 +51,7 @@ def faulty_service(folder: Path) -> Iterator[FaultyService]:
     """Run it until the `with` ends.
 
     Faults: calls for `flowers` fail or are late now and then, the model server never answers for `trees` in time,
-    bursts are shed, version 2 of `flowers` does not finish loading, and the pictures are darker than those of the
+    bursts are shed, version 2 of `flowers` does not finish loading, and the images are darker than those of the
     reference. A key ends tomorrow, as it is meant to.
     """
     keys = Keys(folder / "keys.json")
@@ -74,7 +74,7 @@ def faulty_service(folder: Path) -> Iterator[FaultyService]:
 def _model_server() -> Iterator[FakeModelServer]:
     server = FakeModelServer()
     bright = [
-        picture_of(LABELS[number % 3], 0.4 + 0.55 * number / 300, 2000 * (number + 1), 0.6 + 0.3 * number / 300)
+        image_of(LABELS[number % 3], 0.4 + 0.55 * number / 300, 2000 * (number + 1), 0.6 + 0.3 * number / 300)
         for number in range(300)
     ]
     manifest = manifest_for("flowers", 1).model_copy(update={"reference": reference_of(bright, LABELS)})
@@ -110,21 +110,21 @@ def _again_and_again(load: Callable[[Any, int], None], what: Any) -> Iterator[No
 
 def _questions(gateway: httpx.Client, number: int) -> None:
     for dialect in DIALECTS:
-        ask(gateway, marked_picture(f"BRIGHTNESS:0.{number % 5}", number), dialect)
-    ask(gateway, marked_picture("STATUS:INTERNAL", number))
-    ask(gateway, marked_picture("FIRST:1:UNAVAILABLE", number))
-    ask(gateway, b"no picture")
-    gateway.post("/v1/predict", files=[("file", marked_picture("BRIGHTNESS:0.2", number + each)) for each in range(16)])
+        ask(gateway, marked_image(f"BRIGHTNESS:0.{number % 5}", number), dialect)
+    ask(gateway, marked_image("STATUS:INTERNAL", number))
+    ask(gateway, marked_image("FIRST:1:UNAVAILABLE", number))
+    ask(gateway, b"no image")
+    gateway.post("/v1/predict", files=[("file", marked_image("BRIGHTNESS:0.2", number + each)) for each in range(16)])
     gateway.get("/v1/models")
 
 
 def _bursts(gateway: httpx.Client, number: int) -> None:
     with ThreadPoolExecutor(12) as callers:
-        list(callers.map(lambda each: ask(gateway, marked_picture("SLEEP:0.7", 12 * number + each)), range(12)))
+        list(callers.map(lambda each: ask(gateway, marked_image("SLEEP:0.7", 12 * number + each)), range(12)))
 
 
 def _calls_for_trees(gateway: httpx.Client, number: int) -> None:
-    gateway.post("/v1/predict?model=trees", content=marked_picture("STATUS:DEADLINE_EXCEEDED", number))
+    gateway.post("/v1/predict?model=trees", content=marked_image("STATUS:DEADLINE_EXCEEDED", number))
 
 
 def _model_server_work(metrics: ModelServerMetrics, number: int) -> None:
@@ -143,7 +143,7 @@ async def _ask_model_server(metrics: ModelServerMetrics, request: Any) -> None:
         return messages.PredictResponse(model_spec={"name": "flowers", "version": {"value": 1}})
 
     async def refuse(_: Any) -> Any:
-        raise BadInputError("no picture")
+        raise BadInputError("no image")
 
     await metrics.counted("Predict", answer)(request)
     try:

@@ -127,7 +127,7 @@ def test_the_model_server_understands_what_it_is_told(compose: Compose, file_of:
     assert metrics_path(folder / Path(flags["monitoring_config_file"]).name) == "/monitoring/prometheus/metrics"
     parameters = read_batch_parameters(folder / Path(flags["batching_parameters_file"]).name)
     gateway = Settings(models=("flowers",))
-    assert parameters.max_batch_size >= gateway.max_pictures
+    assert parameters.max_batch_size >= gateway.max_images
     assert parameters.batch_timeout_micros == 0
     assert service["environment"]["TF_ENABLE_ONEDNN_OPTS"] == "1"
     assert all(volume.endswith(":ro") for volume in service["volumes"])

@@ -47,7 +47,7 @@ def shared_lineage(shared_folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def colours(shared_folder: Path, shared_lineage: None) -> Trained:
-    """Train and export a model of three colours, on pictures drawn here, from scratch."""
+    """Train and export a model of three colours, on images drawn here, from scratch."""
     folder = shared_folder / "colours"
     made_once(folder, _make_colours)
     return Trained("colours", folder / "runs", folder / "models")

@@ -16,15 +16,15 @@ def test_up_says_what_a_measurement_chose(colours_service: Service) -> None:
     """One line says which engine was faster and both times, another how the service batches with that engine."""
     (engine,) = [line for line in colours_service.lines if " is run by " in line]
     (batching,) = [line for line in colours_service.lines if "Batching up to" in line or "starts by itself" in line]
-    if "is run by LiteRT: a picture takes LiteRT" in engine:
+    if "is run by LiteRT: an image takes LiteRT" in engine:
         assert "Each row starts by itself: LiteRT gains nothing from batches." in batching
     else:
-        assert "is run by TensorFlow: a picture takes LiteRT" in engine
+        assert "is run by TensorFlow: an image takes LiteRT" in engine
         assert "rows/s" in batching
 
 
 def test_each_of_many_clients_gets_its_own_answer(colours_service: Service) -> None:
-    """Pictures of different clients in one batch, with garbage among them, are answered as each would be alone."""
+    """Images of different clients in one batch, with garbage among them, are answered as each would be alone."""
     contents = [encoded(solid(colour), "JPEG") for colour in COLOURS.values()]
     contents.append(contents[0][:200])
 

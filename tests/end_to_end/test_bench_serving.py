@@ -27,7 +27,7 @@ def test_a_quick_run_measures_everything(colours: Trained, tmp_path: Path) -> No
         "open, 80% of capacity",
         "tensorflow, serving_default",
         "beside one with junk",
-        "CPU a picture, 32 clients, of the tutorial's",
+        "CPU an image, 32 clients, of the tutorial's",
         "graft up, start to first answer",
     ):
         assert expected in done.stdout

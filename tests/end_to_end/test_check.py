@@ -29,10 +29,10 @@ print(json.dumps(ended))
 
 
 def test_gateway_server_and_model_agree_on_a_folder(colours: Trained, colours_service: Service, tmp_path: Path) -> None:
-    """The gateway of `graft up` answers a folder, broken pictures included, as the trained model does."""
+    """The gateway of `graft up` answers a folder, broken images included, as the trained model does."""
     data = write_classes(tmp_path / "data", per_class=4, seed=3)
     (data / "red" / "empty.jpg").write_bytes(b"")
-    (data / "red" / "text.jpg").write_text("no picture")
+    (data / "red" / "text.jpg").write_text("no image")
     (data / "red" / "half.jpg").write_bytes((data / "red" / "00.jpg").read_bytes()[:500])
     version = colours.models / "colours" / "1"
     options = ("--runs", colours.runs, "--data", data, "--gateway", colours_service.url, "--json")
@@ -45,14 +45,14 @@ def test_gateway_server_and_model_agree_on_a_folder(colours: Trained, colours_se
         "gateway",
     ]
     for row in report["rows"][1:]:
-        assert (row["verdict"], row["pictures"], row["answered"], row["broken"]) == ("agrees", 25, 20, 0)
+        assert (row["verdict"], row["images"], row["answered"], row["broken"]) == ("agrees", 25, 20, 0)
 
 
 def test_awkward_files_are_answered_alike(colours: Trained, colours_service: Service) -> None:
-    """Every odd picture is answered, or refused, by server and gateway as by the SavedModel."""
+    """Every odd image is answered, or refused, by server and gateway as by the SavedModel."""
     awkward = DATA / "awkward"
     if not awkward.is_dir():
-        pytest.skip(f"no awkward pictures at {DATA} (set GRAFT_DATA)")
+        pytest.skip(f"no awkward images at {DATA} (set GRAFT_DATA)")
     options = ("--runs", colours.runs, "--data", awkward, "--gateway", colours_service.url)
     shown = must("check", colours.models / "colours" / "1", *options)
     assert shown.splitlines()[-1] == "All answer the same, within their bounds."
@@ -74,7 +74,7 @@ def test_tflite_files_of_a_version_are_compared(colours: Trained, tmp_path: Path
         "TFLite float16": [1e-2],
     }
     assert "TFLite dynamic" in lite
-    assert all(row["broken"] == 0 and row["pictures"] == 10 and row["answered"] == 8 for row in lite.values())
+    assert all(row["broken"] == 0 and row["images"] == 10 and row["answered"] == 8 for row in lite.values())
 
 
 @pytest.mark.slow
@@ -101,10 +101,10 @@ def test_services_follow_a_rollback_and_a_withdrawal(colours: Trained, tmp_path:
 
 def await_version(client: httpx.Client, version: str) -> None:
     """Ask until `version` answers; no request may fail meanwhile."""
-    picture = encoded(solid(COLOURS["green"]), "JPEG")
+    image = encoded(solid(COLOURS["green"]), "JPEG")
 
     def answering() -> str:
-        response = client.post("/v1/predict", content=picture, headers={"content-type": "image/jpeg"})
+        response = client.post("/v1/predict", content=image, headers={"content-type": "image/jpeg"})
         return str(response.raise_for_status().json()["version"])
 
     assert any(answering() == version for _ in range(10_000))

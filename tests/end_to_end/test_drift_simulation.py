@@ -1,7 +1,7 @@
 """Drift on real photographs: hardly ever claimed where there is none, and soon found where there is.
 
 The model answers the 180 photographs of flowers that it was not trained on, and the same at half the brightness. From
-these answers streams are drawn with seeds. References are drawn too, as the trainer makes them: 90 pictures, 18 of each
+these answers streams are drawn with seeds. References are drawn too, as the trainer makes them: 90 images, 18 of each
 class. A reference that never changed would say how lucky that one is.
 """
 
@@ -25,8 +25,8 @@ from exporter.saved_model.warmup import string_array
 from gateway.drift.buckets import FEATURES, Feature, reference_counts
 from gateway.drift.comparison import compare
 from gateway.drift.window import Counts, Window
-from gateway.observability.predicted_image import AnsweredPicture
-from gateway.predict.image_guard import check_picture
+from gateway.observability.predicted_image import AnsweredImage
+from gateway.predict.image_guard import check_image
 from tests.end_to_end.conftest import Trained
 from tests.places import DATA
 
@@ -45,9 +45,9 @@ class Photographs:
 
     manifest: ModelManifest
     truths: tuple[str, ...]
-    bright: tuple[AnsweredPicture, ...]
-    darker: tuple[AnsweredPicture, ...]
-    test_pictures: int
+    bright: tuple[AnsweredImage, ...]
+    darker: tuple[AnsweredImage, ...]
+    test_images: int
 
     @property
     def reference(self) -> ReferenceDistributions:
@@ -56,7 +56,7 @@ class Photographs:
         return self.manifest.reference
 
     def draw_reference(self, random: np.random.Generator) -> ReferenceDistributions:
-        """Return a reference of 18 pictures of each class, drawn with replacement."""
+        """Return a reference of 18 images of each class, drawn with replacement."""
         drawn = [random.choice(self.of_class(name), PER_CLASS) for name in sorted(set(self.truths))]
         counts = self.counts(np.concatenate(drawn))
         histograms = {
@@ -76,7 +76,7 @@ class Photographs:
 
     @cached_property
     def _counted(self) -> dict[Feature, npt.NDArray[np.int64]]:
-        """What a window of one picture counts, a row for each."""
+        """What a window of one image counts, a row for each."""
         windows = [Window("", self.reference, 1) for _ in self.bright]
         for window, answer in zip(windows, self.bright, strict=True):
             window.add(answer)
@@ -99,7 +99,7 @@ def photographs(flowers: Trained) -> Photographs:
     """Ask the exported version, as it is served, about the validation and test photographs."""
     folder = flowers.models / flowers.name / "1"
     version, manifest = LoadedVersion(folder), ModelManifest.read(folder / MANIFEST)
-    test = [Path(picture["path"]) for picture in flowers.record["test_pictures"]]
+    test = [Path(image["path"]) for image in flowers.record["test_images"]]
     files = [*test, *sorted((DATA / "flowers" / "val").glob("*/*.jpg"))]
     contents = [file.read_bytes() for file in files]
     return Photographs(
@@ -107,20 +107,20 @@ def photographs(flowers: Trained) -> Photographs:
         truths=tuple(file.parent.name for file in files),
         bright=tuple(_answers(version, manifest, contents)),
         darker=tuple(_answers(version, manifest, [_at_half_brightness(content) for content in contents])),
-        test_pictures=len(test),
+        test_images=len(test),
     )
 
 
-def _answers(version: LoadedVersion, manifest: ModelManifest, contents: list[bytes]) -> Iterator[AnsweredPicture]:
+def _answers(version: LoadedVersion, manifest: ModelManifest, contents: list[bytes]) -> Iterator[AnsweredImage]:
     for start in range(0, len(contents), 10):
         batch = contents[start : start + 10]
         answer = version.run({"serving_default": ("image_bytes", string_array(batch))})["serving_default"]
         rows = zip(batch, answer["probabilities"], answer["brightness"], strict=True)
         for content, probabilities, brightness in rows:
-            head = check_picture(content, manifest.image_input.encodings, manifest.image_input.max_pixels)
+            head = check_image(content, manifest.image_input.encodings, manifest.image_input.max_pixels)
             best = int(probabilities.argmax())
             label, probability = manifest.labels[best], float(probabilities[best])
-            yield AnsweredPicture("flowers", 1, best, label, probability, len(content), head.pixels, float(brightness))
+            yield AnsweredImage("flowers", 1, best, label, probability, len(content), head.pixels, float(brightness))
 
 
 def _at_half_brightness(content: bytes) -> bytes:
@@ -134,10 +134,10 @@ def moved(window: Window, counts: Counts) -> set[Feature]:
     return {found.feature for found in compare(window, counts, LEAST, LEAST_PSI) if found.moved}
 
 
-def pictures_until_found(
-    photographs: Photographs, feature: str, random: np.random.Generator, shifted: Sequence[AnsweredPicture], drawn: Any
+def images_until_found(
+    photographs: Photographs, feature: str, random: np.random.Generator, shifted: Sequence[AnsweredImage], drawn: Any
 ) -> int:
-    """Return after how many shifted pictures the feature moves, in a window that was full of others; 10,000 if late."""
+    """Return after how many shifted images the feature moves, in a window that was full of others; 10,000 if late."""
     window = Window("", photographs.draw_reference(random), WINDOW)
     for index in photographs.like_before(random, WINDOW):
         window.add(photographs.bright[index])
@@ -148,40 +148,40 @@ def pictures_until_found(
     return 10_000
 
 
-def test_the_pictures_of_the_reference_fall_into_its_buckets(photographs: Photographs) -> None:
-    """What the gateway counts of the test pictures is what the trainer counted: brightness and size exactly."""
-    seen = photographs.counts(np.arange(photographs.test_pictures))
+def test_the_images_of_the_reference_fall_into_its_buckets(photographs: Photographs) -> None:
+    """What the gateway counts of the test images is what the trainer counted: brightness and size exactly."""
+    seen = photographs.counts(np.arange(photographs.test_images))
     for feature in FEATURES:
         expected = np.array(reference_counts(photographs.reference, feature))
         off = np.abs(np.array(seen[feature]) - expected).sum()
-        assert off <= (2 if feature in {"class", "confidence"} else 0), feature  # one picture may be on an edge
+        assert off <= (2 if feature in {"class", "confidence"} else 0), feature  # one image may be on an edge
 
 
-@pytest.mark.parametrize("pictures", [LEAST, WINDOW])
-def test_without_a_shift_there_are_hardly_any_false_alarms(photographs: Photographs, pictures: int) -> None:
+@pytest.mark.parametrize("images", [LEAST, WINDOW])
+def test_without_a_shift_there_are_hardly_any_false_alarms(photographs: Photographs, images: int) -> None:
     """Of 2,000 windows like the reference, each with a reference of its own, under 1 % have any feature that moved."""
     random, alarms, windows = np.random.default_rng(20_260), 0, 2000
     for _ in range(windows):
-        window = Window("", photographs.draw_reference(random), pictures)
-        alarms += bool(moved(window, photographs.counts(photographs.like_before(random, pictures))))
+        window = Window("", photographs.draw_reference(random), images)
+        alarms += bool(moved(window, photographs.counts(photographs.like_before(random, images))))
     assert alarms / windows < 0.01, f"{alarms} of {windows} windows"
 
 
 def test_half_the_brightness_is_found(photographs: Photographs) -> None:
-    """In 100 streams whose pictures become half as bright, all are found within 500 pictures, and nearly all by 250."""
+    """In 100 streams whose images become half as bright, all are found within 500 images, and nearly all by 250."""
     random = np.random.default_rng(1)
     draw: Callable[..., Indices] = photographs.like_before
-    found = [pictures_until_found(photographs, "brightness", random, photographs.darker, draw) for _ in range(100)]
+    found = [images_until_found(photographs, "brightness", random, photographs.darker, draw) for _ in range(100)]
     assert np.mean(np.array(found) <= 500) >= 0.99
     assert np.mean(np.array(found) <= 250) >= 0.95
 
 
 def test_three_times_as_much_of_one_class_is_found(photographs: Photographs) -> None:
-    """Of 400 streams in which the share of one of the five classes triples, 99 % are found within 500 pictures."""
+    """Of 400 streams in which the share of one of the five classes triples, 99 % are found within 500 images."""
     random = np.random.default_rng(2)
     found = []
     for name in sorted(set(photographs.truths)):
         for _ in range(80):
             draw = lambda random, count, name=name: photographs.tripled(name, random, count)  # noqa: E731
-            found.append(pictures_until_found(photographs, "class", random, photographs.bright, draw))
+            found.append(images_until_found(photographs, "class", random, photographs.bright, draw))
     assert np.mean(np.array(found) <= 500) >= 0.99

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.fakes.made_up_predictions import LABELS, probabilities_for
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server_process import ModelServerProcess
 from tests.gateway.gateway_process import gateway_process
 from tests.gateway.protocol_requests import DIALECTS, ask, probabilities_in
@@ -41,16 +41,16 @@ class Experience:
 
 
 def experience(client: httpx.Client, number: int) -> Experience:
-    """Ask about a picture that nobody else asks about."""
-    picture, dialect = marked_picture(number=number), DIALECTS[number % len(DIALECTS)]
+    """Ask about an image that nobody else asks about."""
+    image, dialect = marked_image(number=number), DIALECTS[number % len(DIALECTS)]
     started = time.monotonic()
     try:
-        answer = ask(client, picture, dialect)
+        answer = ask(client, image, dialect)
     except httpx.HTTPError:
         return Experience(dialect, 0, time.monotonic() - started, time.monotonic(), own=False, honest=False)
     end = time.monotonic()
     own = answer.status_code != 200 or probabilities_in(answer, dialect) == pytest.approx(
-        sorted(probabilities_for(picture, len(LABELS))), rel=1e-5
+        sorted(probabilities_for(image, len(LABELS))), rel=1e-5
     )
     honest = answer.status_code != 503 or "retry-after" in answer.headers
     return Experience(dialect, answer.status_code, end - started, end, own, honest)

@@ -18,7 +18,7 @@ from lineage.store import open_lineage
 from tests.end_to_end.command import environment, graft, must
 from tests.end_to_end.conftest import Trained
 from tests.places import DATA
-from trainer.data.preprocessing import PictureDecoder
+from trainer.data.preprocessing import ImageDecoder
 from trainer.runs.trained_model import read_run
 
 Array = npt.NDArray[Any]
@@ -52,16 +52,16 @@ def bundled(flowers: Trained, tmp_path_factory: pytest.TempPathFactory) -> Bundl
     folder, version = tmp_path_factory.mktemp("mobile") / "flowers", flowers.models / "flowers" / "1"
     told = must("tflite", version, "--out", folder, "--runs", flowers.runs)
     run = read_run(flowers.run)
-    pictures = run.record.test_pictures
-    contents = [picture.path.read_bytes() for picture in pictures]
-    pixels, valid = PictureDecoder(run.record.image_input).decode(contents)
+    images = run.record.test_images
+    contents = [image.path.read_bytes() for image in images]
+    pixels, valid = ImageDecoder(run.record.image_input).decode(contents)
     assert valid.all()
     return Bundled(
         folder=folder,
         record=MobileBundle.read(folder),
         version=version,
-        paths=[picture.path for picture in pictures],
-        labels=np.array([run.record.labels.index(picture.label) for picture in pictures]),
+        paths=[image.path for image in images],
+        labels=np.array([run.record.labels.index(image.label) for image in images]),
         pixels=pixels,
         answers=PixelGraph(version).answer(pixels),
         told=told,
@@ -145,7 +145,7 @@ class Phone:
         self._labels = labels
 
     def ask(self, pixels: Array) -> Array:
-        """Return the probabilities of one picture of any size, uint8 [h, w, 3], in the order of the labels."""
+        """Return the probabilities of one image of any size, uint8 [h, w, 3], in the order of the labels."""
         image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
         (head,) = self._classifier.classify(image).classifications
         scores = {category.category_name: category.score for category in head.categories}
@@ -190,10 +190,10 @@ def test_mediapipe_resizes_as_we_say_phones_do(bundled: Bundled, phones: dict[st
     assert variant(bundled, "float32").phone_resize.same_answer == pytest.approx(share)
 
 
-def test_golden_pictures_hold_on_mediapipe(bundled: Bundled, phones: dict[str, Phone]) -> None:
-    """An app that uses MediaPipe passes with every golden picture, as pixels and as the original."""
+def test_golden_images_hold_on_mediapipe(bundled: Bundled, phones: dict[str, Phone]) -> None:
+    """An app that uses MediaPipe passes with every golden image, as pixels and as the original."""
     golden = json.loads((bundled.folder / "golden" / "expected.json").read_text())
-    for entry in golden["pictures"]:
+    for entry in golden["images"]:
         for name, phone in phones.items():
             for kind, file in (("from_pixels", entry["pixels"]), ("from_original", entry["original"])):
                 seen = phone.ask(read_upright(bundled.folder / "golden" / file))
@@ -238,8 +238,8 @@ def test_a_missing_version_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow  # another bundle
-def test_the_lineage_knows_where_the_pictures_are(bundled: Bundled, tmp_path: Path) -> None:
-    """Where the run's folder is elsewhere, the lineage tells which pictures it had, and the files are the same."""
+def test_the_lineage_knows_where_the_images_are(bundled: Bundled, tmp_path: Path) -> None:
+    """Where the run's folder is elsewhere, the lineage tells which images it had, and the files are the same."""
     out = tmp_path / "again"
     must("tflite", bundled.version, "--out", out, "--variants", "float32,int8", "--runs", "elsewhere")
     assert MobileBundle.read(out).saved_model == bundled.record.saved_model
@@ -248,8 +248,8 @@ def test_the_lineage_knows_where_the_pictures_are(bundled: Bundled, tmp_path: Pa
 
 
 @pytest.mark.slow  # another bundle
-def test_other_pictures_can_be_given(bundled: Bundled, tmp_path: Path) -> None:
-    """With --data a folder of pictures in its place decides; all but its test split stays unseen by the gate."""
+def test_other_images_can_be_given(bundled: Bundled, tmp_path: Path) -> None:
+    """With --data a folder of images in its place decides; all but its test split stays unseen by the gate."""
     chosen = tmp_path / "some"
     for split, count in (("train", 4), ("val", 1), ("test", 3)):
         for label in bundled.record.labels:
@@ -259,4 +259,4 @@ def test_other_pictures_can_be_given(bundled: Bundled, tmp_path: Path) -> None:
     out = tmp_path / "out"
     must("tflite", bundled.version, "--out", out, "--variants", "float32", "--data", chosen)
     made = MobileBundle.read(out)
-    assert (made.saved_model.pictures, made.representative_pictures) == (15, 20)
+    assert (made.saved_model.images, made.representative_images) == (15, 20)

@@ -33,7 +33,7 @@ def test_the_served_answers_are_those_that_the_export_recorded(colours: Trained,
 def test_two_broken_files_of_five_leave_three_answers(colours_service: Service) -> None:
     """A batch of five files, two of them broken, gives three answers and two reasons, in order."""
     good = [encoded(solid(colour), "JPEG") for colour in COLOURS.values()]
-    contents = [good[0], good[1][: len(good[1]) // 2], good[1], b"not a picture", good[2]]
+    contents = [good[0], good[1][: len(good[1]) // 2], good[1], b"not an image", good[2]]
     files = [("file", (f"{index}.jpg", content)) for index, content in enumerate(contents)]
     with colours_service.client() as client:
         response = client.post("/v1/predict", files=files)
@@ -49,14 +49,14 @@ def test_two_broken_files_of_five_leave_three_answers(colours_service: Service) 
         assert prediction["probability"] == pytest.approx(by_itself["predictions"][0]["probability"], abs=1e-5)
 
 
-def test_predict_prints_what_is_in_the_pictures(colours_service: Service, tmp_path: Path) -> None:
-    """`graft predict` prints a row a picture, and exits with 2 if one was refused."""
-    picture, text = tmp_path / "red.png", tmp_path / "notes.jpg"
-    picture.write_bytes(encoded(solid(COLOURS["red"]), "PNG"))
-    text.write_text("no picture")
-    shown = must("predict", picture, "--url", colours_service.url)
+def test_predict_prints_what_is_in_the_images(colours_service: Service, tmp_path: Path) -> None:
+    """`graft predict` prints a row an image, and exits with 2 if one was refused."""
+    image, text = tmp_path / "red.png", tmp_path / "notes.jpg"
+    image.write_bytes(encoded(solid(COLOURS["red"]), "PNG"))
+    text.write_text("no image")
+    shown = must("predict", image, "--url", colours_service.url)
     assert any(label in shown for label in COLOURS)
-    refused = graft("predict", picture, text, "--url", colours_service.url)
+    refused = graft("predict", image, text, "--url", colours_service.url)
     assert refused.returncode == 2
     assert "refused" in refused.stdout
 
@@ -68,11 +68,11 @@ def test_a_new_version_takes_over_and_a_signal_stops_everything(colours: Trained
     """
     models = tmp_path / "models"
     shutil.copytree(colours.models, models)
-    picture = encoded(solid(COLOURS["green"]), "JPEG")
+    image = encoded(solid(COLOURS["green"]), "JPEG")
     with started("up", "--models", models, "--port", "0", announces=SERVED) as service, service.client() as client:
 
         def version() -> str:
-            response = client.post("/v1/predict", content=picture, headers={"content-type": "image/jpeg"})
+            response = client.post("/v1/predict", content=image, headers={"content-type": "image/jpeg"})
             answered = response.raise_for_status().json()["version"]
             assert isinstance(answered, str)
             return answered

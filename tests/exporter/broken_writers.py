@@ -50,7 +50,7 @@ def write_with_a_weight_off(run_folder: Path, target: Path, image_input: ImageIn
 def write_what_answers_one_alone_otherwise(
     run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool
 ) -> Written:
-    """Write the run's model with answers that are off by a thousandth where a picture comes alone."""
+    """Write the run's model with answers that are off by a thousandth where an image comes alone."""
     model, labels = _read(run_folder)
     network = make_served_network(model, image_input, fold=fold)
 

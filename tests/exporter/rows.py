@@ -1,4 +1,4 @@
-"""Asking a published version about encoded pictures: one answer a row."""
+"""Asking a published version about encoded images: one answer a row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from exporter.saved_model.loading import LoadedVersion, Outputs, run_as_serving_
 from exporter.saved_model.warmup import string_array
 
 TOLERANCE = 1e-5
-"""How far the answers to one picture may be apart: sums of float32 depend on the size of the batch."""
+"""How far the answers to one image may be apart: sums of float32 depend on the size of the batch."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What `serving_default` says of N pictures."""
+    """What `serving_default` says of N images."""
 
     probabilities: npt.NDArray[np.float32]
     labels: list[str]
@@ -29,14 +29,14 @@ class Rows:
 
 
 def ask_rows(version: LoadedVersion, contents: Sequence[bytes]) -> Rows:
-    """Ask a loaded version about encoded pictures, in one batch."""
+    """Ask a loaded version about encoded images, in one batch."""
     question = {SERVING_DEFAULT: ("image_bytes", string_array(list(contents)))}
     answer = version.run(question)[SERVING_DEFAULT]
     return Rows(answer["probabilities"], [label.decode() for label in answer["label"]], answer["valid"].tolist())
 
 
 def ask_each(version: LoadedVersion, contents: Sequence[bytes]) -> Rows:
-    """Ask a loaded version about each of some encoded pictures by itself."""
+    """Ask a loaded version about each of some encoded images by itself."""
     rows = [ask_rows(version, [content]) for content in contents]
     return Rows(
         np.concatenate([row.probabilities for row in rows]),
@@ -46,13 +46,13 @@ def ask_each(version: LoadedVersion, contents: Sequence[bytes]) -> Rows:
 
 
 def assert_same_answers(seen: Rows, expected: Rows) -> None:
-    """Compare row by row: the same pictures are valid, with the same labels and near enough probabilities."""
+    """Compare row by row: the same images are valid, with the same labels and near enough probabilities."""
     assert (seen.valid, seen.labels) == (expected.valid, expected.labels)
     np.testing.assert_allclose(seen.probabilities, expected.probabilities, rtol=0, atol=TOLERANCE)
 
 
 def refused(rows: Rows) -> Rows:
-    """Return as many rows, all of them as a refused picture is answered."""
+    """Return as many rows, all of them as a refused image is answered."""
     count = len(rows.valid)
     return Rows(np.zeros_like(rows.probabilities), [""] * count, [False] * count)
 

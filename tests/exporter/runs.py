@@ -1,7 +1,7 @@
-"""A run whose model answers differently for different pictures, made without training.
+"""A run whose model answers differently for different images, made without training.
 
 A network with untouched BatchNorm statistics answers 1/C whatever it sees, so that every comparison of two such
-networks succeeds; here the statistics are those of pictures.
+networks succeeds; here the statistics are those of images.
 """
 
 import json
@@ -20,7 +20,7 @@ from trainer.models.architectures import BASE, image_input_of
 from trainer.models.base import batch_norms
 from trainer.models.head import add_head
 from trainer.run_folder import Start, begun_run
-from trainer.runs.record import MODEL, RunRecord, TestPicture
+from trainer.runs.record import MODEL, RunRecord, TestImage
 from trainer.runs.trained_model import Run, digest_of_tensors
 
 CLASSES = ("blue", "green", "red")
@@ -39,13 +39,13 @@ _CONFIG = {
 
 def small_base() -> Any:
     """Build a base of two blocks: an export does not depend on the architecture, and this one takes half the time."""
-    pictures = keras.Input((32, 32, 3))
-    values = pictures
+    images = keras.Input((32, 32, 3))
+    values = images
     for block in (1, 2):
         values = keras.layers.Conv2D(6, 3, strides=4, name=f"conv_{block}")(values)
         values = keras.layers.BatchNormalization(name=f"norm_{block}")(values)
         values = keras.layers.ReLU(name=f"relu_{block}")(values)
-    return keras.Model(pictures, values, name=BASE)
+    return keras.Model(images, values, name=BASE)
 
 
 def small_run(folder: Path, seed: int = 4, settings: Mapping[str, Any] | None = None) -> Run:
@@ -54,8 +54,8 @@ def small_run(folder: Path, seed: int = 4, settings: Mapping[str, Any] | None = 
     config = read_config(None, {**_CONFIG, **(settings or {})})
     base = small_base()
     model = add_head(base, config.head, len(CLASSES))
-    _follow_pictures(base)
-    data = write_classes(folder / "pictures", per_class=3)
+    _follow_images(base)
+    data = write_classes(folder / "images", per_class=3)
     start = Start(name="colours", started=_STARTED, data=data, dataset_digest=_DIGEST, base_weights=_NO_WEIGHTS)
     with begun_run(folder / "runs", start, config, model.get_weights()) as run:
         model.save(run.path / MODEL, include_optimizer=False)
@@ -64,12 +64,12 @@ def small_run(folder: Path, seed: int = 4, settings: Mapping[str, Any] | None = 
     return Run(run.path, record)
 
 
-def _follow_pictures(base: Any) -> None:
-    pictures = np.stack([np.asarray(speckled(COLOURS[CLASSES[seed % 3]], seed, 32, 32)) for seed in range(12)])
+def _follow_images(base: Any) -> None:
+    images = np.stack([np.asarray(speckled(COLOURS[CLASSES[seed % 3]], seed, 32, 32)) for seed in range(12)])
     for layer in batch_norms(base):
         layer.momentum = 0.1
     for _ in range(2):
-        base(pictures.astype(np.float32) / 127.5 - 1, training=True)
+        base(images.astype(np.float32) / 127.5 - 1, training=True)
 
 
 def _record(name: str, start: Start, config: TrainingConfig, weights_digest: str) -> RunRecord:
@@ -84,10 +84,8 @@ def _record(name: str, start: Start, config: TrainingConfig, weights_digest: str
         base_weights=start.base_weights,
         dataset_folder=start.data,
         dataset_digest=start.dataset_digest,
-        pictures={"train": 1, "val": 1, "test": 9},
-        test_pictures=tuple(
-            TestPicture(path=path, label=path.parent.name) for path in sorted(start.data.rglob("*.jpg"))
-        ),
+        images={"train": 1, "val": 1, "test": 9},
+        test_images=tuple(TestImage(path=path, label=path.parent.name) for path in sorted(start.data.rglob("*.jpg"))),
         kept_phase="from_scratch",
         temperature=1.25,
         weights_digest=weights_digest,

@@ -103,15 +103,15 @@ def test_digest_can_be_computed_again_from_the_files(first: Publication) -> None
 
 
 def test_eight_fixtures_are_answered_and_two_refused(first: Publication) -> None:
-    """Eight pictures go round the classes with their expected answers; a broken one and a text are refused."""
+    """Eight images go round the classes with their expected answers; a broken one and a text are refused."""
     expected = expected_of(first.folder)
     assert files_in(first.folder / FIXTURES) == {entry["file"] for entry in expected} | {"expected.json"}
     assert [entry["label"] for entry in expected[:8]] == [CLASSES[index % 3] for index in range(8)]
     refused = {entry["file"]: (entry["label"], entry["probabilities"]) for entry in expected[8:]}
-    assert refused == {"truncated.jpg": (None, None), "not-a-picture.txt": (None, None)}
+    assert refused == {"truncated.jpg": (None, None), "not-a-image.txt": (None, None)}
 
 
-def test_expected_answers_tell_the_pictures_apart(first: Publication) -> None:
+def test_expected_answers_tell_the_images_apart(first: Publication) -> None:
     """The fixtures' answers differ by far more than parity allows, or a comparison would prove nothing."""
     answers = np.array([entry["probabilities"] for entry in expected_of(first.folder)[:8]])
     np.testing.assert_allclose(answers.sum(axis=1), 1.0, rtol=1e-5)
@@ -121,19 +121,19 @@ def test_expected_answers_tell_the_pictures_apart(first: Publication) -> None:
 def test_warmup_has_a_request_of_each_batch_size(first: Publication) -> None:
     """The warmup file holds one request of `serving_default` for each batch size that a server may form."""
     records = list(read_warmup(first.folder / WARMUP))
-    assert [len(pictures) for _, _, pictures in records] == list(BATCH_SIZES)
+    assert [len(images) for _, _, images in records] == list(BATCH_SIZES)
     assert {(signature, key) for signature, key, _ in records} == {("serving_default", "image_bytes")}
-    assert all(picture[:2] == b"\xff\xd8" for _, _, pictures in records for picture in pictures)
+    assert all(image[:2] == b"\xff\xd8" for _, _, images in records for image in images)
 
 
 def test_blessing_says_what_was_compared(first: Publication) -> None:
     """The blessing lists both signatures in both ways of loading, and LiteRT, each within the bound, and why that."""
     blessing = json.loads((first.folder / BLESSING).read_text())
-    seen = [(entry["loaded"], entry["signature"], entry["pictures"]) for entry in blessing["comparisons"]]
+    seen = [(entry["loaded"], entry["signature"], entry["images"]) for entry in blessing["comparisons"]]
     assert seen == [
-        (loaded, signature, pictures)
+        (loaded, signature, images)
         for loaded in ("by Python", "as TensorFlow Serving does")
-        for signature, pictures in (("serving_default", 10), ("serving_pixels", 8))
+        for signature, images in (("serving_default", 10), ("serving_pixels", 8))
     ] + [("by LiteRT", "serving_pixels", 8)]
     assert "without_litert" not in blessing
     assert all(0 <= entry["largest_difference"] <= blessing["bound"] for entry in blessing["comparisons"])

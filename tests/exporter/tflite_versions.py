@@ -17,7 +17,7 @@ from trainer.config import TrainingConfig
 
 SIZE = 24
 CLASSES = tuple(COLOURS)
-DESCRIPTION = Description("colours", "Which colour a picture has.", "7", CLASSES)
+DESCRIPTION = Description("colours", "Which colour an image has.", "7", CLASSES)
 IMAGE_INPUT = ImageInput(height=SIZE, width=SIZE)
 
 Answer = Callable[[tf.Tensor], tf.Tensor]
@@ -93,8 +93,8 @@ def washed_out(values: tf.Tensor) -> tf.Tensor:
 
 
 def draw(count: int, seed: int = 0) -> Pixels:
-    """Draw pictures of the three colours in turn, uint8 [count, SIZE, SIZE, 3], among them black and white."""
-    pictures = [speckled(COLOURS[CLASSES[index % 3]], 1000 * seed + index, SIZE, SIZE) for index in range(count)]
-    pixels = np.stack([np.asarray(picture) for picture in pictures])
+    """Draw images of the three colours in turn, uint8 [count, SIZE, SIZE, 3], among them black and white."""
+    images = [speckled(COLOURS[CLASSES[index % 3]], 1000 * seed + index, SIZE, SIZE) for index in range(count)]
+    pixels = np.stack([np.asarray(image) for image in images])
     pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
     return pixels

@@ -1,4 +1,4 @@
-"""Picture files as real users send them, from a collection that lies beside the project."""
+"""Image files as real users send them, from a collection that lies beside the project."""
 
 import csv
 
@@ -15,7 +15,7 @@ Row = dict[str, str]
 def awkward_rows() -> list[Row]:
     """Read the collection's index, or skip the test where there is none."""
     if not (AWKWARD / "INDEX.csv").is_file():
-        pytest.skip(f"there is no collection of awkward pictures at {AWKWARD}; GRAFT_DATA says where its parent is")
+        pytest.skip(f"there is no collection of awkward images at {AWKWARD}; GRAFT_DATA says where its parent is")
     with (AWKWARD / "INDEX.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

@@ -1,6 +1,6 @@
-"""Files of a few KB to MB that declare huge pictures, and hold them: without a guard, a decoder makes all the pixels.
+"""Files of a few KB to MB that declare huge images, and hold them: without a guard, a decoder makes all the pixels.
 
-Each is written by hand, because to draw such a picture first would take the memory that a guard must save. Their
+Each is written by hand, because to draw such an image first would take the memory that a guard must save. Their
 content is as monotonous as the format allows: nearly every bit is zero.
 """
 

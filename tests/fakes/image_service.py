@@ -1,4 +1,4 @@
-"""A service that looks at a picture's end alone, to be measured: `python -m tests.fakes.image_service PORT`.
+"""A service that looks at an image's end alone, to be measured: `python -m tests.fakes.image_service PORT`.
 
 It works for two milliseconds on what ends as a JPEG does, one request at a time, and answers 200 with a label; anything
 else is refused with 422 at once.

@@ -1,4 +1,4 @@
-"""Small pictures, drawn by code, as the bytes of files."""
+"""Small images, drawn by code, as the bytes of files."""
 
 import io
 import struct
@@ -19,7 +19,7 @@ def solid(colour: tuple[int, int, int], width: int = 40, height: int = 30) -> Im
 
 
 def gradient(width: int = 40, height: int = 30) -> Image.Image:
-    """Draw a picture that has no symmetry: red grows to the right, green downwards, blue along the diagonal."""
+    """Draw an image that has no symmetry: red grows to the right, green downwards, blue along the diagonal."""
     rows, columns = np.mgrid[0:height, 0:width]
     red, green = 255 * columns / max(width - 1, 1), 255 * rows / max(height - 1, 1)
     pixels = np.stack([red, green, (red + green) / 2], axis=-1)
@@ -27,15 +27,15 @@ def gradient(width: int = 40, height: int = 30) -> Image.Image:
 
 
 def speckled(colour: tuple[int, int, int], seed: int, width: int = 40, height: int = 30) -> Image.Image:
-    """Draw a colour under noise, another picture for each seed."""
+    """Draw a colour under noise, another image for each seed."""
     noise = np.random.default_rng(seed).normal(0, 30, (height, width, 3))
     return Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8))
 
 
-def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
-    """Return the picture as a file of the kind that Pillow calls JPEG, PNG, BMP, WEBP, GIF or TIFF."""
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Return the image as a file of the kind that Pillow calls JPEG, PNG, BMP, WEBP, GIF or TIFF."""
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -53,9 +53,9 @@ def exif(orientation: int, byte_order: str) -> bytes:
 
 def upright(content: bytes, orientation: int) -> Image.Image:
     """Turn what Pillow decodes by Pillow's own reading of the EXIF orientation."""
-    picture = Image.fromarray(pixels_of(content))
-    picture.getexif()[0x0112] = orientation
-    return ImageOps.exif_transpose(picture)
+    image = Image.fromarray(pixels_of(content))
+    image.getexif()[0x0112] = orientation
+    return ImageOps.exif_transpose(image)
 
 
 def animated(kind: str, width: int = 40, height: int = 30) -> bytes:
@@ -69,6 +69,6 @@ def write_classes(folder: Path, per_class: int, classes: Sequence[str] = tuple(C
     for number, name in enumerate(classes):
         (folder / name).mkdir(parents=True)
         for index in range(per_class):
-            picture = speckled(COLOURS[name], seed=10_000 * seed + 1_000 * number + index)
-            (folder / name / f"{index:02d}.jpg").write_bytes(encoded(picture, "JPEG"))
+            image = speckled(COLOURS[name], seed=10_000 * seed + 1_000 * number + index)
+            (folder / name / f"{index:02d}.jpg").write_bytes(encoded(image, "JPEG"))
     return folder

@@ -1,4 +1,4 @@
-"""What the fake model says: a function of the bytes alone, so that each picture's answer can be recognised."""
+"""What the fake model says: a function of the bytes alone, so that each image's answer can be recognised."""
 
 import hashlib
 import re
@@ -27,22 +27,22 @@ _OUTPUTS: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
 }
 
 
-def probabilities_for(picture: bytes, classes: int) -> list[float]:
-    """Return what the fake says about a picture: `classes` float32 values that sum up to about 1."""
-    weights = [1.0 + byte**2 for byte in hashlib.sha256(picture).digest()[:classes]]
+def probabilities_for(image: bytes, classes: int) -> list[float]:
+    """Return what the fake says about an image: `classes` float32 values that sum up to about 1."""
+    weights = [1.0 + byte**2 for byte in hashlib.sha256(image).digest()[:classes]]
     return [struct.unpack("<f", struct.pack("<f", weight / sum(weights)))[0] for weight in weights]
 
 
-def label_for(picture: bytes, labels: tuple[str, ...] = LABELS) -> str:
-    """Return the likeliest label of a picture."""
-    probabilities = probabilities_for(picture, len(labels))
+def label_for(image: bytes, labels: tuple[str, ...] = LABELS) -> str:
+    """Return the likeliest label of an image."""
+    probabilities = probabilities_for(image, len(labels))
     return labels[probabilities.index(max(probabilities))]
 
 
-def brightness_for(picture: bytes) -> float:
-    """Return what a marker BRIGHTNESS:NUMBER in a picture says, else 0.5 and a little, another little for each."""
-    told = _BRIGHTNESS.search(picture)
-    return float(told[1]) if told else 0.45 + hashlib.sha256(picture).digest()[-1] / 2560
+def brightness_for(image: bytes) -> float:
+    """Return what a marker BRIGHTNESS:NUMBER in an image says, else 0.5 and a little, another little for each."""
+    told = _BRIGHTNESS.search(image)
+    return float(told[1]) if told else 0.45 + hashlib.sha256(image).digest()[-1] / 2560
 
 
 def manifest_for(model: str, version: int, labels: tuple[str, ...] = LABELS, **image_input: Any) -> ModelManifest:

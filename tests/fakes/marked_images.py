@@ -1,4 +1,4 @@
-"""Pictures that any guard lets through, and that carry markers for the fake model server."""
+"""Images that any guard lets through, and that carry markers for the fake model server."""
 
 import struct
 import zlib
@@ -6,8 +6,8 @@ import zlib
 _SIZE = 8
 
 
-def marked_picture(mark: str = "", number: int = 0) -> bytes:
-    """Return a complete PNG of 8 x 8 pixels, `mark` and `number` in its text; each number is another picture."""
+def marked_image(mark: str = "", number: int = 0) -> bytes:
+    """Return a complete PNG of 8 x 8 pixels, `mark` and `number` in its text; each number is another image."""
     header = struct.pack(">IIBBBBB", _SIZE, _SIZE, 8, 2, 0, 0, 0)
     rows = (b"\0" + bytes([number % 251]) * 3 * _SIZE) * _SIZE
     text = f"Comment\0{mark} number {number}".encode("latin-1")

@@ -1,7 +1,7 @@
 """A model server that can be told what to do: TensorFlow Serving's gRPC API on the real wire, without TensorFlow.
 
 It "decodes" any bytes, and its probabilities are a function of them. Requests ask for misbehaviour by markers in their
-pictures (see `tests.fakes.orders`), tests by the methods here. Its refusals have the words of the real server, and
+images (see `tests.fakes.orders`), tests by the methods here. Its refusals have the words of the real server, and
 those that a marker asks for hold words which no caller may see.
 """
 
@@ -243,23 +243,23 @@ class FakeModelServer:
         return wanted, available[wanted]
 
     async def _classify(self, request: Any, version: _Version) -> dict[str, Any]:
-        pictures = list(request.inputs["image_bytes"].string_val)
-        orders = read_orders(pictures)
-        await self._misbehave(orders, pictures, request.model_spec)
+        images = list(request.inputs["image_bytes"].string_val)
+        orders = read_orders(images)
+        await self._misbehave(orders, images, request.model_spec)
         labels = ModelManifest.from_json(version.manifest or b"", where="the fake").labels
-        valid = [b"BROKEN" not in picture for picture in pictures]
+        valid = [b"BROKEN" not in image for image in images]
         rows = [
-            probabilities_for(picture, len(labels)) if good else [0.0] * len(labels)
-            for picture, good in zip(pictures, valid, strict=True)
+            probabilities_for(image, len(labels)) if good else [0.0] * len(labels)
+            for image, good in zip(images, valid, strict=True)
         ]
-        names = [label_for(picture, labels) if good else "" for picture, good in zip(pictures, valid, strict=True)]
-        brightness = [brightness_for(picture) if good else 0.0 for picture, good in zip(pictures, valid, strict=True)]
+        names = [label_for(image, labels) if good else "" for image, good in zip(images, valid, strict=True)]
+        brightness = [brightness_for(image) if good else 0.0 for image, good in zip(images, valid, strict=True)]
         return output_tensors(orders, rows, valid, names, brightness, raw=self.raw_tensors)
 
-    async def _misbehave(self, orders: Orders, pictures: list[bytes], spec: Any) -> None:
+    async def _misbehave(self, orders: Orders, images: list[bytes], spec: Any) -> None:
         if orders.first:
             times, code = orders.first
-            same = hashlib.sha256(b"".join(pictures)).digest()
+            same = hashlib.sha256(b"".join(images)).digest()
             self._seen[same] += 1
             if self._seen[same] <= times:
                 raise _RefusalError(code, _DETAILS)

@@ -1,19 +1,19 @@
-"""Which misbehaviour a request asks for: markers in the bytes of its pictures.
+"""Which misbehaviour a request asks for: markers in the bytes of its images.
 
-BROKEN            the picture is marked as not valid
+BROKEN            the image is marked as not valid
 BRIGHTNESS:NUMBER that is its brightness
 NAN               the first probability is not a number
 STATUS:NAME       the call ends with that gRPC status, and details no caller should see
-FIRST:N:NAME      so do the first N calls with these very pictures; the next ones are answered
+FIRST:N:NAME      so do the first N calls with these very images; the next ones are answered
 SLEEP:SECONDS     the call takes that long
 HANG              it is never answered
 VANISH            the version is unloaded before it can answer
 WITHOUT:OUTPUT    the answer lacks that output
 WRONG_DTYPE       the probabilities are float64
 WRONG_CLASSES     each row has one probability too many
-FEWER_ROWS        the answer lacks the last picture's row
-ROW_WITHOUT       it has everything of that picture but the probabilities
-MORE_ROWS         the answer has one row more than there are pictures
+FEWER_ROWS        the answer lacks the last image's row
+ROW_WITHOUT       it has everything of that image but the probabilities
+MORE_ROWS         the answer has one row more than there are images
 LARGE:BYTES       the answer holds that many bytes too much
 """
 
@@ -44,9 +44,9 @@ class Orders:
 _WORDS = (b"NAN", b"HANG", b"VANISH", b"WRONG_DTYPE", b"WRONG_CLASSES", b"FEWER_ROWS", b"ROW_WITHOUT", b"MORE_ROWS")
 
 
-def read_orders(pictures: list[bytes]) -> Orders:
-    """Return what the markers in the pictures of one request ask for, all together."""
-    together = b"".join(pictures)
+def read_orders(images: list[bytes]) -> Orders:
+    """Return what the markers in the images of one request ask for, all together."""
+    together = b"".join(images)
     status, first = _STATUS.search(together), _FIRST.search(together)
     slept, large, without = _SLEEP.search(together), _LARGE.search(together), _WITHOUT.search(together)
     return Orders(

@@ -28,7 +28,7 @@ PER_CLASS = 20
 
 
 def answers(classes: int, strength: float, seed: int = 0) -> Predictions:
-    """Make answers to 20 pictures of each class: the truth's logit is raised by `strength` over noise."""
+    """Make answers to 20 images of each class: the truth's logit is raised by `strength` over noise."""
     labels = np.repeat(np.arange(classes, dtype=np.int32), PER_CLASS)
     logits = np.random.default_rng(seed).normal(0, 1.5, (len(labels), classes))
     logits[np.arange(len(labels)), labels] += strength
@@ -86,7 +86,7 @@ def make_report(
         make_record("run-1", class_names, metrics, kept_phase=kept, reference=reference, temperature=temperature),
         TrainingConfig(),
         epochs,
-        DataNotes(**({"pictures": counts} | data)),
+        DataNotes(**({"images": counts} | data)),
         Reliability(before, after) if figures else None,
         worst_mistakes(test, pixels, paths, class_names),
     )
@@ -109,8 +109,8 @@ def make_record(id_: str, class_names: Sequence[str], metrics: dict[str, Any], *
             "base_weights": BaseWeights(source="imagenet", digest="sha256:ba5e"),
             "dataset_folder": Path("photos"),
             "dataset_digest": "sha256:da7a",
-            "pictures": {"train": 300, "val": 60, "test": 60},
-            "test_pictures": (),
+            "images": {"train": 300, "val": 60, "test": 60},
+            "test_images": (),
             "kept_phase": "phase_two",
             "gate": gate,
             "weights_digest": "sha256:4e75",
@@ -122,17 +122,17 @@ def make_record(id_: str, class_names: Sequence[str], metrics: dict[str, Any], *
 
 
 def write_run(
-    runs: Path, id_: str, right: Sequence[bool], config: TrainingConfig, first_picture: int = 0, **changes: Any
+    runs: Path, id_: str, right: Sequence[bool], config: TrainingConfig, first_image: int = 0, **changes: Any
 ) -> Path:
-    """Write the folder of a run of classes a and b, all of whose test pictures show a; return the folder.
+    """Write the folder of a run of classes a and b, all of whose test images show a; return the folder.
 
-    `right` says which pictures were recognised; their digests are numbers from `first_picture` on.
+    `right` says which images were recognised; their digests are numbers from `first_image` on.
     """
     folder = runs / id_
     folder.mkdir(parents=True)
     rows = [
         HeldOutPrediction("test", Path(f"a/{index}.jpg"), f"sha256:{index}", "a", "a" if good else "b", 0.75)
-        for index, good in enumerate(right, start=first_picture)
+        for index, good in enumerate(right, start=first_image)
     ]
     probabilities = np.array([[0.75, 0.25] if good else [0.25, 0.75] for good in right], np.float32)
     metrics = {"test": evaluate(Predictions(probabilities, np.zeros(len(right), np.int32)), ("a", "b"))}

@@ -52,7 +52,7 @@ class SeenCalls:
                 self._running -= 1
 
     def of(self, method: str = "Predict", mark: bytes = b"") -> list[Call]:
-        """Return the calls of a method whose pictures hold `mark`, in order of arrival."""
+        """Return the calls of a method whose images hold `mark`, in order of arrival."""
         with self._lock:
             return [call for call in self._calls if call.method == method and mark in call.content]
 

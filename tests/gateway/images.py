@@ -1,4 +1,4 @@
-"""Small pictures drawn by code, of every kind the tests need."""
+"""Small images drawn by code, of every kind the tests need."""
 
 import io
 import struct
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def draw(kind: str = "JPEG", colour: int = 0, mode: str = "RGB", mark: bytes = b"") -> bytes:
-    """Return a picture of 8 x 8 pixels in one colour; `mark` is appended where decoders do not look."""
+    """Return an image of 8 x 8 pixels in one colour; `mark` is appended where decoders do not look."""
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8), (colour, 255 - colour, 0)).convert(mode).save(buffer, kind)
     return buffer.getvalue() + mark

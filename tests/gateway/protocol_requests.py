@@ -10,14 +10,14 @@ import httpx
 DIALECTS = ("native", "tensorflow", "open_inference")
 
 
-def ask(gateway: httpx.Client, picture: bytes, dialect: str = "native", **headers: str) -> httpx.Response:
-    """Ask the model `flowers` about one picture."""
+def ask(gateway: httpx.Client, image: bytes, dialect: str = "native", **headers: str) -> httpx.Response:
+    """Ask the model `flowers` about one image."""
     if dialect == "native":
-        return gateway.post("/v1/predict", content=picture, headers=headers)
+        return gateway.post("/v1/predict", content=image, headers=headers)
     if dialect == "tensorflow":
-        body = {"instances": [{"b64": base64.b64encode(picture).decode()}]}
+        body = {"instances": [{"b64": base64.b64encode(image).decode()}]}
         return gateway.post("/v1/models/flowers:predict", json=body, headers=headers)
-    tensor = struct.pack("<I", len(picture)) + picture
+    tensor = struct.pack("<I", len(image)) + image
     declared = {"name": "image_bytes", "shape": [1], "datatype": "BYTES"}
     head = json.dumps({"inputs": [{**declared, "parameters": {"binary_data_size": len(tensor)}}]}).encode()
     binary = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
@@ -25,7 +25,7 @@ def ask(gateway: httpx.Client, picture: bytes, dialect: str = "native", **header
 
 
 def label_in(answer: httpx.Response, dialect: str = "native") -> str:
-    """Return the label that an answer gives to its only picture."""
+    """Return the label that an answer gives to its only image."""
     body: dict[str, Any] = answer.json()
     if dialect == "native":
         return str(body["predictions"][0]["label"])
@@ -35,7 +35,7 @@ def label_in(answer: httpx.Response, dialect: str = "native") -> str:
 
 
 def probabilities_in(answer: httpx.Response, dialect: str = "native") -> list[float]:
-    """Return the probabilities that an answer gives to its only picture, ascending."""
+    """Return the probabilities that an answer gives to its only image, ascending."""
     body: dict[str, Any] = answer.json()
     if dialect == "native":
         return sorted(entry["probability"] for entry in body["predictions"][0]["top"])

@@ -10,23 +10,23 @@ import httpx
 _ROUND_TRIPS = 3
 
 
-def request_bytes(picture: bytes, **headers: str) -> bytes:
-    """Return a native request about a picture as it goes over the wire."""
+def request_bytes(image: bytes, **headers: str) -> bytes:
+    """Return a native request about an image as it goes over the wire."""
     shown = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(picture)}\r\n{shown}\r\n".encode() + picture
+    return f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(image)}\r\n{shown}\r\n".encode() + image
 
 
 @contextmanager
-def sent(gateway: httpx.Client, *pictures: bytes, in_order: bool = False) -> Iterator[list[socket.socket]]:
-    """Ask about each picture on a connection of its own, and close the connections at the end.
+def sent(gateway: httpx.Client, *images: bytes, in_order: bool = False) -> Iterator[list[socket.socket]]:
+    """Ask about each image on a connection of its own, and close the connections at the end.
 
     The gateway has begun with all of them, if `in_order` one after the other.
     """
     with ExitStack() as stack:
         connections = []
-        for picture in pictures:
+        for image in images:
             connections.append(stack.enter_context(connect(gateway)))
-            connections[-1].sendall(request_bytes(picture))
+            connections[-1].sendall(request_bytes(image))
             if in_order:
                 settle(gateway)
         settle(gateway)

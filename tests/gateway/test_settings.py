@@ -30,9 +30,9 @@ def test_models_are_separated_by_commas(environment: dict[str, str]) -> None:
 
 def test_arguments_win_over_the_environment(environment: dict[str, str]) -> None:
     """A keyword argument wins over its variable, and the variable over the default."""
-    environment.update(GATEWAY_MODELS="flowers", GATEWAY_PORT="1", GATEWAY_MAX_PICTURES="7")
+    environment.update(GATEWAY_MODELS="flowers", GATEWAY_PORT="1", GATEWAY_MAX_IMAGES="7")
     settings = Settings(port=2)
-    assert (settings.port, settings.max_pictures, settings.host) == (2, 7, "127.0.0.1")
+    assert (settings.port, settings.max_images, settings.host) == (2, 7, "127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_arguments_win_over_the_environment(environment: dict[str, str]) -> None
         ("GATEWAY_MAX_BODY_BYTES", "0"),
         ("GATEWAY_POLL_INTERVAL_SECONDS", "0"),
         ("GATEWAY_REQUEST_TIMEOUT_SECONDS", "inf"),
-        ("GATEWAY_MAX_PICTURE", "3"),
+        ("GATEWAY_MAX_IMAGE", "3"),
     ],
 )
 def test_unusable_and_unknown_variables_are_refused(environment: dict[str, str], name: str, text: str) -> None:
@@ -88,6 +88,6 @@ def test_messages_have_to_fit(environment: dict[str, str]) -> None:
 
 
 def test_a_drift_window_has_to_hold_enough() -> None:
-    """A window that is smaller than the number of pictures that are wanted of it is refused."""
-    with pytest.raises(ValidationError, match="drift_least_pictures is 200, and drift_window holds 100"):
+    """A window that is smaller than the number of images that are wanted of it is refused."""
+    with pytest.raises(ValidationError, match="drift_least_images is 200, and drift_window holds 100"):
         Settings(models=("flowers",), drift_window=100)

@@ -62,7 +62,7 @@ def test_the_gateway_verb_never_loads_tensorflow() -> None:
         (["train", ".", "--resume", "latest"], "A run is resumed with the data and settings that it began with"),
         (["export", "latest", "--runs", "nowhere"], "There is no run 'latest'"),
         (["up", "--models", "nowhere"], "There is no published model under nowhere"),
-        (["predict", "nowhere.jpg"], "The picture nowhere.jpg cannot be read"),
+        (["predict", "nowhere.jpg"], "The image nowhere.jpg cannot be read"),
         (["predict", __file__, "--url", "http://127.0.0.1:9"], "start one with `graft up`"),
         (["gateway"], "GATEWAY_MODELS"),
     ],

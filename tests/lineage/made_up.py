@@ -9,8 +9,8 @@ from lineage.records import (
     BaseRecord,
     DataSetRecord,
     ExportRecord,
+    ImageRecord,
     LiteFileRecord,
-    PictureRecord,
     PublicationRecord,
     TrainingRunRecord,
     WithdrawalRecord,
@@ -25,13 +25,13 @@ def digest(word: str) -> str:
     return digest_of_bytes(word.encode())
 
 
-def picture(path: str, split: str = "train") -> PictureRecord:
-    return PictureRecord(split=split, label=PurePosixPath(path).parts[0], path=PurePosixPath(path), digest=digest(path))
+def image(path: str, split: str = "train") -> ImageRecord:
+    return ImageRecord(split=split, label=PurePosixPath(path).parts[0], path=PurePosixPath(path), digest=digest(path))
 
 
 def data_set(word: str = "flowers", folder: str = "/data/flowers") -> DataSetRecord:
-    pictures = [picture(f"{label}/{word}-{number}.jpg") for label in ("daisy", "rose") for number in range(2)]
-    return DataSetRecord.of_pictures(digest(word), Path(folder), [*pictures, picture(f"rose/{word}-9.jpg", "test")])
+    images = [image(f"{label}/{word}-{number}.jpg") for label in ("daisy", "rose") for number in range(2)]
+    return DataSetRecord.of_images(digest(word), Path(folder), [*images, image(f"rose/{word}-9.jpg", "test")])
 
 
 def base(word: str = "imagenet") -> BaseRecord:
@@ -48,7 +48,7 @@ def run(name: str = "20261121-123015-flowers", **other: Any) -> TrainingRunRecor
         "configuration": {"seed": 1, "model": {"alpha": 0.35}, "head": {"units": [256, 128]}},
         "code_version": "0.2.0+g1a2b3c4",
         "environment": {"python": "3.11.7", "tensorflow-cpu": "2.21.0"},
-        "metrics": {"test": {"accuracy": 0.8765432109876543, "pictures": 367}, "note": None},
+        "metrics": {"test": {"accuracy": 0.8765432109876543, "images": 367}, "note": None},
         "gates": {"forgetting": {"passed": True, "kept": "phase_two"}},
         "model_digest": digest(f"model of {name}"),
         "weights_digest": digest(f"weights of {name}"),
@@ -66,7 +66,7 @@ def export(run_id: str = "20261121-123015-flowers", version: int = 1, **other: A
         "digest": digest(f"version {version} of {run_id}"),
         "manifest_digest": digest(f"manifest {version} of {run_id}"),
         "files": {"saved_model.pb": digest("graph"), "variables/variables.index": digest("index")},
-        "parity": [{"signature": "serving_default", "largest_difference": 1.1920929e-07, "pictures": 10}],
+        "parity": [{"signature": "serving_default", "largest_difference": 1.1920929e-07, "images": 10}],
         "run_id": run_id,
     }
     return ExportRecord(**{**values, **other})

@@ -11,8 +11,8 @@ from contract.versions import BLESSING, MANIFEST, digest_of_version
 from tests.fakes.images import write_classes
 from tests.lineage.made_up import MORNING, NOON, digest
 from trainer.config import read_config
-from trainer.data.image_folder import find_pictures
-from trainer.runs.record import CONFIG, MODEL, RECORD, RunRecord, TestPicture
+from trainer.data.image_folder import find_images
+from trainer.runs.record import CONFIG, MODEL, RECORD, RunRecord, TestImage
 
 LABELS = ("blue", "red")
 _IMAGE_INPUT = ImageInput(height=32, width=32)
@@ -23,7 +23,7 @@ class _Comparison:
     """As the exporter writes one."""
 
     signature: str = "serving_default"
-    pictures: int = 10
+    images: int = 10
     largest_difference: float = 1.2e-7
 
 
@@ -33,7 +33,7 @@ def make_run(root: Path, run_id: str, parent: str | None = None) -> RunRecord:
     if not data.exists():
         write_classes(data, 6, LABELS)
     config = read_config(None, {"model.alpha": 0.35, "model.weights": f"run:{parent}" if parent else "imagenet"})
-    found = find_pictures(data, config.data, config.seed)
+    found = find_images(data, config.data, config.seed)
     base = BaseWeights(source=f"run:{parent}" if parent else "imagenet", digest=digest(parent or "imagenet"))
     record = RunRecord(
         id=run_id,
@@ -46,13 +46,13 @@ def make_run(root: Path, run_id: str, parent: str | None = None) -> RunRecord:
         base_weights=base,
         dataset_folder=data.resolve(),
         dataset_digest=found.digest(),
-        pictures={split: len(pictures) for split, pictures in found.pictures.items()},
-        test_pictures=(TestPicture(path=data / "blue" / "0.jpg", label="blue"),),
+        images={split: len(images) for split, images in found.images.items()},
+        test_images=(TestImage(path=data / "blue" / "0.jpg", label="blue"),),
         kept_phase="phase_two",
         weights_digest=digest(f"weights of {run_id}"),
         code_version="0.2.0",
         environment={"python": "3.11.7"},
-        metrics={"test": {"accuracy": 0.875, "pictures": 2}},
+        metrics={"test": {"accuracy": 0.875, "images": 2}},
     )
     folder.mkdir(parents=True)
     (folder / MODEL).write_text(f"the model of {run_id}")

@@ -13,8 +13,8 @@ from lineage.store import Lineage, open_lineage
 from tests.lineage import made_up
 
 
-def without_pictures(run: TrainingRunRecord) -> TrainingRunRecord:
-    return run.model_copy(update={"data_set": run.data_set.model_copy(update={"pictures": ()})})
+def without_images(run: TrainingRunRecord) -> TrainingRunRecord:
+    return run.model_copy(update={"data_set": run.data_set.model_copy(update={"images": ()})})
 
 
 def test_a_run_comes_back_as_it_was_handed_over(lineage: Lineage) -> None:
@@ -23,7 +23,7 @@ def test_a_run_comes_back_as_it_was_handed_over(lineage: Lineage) -> None:
     lineage_id = lineage.record_run(run)
     (found,) = lineage.runs_with(run=run.id)
     assert found.run.lineage_id == lineage_id
-    assert found.run.record == without_pictures(run)
+    assert found.run.record == without_images(run)
     assert found.run.record.ended.utcoffset() == timedelta(0)
 
 
@@ -47,7 +47,7 @@ def test_a_version_comes_back_with_all_that_came_of_it(lineage: Lineage) -> None
     assert found.export.lite_files == (made_up.lite_file(),)
     (published,) = found.export.publications
     assert (published.record, published.withdrawal) == (made_up.publication(), made_up.withdrawal())
-    assert [run.record for run in found.runs] == [without_pictures(made_up.run())]
+    assert [run.record for run in found.runs] == [without_images(made_up.run())]
 
 
 def test_times_of_any_zone_are_kept_in_utc(lineage: Lineage) -> None:
@@ -77,7 +77,7 @@ def test_words_of_any_script_come_back(lineage: Lineage) -> None:
     )
     lineage.record_run(run)
     (found,) = lineage.runs_with(run=run.id)
-    assert found.run.record == without_pictures(run)
+    assert found.run.record == without_images(run)
 
 
 def test_the_same_again_is_recorded_once(lineage: Lineage) -> None:
@@ -95,9 +95,9 @@ def test_the_same_again_is_recorded_once(lineage: Lineage) -> None:
     assert [len(export.lite_files) for export in found.exports] == [1]
 
 
-def test_a_run_without_its_pictures_is_the_same_run(lineage: Lineage) -> None:
-    """A run that is recorded again when its pictures are gone is still the same run."""
-    assert lineage.record_run(made_up.run()) == lineage.record_run(without_pictures(made_up.run()))
+def test_a_run_without_its_images_is_the_same_run(lineage: Lineage) -> None:
+    """A run that is recorded again when its images are gone is still the same run."""
+    assert lineage.record_run(made_up.run()) == lineage.record_run(without_images(made_up.run()))
 
 
 def test_another_run_of_the_same_id_is_refused(lineage: Lineage) -> None:
@@ -110,7 +110,7 @@ def test_another_run_of_the_same_id_is_refused(lineage: Lineage) -> None:
 
 
 def test_data_sets_and_bases_are_shared(lineage: Lineage) -> None:
-    """Runs on the same pictures and the same base share their rows; where the pictures lie does not matter."""
+    """Runs on the same images and the same base share their rows; where the images lie does not matter."""
     lineage.record_run(made_up.run("one"))
     lineage.record_run(made_up.run("two", data_set=made_up.data_set(folder="/copy/of/flowers")))
     lineage.record_run(made_up.run("three", base=made_up.base("none").model_copy(update={"digest": None})))
@@ -121,8 +121,8 @@ def test_data_sets_and_bases_are_shared(lineage: Lineage) -> None:
     assert [found.run.record.id for found in same_base] == ["one", "two"]
 
 
-def test_pictures_are_counted_by_split_and_class() -> None:
-    """The record of pictures knows how many of each class each split has."""
+def test_images_are_counted_by_split_and_class() -> None:
+    """The record of images knows how many of each class each split has."""
     record = made_up.data_set()
     assert record.counts == {"train": {"daisy": 2, "rose": 2}, "test": {"rose": 1}}
 

@@ -68,14 +68,14 @@ def test_show_prints_the_whole_ancestry(place: Path) -> None:
         "version colours/1",
         f"digest {describe_version(place / 'models/colours/1').digest}",
         "published 2026-11-21 13:00 UTC by ",
-        "parity: signature serving_default, pictures 10, largest_difference 1.2e-07",
+        "parity: signature serving_default, images 10, largest_difference 1.2e-07",
         "run second, ended 2026-11-21 12:30 UTC after 4:30:15, test accuracy 0.875",
         f"weights {digest('weights of second')}",
         "code 0.2.0",
         "environment: python 3.11.7",
         "model.alpha 0.35",
         f"data set {place}/data",
-        "train: 8 pictures (blue 4, red 4)",
+        "train: 8 images (blue 4, red 4)",
         "base mobilenet_v2, weights: run:first",
         "grown on run first",
         "base mobilenet_v2, weights: imagenet",
@@ -146,8 +146,8 @@ def test_asking_in_the_wrong_folder_says_so(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_verify_names_the_picture_that_changed(tmp_path: Path) -> None:
-    """A changed picture is named, the exit code is 1, and the run cannot be recorded anew from such pictures."""
+def test_verify_names_the_image_that_changed(tmp_path: Path) -> None:
+    """A changed image is named, the exit code is 1, and the run cannot be recorded anew from such images."""
     place = make_place(tmp_path)
     changed = next((place / "data" / "red").iterdir())
     changed.write_bytes(changed.read_bytes() + b"x")

@@ -7,14 +7,14 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from contract.digests import digest_of_file
-from lineage.records import DataSetRecord, ExportRecord, LiteFileRecord, PictureRecord
+from lineage.records import DataSetRecord, ExportRecord, ImageRecord, LiteFileRecord
 from lineage.store import Lineage
 from lineage.verification import check_everything
 from tests.fakes.lineage_checks import mismatches
 from tests.lineage import made_up
 
 STRAY = os.fsdecode(b"rose/caf\xe9 \\x41.jpg")
-PICTURES = ("daisy/1.jpg", "daisy/nested/1.jpg", "rose/2.jpg", STRAY)
+IMAGES = ("daisy/1.jpg", "daisy/nested/1.jpg", "rose/2.jpg", STRAY)
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ def write(path: Path) -> Path:
 def world(lineage: Lineage, tmp_path: Path) -> World:
     """Everything as it was recorded."""
     data, run, version = tmp_path / "data", tmp_path / "runs" / "r1", tmp_path / "models" / "flowers" / "1"
-    pictures = [
-        PictureRecord(split="train", label="x", path=PurePosixPath(name), digest=digest_of_file(write(data / name)))
-        for name in PICTURES
+    images = [
+        ImageRecord(split="train", label="x", path=PurePosixPath(name), digest=digest_of_file(write(data / name)))
+        for name in IMAGES
     ]
     write(data / "notes.txt")
     model = digest_of_file(write(run / "model.keras"))
-    data_set = DataSetRecord.of_pictures(made_up.digest("data"), data, pictures)
+    data_set = DataSetRecord.of_images(made_up.digest("data"), data, images)
     lineage.record_run(made_up.run("r1", folder=run, model_digest=model, data_set=data_set))
     names = ("saved_model.pb", "variables/variables.index", "assets.extra/manifest.json")
     files = {name: digest_of_file(write(version / name)) for name in names}
@@ -106,13 +106,13 @@ def test_what_is_gone_is_named(world: World) -> None:
 
 
 def test_a_file_more_counts_in_a_version_only(world: World) -> None:
-    """A published version may not get a file more; beside a run's model and among pictures other files may lie."""
+    """A published version may not get a file more; beside a run's model and among images other files may lie."""
     for name in ("models/flowers/1/assets/evil.txt", "runs/r1/report.html", "data/rose/new.jpg"):
         write(world.root / name)
     assert world.problems() == [("added", "models/flowers/1/assets/evil.txt")]
 
 
-def test_a_picture_that_became_a_folder_is_named(world: World) -> None:
+def test_a_image_that_became_a_folder_is_named(world: World) -> None:
     """A file in whose place something else lies is named, and keeps nothing from being checked."""
     path = world.root / "data" / "daisy" / "1.jpg"
     path.unlink()

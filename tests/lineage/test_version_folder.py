@@ -25,7 +25,7 @@ def test_a_version_is_described_by_its_files(folder: Path) -> None:
     assert record.files == {
         path.relative_to(folder).as_posix(): digest_of_file(path) for path in folder.rglob("*") if path.is_file()
     }
-    assert record.parity == [{"signature": "serving_default", "pictures": 10, "largest_difference": 1.2e-07}]
+    assert record.parity == [{"signature": "serving_default", "images": 10, "largest_difference": 1.2e-07}]
     assert blessed_at(folder) == datetime(2026, 11, 21, 13, 0, tzinfo=UTC)
 
 

@@ -26,7 +26,7 @@ with open_lineage(url) as lineage:
     for number in range({RUNS}):
         name = f"{{writer}}-{{number}}"
         # all writers meet the same new data set and the same new base at the same time
-        lineage.record_run(made_up.run(name, data_set=made_up.data_set(f"pictures {{number}}"),
+        lineage.record_run(made_up.run(name, data_set=made_up.data_set(f"images {{number}}"),
                                        base=made_up.base(f"base {{number % 7}}")))
         lineage.record_export(made_up.export(name, number + 1), made_up.publication(writer))
 """
@@ -50,7 +50,7 @@ with open_lineage(sys.argv[1]) as lineage:
     threading.Thread(target=lambda: (sys.stdin.readline(), os.kill(os.getpid(), signal.SIGKILL)), daemon=True).start()
     number = 0
     while True:
-        lineage.record_run(made_up.run(f"doomed-{number}", data_set=made_up.data_set(f"pictures {number}")))
+        lineage.record_run(made_up.run(f"doomed-{number}", data_set=made_up.data_set(f"images {number}")))
         number += 1
         print(number, flush=True)
 """

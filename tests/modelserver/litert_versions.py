@@ -30,7 +30,7 @@ MANIFEST_TEXT = '{"name": "colours"}'
 
 
 def write_version(folder: Path, *, with_network: bool = True, seed: int = 0, repeats: int = 1) -> Path:
-    """Write a version that answers pictures of SIZE by SIZE pixels with LABELS; weights are drawn with `seed`.
+    """Write a version that answers images of SIZE by SIZE pixels with LABELS; weights are drawn with `seed`.
 
     The convolution is done `repeats` times, to no other end. Each is made once by a process, and copied from then on.
     """
@@ -45,12 +45,12 @@ def _written(with_network: bool, seed: int, repeats: int) -> Path:
     save(ServedNetwork(_network(seed, repeats), [], SERVED_GRAPH), LABELS, image_input, folder)
     if with_network:
         write_litert_network(folder, SERVED_GRAPH)
-    write_warmup(folder / WARMUP, "colours", picture(0))
+    write_warmup(folder / WARMUP, "colours", image(0))
     (folder / MANIFEST).write_text(MANIFEST_TEXT)
     return folder
 
 
-def picture(seed: int) -> bytes:
+def image(seed: int) -> bytes:
     """Return a JPEG of random blocks."""
     return encoded(speckled((200, 60 * (seed % 4), 40), seed), "JPEG")
 
@@ -71,13 +71,13 @@ def _network(seed: int, repeats: int) -> Any:
 
 
 CONTENTS = [
-    picture(1),
-    b"no picture",
-    picture(2)[:400],
+    image(1),
+    b"no image",
+    image(2)[:400],
     encoded(gradient(), "PNG"),
     b"",
     encoded(gradient(), "GIF"),
-    picture(3),
+    image(3),
 ]
 """Good ones, one that ends early, and some that are none."""
 

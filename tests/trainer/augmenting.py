@@ -43,13 +43,13 @@ def one_hot(count: int) -> Pixels:
 
 
 def speckles(count: int, size: int = SIZE) -> npt.NDArray[np.uint8]:
-    """Draw pictures of which each is another one."""
+    """Draw images of which each is another one."""
     colours = [(200, 60, 40), (40, 200, 60), (60, 40, 200), (150, 150, 30)]
     return np.stack([np.asarray(speckled(colours[seed % 4], seed, size, size)) for seed in range(count)])
 
 
 def gradients(count: int, size: int = SIZE) -> npt.NDArray[np.uint8]:
-    """Repeat one picture without symmetry."""
+    """Repeat one image without symmetry."""
     return np.repeat(np.asarray(gradient(size, size))[None], count, axis=0)
 
 

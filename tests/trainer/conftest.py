@@ -1,4 +1,4 @@
-"""Two real runs on drawn pictures, made once a session: from scratch, then fine-tuned from it."""
+"""Two real runs on drawn images, made once a session: from scratch, then fine-tuned from it."""
 
 import traceback
 from dataclasses import dataclass, field
@@ -92,7 +92,7 @@ def run_training(data: Path, name: str, config: TrainingConfig, runs: Path) -> T
 
 @pytest.fixture(scope="session")
 def from_scratch(shared_folder: Path) -> Trained:
-    """A run without base weights on 36 pictures of three colours, one of them broken."""
+    """A run without base weights on 36 images of three colours, one of them broken."""
     return made_once(shared_folder / "from-scratch", _train_from_scratch)
 
 

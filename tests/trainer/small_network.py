@@ -1,4 +1,4 @@
-"""A network of three convolutions, and pictures of two brightnesses, for tests of how it is trained."""
+"""A network of three convolutions, and images of two brightnesses, for tests of how it is trained."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -50,14 +50,14 @@ def small_config(**sections: dict[str, Any]) -> TrainingConfig:
 
 def small_base(dropout: float = 0.0) -> Any:
     """Build a base of three blocks, with dropout in the first where it is wanted."""
-    values = pictures = keras.Input((SIDE, SIDE, 3))
+    values = images = keras.Input((SIDE, SIDE, 3))
     for block in (1, 2, 3):
         values = keras.layers.Conv2D(4, 3, padding="same", name=f"conv_{block}")(values)
         values = keras.layers.BatchNormalization(momentum=0.5, name=f"norm_{block}")(values)
         values = keras.layers.Activation("relu", name=f"block_{block}_add")(values)
         if dropout and block == 1:
             values = keras.layers.Dropout(dropout, name="dropout_in_base")(values)
-    return keras.Model(pictures, values, name=BASE)
+    return keras.Model(images, values, name=BASE)
 
 
 def small_network(config: TrainingConfig, dropout: float = 0.0, seed: int = 1) -> Network:
@@ -84,7 +84,7 @@ class Rows:
 def pipeline_of_two_classes(
     count: int = 32, *, swapped: bool = False, factor: float = 1.0, steps: tuple[Any, ...] = (), variants: int = 1
 ) -> InputPipeline:
-    """Return dark and light pictures with their classes, or with the other's; `factor` scales what the network sees."""
+    """Return dark and light images with their classes, or with the other's; `factor` scales what the network sees."""
     labels = np.arange(count, dtype=np.int32) % 2
     random = np.random.default_rng(1)
     pixels = random.normal(80 + 90 * labels[:, None, None, None], 30, (count, SIDE, SIDE, 3))
@@ -110,7 +110,7 @@ def learn(
     checkpoint: Checkpoint | None = None,
     scratch: bool = False,
 ) -> TrainingOutcome:
-    """Fine-tune the network, or train it from scratch, on pictures of two classes unless others are given."""
+    """Fine-tune the network, or train it from scratch, on images of two classes unless others are given."""
     context = context_of(
         network,
         config,

@@ -1,4 +1,4 @@
-"""From a folder of labelled pictures to a run on disk: the whole story, with the real network."""
+"""From a folder of labelled images to a run on disk: the whole story, with the real network."""
 
 import json
 import tomllib
@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from contract.digests import digest_of_file
 from tests.trainer.conftest import Trained
-from trainer.data.image_folder import SPLITS, find_pictures
+from trainer.data.image_folder import SPLITS, find_images
 from trainer.models.architectures import BASE
 from trainer.models.defaults import fill_in
 from trainer.runs.lineage_entry import describe_run
@@ -40,25 +40,25 @@ def test_run_folder_is_complete(from_scratch: Trained) -> None:
 
 
 def test_record_says_how_the_run_came_to_be(from_scratch: Trained) -> None:
-    """The record names labels, data, base and code, and counts the pictures that were really used."""
+    """The record names labels, data, base and code, and counts the images that were really used."""
     record = from_scratch.run.record
-    found = find_pictures(from_scratch.data, from_scratch.config.data, from_scratch.config.seed)
+    found = find_images(from_scratch.data, from_scratch.config.data, from_scratch.config.seed)
     assert record.labels == ("blue", "green", "red")
     assert record.dataset_digest == found.digest()
     assert record.dataset_folder == from_scratch.data.resolve()
     assert (record.base_weights.source, record.base_weights.digest) == ("none", None)
     assert (record.image_input.height, record.image_input.width, record.image_input.offset) == (32, 32, -1.0)
-    assert sum(record.pictures.values()) == sum(len(found.pictures[split]) for split in SPLITS) - 1
+    assert sum(record.images.values()) == sum(len(found.images[split]) for split in SPLITS) - 1
     assert record.id.endswith("-colours")
     assert record.code_version.startswith("0.")
 
 
-def test_record_lists_the_test_pictures_with_their_classes(from_scratch: Trained) -> None:
-    """The pictures of the test split are named with absolute paths and true labels."""
-    pictures = from_scratch.run.record.test_pictures
-    assert len(pictures) == from_scratch.run.record.pictures["test"]
-    assert all(picture.path.is_absolute() and picture.path.is_file() for picture in pictures)
-    assert all(picture.label == picture.path.parent.name for picture in pictures)
+def test_record_lists_the_test_images_with_their_classes(from_scratch: Trained) -> None:
+    """The images of the test split are named with absolute paths and true labels."""
+    images = from_scratch.run.record.test_images
+    assert len(images) == from_scratch.run.record.images["test"]
+    assert all(image.path.is_absolute() and image.path.is_file() for image in images)
+    assert all(image.label == image.path.parent.name for image in images)
 
 
 def test_files_of_the_run_agree_with_each_other(from_scratch: Trained) -> None:
@@ -74,18 +74,16 @@ def test_files_of_the_run_agree_with_each_other(from_scratch: Trained) -> None:
 
 
 def test_metrics_are_of_the_saved_model(from_scratch: Trained) -> None:
-    """The test's metrics count its pictures, and the validation's are those of the best epoch."""
+    """The test's metrics count its images, and the validation's are those of the best epoch."""
     metrics = from_scratch.run.record.metrics
-    assert metrics["test"]["pictures"] == from_scratch.run.record.pictures["test"]
-    assert (
-        sum(of_class["pictures"] for of_class in metrics["test"]["per_class"].values()) == metrics["test"]["pictures"]
-    )
-    assert metrics["validation"]["pictures"] == from_scratch.run.record.pictures["val"]
+    assert metrics["test"]["images"] == from_scratch.run.record.images["test"]
+    assert sum(of_class["images"] for of_class in metrics["test"]["per_class"].values()) == metrics["test"]["images"]
+    assert metrics["validation"]["images"] == from_scratch.run.record.images["val"]
     assert metrics["phases"][0]["epochs"] == len(from_scratch.heard.epochs)
 
 
 def test_a_person_is_told_what_was_found_and_left_out(from_scratch: Trained) -> None:
-    """The notes count classes and pictures, name the broken one, and say that there is one phase."""
+    """The notes count classes and images, name the broken one, and say that there is one phase."""
     found, broken, scratch = from_scratch.heard.notes
     assert "3 classes (blue, green, red)" in found
     assert broken.startswith("left out, ")
@@ -129,12 +127,12 @@ def test_newest_run_is_the_latest(from_scratch: Trained, fine_tuned: Trained) ->
     assert find_run("latest", from_scratch.runs) == fine_tuned.run.folder
 
 
-def test_baselines_are_measured_on_the_same_pictures(fine_tuned: Trained) -> None:
-    """A linear probe and the network from scratch are tested with the model's pictures, and compared with it."""
+def test_baselines_are_measured_on_the_same_images(fine_tuned: Trained) -> None:
+    """A linear probe and the network from scratch are tested with the model's images, and compared with it."""
     metrics = fine_tuned.run.record.metrics
     assert set(metrics["baselines"]) == {"features", "scratch"}
     for baseline in metrics["baselines"].values():
-        assert baseline["pictures"] == metrics["test"]["pictures"]
+        assert baseline["images"] == metrics["test"]["images"]
         low, high = baseline["accuracy_interval"]
         assert low <= baseline["accuracy"] <= high
         assert 0 <= baseline["versus_model"]["p_value"] <= 1
@@ -153,25 +151,25 @@ def test_tensorboard_can_read_the_curves(fine_tuned: Trained) -> None:
 
 
 def test_run_is_recorded_with_its_origin(from_scratch: Trained) -> None:
-    """What lineage records of a run names its data set with every picture, its base, weights and settings."""
+    """What lineage records of a run names its data set with every image, its base, weights and settings."""
     run = from_scratch.run
-    found = find_pictures(from_scratch.data, from_scratch.config.data, from_scratch.config.seed)
+    found = find_images(from_scratch.data, from_scratch.config.data, from_scratch.config.seed)
     entry = describe_run(run.folder, run.record, found)
     assert (entry.id, entry.weights_digest) == (run.record.id, run.record.weights_digest)
     assert entry.data_set.digest == run.record.dataset_digest
-    assert len(entry.data_set.pictures) == 36  # the broken one too: it is part of the data set
+    assert len(entry.data_set.images) == 36  # the broken one too: it is part of the data set
     assert entry.base.source == "none"
     assert entry.configuration["model"]["alpha"] == 0.1
     assert entry.model_digest == digest_of_file(run.folder / "model.keras")
 
 
 def test_saved_model_is_calibrated(from_scratch: Trained) -> None:
-    """The saved model answers the test pictures with the probabilities that its metrics were measured on."""
+    """The saved model answers the test images with the probabilities that its metrics were measured on."""
     run = from_scratch.run
     image_input = run.record.image_input
-    contents = [picture.path.read_bytes() for picture in run.record.test_pictures]
+    contents = [image.path.read_bytes() for image in run.record.test_images]
     answers = answer_decoded(run.load_model(), image_input, decode_each(image_input, contents))
-    labels = [run.record.labels.index(picture.label) for picture in run.record.test_pictures]
+    labels = [run.record.labels.index(image.label) for image in run.record.test_images]
     of_truth = answers.probabilities[np.arange(len(labels)), labels]
     assert float(-np.log(of_truth).mean()) == pytest.approx(run.record.metrics["test"]["cross_entropy"], rel=1e-4)
     assert run.record.weights_digest == digest_of_tensors(run.load_model().get_weights())

@@ -6,19 +6,19 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from contract.image_input import ImageInput
-from trainer.data.preprocessing import DecodedBatch, decode_pictures
+from trainer.data.preprocessing import DecodedBatch, decode_images
 
 
 @functools.cache
 def decoder(image_input: ImageInput) -> Callable[[tf.Tensor], DecodedBatch]:
-    """Return `decode_pictures` for one image input, as a function from string [N]."""
+    """Return `decode_images` for one image input, as a function from string [N]."""
     traced: Callable[[tf.Tensor], DecodedBatch] = tf.function(
-        lambda image_bytes: decode_pictures(image_bytes, image_input),
+        lambda image_bytes: decode_images(image_bytes, image_input),
         input_signature=[tf.TensorSpec([None], tf.string)],
     )
     return traced
 
 
 def decoded(contents: list[bytes], image_input: ImageInput) -> DecodedBatch:
-    """Decode encoded pictures as one batch."""
+    """Decode encoded images as one batch."""
     return decoder(image_input)(tf.constant(contents, tf.string))

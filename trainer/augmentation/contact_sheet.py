@@ -26,13 +26,13 @@ class _Column:
     """Images, uint8 [P, H, W, 3], below a heading, with the caption lines below each."""
 
     heading: str
-    pictures: npt.NDArray[np.uint8]
+    images: npt.NDArray[np.uint8]
     captions: list[list[str]]
 
 
 def write_contact_sheet(
     target: Path,
-    pictures: npt.NDArray[np.uint8],
+    images: npt.NDArray[np.uint8],
     captions: Sequence[str],
     steps: Sequence[Step],
     seed: int,
@@ -42,14 +42,14 @@ def write_contact_sheet(
 
     Args:
         target: the file to write.
-        pictures: uint8 [P, H, W, 3]; mixing steps mix them with each other.
+        images: uint8 [P, H, W, 3]; mixing steps mix them with each other.
         captions: the class name of each image.
         steps: the augmentation.
         seed: seed of the draws; the same one gives the same file.
         variants: number of variants of each image.
     """
-    original = _Column("original", pictures, [[caption] for caption in captions])
-    varied = _vary(pictures, captions, steps, seed, variants)
+    original = _Column("original", images, [[caption] for caption in captions])
+    varied = _vary(images, captions, steps, seed, variants)
     _draw_sheet([original, *varied], _title(steps)).save(target, "PNG")
 
 
@@ -62,21 +62,21 @@ def describe_label(label: npt.NDArray[np.float32], classes: Sequence[str]) -> li
 
 
 def _vary(
-    pictures: npt.NDArray[np.uint8], names: Sequence[str], steps: Sequence[Step], seed: int, variants: int
+    images: npt.NDArray[np.uint8], names: Sequence[str], steps: Sequence[Step], seed: int, variants: int
 ) -> Iterator[_Column]:
     augmentation = Augmentation(steps)
     classes = sorted(set(names))
     labels = np.eye(len(classes), dtype=np.float32)[[classes.index(name) for name in names]]
     for variant in range(variants):
         pair = tf.constant([seed % 2**31, variant], tf.int32)
-        varied, mixed = augmentation(tf.constant(pictures), tf.constant(labels), pair)
+        varied, mixed = augmentation(tf.constant(images), tf.constant(labels), pair)
         captions = [describe_label(label, classes) if augmentation.mixes_labels else [] for label in mixed.numpy()]
         yield _Column("as training sees it" if variant == 0 else "", np.round(varied).astype(np.uint8), captions)
 
 
 def _title(steps: Sequence[Step]) -> str:
     if not steps:
-        return "No augmentation: training sees pictures as they are"
+        return "No augmentation: training sees images as they are"
     return "Augmentation: " + ", ".join(_describe(step) for step in steps)
 
 
@@ -90,7 +90,7 @@ def _describe(step: Step) -> str:
 def _draw_sheet(columns: Sequence[_Column], title: str) -> Image.Image:
     wide = (_WIDEST - 2 * _MARGIN + _GAP) // len(columns) - _GAP
     wide = min(max(wide, _SMALLEST_CELL), _LARGEST_CELL)
-    rows, height, width, _ = columns[0].pictures.shape
+    rows, height, width, _ = columns[0].images.shape
     high = round(wide * height / width)
     lines = max(len(caption) for column in columns for caption in column.captions)
     row_height = high + lines * _LINE + _GAP
@@ -112,8 +112,8 @@ def _draw_column(
     sheet: Image.Image, column: _Column, left: int, top: int, cell: tuple[int, int], row_height: int
 ) -> None:
     pen, font = ImageDraw.Draw(sheet), _font(_TEXT_SIZE)
-    for picture, caption in zip(column.pictures, column.captions, strict=True):
-        sheet.paste(Image.fromarray(picture).resize(cell, Image.Resampling.LANCZOS), (left, top))
+    for image, caption in zip(column.images, column.captions, strict=True):
+        sheet.paste(Image.fromarray(image).resize(cell, Image.Resampling.LANCZOS), (left, top))
         for number, line in enumerate(caption):
             pen.text((left, top + cell[1] + 2 + number * _LINE), _shortened(line, font, cell[0]), _INK, font)
         top += row_height

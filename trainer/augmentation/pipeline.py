@@ -115,7 +115,7 @@ def _turn(pixels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     height, width = pixels.shape[1:3]
     if height != width:
         raise ConfigurationError(
-            f"Quarter turns need square pictures, and these are {width} wide and {height} high; choose a square size "
+            f"Quarter turns need square images, and these are {width} wide and {height} high; choose a square size "
             "or leave out quarter_turns."
         )
     quarters = tf.random.stateless_uniform([tf.shape(pixels)[0]], seed, 0, 4, tf.int32)

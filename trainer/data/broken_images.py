@@ -14,7 +14,7 @@ _END_IS_WITHIN = 1024  # some programs write a few bytes after the end
 
 
 @dataclass(frozen=True)
-class BrokenPicture:
+class BrokenImage:
     """A file that was left out because it cannot be decoded, and the reason."""
 
     path: Path
@@ -28,23 +28,23 @@ def why_broken(content: bytes, image_input: ImageInput) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(io.BytesIO(content)) as picture:
-                return _why_refused(picture, image_input) or _how_damaged(content)
+            with Image.open(io.BytesIO(content)) as image:
+                return _why_refused(image, image_input) or _how_damaged(content)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             return _too_many_pixels(image_input)
         except (OSError, SyntaxError, ValueError):  # what Pillow's readers raise for headers that make no sense
             return _how_damaged(content)
 
 
-def _why_refused(picture: Image.Image, image_input: ImageInput) -> str:
-    kind = picture.format or "picture of an unknown kind"
+def _why_refused(image: Image.Image, image_input: ImageInput) -> str:
+    kind = image.format or "image of an unknown kind"
     if kind not in _READ:
         return f"a {kind}, which is not read whatever its name; save it as JPEG, PNG, BMP or WebP"
-    if picture.width * picture.height > image_input.max_pixels:
-        return _too_many_pixels(image_input, f"{picture.width} x {picture.height}")
-    if kind == "WEBP" and getattr(picture, "is_animated", False):
+    if image.width * image.height > image_input.max_pixels:
+        return _too_many_pixels(image_input, f"{image.width} x {image.height}")
+    if kind == "WEBP" and getattr(image, "is_animated", False):
         return "an animated WebP; save one frame of it"
-    if isinstance(picture, BmpImagePlugin.BmpImageFile) and picture.mode not in {"RGB", "RGBA"}:
+    if isinstance(image, BmpImagePlugin.BmpImageFile) and image.mode not in {"RGB", "RGBA"}:
         return "a BMP with a palette; save it with 24 bits or as PNG"
     return ""
 
@@ -64,5 +64,5 @@ def _how_damaged(content: bytes) -> str:
     elif content.startswith(b"BM"):
         is_whole = len(content) >= int.from_bytes(content[2:6], "little")
     else:
-        return "not a picture"
+        return "not an image"
     return "damaged" if is_whole else "cut short"

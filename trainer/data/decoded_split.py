@@ -8,22 +8,22 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data.broken_images import BrokenPicture, why_broken
+from trainer.data.broken_images import BrokenImage, why_broken
 from trainer.data.fingerprints import Fingerprints, fingerprints_of
 from trainer.data.folder_walk import plain_name
-from trainer.data.image_files import PictureFile, read_ahead
-from trainer.data.image_folder import LabelledPicture, Split
+from trainer.data.image_files import ImageFile, read_ahead
+from trainer.data.image_folder import LabelledImage, Split
 from trainer.data.pixel_store import MemoryBudget, PixelStore
-from trainer.data.preprocessing import PictureDecoder, VariantsBatch
+from trainer.data.preprocessing import ImageDecoder, VariantsBatch
 from trainer.data.reference_histograms import brightness_of
 from trainer.errors import DataSetError
 
-_NAMED = 3  # broken pictures in an error
+_NAMED = 3  # broken images in an error
 
 
 @dataclass(frozen=True)
 class DecodedSplit:
-    """The decoded images of one split, and the `pictures` they came from; `broken` files were left out.
+    """The decoded images of one split, and the `images` they came from; `broken` files were left out.
 
     `pixels` has uint8 rows [H, W, 3], or [K, H, W, 3] where K > 1 resize kernels were asked for, in their order.
     `labels` is int32 [N]. `sizes` int32 [N, 2] are height and width as stored in the file, before its EXIF orientation
@@ -33,16 +33,16 @@ class DecodedSplit:
 
     pixels: PixelStore[np.uint8]
     labels: npt.NDArray[np.int32]
-    pictures: list[LabelledPicture]
-    broken: list[BrokenPicture]
+    images: list[LabelledImage]
+    broken: list[BrokenImage]
     sizes: npt.NDArray[np.int32]
     brightness: npt.NDArray[np.float32]
     fingerprints: Fingerprints
 
 
 def decode_split(
-    pictures: Sequence[LabelledPicture],
-    decoder: PictureDecoder,
+    images: Sequence[LabelledImage],
+    decoder: ImageDecoder,
     budget: MemoryBudget,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> DecodedSplit:
@@ -55,9 +55,9 @@ def decode_split(
         DataSetError: none of the images can be decoded.
         StorageError: there is not enough disk space for them.
     """
-    decoding = _Decoding(decoder, PixelStore(len(pictures), _row_shape(decoder), np.uint8, budget))
+    decoding = _Decoding(decoder, PixelStore(len(images), _row_shape(decoder), np.uint8, budget))
     with ThreadPoolExecutor(2) as threads:
-        for files in read_ahead(pictures, decoder.image_input, threads):
+        for files in read_ahead(images, decoder.image_input, threads):
             decoding.add(files, threads)
             on_progress(len(files))
         return decoding.finish()
@@ -69,7 +69,7 @@ def check_broken(splits: Mapping[Split, DecodedSplit], labels: Sequence[str], st
     Raises:
         DataSetError: names the first of them and how many there are.
     """
-    broken = [picture for split in splits.values() for picture in split.broken]
+    broken = [image for split in splits.values() for image in split.broken]
     if strict and broken:
         raise DataSetError(
             f"{_named(broken)} cannot be decoded; repair or remove these files, or train without --strict."
@@ -77,8 +77,8 @@ def check_broken(splits: Mapping[Split, DecodedSplit], labels: Sequence[str], st
     missing = sorted(set(range(len(labels))) - set(splits["train"].labels.tolist()))
     if missing:
         raise DataSetError(
-            f"No picture of {', '.join(labels[label] for label in missing)} is left to train on: {_named(broken)} "
-            "cannot be decoded; add pictures that can."
+            f"No image of {', '.join(labels[label] for label in missing)} is left to train on: {_named(broken)} "
+            "cannot be decoded; add images that can."
         )
 
 
@@ -91,15 +91,15 @@ class _Measured(NamedTuple):
 class _Decoding:
     """One split while it is being decoded."""
 
-    def __init__(self, decoder: PictureDecoder, pixels: PixelStore[np.uint8]) -> None:
+    def __init__(self, decoder: ImageDecoder, pixels: PixelStore[np.uint8]) -> None:
         self._decoder = decoder
         self._pixels = pixels
-        self._good: list[LabelledPicture] = []
-        self._broken: list[BrokenPicture] = []
+        self._good: list[LabelledImage] = []
+        self._broken: list[BrokenImage] = []
         self._measured: list[_Measured] = []
         self._measuring: Future[_Measured] | None = None
 
-    def add(self, files: list[PictureFile], threads: ThreadPoolExecutor) -> None:
+    def add(self, files: list[ImageFile], threads: ThreadPoolExecutor) -> None:
         """Decode a batch, keep the good images, and note what is wrong with the others."""
         decoded = self._decoder.decode_variants([file.content for file in files])
         variants = decoded.variants[decoded.valid]
@@ -108,19 +108,19 @@ class _Decoding:
         self._measuring = threads.submit(_measure, decoded)
         for file, valid in zip(files, decoded.valid, strict=True):
             if valid:
-                self._good.append(file.picture)
+                self._good.append(file.image)
             else:
                 reason = file.reason or why_broken(file.content, self._decoder.image_input)
-                self._broken.append(BrokenPicture(file.picture.path, reason))
+                self._broken.append(BrokenImage(file.image.path, reason))
 
     def finish(self) -> DecodedSplit:
         self._collect()
         if not self._good:
-            raise DataSetError(f"No picture of a split can be decoded: {_named(self._broken)}; add some that can.")
+            raise DataSetError(f"No image of a split can be decoded: {_named(self._broken)}; add some that can.")
         self._pixels.keep_first(len(self._good))
         return DecodedSplit(
             self._pixels,
-            np.array([picture.label for picture in self._good], np.int32),
+            np.array([image.label for image in self._good], np.int32),
             self._good,
             self._broken,
             np.concatenate([measured.sizes for measured in self._measured]),
@@ -139,11 +139,11 @@ def _measure(decoded: VariantsBatch) -> _Measured:
     return _Measured(decoded.sizes[decoded.valid], brightness_of(pixels), fingerprints_of(pixels))
 
 
-def _row_shape(decoder: PictureDecoder) -> tuple[int, ...]:
+def _row_shape(decoder: ImageDecoder) -> tuple[int, ...]:
     shape = (decoder.image_input.height, decoder.image_input.width, 3)
     return (len(decoder.kernels), *shape) if len(decoder.kernels) > 1 else shape
 
 
-def _named(broken: Sequence[BrokenPicture]) -> str:
-    first = ", ".join(f"{plain_name(picture.path)} ({picture.reason})" for picture in broken[:_NAMED])
-    return f"{len(broken)} pictures, among them {first}" if len(broken) > _NAMED else first
+def _named(broken: Sequence[BrokenImage]) -> str:
+    first = ", ".join(f"{plain_name(image.path)} ({image.reason})" for image in broken[:_NAMED])
+    return f"{len(broken)} images, among them {first}" if len(broken) > _NAMED else first

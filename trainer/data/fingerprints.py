@@ -41,15 +41,15 @@ class Fingerprints:
 
 def fingerprints_of(pixels: npt.NDArray[np.uint8]) -> Fingerprints:
     """Return the fingerprints of images, uint8 [N, H, W, 3] RGB. Under a millisecond for an image of 224 x 224."""
-    small = [Image.fromarray(picture).resize((_HASHED, _HASHED), Image.Resampling.BOX) for picture in pixels]
+    small = [Image.fromarray(image).resize((_HASHED, _HASHED), Image.Resampling.BOX) for image in pixels]
     size = (_THUMBNAIL, _THUMBNAIL)
-    thumbnails = [np.asarray(picture.resize(size, Image.Resampling.BOX)) for picture in small]
+    thumbnails = [np.asarray(image.resize(size, Image.Resampling.BOX)) for image in small]
     return Fingerprints(
-        [digest_of_bytes(np.ascontiguousarray(picture).data.cast("B")) for picture in pixels],
-        np.array([_perceptual_hash(picture) for picture in small], np.uint64),
+        [digest_of_bytes(np.ascontiguousarray(image).data.cast("B")) for image in pixels],
+        np.array([_perceptual_hash(image) for image in small], np.uint64),
         np.array(thumbnails, np.uint8).reshape(-1, *size, 3),
     )
 
 
-def _perceptual_hash(picture: Image.Image) -> int:
-    return int.from_bytes(np.packbits(imagehash.phash(picture).hash).tobytes(), "big")
+def _perceptual_hash(image: Image.Image) -> int:
+    return int.from_bytes(np.packbits(imagehash.phash(image).hash).tobytes(), "big")

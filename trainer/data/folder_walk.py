@@ -23,7 +23,7 @@ class SkippedFile:
 class Found:
     """The image files in a folder and below it, in the order of their paths, and the skipped ones."""
 
-    pictures: list[Path] = field(default_factory=list)
+    images: list[Path] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
 
 
@@ -34,7 +34,7 @@ def walk(folder: Path) -> Found:
     """
     found = Found()
     _walk(folder, found, set())
-    found.pictures.sort()
+    found.images.sort()
     found.skipped.sort(key=lambda each: each.path)
     return found
 
@@ -66,7 +66,7 @@ def _walk(folder: Path, found: Found, seen: set[tuple[int, int]]) -> None:
         elif path.is_dir():
             _walk(path, found, seen)
         else:
-            found.pictures.append(path)
+            found.images.append(path)
 
 
 def _why_not(path: Path) -> str:

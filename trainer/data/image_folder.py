@@ -22,14 +22,14 @@ _SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "dev", "test"
 
 
 @dataclass(frozen=True)
-class LabelledPicture:
+class LabelledImage:
     """An image file and the index of its class."""
 
     path: Path
     label: int
 
 
-class PictureEntry(NamedTuple):
+class ImageEntry(NamedTuple):
     """One image of a data set: its split, its class, and the digest of its file."""
 
     split: Split
@@ -39,11 +39,11 @@ class PictureEntry(NamedTuple):
 
 
 @dataclass(frozen=True)
-class PictureFolder:
+class ImageFolder:
     """The images of a data set by split, the class names in label order, and the files that were skipped."""
 
     labels: tuple[str, ...]
-    pictures: dict[Split, list[LabelledPicture]]
+    images: dict[Split, list[LabelledImage]]
     skipped: list[SkippedFile]
     _digests: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
 
@@ -57,7 +57,7 @@ class PictureFolder:
             (f"{entry.split}/{entry.label}/{plain_name(entry.path.name)}", entry.digest) for entry in self.entries()
         )
 
-    def entries(self, on_progress: Callable[[int], None] = lambda _: None) -> list[PictureEntry]:
+    def entries(self, on_progress: Callable[[int], None] = lambda _: None) -> list[ImageEntry]:
         """Return an entry for each image, broken ones included, split by split; `digest` is computed from these.
 
         Each file is read once, however often this is called. `on_progress` is called with the number of files just
@@ -66,26 +66,26 @@ class PictureFolder:
         Raises:
             DataSetError: a file can no longer be read.
         """
-        unread = [picture.path for picture in self._all() if picture.path not in self._digests]
+        unread = [image.path for image in self._all() if image.path not in self._digests]
         for path, digest in digests_of(unread):
             self._digests[path] = digest
             on_progress(1)
         return [
-            PictureEntry(split, self.labels[picture.label], picture.path, self._digests[picture.path])
+            ImageEntry(split, self.labels[image.label], image.path, self._digests[image.path])
             for split in SPLITS
-            for picture in self.pictures[split]
+            for image in self.images[split]
         ]
 
     def counts(self) -> dict[Split, dict[str, int]]:
         """Return the number of images of each class in each split, broken ones included."""
-        numbers = {split: Counter(picture.label for picture in self.pictures[split]) for split in SPLITS}
+        numbers = {split: Counter(image.label for image in self.images[split]) for split in SPLITS}
         return {split: {name: numbers[split][label] for label, name in enumerate(self.labels)} for split in SPLITS}
 
-    def _all(self) -> Iterator[LabelledPicture]:
-        return (picture for split in SPLITS for picture in self.pictures[split])
+    def _all(self) -> Iterator[LabelledImage]:
+        return (image for split in SPLITS for image in self.images[split])
 
 
-def find_pictures(folder: Path, settings: DataSettings, seed: int) -> PictureFolder:
+def find_images(folder: Path, settings: DataSettings, seed: int) -> ImageFolder:
     """Find the images of `CLASS/*` (split here, seeded and stratified) or `train|val|test/CLASS/*`.
 
     Files with the same bytes are kept together in one split, so that a split made here never tests on training
@@ -96,20 +96,20 @@ def find_pictures(folder: Path, settings: DataSettings, seed: int) -> PictureFol
     """
     if not folder.is_dir():
         raise DataSetError(
-            f"There is no folder {plain_name(folder)}; give a folder with one sub-folder of pictures per class."
+            f"There is no folder {plain_name(folder)}; give a folder with one sub-folder of images per class."
         )
     if (folder / "train").is_dir():
         return _read_given_splits(folder)
     classes = _read_classes(folder)
     _refuse_splits_by_other_names(folder, classes.labels)
     digests: dict[Path, str] = {}
-    pictures: dict[Split, list[LabelledPicture]] = {split: [] for split in SPLITS}
+    images: dict[Split, list[LabelledImage]] = {split: [] for split in SPLITS}
     for label, paths in enumerate(classes.paths):
         random = np.random.default_rng([seed, label])
         parts = _split(folder / classes.labels[label], paths, settings, random, digests)
         for split, part in parts.items():
-            pictures[split] += [LabelledPicture(path, label) for path in part]
-    return PictureFolder(classes.labels, pictures, classes.skipped, digests)
+            images[split] += [LabelledImage(path, label) for path in part]
+    return ImageFolder(classes.labels, images, classes.skipped, digests)
 
 
 class _Classes(NamedTuple):
@@ -120,7 +120,7 @@ class _Classes(NamedTuple):
     skipped: list[SkippedFile]
 
 
-def _read_given_splits(folder: Path) -> PictureFolder:
+def _read_given_splits(folder: Path) -> ImageFolder:
     missing = [split for split in SPLITS if not (folder / split).is_dir()]
     if missing:
         raise DataSetError(
@@ -138,15 +138,15 @@ def _read_given_splits(folder: Path) -> PictureFolder:
     beside = [
         SkippedFile(path, "beside train, val and test") for path in sorted(folder.iterdir()) if path.name not in SPLITS
     ]
-    return PictureFolder(
+    return ImageFolder(
         labels,
         {split: _labelled(read[split].paths) for split in SPLITS},
         beside + [each for split in SPLITS for each in read[split].skipped],
     )
 
 
-def _labelled(paths: list[list[Path]]) -> list[LabelledPicture]:
-    return [LabelledPicture(path, label) for label, its_paths in enumerate(paths) for path in its_paths]
+def _labelled(paths: list[list[Path]]) -> list[LabelledImage]:
+    return [LabelledImage(path, label) for label, its_paths in enumerate(paths) for path in its_paths]
 
 
 def _read_classes(folder: Path) -> _Classes:
@@ -154,7 +154,7 @@ def _read_classes(folder: Path) -> _Classes:
     classes = [path for path in children if path.is_dir() and not path.name.startswith(".")]
     if len(classes) < 2:
         raise DataSetError(
-            f"{plain_name(folder)} needs one sub-folder of pictures for each of at least two classes; "
+            f"{plain_name(folder)} needs one sub-folder of images for each of at least two classes; "
             f"it has {len(classes)}."
         )
     skipped = [SkippedFile(path, "not in a class folder") for path in children if path not in classes]
@@ -162,9 +162,9 @@ def _read_classes(folder: Path) -> _Classes:
     for class_folder in classes:
         _refuse_odd_name(class_folder)
         found = walk(class_folder)
-        if not found.pictures:
+        if not found.images:
             raise DataSetError(_why_empty(class_folder, found.skipped))
-        paths.append(found.pictures)
+        paths.append(found.images)
         skipped += found.skipped
     return _Classes(tuple(path.name for path in classes), paths, skipped)
 
@@ -186,7 +186,7 @@ def _refuse_odd_name(class_folder: Path) -> None:
 
 def _why_empty(class_folder: Path, skipped: list[SkippedFile]) -> str:
     first = f"; skipped: {plain_name(skipped[0].path.name)}, {skipped[0].reason}" if skipped else ""
-    return f"{plain_name(class_folder)} has no pictures (JPEG, PNG, BMP or WebP); add some or remove the folder{first}."
+    return f"{plain_name(class_folder)} has no images (JPEG, PNG, BMP or WebP); add some or remove the folder{first}."
 
 
 def _refuse_splits_by_other_names(folder: Path, labels: tuple[str, ...]) -> None:
@@ -204,7 +204,7 @@ def _split(
     if len(groups) < _FEWEST_PER_CLASS:
         different = "different " if len(groups) < len(paths) else ""
         raise DataSetError(
-            f"{plain_name(folder)} has {len(groups)} {different}pictures; each class needs at least "
+            f"{plain_name(folder)} has {len(groups)} {different}images; each class needs at least "
             f"{_FEWEST_PER_CLASS}, one each to train, validate and test."
         )
     shuffled = [groups[index] for index in random.permutation(len(groups))]

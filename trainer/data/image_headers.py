@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-NOT_A_PICTURE, JPEG, PNG, BMP, WEBP, WEBP_WITH_ALPHA = range(6)
+NOT_A_IMAGE, JPEG, PNG, BMP, WEBP, WEBP_WITH_ALPHA = range(6)
 
 _HEADER_BYTES = 66
 _EXIF_MARK, _EXIF_MARK_AND_REST = b"Exif\0\0", r"Exif\x00\x00\C*"  # \C is any byte
@@ -34,14 +34,14 @@ class Headers(NamedTuple):
 
 
 def read_headers(image_bytes: tf.Tensor) -> Headers:
-    """Read kind and declared size of each encoded picture in `image_bytes`, string [N]. Never raises.
+    """Read kind and declared size of each encoded image in `image_bytes`, string [N]. Never raises.
 
     Not among the kinds are GIF (its header lies about its frames), animated WebP (can abort the process) and BMP
     with a palette, compression or unusual bit fields (silently decoded wrongly).
     """
     header = _Header(image_bytes)
     none = tf.zeros([tf.shape(image_bytes)[0]], tf.int32)
-    kind, width, height = none + NOT_A_PICTURE, none, none
+    kind, width, height = none + NOT_A_IMAGE, none, none
     for read in (_read_png, _read_bmp, _read_webp_extended, _read_webp_lossless, _read_webp_lossy):
         found, its_kind, its_width, its_height = read(header)
         found &= (its_width > 0) & (its_height > 0)
@@ -52,7 +52,7 @@ def read_headers(image_bytes: tf.Tensor) -> Headers:
 
 
 def is_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
-    """Return which of the encoded pictures, string of any shape, are JPEGs by their first bytes; fast."""
+    """Return which of the encoded images, string of any shape, are JPEGs by their first bytes; fast."""
     ((at, mark),) = _JPEG
     return tf.strings.substr(image_bytes, at, len(mark)) == mark
 

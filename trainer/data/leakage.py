@@ -39,7 +39,7 @@ def find_leaks(splits: Mapping[Split, DecodedSplit]) -> list[Leak]:
     """
     present = [split for split in SPLITS if split in splits]
     fingerprints = Fingerprints.joined([splits[split].fingerprints for split in present])
-    pictures = [picture.path for split in present for picture in splits[split].pictures]
+    images = [image.path for split in present for image in splits[split].images]
     near = NearDuplicates(fingerprints)
     leaks: list[Leak] = []
     for (one, first), (other, second) in combinations(_numbers(present, splits).items(), 2):
@@ -47,7 +47,7 @@ def find_leaks(splits: Mapping[Split, DecodedSplit]) -> list[Leak]:
         exact = {pair.second for pair in same}
         nearly = near.between(first, [number for number in second if number not in exact])
         leaks += [
-            Leak(pictures[pair.first], one, pictures[pair.second], other, pair.second in exact, pair.bits)
+            Leak(images[pair.first], one, images[pair.second], other, pair.second in exact, pair.bits)
             for pair in (*same, *nearly)
         ]
     return sorted(leaks, key=lambda leak: (not leak.same_content, leak.distance))
@@ -61,7 +61,7 @@ def check_leakage(leaks: Sequence[Leak], allow: bool) -> None:
     """
     if not leaks or allow:
         return
-    what = "1 picture is in two splits" if len(leaks) == 1 else f"{len(leaks)} pictures are in two splits"
+    what = "1 image is in two splits" if len(leaks) == 1 else f"{len(leaks)} images are in two splits"
     first = "; ".join(describe(leak) for leak in leaks[:_NAMED])
     more = "; and so on" if len(leaks) > _NAMED else ""
     raise LeakageError(
@@ -81,7 +81,7 @@ def _numbers(present: Sequence[Split], splits: Mapping[Split, DecodedSplit]) -> 
     numbers: dict[Split, range] = {}
     start = 0
     for split in present:
-        numbers[split] = range(start, start + len(splits[split].pictures))
+        numbers[split] = range(start, start + len(splits[split].images))
         start = numbers[split].stop
     return numbers
 

@@ -9,19 +9,19 @@ from contract.image_input import ImageInput
 from trainer.config import TrainingConfig
 from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
 from trainer.data.folder_walk import plain_name
-from trainer.data.image_folder import SPLITS, PictureFolder, Split
+from trainer.data.image_folder import SPLITS, ImageFolder, Split
 from trainer.data.leakage import Leak, check_leakage, find_leaks
 from trainer.data.pixel_store import MemoryBudget
-from trainer.data.preprocessing import PictureDecoder
+from trainer.data.preprocessing import ImageDecoder
 from trainer.errors import DataSetError
 from trainer.progress import Progress
 
 
 @dataclass(frozen=True)
-class LoadedPictures:
+class LoadedImages:
     """The decoded images of a run, and the leaks among them. Use it in a `with`: it holds memory and disk space."""
 
-    found: PictureFolder
+    found: ImageFolder
     image_input: ImageInput
     splits: dict[Split, DecodedSplit]
     leaks: list[Leak]
@@ -37,9 +37,9 @@ class LoadedPictures:
             split.pixels.close()
 
 
-def load_pictures(
-    found: PictureFolder, image_input: ImageInput, config: TrainingConfig, progress: Progress
-) -> LoadedPictures:
+def load_images(
+    found: ImageFolder, image_input: ImageInput, config: TrainingConfig, progress: Progress
+) -> LoadedImages:
     """Decode every image once, and resize the training images by each kernel in the settings.
 
     Raises:
@@ -47,13 +47,13 @@ def load_pictures(
         LeakageError: an image is in two splits.
     """
     progress.on_note(_found_note(found))
-    progress.on_work("reading pictures", sum(len(pictures) for pictures in found.pictures.values()))
+    progress.on_work("reading images", sum(len(images) for images in found.images.values()))
     budget = MemoryBudget(config.data.memory_budget_mb)
-    as_served = PictureDecoder(image_input)
+    as_served = ImageDecoder(image_input)
     kernels = config.augmentation.resize_kernels
-    decoders = {"train": PictureDecoder(image_input, kernels) if kernels else as_served}
+    decoders = {"train": ImageDecoder(image_input, kernels) if kernels else as_served}
     splits = {
-        split: decode_split(found.pictures[split], decoders.get(split, as_served), budget, progress.on_step)
+        split: decode_split(found.images[split], decoders.get(split, as_served), budget, progress.on_step)
         for split in SPLITS
     }
     for broken in (broken for split in SPLITS for broken in splits[split].broken):
@@ -63,21 +63,21 @@ def load_pictures(
     leaks = find_leaks(splits)
     check_leakage(leaks, config.data.allow_leakage)
     if leaks:
-        progress.on_note(f"{len(leaks)} pictures are in two splits (allowed): the test scores will be too good.")
-    return LoadedPictures(found, image_input, splits, leaks, budget)
+        progress.on_note(f"{len(leaks)} images are in two splits (allowed): the test scores will be too good.")
+    return LoadedImages(found, image_input, splits, leaks, budget)
 
 
-def check_same_pictures(found: PictureFolder, digest: str) -> None:
+def check_same_images(found: ImageFolder, digest: str) -> None:
     """Raise DataSetError if the images do not have this digest."""
     if found.digest() != digest:
         raise DataSetError(
-            "The pictures have changed since the run started (another digest), so it cannot be resumed; "
+            "The images have changed since the run started (another digest), so it cannot be resumed; "
             "restore them, or start a new run."
         )
 
 
-def _found_note(found: PictureFolder) -> str:
-    counts = ", ".join(f"{len(found.pictures[split])} {split}" for split in SPLITS)
+def _found_note(found: ImageFolder) -> str:
+    counts = ", ".join(f"{len(found.images[split])} {split}" for split in SPLITS)
     reasons = Counter(each.reason for each in found.skipped)
     over = "".join(f"; {number} skipped, {reason}" for reason, number in sorted(reasons.items()))
-    return f"{len(found.labels)} classes ({', '.join(found.labels)}); pictures: {counts}{over}"
+    return f"{len(found.labels)} classes ({', '.join(found.labels)}); images: {counts}{over}"

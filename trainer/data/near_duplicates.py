@@ -19,8 +19,8 @@ _LEAST_CORRELATION = 0.9
 _COPY_CORRELATION = 0.998  # re-encoded or resized; of different digits with like hashes none is above 0.9914
 _MOST_COLOUR = 20.0  # levels between mean colours, which correlation does not see: smooth backgrounds are all alike
 _MOST_OF_USUAL = 0.15  # of what separates either from others; for digits at least 0.20, for cropped photos at most 0.11
-_COPIES = 4  # a picture and its copies together, at most; the next in likeness is taken for another picture
-_PLAIN = 2.0  # grey levels; a picture that deviates less from its mean is one colour and noise, like any other such
+_COPIES = 4  # an image and its copies together, at most; the next in likeness is taken for another image
+_PLAIN = 2.0  # grey levels; an image that deviates less from its mean is one colour and noise, like any other such
 _ROWS = 128
 
 
@@ -64,11 +64,11 @@ class NearDuplicates:
         pairs = np.stack([best + first.start, rows, bits[each, best]], axis=1).astype(np.int64)
         return np.asarray(pairs[correlation[each, best] >= _LEAST_CORRELATION])
 
-    def _usual_correlation(self, pictures: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    def _usual_correlation(self, images: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the correlation of each image with the most similar one that is not one of its copies."""
         rank = min(_COPIES + 1, len(self._vectors))
         best = [
-            np.partition(self._vectors[rows] @ self._vectors.T, -rank, axis=1)[:, -rank] for rows in _chunks(pictures)
+            np.partition(self._vectors[rows] @ self._vectors.T, -rank, axis=1)[:, -rank] for rows in _chunks(images)
         ]
         return np.concatenate(best)
 

@@ -88,7 +88,7 @@ class PixelStore(Generic[Scalar]):
         try:
             _write_all(self._file, content, start * self._row_bytes)
         except OSError as error:
-            raise StorageError(f"Decoded pictures or features cannot be kept on disk: {error.strerror}.") from error
+            raise StorageError(f"Decoded images or features cannot be kept on disk: {error.strerror}.") from error
 
     def take(self, index: npt.NDArray[np.int64]) -> npt.NDArray[Scalar]:
         """Return the rows with the numbers `index`, [B], as [B, *shape], in that order."""
@@ -127,7 +127,7 @@ def _refuse_outside(what: str, count: int, index: npt.NDArray[np.int64]) -> None
 
 def _unnamed_file(size: int, budget: MemoryBudget) -> int:
     """Return a file descriptor with `size` bytes reserved on the disk."""
-    where = f"{size / _MEGABYTE:,.0f} MB of decoded pictures or features in {plain_name(budget.overflow)}"
+    where = f"{size / _MEGABYTE:,.0f} MB of decoded images or features in {plain_name(budget.overflow)}"
     remedy = f"make room, set TMPDIR to another disk, or raise data.memory_budget_mb, now {budget.megabytes}"
     try:
         if size > (free := shutil.disk_usage(budget.overflow).free):

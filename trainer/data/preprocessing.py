@@ -15,7 +15,7 @@ from contract.image_input import ImageInput
 from trainer.augmentation_settings import ResizeKernel
 from trainer.data.image_headers import (
     JPEG,
-    NOT_A_PICTURE,
+    NOT_A_IMAGE,
     WEBP_WITH_ALPHA,
     is_jpeg,
     read_exif_orientation,
@@ -38,7 +38,7 @@ class DecodedBatch(NamedTuple):
     valid: tf.Tensor
 
 
-class DecodedPicture(NamedTuple):
+class DecodedImage(NamedTuple):
     """`values` float32 [height, width, 3] RGB, whole numbers of 0 to 255; zeros where `valid`, bool [], is false."""
 
     values: tf.Tensor
@@ -58,22 +58,22 @@ class VariantsBatch(NamedTuple):
     valid: tf.Tensor
 
 
-def decode_pictures(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedBatch:
+def decode_images(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedBatch:
     """Decode, apply EXIF orientation and resize a batch of encoded images, string [N], row by row.
 
     A row that is not an image, declares too many pixels or is broken becomes zeros and not valid; other rows are not
     affected. Never raises for any content, and decodes nothing that is too large.
     """
 
-    def resize(_picture: tf.Tensor, upright: tf.Tensor) -> list[tf.Tensor]:
+    def resize(_image: tf.Tensor, upright: tf.Tensor) -> list[tf.Tensor]:
         return [_resize(upright, image_input)]
 
     (pixels,), valid = _decode_each(image_bytes, image_input, resize, [_blank(image_input)])
     return DecodedBatch(pixels, valid)
 
 
-def decode_picture(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedPicture:
-    """Decode one encoded image, string [], to the same pixels as `decode_pictures`.
+def decode_one_image(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedImage:
+    """Decode one encoded image, string [], to the same pixels as `decode_images`.
 
     Content that is not an image, or declares too many pixels, becomes zeros and not valid. Content that then cannot be
     decoded, and a JPEG of too many pixels, fails with an InvalidArgument error: there are no other rows to protect, and
@@ -81,16 +81,16 @@ def decode_picture(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedPi
     """
 
     def decode_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
-        picture = _decode_jpeg(image_bytes, image_input.max_pixels)
+        image = _decode_jpeg(image_bytes, image_input.max_pixels)
         if image_input.exif_orientation:
             orientation = tf.squeeze(read_exif_orientation(tf.expand_dims(image_bytes, 0)), 0)
-            picture = tf.cond(orientation > 1, lambda: _turn_upright(picture, orientation), lambda: picture)
-        return _resized_values(picture, image_input), tf.constant(value=True)
+            image = tf.cond(orientation > 1, lambda: _turn_upright(image, orientation), lambda: image)
+        return _resized_values(image, image_input), tf.constant(value=True)
 
     def decode_other() -> tuple[tf.Tensor, tf.Tensor]:
         headers = read_headers(tf.expand_dims(image_bytes, 0))
         kind, size = tf.squeeze(headers.kind, 0), tf.squeeze(headers.pixels, 0)
-        decodable = (kind != NOT_A_PICTURE) & (size <= image_input.max_pixels)
+        decodable = (kind != NOT_A_IMAGE) & (size <= image_input.max_pixels)
         values = tf.cond(
             decodable,
             lambda: _resized_values(_decode_other(image_bytes, kind), image_input),
@@ -100,19 +100,19 @@ def decode_picture(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedPi
 
     # most images are JPEGs, which need nothing from the other headers
     values, valid = tf.cond(is_jpeg(image_bytes), decode_jpeg, decode_other)
-    return DecodedPicture(tf.ensure_shape(values, [image_input.height, image_input.width, 3]), valid)
+    return DecodedImage(tf.ensure_shape(values, [image_input.height, image_input.width, 3]), valid)
 
 
 def decode_variants(image_bytes: tf.Tensor, image_input: ImageInput, kernels: Sequence[ResizeKernel]) -> VariantsBatch:
     """Decode training images, string [N], once each, and resize each by every one of K `kernels`.
 
-    Also returns their sizes. Otherwise as `decode_pictures`, whose pixels are part of the result.
+    Also returns their sizes. Otherwise as `decode_images`, whose pixels are part of the result.
     """
     own = _own_kernel(image_input)
 
-    def resize(picture: tf.Tensor, upright: tf.Tensor) -> list[tf.Tensor]:
+    def resize(image: tf.Tensor, upright: tf.Tensor) -> list[tf.Tensor]:
         resized = {kernel: _resize(upright, image_input, kernel) for kernel in dict.fromkeys((*kernels, own))}
-        return [resized[own], tf.stack([resized[kernel] for kernel in kernels]), tf.shape(picture)[:2]]
+        return [resized[own], tf.stack([resized[kernel] for kernel in kernels]), tf.shape(image)[:2]]
 
     blank = _blank(image_input)
     blanks = [blank, tf.stack([blank] * len(kernels)), tf.zeros([2], tf.int32)]
@@ -120,7 +120,7 @@ def decode_variants(image_bytes: tf.Tensor, image_input: ImageInput, kernels: Se
     return VariantsBatch(pixels, variants, sizes, valid)
 
 
-class PictureDecoder:
+class ImageDecoder:
     """Decodes for one `ImageInput`; traced once and then called many times.
 
     With `kernels`, `decode_variants` returns each image once for each of them, else only as it is served.
@@ -131,7 +131,7 @@ class PictureDecoder:
         self.kernels = tuple(kernels) or (_own_kernel(image_input),)
         contents = [tf.TensorSpec([None], tf.string)]
         self._decode = tf.function(
-            lambda image_bytes: decode_pictures(image_bytes, image_input), input_signature=contents
+            lambda image_bytes: decode_images(image_bytes, image_input), input_signature=contents
         )
         self._decode_variants = tf.function(
             lambda image_bytes: decode_variants(image_bytes, image_input, self.kernels), input_signature=contents
@@ -166,12 +166,12 @@ def _decode_each(
     """Apply `resize` to each image as decoded and as turned upright; rows that fail become `blanks`."""
     headers = read_headers(image_bytes)
     orientation = tf.where(headers.kind == JPEG, read_exif_orientation(image_bytes), 1)
-    decodable = (headers.kind != NOT_A_PICTURE) & (headers.pixels <= image_input.max_pixels)
+    decodable = (headers.kind != NOT_A_IMAGE) & (headers.pixels <= image_input.max_pixels)
 
     def decode_row(row: tf.Tensor) -> list[tf.Tensor]:
-        picture = _decode(image_bytes[row], headers.kind[row], image_input.max_pixels)
-        upright = _turn_upright(picture, orientation[row]) if image_input.exif_orientation else picture
-        return resize(picture, upright)
+        image = _decode(image_bytes[row], headers.kind[row], image_input.max_pixels)
+        upright = _turn_upright(image, orientation[row]) if image_input.exif_orientation else image
+        return resize(image, upright)
 
     rows = tf.cast(tf.where(decodable)[:, 0], tf.int32)
     good_rows, decoded = _map_tolerantly(decode_row, rows, blanks)
@@ -193,8 +193,8 @@ def _decode(content: tf.Tensor, kind: tf.Tensor, max_pixels: int) -> tf.Tensor:
 def _decode_other(content: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
     def decode(channels: int) -> tf.Tensor:
         # channels=0 would abort the process on an animated WebP whose header says it is still
-        picture = tf.io.decode_image(content, channels=channels, expand_animations=False)[..., :3]
-        return tf.ensure_shape(picture, [None, None, 3])
+        image = tf.io.decode_image(content, channels=channels, expand_animations=False)[..., :3]
+        return tf.ensure_shape(image, [None, None, 3])
 
     return tf.cond(kind == WEBP_WITH_ALPHA, lambda: decode(4), lambda: decode(3))
 
@@ -208,14 +208,14 @@ def _decode_jpeg(content: tf.Tensor, max_pixels: int) -> tf.Tensor:
         return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
 
-def _turn_upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+def _turn_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Undo an EXIF orientation of 1 to 8: swap the axes from 5 on, then mirror each reversed axis."""
     # no branches: neither operation copies anything if there is nothing to do, and an untaken branch costs time
     axes = tf.where(orientation >= 5, [1, 0, 2], [0, 1, 2])
     backwards = tf.gather(tf.constant(_READ_BACKWARDS), orientation)
     strides = tf.where(backwards, -1, 1)
     turned = tf.strided_slice(
-        tf.transpose(picture, axes), [0, 0, 0], [0, 0, 0], strides, begin_mask=0b111, end_mask=0b111
+        tf.transpose(image, axes), [0, 0, 0], [0, 0, 0], strides, begin_mask=0b111, end_mask=0b111
     )
     return tf.ensure_shape(turned, [None, None, 3])
 
@@ -224,17 +224,17 @@ def _own_kernel(image_input: ImageInput) -> ResizeKernel:
     return "bilinear_antialias" if image_input.antialias else "bilinear"
 
 
-def _resize(picture: tf.Tensor, image_input: ImageInput, kernel: ResizeKernel | None = None) -> tf.Tensor:
-    """Resize as pictures are served, or by another `kernel`, to uint8."""
-    return tf.cast(_resized_values(picture, image_input, kernel), tf.uint8)
+def _resize(image: tf.Tensor, image_input: ImageInput, kernel: ResizeKernel | None = None) -> tf.Tensor:
+    """Resize as images are served, or by another `kernel`, to uint8."""
+    return tf.cast(_resized_values(image, image_input, kernel), tf.uint8)
 
 
-def _resized_values(picture: tf.Tensor, image_input: ImageInput, kernel: ResizeKernel | None = None) -> tf.Tensor:
+def _resized_values(image: tf.Tensor, image_input: ImageInput, kernel: ResizeKernel | None = None) -> tf.Tensor:
     kernel = kernel or _own_kernel(image_input)
     size = [image_input.height, image_input.width]
     method = "area" if kernel == "area" else image_input.resize
-    resized = tf.image.resize(picture, size, method=method, antialias=kernel == "bilinear_antialias")
-    return tf.round(resized)  # of 0 to 255: none of these kernels goes beyond the picture's own values
+    resized = tf.image.resize(image, size, method=method, antialias=kernel == "bilinear_antialias")
+    return tf.round(resized)  # of 0 to 255: none of these kernels goes beyond the image's own values
 
 
 def _map_tolerantly(

@@ -1,4 +1,4 @@
-"""The reference that travels with a model: how its answers and pictures looked on held-out data."""
+"""The reference that travels with a model: how its answers and images looked on held-out data."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,14 +17,14 @@ def make_reference(
     sizes: npt.NDArray[np.int32],
     brightness: npt.NDArray[np.float32],
 ) -> ReferenceDistributions:
-    """Count N answers and pictures into the buckets that live traffic will be compared with.
+    """Count N answers and images into the buckets that live traffic will be compared with.
 
     `probabilities` are float32 [N, C], calibrated as they are served; `sizes` int32 [N, 2] are height and width of
-    the picture files in pixels; `brightness` float32 [N] is what `brightness_of` returns.
+    the image files in pixels; `brightness` float32 [N] is what `brightness_of` returns.
     """
     predicted = np.bincount(probabilities.argmax(axis=1), minlength=len(class_names))
     return ReferenceDistributions(
-        pictures=len(probabilities),
+        images=len(probabilities),
         predicted={name: int(count) for name, count in zip(class_names, predicted, strict=True)},
         confidence=_histogram(probabilities.max(axis=1), _TWENTIETHS),
         entropy=_histogram((normalised_entropy(row.tolist()) for row in probabilities), _TWENTIETHS),
@@ -34,7 +34,7 @@ def make_reference(
 
 
 def brightness_of(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return the mean of all values of each picture, 0 black to 1 white: uint8 [N, H, W, 3] to float32 [N]."""
+    """Return the mean of all values of each image, 0 black to 1 white: uint8 [N, H, W, 3] to float32 [N]."""
     return np.asarray(pixels.mean(axis=(1, 2, 3), dtype=np.float64) / 255, np.float32)
 
 

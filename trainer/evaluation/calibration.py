@@ -17,7 +17,7 @@ SMALLEST_PROBABILITY = float(np.finfo(np.float32).tiny)
 BOUNDS = (0.05, 20.0)
 """Temperatures that are considered: at 0.05 predictions are all but certain, at 20 all but uniform."""
 
-FEWEST_PICTURES = 60
+FEWEST_IMAGES = 60
 """With fewer, a fitted temperature makes things worse on average: predictions with logits 1.5 times too large and 87 %
 right, fitted on 30 images, had a cross-entropy of 0.36 to 0.37 on other images; on 60, 0.34; on 200, 0.33."""
 
@@ -30,7 +30,7 @@ class ReliabilityBin:
 
     low: float
     high: float
-    pictures: int
+    images: int
     confidence: float
     accuracy: float
 
@@ -38,11 +38,11 @@ class ReliabilityBin:
 def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
     """Return the T within `BOUNDS` for which softmax(log p / T) has the least cross-entropy.
 
-    It is 1, which changes nothing, with fewer than `FEWEST_PICTURES` images, or where every prediction is right: the
+    It is 1, which changes nothing, with fewer than `FEWEST_IMAGES` images, or where every prediction is right: the
     cross-entropy then falls forever as T goes to 0, whatever the confidence was.
     `probabilities` are float32 [N, C] of images that no weight was trained on, `labels` int32 [N].
     """
-    if len(labels) < FEWEST_PICTURES or (probabilities.argmax(axis=1) == labels).all():
+    if len(labels) < FEWEST_IMAGES or (probabilities.argmax(axis=1) == labels).all():
         return 1.0
     logits = _logits(probabilities)
 
@@ -68,7 +68,7 @@ def expected_calibration_error(probabilities: Probabilities, labels: Labels, bin
     Predictions are sorted by confidence into bins of equal width (Guo et al. 2017, equation 3).
     """
     found = reliability(probabilities, labels, bins)
-    return sum(each.pictures * abs(each.accuracy - each.confidence) for each in found) / max(len(labels), 1)
+    return sum(each.images * abs(each.accuracy - each.confidence) for each in found) / max(len(labels), 1)
 
 
 def reliability(probabilities: Probabilities, labels: Labels, bins: int = _BINS) -> list[ReliabilityBin]:

@@ -10,7 +10,7 @@ from trainer.config import TrainingConfig
 from trainer.evaluation.predictions_file import HeldOutPrediction
 
 SIGNIFICANCE_LEVEL = 0.05
-_FEW_PICTURES = 30
+_FEW_IMAGES = 30
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class PairedAnswers:
 
     `only_a_right` and `only_b_right` count the images that only one of them got right; the others do not tell which
     model is better. `p_value` is McNemar's test in its exact form (McNemar 1947, doi:10.1007/BF02295996): how likely
-    a split of those pictures at least as uneven is when both models are equally good.
+    a split of those images at least as uneven is when both models are equally good.
     """
 
-    pictures: int
+    images: int
     a_right: int
     b_right: int
     only_a_right: int
@@ -40,7 +40,7 @@ class PairedAnswers:
 
 
 @dataclass(frozen=True)
-class SharedPictures:
+class SharedImages:
     """Whether two runs were right on each test image that both have, in the same order.
 
     `relabelled` counts images whose true class differs between the runs; they are left out.
@@ -69,28 +69,28 @@ def compare_answers(a_right: Iterable[bool], b_right: Iterable[bool]) -> PairedA
     return PairedAnswers(len(pairs), both + only_a, both + only_b, only_a, only_b, p_value)
 
 
-def shared_test_pictures(a: Sequence[HeldOutPrediction], b: Sequence[HeldOutPrediction]) -> SharedPictures:
+def shared_test_images(a: Sequence[HeldOutPrediction], b: Sequence[HeldOutPrediction]) -> SharedImages:
     """Find the test images that two runs share, by the digest of the file; a copy within a run counts once."""
-    of_a, of_b = _test_pictures_by_digest(a), _test_pictures_by_digest(b)
+    of_a, of_b = _test_images_by_digest(a), _test_images_by_digest(b)
     both = [(of_a[digest], of_b[digest]) for digest in of_a if digest in of_b]
     alike = [(one, other) for one, other in both if one.truth == other.truth]
-    return SharedPictures([one.right for one, _ in alike], [other.right for _, other in alike], len(both) - len(alike))
+    return SharedImages([one.right for one, _ in alike], [other.right for _, other in alike], len(both) - len(alike))
 
 
 def verdict_in_words(paired: PairedAnswers, a: str, b: str) -> str:
     """Return the result of comparing models named `a` and `b`, as a sentence."""
-    if not paired.pictures:
-        return "They share no test pictures, so the difference in accuracy cannot be tested."
+    if not paired.images:
+        return "They share no test images, so the difference in accuracy cannot be tested."
     if not paired.only_a_right and not paired.only_b_right:
-        return f"They are right and wrong on the same pictures; {paired.pictures} shared test pictures."
+        return f"They are right and wrong on the same images; {paired.images} shared test images."
     better, worse = (a, b) if paired.a_right >= paired.b_right else (b, a)
-    points = 100 * abs(paired.a_right - paired.b_right) / paired.pictures
+    points = 100 * abs(paired.a_right - paired.b_right) / paired.images
     said = f"{better} is ahead of {worse} by {points:.1f} points" if points else f"{a} and {b} are equally accurate"
     chance = "more than chance" if paired.more_than_chance else "not more than chance"
-    few = ", too few to show any but a large difference" if paired.pictures < _FEW_PICTURES else ""
+    few = ", too few to show any but a large difference" if paired.images < _FEW_IMAGES else ""
     return (
         f"{said}; the difference is {chance} at the 5 % level (McNemar, p = {paired.p_value:.2g}), "
-        f"on {paired.pictures} shared test pictures{few}."
+        f"on {paired.images} shared test images{few}."
     )
 
 
@@ -109,5 +109,5 @@ def by_dotted_name(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _test_pictures_by_digest(rows: Sequence[HeldOutPrediction]) -> dict[str, HeldOutPrediction]:
+def _test_images_by_digest(rows: Sequence[HeldOutPrediction]) -> dict[str, HeldOutPrediction]:
     return {row.digest: row for row in rows if row.split == "test"}

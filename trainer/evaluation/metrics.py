@@ -53,17 +53,17 @@ def evaluate(predictions: Predictions, class_names: Sequence[str]) -> dict[str, 
     - `cross_entropy` in nats; probabilities below 1e-7 count as 1e-7
     - `top_k`: the share whose true class is among the k most probable ones, for 2, 3 and 5 where there are more classes
     - `expected_calibration_error` over 15 bins
-    - `per_class`: `pictures`, `recall` (None without pictures), `precision` (None if never predicted) and `f1`
+    - `per_class`: `images`, `recall` (None without images), `precision` (None if never predicted) and `f1`
     - `confusion`: counts; rows are true classes, columns predicted ones, both in the order of `class_names`
     """
     classes = range(len(class_names))
     right = predictions.right
     per_class = _per_class(predictions, class_names)
     return {
-        "pictures": len(right),
+        "images": len(right),
         "accuracy": float(right.mean()),
         "accuracy_interval": accuracy_interval(int(right.sum()), len(right)),
-        "macro_f1": _mean([each["f1"] for each in per_class.values() if each["pictures"]]),
+        "macro_f1": _mean([each["f1"] for each in per_class.values() if each["images"]]),
         "cross_entropy": cross_entropy(predictions),
         "expected_calibration_error": expected_calibration_error(predictions.probabilities, predictions.labels),
         "top_k": _top_k(predictions, len(classes)),
@@ -72,12 +72,12 @@ def evaluate(predictions: Predictions, class_names: Sequence[str]) -> dict[str, 
     }
 
 
-def accuracy_interval(right: int, pictures: int) -> list[float]:
+def accuracy_interval(right: int, images: int) -> list[float]:
     """Return the bounds of Wilson's 95 % score interval for a share (Wilson 1927, doi:10.2307/2276774).
 
     Unlike mean ± 1.96 standard errors it stays within 0 to 1, and has a width where all predictions are right.
     """
-    interval = binomtest(right, pictures).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
+    interval = binomtest(right, images).proportion_ci(CONFIDENCE_LEVEL, method="wilson")
     return [float(interval.low), float(interval.high)]
 
 
@@ -95,12 +95,12 @@ def _top_k(predictions: Predictions, classes: int) -> dict[str, float]:
 
 
 def _per_class(predictions: Predictions, class_names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    precision, recall, f1, pictures = precision_recall_fscore_support(
+    precision, recall, f1, images = precision_recall_fscore_support(
         predictions.labels, predictions.predicted, labels=range(len(class_names)), zero_division=np.nan
     )
     return {
         name: {
-            "pictures": int(pictures[index]),
+            "images": int(images[index]),
             "recall": _known(recall[index]),
             "precision": _known(precision[index]),
             "f1": _known(f1[index]),

@@ -13,7 +13,7 @@ from trainer.evaluation.metrics import Predictions
 
 Pixels = npt.NDArray[np.uint8]
 
-_THUMBNAIL = 192  # pixels of the longer side: sharp at the 96 CSS pixels of a phone's gallery, about 8 KB a picture
+_THUMBNAIL = 192  # pixels of the longer side: sharp at the 96 CSS pixels of a phone's gallery, about 8 KB an image
 _JPEG_QUALITY = 80
 
 
@@ -30,14 +30,14 @@ class Mistake:
 
 def worst_mistakes(
     predictions: Predictions,
-    pictures: Pixels | Callable[[int], Pixels],
+    images: Pixels | Callable[[int], Pixels],
     paths: Sequence[Path],
     class_names: Sequence[str],
     count: int = 24,
 ) -> list[Mistake]:
     """Return at most `count` wrong predictions, the most confident first; ties stay in the order of the images.
 
-    `pictures` are uint8 [N, H, W, 3], RGB, or a function from an index to uint8 [H, W, 3] of any size, which is called
+    `images` are uint8 [N, H, W, 3], RGB, or a function from an index to uint8 [H, W, 3] of any size, which is called
     for the chosen images only. `paths` are the N files.
     """
     predicted, confidence = predictions.predicted, predictions.probabilities.max(axis=1)
@@ -49,15 +49,15 @@ def worst_mistakes(
             class_names[predictions.labels[index]],
             class_names[predicted[index]],
             float(confidence[index]),
-            _thumbnail(pictures(index) if callable(pictures) else pictures[index]),
+            _thumbnail(images(index) if callable(images) else images[index]),
         )
         for index in worst.tolist()
     ]
 
 
 def _thumbnail(pixels: Pixels) -> bytes:
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    image = Image.fromarray(pixels)
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=_JPEG_QUALITY)
+    image.save(file, "JPEG", quality=_JPEG_QUALITY)
     return file.getvalue()

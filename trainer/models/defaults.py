@@ -24,7 +24,7 @@ def fill_in(config: TrainingConfig) -> TrainingConfig:
     size = config.model.image_size or spec.image_size
     if size < spec.smallest_image:
         raise ConfigurationError(
-            f"{config.model.architecture} takes pictures of at least {spec.smallest_image} pixels; "
+            f"{config.model.architecture} takes images of at least {spec.smallest_image} pixels; "
             f"model.image_size is {size}."
         )
     return _filled_in(config, size, config.phase_two.unfreeze or (spec.unfreeze,))

@@ -15,8 +15,8 @@ def add_head(base: Any, head: HeadSettings, classes: int) -> Any:
 
     Images are float32 [N, H, W, 3], probabilities float32 [N, classes], whatever the precision of the layers.
     """
-    pictures = keras.Input(base.input_shape[1:], name="pictures")
-    values = base(pictures)
+    images = keras.Input(base.input_shape[1:], name="images")
+    values = base(images)
     values = keras.layers.GlobalAveragePooling2D(name="pool")(values)
     penalty = {"kernel_regularizer": keras.regularizers.L2(head.l2)} if head.l2 else {}
     for index, (units, dropout) in enumerate(zip(head.units, head.dropout, strict=True), start=1):
@@ -25,7 +25,7 @@ def add_head(base: Any, head: HeadSettings, classes: int) -> Any:
     probabilities = keras.layers.Dense(classes, activation="softmax", name=PROBABILITIES, dtype="float32", **penalty)(
         values
     )
-    return keras.Model(pictures, probabilities)
+    return keras.Model(images, probabilities)
 
 
 def divide_logits(model: Any, temperature: float) -> None:

@@ -30,15 +30,15 @@ def build_preset_base(model: ModelSettings) -> Any:
     """
     preset = _preset_of(model.architecture)
     backbone = _read_backbone(preset, load_weights=model.weights == "imagenet")
-    _check_takes_pictures(preset, backbone)
+    _check_takes_images(preset, backbone)
     scaling = _rescaling_of(_read_converter(preset))
     size = model.image_size or image_size_of_preset(model.architecture)
-    pictures = keras.Input((size, size, 3), name=backbone.inputs[0].name)
+    images = keras.Input((size, size, 3), name=backbone.inputs[0].name)
     try:
-        base = _assemble(backbone, pictures, scaling(pictures) if scaling else pictures)
+        base = _assemble(backbone, images, scaling(images) if scaling else images)
     except ValueError as error:
         raise ConfigurationError(
-            f"The preset {preset} does not support pictures of {size} pixels ({_first_line(error)}); "
+            f"The preset {preset} does not support images of {size} pixels ({_first_line(error)}); "
             f"its own are {backbone.inputs[0].shape[1:3]}, set model.image_size."
         ) from error
     if base is None:
@@ -60,7 +60,7 @@ def image_size_of_preset(architecture: str) -> int:
     size = _read_converter(preset).image_size
     if not size or size[0] != size[1]:
         raise ConfigurationError(
-            f"The preset {preset} has no square picture size but {size}; set model.image_size to one that it supports."
+            f"The preset {preset} has no square image size but {size}; set model.image_size to one that it supports."
         )
     return int(size[0])
 
@@ -112,11 +112,11 @@ def _read_converter(preset: str) -> Any:
         ) from error
 
 
-def _check_takes_pictures(preset: str, backbone: Any) -> None:
-    pictures, *more = [tensor.shape for tensor in backbone.inputs]
-    if more or len(pictures) != 4 or pictures[-1] != 3 or any(len(x.shape) not in {3, 4} for x in backbone.outputs):
+def _check_takes_images(preset: str, backbone: Any) -> None:
+    images, *more = [tensor.shape for tensor in backbone.inputs]
+    if more or len(images) != 4 or images[-1] != 3 or any(len(x.shape) not in {3, 4} for x in backbone.outputs):
         raise ConfigurationError(
-            f"The preset {preset} is a {type(backbone).__name__}, which does not turn one picture into features; "
+            f"The preset {preset} is a {type(backbone).__name__}, which does not turn one image into features; "
             "give an image backbone such as hub:resnet_50_imagenet."
         )
 
@@ -130,47 +130,47 @@ def _rescaling_of(converter: Any) -> Any:
     return keras.layers.Rescaling(scale, offset, name="preset_rescaling")
 
 
-def _assemble(backbone: Any, pictures: Any, values: Any) -> Any:
+def _assemble(backbone: Any, images: Any, values: Any) -> Any:
     """Return the base in layers, or else with the backbone in one piece; None if neither could be loaded again.
 
     Some layers of KerasHub, such as those of its ViT, cannot be loaded by themselves, only by their backbone.
     """
-    base = _in_layers(backbone, pictures, values)
+    base = _in_layers(backbone, images, values)
     if not any(_is_of_keras_hub(layer) for layer in base.layers) or _reloads(base):
         return base
-    base = _model(pictures, backbone(_as_input_of(backbone, values)))
+    base = _model(images, backbone(_as_input_of(backbone, values)))
     return base if _reloads(base) else None
 
 
-def _in_layers(backbone: Any, pictures: Any, values: Any) -> Any:
-    """Return a plain Keras model of the backbone's own layers, from `pictures`, with `values` as their input.
+def _in_layers(backbone: Any, images: Any, values: Any) -> Any:
+    """Return a plain Keras model of the backbone's own layers, from `images`, with `values` as their input.
 
     Plain, so that a trained model loads without KerasHub unless the layers themselves are KerasHub's.
     """
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        args, kwargs = keras.tree.map_structure(lambda x: values if x is pictures else x, (args, kwargs))
+        args, kwargs = keras.tree.map_structure(lambda x: values if x is images else x, (args, kwargs))
         return layer(*args, **kwargs)
 
     network = keras.models.clone_model(
         backbone,
-        input_tensors=_as_input_of(backbone, pictures),
+        input_tensors=_as_input_of(backbone, images),
         clone_function=lambda layer: layer,
         call_function=call,
     )
-    return _model(pictures, network.outputs)
+    return _model(images, network.outputs)
 
 
 def _as_input_of(backbone: Any, tensor: Any) -> Any:
     return keras.tree.pack_sequence_as(backbone.input, [tensor])
 
 
-def _model(pictures: Any, outputs: Any) -> Any:
+def _model(images: Any, outputs: Any) -> Any:
     # the deepest, where a backbone gives the features of every stage
     features = min(keras.tree.flatten(outputs), key=lambda tensor: prod(tensor.shape[1:-1]))
     if len(features.shape) == 3:  # tokens: as a row, so that pooling takes their mean
         features = keras.layers.Reshape((1, *features.shape[1:]), name="token_row")(features)
-    return keras.Model(pictures, features, name=BASE)
+    return keras.Model(images, features, name=BASE)
 
 
 def _is_of_keras_hub(layer: Any) -> bool:

@@ -19,7 +19,7 @@ class DataNotes:
     splits, `class_weights` the weight of each class in the loss, None if all are the same.
     """
 
-    pictures: Mapping[str, Mapping[str, int]]
+    images: Mapping[str, Mapping[str, int]]
     left_out: Sequence[str] = ()
     skipped: Sequence[str] = ()
     leaks: Sequence[str] = ()

@@ -15,9 +15,9 @@ from trainer.report.figures import ACCURACY, LOSS, histogram, learning_curve, re
 from trainer.report.tables import (
     MOST_CLASSES_IN_MATRIX,
     contenders,
+    image_totals,
     largest_confusions,
     matrix_cells,
-    picture_totals,
     times_predicted,
     weakest_first,
 )
@@ -50,7 +50,7 @@ def render_report(report: Report) -> str:
         figures=_figures(report),
         settings=by_dotted_name(report.config.model_dump(mode="json")),
         changed=configuration_differences(TrainingConfig(), report.config),
-        totals=picture_totals(report.data),
+        totals=image_totals(report.data),
         phase_titles=PHASE_TITLES,
         **_of_classes(report),
     )

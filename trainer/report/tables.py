@@ -18,7 +18,7 @@ class Cell:
     The colour is the share of the row; for wrong predictions its square root, so that small counts are visible.
     """
 
-    pictures: int
+    images: int
     shade: float
     right: bool
 
@@ -29,7 +29,7 @@ class Confusion:
 
     truth: str
     predicted: str
-    pictures: int
+    images: int
     share: float
 
 
@@ -54,7 +54,7 @@ def contenders(report: Report) -> list[Contender]:
 
 def weakest_first(per_class: Mapping[str, Any]) -> list[str]:
     """Return the class names by rising F1; those without images last."""
-    return sorted(per_class, key=lambda name: (not per_class[name]["pictures"], per_class[name]["f1"] or 0.0))
+    return sorted(per_class, key=lambda name: (not per_class[name]["images"], per_class[name]["f1"] or 0.0))
 
 
 def matrix_cells(confusion: Sequence[Sequence[int]]) -> list[list[Cell]]:
@@ -73,7 +73,7 @@ def largest_confusions(confusion: Sequence[Sequence[int]], names: Sequence[str])
         for column, count in enumerate(row)
         if count and truth != column
     ]
-    return sorted(found, key=lambda each: (-each.pictures, -each.share))[:_MOST_CONFUSIONS]
+    return sorted(found, key=lambda each: (-each.images, -each.share))[:_MOST_CONFUSIONS]
 
 
 def times_predicted(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> dict[str, int]:
@@ -81,11 +81,11 @@ def times_predicted(confusion: Sequence[Sequence[int]], names: Sequence[str]) ->
     return {name: sum(row[column] for row in confusion) for column, name in enumerate(names)}
 
 
-def picture_totals(data: DataNotes) -> dict[str, int]:
+def image_totals(data: DataNotes) -> dict[str, int]:
     """Return the number of images of each split."""
-    return {split: sum(of_class.values()) for split, of_class in data.pictures.items()}
+    return {split: sum(of_class.values()) for split, of_class in data.images.items()}
 
 
-def _cell(pictures: int, of_row: int, right: bool) -> Cell:
-    share = pictures / max(of_row, 1)
-    return Cell(pictures, share if right else share**0.5, right)
+def _cell(images: int, of_row: int, right: bool) -> Cell:
+    share = images / max(of_row, 1)
+    return Cell(images, share if right else share**0.5, right)

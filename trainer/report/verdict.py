@@ -72,14 +72,14 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
     if calibration["temperature"] == 1:
         return f"Not calibrated (temperature 1): confidence and accuracy differ by {percent(after)} on average."
     return (
-        f"Calibrated with temperature {calibration['temperature']:.3f}, fitted on the validation pictures: on the test "
-        f"pictures confidence and accuracy differ by {percent(after)} on average, before it by {percent(before)}."
+        f"Calibrated with temperature {calibration['temperature']:.3f}, fitted on the validation images: on the test "
+        f"images confidence and accuracy differ by {percent(after)} on average, before it by {percent(before)}."
     )
 
 
 def _against_one_answer(test: Mapping[str, Any]) -> str:
-    most = max(each["pictures"] for each in test["per_class"].values())
-    return f"Always predicting the most frequent class would be right for {percent(most / test['pictures'])}."
+    most = max(each["images"] for each in test["per_class"].values())
+    return f"Always predicting the most frequent class would be right for {percent(most / test['images'])}."
 
 
 def _against(name: str, baseline: Mapping[str, Any]) -> Iterator[str]:
@@ -97,15 +97,15 @@ def _against(name: str, baseline: Mapping[str, Any]) -> Iterator[str]:
 
 def _data_warnings(data: DataNotes) -> Iterator[str]:
     if data.leaks:
-        yield f"{_count(len(data.leaks), 'picture')} found in two splits, so the test scores may be too good."
+        yield f"{_count(len(data.leaks), 'image')} found in two splits, so the test scores may be too good."
     if data.left_out:
-        yield f"{_count(len(data.left_out), 'picture')} left out because they cannot be decoded."
-    counts = data.pictures.get("train", {})
+        yield f"{_count(len(data.left_out), 'image')} left out because they cannot be decoded."
+    counts = data.images.get("train", {})
     if counts and max(counts.values()) > _IMBALANCE * min(counts.values()):
         most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
         remedy = "rare classes count more in the loss" if data.class_weights else "class weights are off"
         yield (
-            f"The classes are unbalanced: {counts[most]} training pictures of {most}, {counts[least]} of {least}; "
+            f"The classes are unbalanced: {counts[most]} training images of {most}, {counts[least]} of {least}; "
             f"{remedy}."
         )
 
@@ -114,7 +114,7 @@ def _small_test(test: Mapping[str, Any]) -> Iterator[str]:
     low, high = test["accuracy_interval"]
     if high - low > _WIDE_INTERVAL:
         yield (
-            f"With {_count(test['pictures'], 'test picture')} the accuracy is only known to lie between "
+            f"With {_count(test['images'], 'test image')} the accuracy is only known to lie between "
             f"{percent(low)} and {percent(high)}."
         )
 
@@ -122,10 +122,10 @@ def _small_test(test: Mapping[str, Any]) -> Iterator[str]:
 def _weak_classes(per_class: Mapping[str, Any]) -> Iterator[str]:
     weak = [name for name, each in per_class.items() if each["recall"] is not None and each["recall"] < _WEAK_RECALL]
     if weak:
-        yield f"Less than half of the pictures of {_names(weak)} are predicted correctly."
-    empty = [name for name, each in per_class.items() if not each["pictures"]]
+        yield f"Less than half of the images of {_names(weak)} are predicted correctly."
+    empty = [name for name, each in per_class.items() if not each["images"]]
     if empty:
-        yield f"There are no test pictures of {_names(empty)}."
+        yield f"There are no test images of {_names(empty)}."
 
 
 def _count(number: int, noun: str) -> str:

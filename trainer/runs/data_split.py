@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.config import TrainingConfig
-from trainer.data.image_folder import PictureFolder, find_pictures
+from trainer.data.image_folder import ImageFolder, find_images
 from trainer.errors import DataSetError, RunNotFoundError
 from trainer.runs.record import find_run, read_record
 
@@ -28,7 +28,7 @@ class RunImages:
 class DataSplit:
     """Labelled images in the splits that a run made of them, and the run's seed."""
 
-    images: PictureFolder
+    images: ImageFolder
     seed: int
 
 
@@ -50,4 +50,4 @@ def split_as_trained(folder: Path, training_configuration: Mapping[str, Any]) ->
     # only what decides the split: settings of other sections may have had other names in an older run
     known = {key: training_configuration[key] for key in ("seed", "data") if key in training_configuration}
     config = TrainingConfig.model_validate(known)
-    return DataSplit(find_pictures(folder, config.data, config.seed), config.seed)
+    return DataSplit(find_images(folder, config.data, config.seed), config.seed)

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from contract.digests import digest_of_file
-from lineage.records import BaseRecord, DataSetRecord, PictureRecord
+from lineage.records import BaseRecord, DataSetRecord, ImageRecord
 from lineage.records import TrainingRunRecord as LineageRun
-from trainer.data.image_folder import PictureFolder
+from trainer.data.image_folder import ImageFolder
 from trainer.runs.record import MODEL, RunRecord, read_settings
 
 _FROM_RUN = "run:"
 
 
-def describe_run(folder: Path, record: RunRecord, found: PictureFolder) -> LineageRun:
+def describe_run(folder: Path, record: RunRecord, found: ImageFolder) -> LineageRun:
     """Return the run in `folder`, with the images that were found for it, as an entry of the lineage."""
     source = record.base_weights.source
     return LineageRun(
@@ -30,11 +30,11 @@ def describe_run(folder: Path, record: RunRecord, found: PictureFolder) -> Linea
         },
         model_digest=digest_of_file(folder / MODEL),
         weights_digest=record.weights_digest,
-        data_set=DataSetRecord.of_pictures(
+        data_set=DataSetRecord.of_images(
             record.dataset_digest,
             record.dataset_folder,
             [
-                PictureRecord(
+                ImageRecord(
                     split=entry.split,
                     label=entry.label,
                     path=entry.path.relative_to(record.dataset_folder),  # links stay links

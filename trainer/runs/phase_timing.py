@@ -17,14 +17,14 @@ PHASE_TITLES: dict[PhaseName, str] = {
 class PhaseTiming:
     """Epochs of one phase, the number of images trained on, and the seconds without validation.
 
-    `pictures_per_second` is None if no time was measured.
+    `images_per_second` is None if no time was measured.
     """
 
     phase: PhaseName
     epochs: int
-    pictures: int
+    images: int
     seconds: float
-    pictures_per_second: float | None
+    images_per_second: float | None
 
 
 def phase_timings(epochs: Sequence[Epoch]) -> list[PhaseTiming]:
@@ -35,5 +35,5 @@ def phase_timings(epochs: Sequence[Epoch]) -> list[PhaseTiming]:
 def _timings(epochs: Sequence[Epoch]) -> Iterator[PhaseTiming]:
     for phase, group in groupby(epochs, key=lambda epoch: epoch.phase):
         of_phase = list(group)
-        pictures, seconds = sum(epoch.pictures for epoch in of_phase), sum(epoch.seconds for epoch in of_phase)
-        yield PhaseTiming(phase, len(of_phase), pictures, seconds, pictures / seconds if seconds else None)
+        images, seconds = sum(epoch.images for epoch in of_phase), sum(epoch.seconds for epoch in of_phase)
+        yield PhaseTiming(phase, len(of_phase), images, seconds, images / seconds if seconds else None)

@@ -31,7 +31,7 @@ class _RunModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class TestPicture(_RunModel):
+class TestImage(_RunModel):
     """A test image: the model was not trained on it."""
 
     __test__ = False  # not a test class for pytest
@@ -64,8 +64,8 @@ class RunRecord(_RunModel):
     base_weights: BaseWeights
     dataset_folder: Path
     dataset_digest: str
-    pictures: dict[str, int]
-    test_pictures: tuple[TestPicture, ...]
+    images: dict[str, int]
+    test_images: tuple[TestImage, ...]
     kept_phase: PhaseName
     gate: GateOutcome | None = Field(None, description="None from scratch, where there is one phase.")
     temperature: float = Field(1.0, description="Divides the logits; the saved model contains it already.")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from contract.digests import digest_of_bytes, digest_of_entries
 from contract.image_input import ImageInput
 from trainer.config import TrainingConfig
-from trainer.data.preprocessing import PictureDecoder, scale_pixels
+from trainer.data.preprocessing import ImageDecoder, scale_pixels
 from trainer.models.hub import prepare_to_load
 from trainer.runs.record import MODEL, RunRecord, read_record, read_settings
 
@@ -52,24 +52,24 @@ def read_run(folder: Path) -> Run:
 
 
 @dataclass(frozen=True)
-class DecodedPictures:
+class DecodedImages:
     """`pixels` uint8 [N, H, W, 3], zeros where `valid`, bool [N], is false."""
 
     pixels: npt.NDArray[np.uint8]
     valid: npt.NDArray[np.bool_]
 
 
-def decode_each(image_input: ImageInput, pictures: Sequence[bytes]) -> DecodedPictures:
+def decode_each(image_input: ImageInput, images: Sequence[bytes]) -> DecodedImages:
     """Decode each encoded image in a batch of its own, so that it cannot depend on others."""
-    decoder = PictureDecoder(image_input)
-    rows = [decoder.decode([picture]) for picture in pictures]
-    return DecodedPictures(np.concatenate([row for row, _ in rows]), np.concatenate([valid for _, valid in rows]))
+    decoder = ImageDecoder(image_input)
+    rows = [decoder.decode([image]) for image in images]
+    return DecodedImages(np.concatenate([row for row, _ in rows]), np.concatenate([valid for _, valid in rows]))
 
 
-def answer_decoded(model: Any, image_input: ImageInput, pictures: DecodedPictures) -> Answers:
+def answer_decoded(model: Any, image_input: ImageInput, images: DecodedImages) -> Answers:
     """Predict decoded images with a loaded model, in one batch: the reference for everything that serves it."""
-    probabilities = model(scale_pixels(pictures.pixels, image_input), training=False).numpy()
-    return Answers(np.where(pictures.valid[:, None], probabilities, np.float32(0)), pictures.valid)
+    probabilities = model(scale_pixels(images.pixels, image_input), training=False).numpy()
+    return Answers(np.where(images.valid[:, None], probabilities, np.float32(0)), images.valid)
 
 
 def digest_of_tensors(tensors: Sequence[npt.NDArray[Any]]) -> str:

@@ -54,7 +54,7 @@ def _train_probe(network: Network, context: TrainingContext, test: InputPipeline
             context.progress.on_step(len(inputs))
         return np.concatenate(batches)
 
-    context.progress.on_work("computing the features of the base", train.pictures + test.pictures)
+    context.progress.on_work("computing the features of the base", train.images + test.images)
     labels = train.targets[0].argmax(axis=1)
     weights = train.class_weights[labels]
     probe = LogisticRegression(max_iter=_ITERATIONS)

@@ -46,7 +46,7 @@ def is_cacheable(config: TrainingConfig) -> bool:
     if config.phase_one.cache_features == "always" and not fixed:
         raise ConfigurationError(
             'phase_one.cache_features is "always", but the augmentation changes in each epoch; '
-            "set augmentation.views to the number of fixed variants of each picture."
+            "set augmentation.views to the number of fixed variants of each image."
         )
     return fixed and config.phase_one.cache_features != "never"
 
@@ -104,7 +104,7 @@ class _Cache:
     def __init__(self, pipeline: InputPipeline, split_points: Sequence[int], context: TrainingContext) -> None:
         self._context, self._pixels = context, pipeline
         self._shapes = {split_point: context.network.shape_at(split_point) for split_point in split_points}
-        rows = pipeline.variants * pipeline.pictures
+        rows = pipeline.variants * pipeline.images
         self._stores = {
             split_point: PixelStore(rows, shape, np.float32, context.budget)
             for split_point, shape in self._shapes.items()
@@ -141,4 +141,4 @@ class _Cache:
 
 
 def _count_rows(data: TrainingData) -> int:
-    return sum(pipeline.variants * pipeline.pictures for pipeline in (data.train, data.val))
+    return sum(pipeline.variants * pipeline.images for pipeline in (data.train, data.val))

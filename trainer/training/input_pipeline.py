@@ -31,7 +31,7 @@ class Rows(Protocol):
 class InputPipeline:
     """The inputs of one split: V rows for each of N images, of `shape` and `dtype`, with their targets.
 
-    Row `variant * N + picture` of `rows` belongs to `targets[variant, picture]`, float32 [V, N, C]. `class_weights`,
+    Row `variant * N + image` of `rows` belongs to `targets[variant, image]`, float32 [V, N, C]. `class_weights`,
     float32 [C], weigh the classes in the loss; `prepare` turns rows into the network's inputs.
     """
 
@@ -43,7 +43,7 @@ class InputPipeline:
     prepare: Prepare
 
     @property
-    def pictures(self) -> int:
+    def images(self) -> int:
         """The number of images."""
         return int(self.targets.shape[1])
 
@@ -69,15 +69,15 @@ def shuffled_batches(pipeline: InputPipeline, batch_size: int, draw: Draw) -> An
     the network's output for such a row may look normal.
     """
     random = np.random.default_rng(draw)
-    order = random.permutation(pipeline.pictures)
-    variant = random.integers(0, pipeline.variants, pipeline.pictures)
+    order = random.permutation(pipeline.images)
+    variant = random.integers(0, pipeline.variants, pipeline.images)
     return _batches(pipeline, order, variant, batch_size, random)
 
 
 def ordered_batches(pipeline: InputPipeline, batch_size: int, draw: Draw = (0,), variant: int = 0) -> Any:
     """Return one variant of every image, in order; otherwise as `shuffled_batches`."""
-    chosen = np.full(pipeline.pictures, variant)
-    return _batches(pipeline, np.arange(pipeline.pictures), chosen, batch_size, np.random.default_rng(draw))
+    chosen = np.full(pipeline.images, variant)
+    return _batches(pipeline, np.arange(pipeline.images), chosen, batch_size, np.random.default_rng(draw))
 
 
 def prepare_pixels(image_input: ImageInput, augmentation: Augmentation | None = None) -> Prepare:
@@ -125,11 +125,11 @@ def _batches(
     batch_size: int,
     random: np.random.Generator,
 ) -> Any:
-    steps = -(-pipeline.pictures // batch_size)
+    steps = -(-pipeline.images // batch_size)
     seeds = random.integers(0, 2**31, (steps, 2)).astype(np.int32)
 
     def take(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
-        return pipeline.rows.take(variant[index] * pipeline.pictures + index), pipeline.targets[variant[index], index]
+        return pipeline.rows.take(variant[index] * pipeline.images + index), pipeline.targets[variant[index], index]
 
     def read(index: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         rows, targets = tf.numpy_function(take, [index], [pipeline.dtype, tf.float32], stateful=False)

@@ -50,11 +50,11 @@ class _Variants:
     """Images that were resized by several kernels: variant v by kernel v modulo their number."""
 
     pixels: PixelStore[np.uint8]
-    pictures: int
+    images: int
     kernels: int
 
     def take(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        picture, variant = index % self.pictures, index // self.pictures
+        image, variant = index % self.images, index // self.images
         if self.kernels == 1:
-            return self.pixels.take(picture)
-        return self.pixels.take_part(picture, variant % self.kernels)
+            return self.pixels.take(image)
+        return self.pixels.take_part(image, variant % self.kernels)

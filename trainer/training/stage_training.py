@@ -72,7 +72,7 @@ class _StageTraining:
         self._config = config = context.training.config
         self._settings: PhaseSettings = config.phase_two if self._stage.phase == "phase_two" else config.phase_one
         self._number = len(self._training.state.outcomes)
-        self._steps = -(-context.data.train.pictures // config.data.batch_size)
+        self._steps = -(-context.data.train.images // config.data.batch_size)
         self._variables = self._training.network.changing_variables(self._stage.phase)
         self._position, self._kept = self._start()
         self._training.progress.on_phase(self._stage.phase, self._settings.epochs, self._steps, self._position.epoch)
@@ -107,7 +107,7 @@ class _StageTraining:
             val_accuracy=score.accuracy,
             learning_rate=logs["learning_rate"],
             unfrozen_layers=self._stage.unfrozen,
-            pictures=self._context.data.train.pictures,
+            images=self._context.data.train.images,
             seconds=seconds,
         )
         self._training.state.end_epoch(self._position, epoch, self._arrays())

@@ -49,7 +49,7 @@ class StageOutcome(_StageModel):
         title = f"Phase two, last {self.stage.unfrozen} layers"
         if self.kept:
             return f"{title}: its best epoch is kept. {self.remark}" if self.remark else ""
-        why = self.remark or "No epoch was better on the validation pictures in both loss and accuracy."
+        why = self.remark or "No epoch was better on the validation images in both loss and accuracy."
         return f"{title}: undone, the weights from before are kept. {why}"
 
 

@@ -44,7 +44,7 @@ class LitertModel(Model):
         graphs = SavedGraphs(folder)
         definitions = graphs.definitions
         super().__init__(definitions, [name for name in definitions.signature_def if name != _WHEN_LOADED])
-        self._pictures = GraphSession(graphs.cut_out(PIXELS_OF_IMAGE), optimize=False)
+        self._images = GraphSession(graphs.cut_out(PIXELS_OF_IMAGE), optimize=False)
         self._networks = LiteNetworks(folder / LITERT_NETWORK, threads.rows_at_a_time, threads.for_one_row)
         self._labels = np.array([label.encode() for label in _labels(folder)], np.object_)
         self._manifest = (folder / MANIFEST).read_bytes()
@@ -124,8 +124,8 @@ class LitertModel(Model):
 
     def _predict_pixels(self, call: GraphCall) -> dict[str, Array]:
         (pixels,) = call.arguments
-        if pixels.ndim != 4 or pixels.shape[1:] != self._networks.picture_shape:
-            shape = ",".join(map(str, self._networks.picture_shape))
+        if pixels.ndim != 4 or pixels.shape[1:] != self._networks.image_shape:
+            shape = ",".join(map(str, self._networks.image_shape))
             raise BadInputError(f"pixels must have the shape [N,{shape}], not {shape_text(pixels)}.")
         probabilities = np.zeros((len(pixels), self._networks.classes), np.float32)
         for number, predicted in enumerate(self._rows.map(self._predict_one, list(pixels))):
@@ -145,7 +145,7 @@ class LitertModel(Model):
     def _pixels_of(self, content: bytes) -> dict[str, Array]:
         scalar = np.empty((), np.object_)
         scalar[()] = content
-        return self._pictures.run({"image_bytes": scalar}, ("pixels", "valid", "brightness"))
+        return self._images.run({"image_bytes": scalar}, ("pixels", "valid", "brightness"))
 
     def _describe(self, call: GraphCall) -> dict[str, Array]:
         return {"manifest": np.full(call.arguments[0].shape, self._manifest, np.object_)}

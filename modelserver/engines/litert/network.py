@@ -38,7 +38,7 @@ class LiteNetwork:
             (self._output,) = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:  # ValueError also where it has more inputs or outputs
             raise LoadError(f"{file} cannot be run by LiteRT: {error}.") from error
-        self.picture_shape: tuple[int, ...] = tuple(map(int, self._input["shape"][1:]))
+        self.image_shape: tuple[int, ...] = tuple(map(int, self._input["shape"][1:]))
         """Height, width and 3."""
         self.classes = int(self._output["shape"][-1])
         if (self._input["dtype"], self._output["dtype"]) != (np.uint8, np.float32) or self._input["shape"][0] != 1:
@@ -67,7 +67,7 @@ class LiteNetworks:
 
     def __init__(self, file: Path, count: int, threads: int = 1) -> None:
         networks = [LiteNetwork(file, threads) for _ in range(count)]
-        self.picture_shape = networks[0].picture_shape
+        self.image_shape = networks[0].image_shape
         self.classes = networks[0].classes
         self._free: queue.SimpleQueue[LiteNetwork] = queue.SimpleQueue()
         for network in networks:

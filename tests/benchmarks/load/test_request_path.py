@@ -1,4 +1,4 @@
-"""Where a picture's time goes: what is read from the gateway's metrics, and that the parts add up."""
+"""Where an image's time goes: what is read from the gateway's metrics, and that the parts add up."""
 
 import pytest
 
@@ -19,7 +19,7 @@ graft_gateway_stage_duration_seconds_sum{stage="model_server"} 0.1
 """
 
 
-def test_sums_and_counts_are_read_of_pictures_alone() -> None:
+def test_sums_and_counts_are_read_of_images_alone() -> None:
     """Requests for the metrics themselves do not count, and each stage goes by its name."""
     totals = read_totals(METRICS)
     assert totals == {"graft_gateway_request_duration_seconds": (0.12, 4.0), "model_server": (0.1, 4.0)}

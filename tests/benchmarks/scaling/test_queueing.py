@@ -95,8 +95,8 @@ def test_a_batch_of_one_is_an_ordinary_queue() -> None:
     assert single.answer(queue.rate).busy == pytest.approx(0.7, rel=0.01)
 
 
-def test_batches_keep_up_where_single_pictures_would_not() -> None:
-    """Batches grow with the load, and answer rates that one picture at a time could not keep up with."""
+def test_batches_keep_up_where_single_images_would_not() -> None:
+    """Batches grow with the load, and answer rates that one image at a time could not keep up with."""
     sizes = [SERVER.answer(load * SERVER.capacity).mean_batch for load in (0.1, 0.5, 0.9)]
     assert sizes[0] < 1.1
     assert sizes == sorted(sizes)

@@ -15,7 +15,7 @@ def measured() -> Measured:
     return measured_by(read_options([]))
 
 
-def test_a_full_batch_and_one_picture_take_what_was_measured(measured: Measured) -> None:
+def test_a_full_batch_and_one_image_take_what_was_measured(measured: Measured) -> None:
     """The straight line goes through both measurements, and the capacity is that of full batches."""
     assert measured.server.time_of(1) == pytest.approx(0.028)
     assert measured.server.time_of(8) == pytest.approx(0.111)

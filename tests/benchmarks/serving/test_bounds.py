@@ -59,14 +59,14 @@ def test_percentiles_are_of_all_rounds_together() -> None:
 
 
 def test_processor_time_is_that_of_all_processes() -> None:
-    """A picture's time is the sum over the tree, and is shown for each process."""
+    """An image's time is the sum over the tree, and is shown for each process."""
     both = Measured([Round(Load(), {"gateway": 0.002, "server": 0.008})])
     assert both.cpu_ms == pytest.approx(10)
     assert both.cpu_ms_by_process() == pytest.approx({"gateway": 2, "server": 8})
 
 
 def test_all_holds_where_ours_is_twice_as_good() -> None:
-    """Less than half the time and the processor time, twice the pictures: every bound of the service holds."""
+    """Less than half the time and the processor time, twice the images: every bound of the service holds."""
     ours, theirs = measured(0.010, cpu=0.004, rate=100), measured(0.020, cpu=0.010, rate=50)
     assert set(holding(loads(ours, theirs), neighbours(measured(0.105)), GOOD).values()) == {True}
 
@@ -74,8 +74,8 @@ def test_all_holds_where_ours_is_twice_as_good() -> None:
 @pytest.mark.parametrize(
     ("change", "broken"),
     [
-        ({"cpu": 0.0046}, {"CPU a picture, 8 clients", "CPU a picture, 32 clients"}),
-        ({"rate": 99}, {"pictures/s, 32 clients"}),
+        ({"cpu": 0.0046}, {"CPU an image, 8 clients", "CPU an image, 32 clients"}),
+        ({"rate": 99}, {"images/s, 32 clients"}),
         ({"p50": 0.0151}, {"median latency, 1 client"}),
         ({"junk": 0.111}, {"their p50 beside junk in step", "their p50 beside junk without pause"}),
         ({"failed": 1}, {"requests of seven good clients that failed beside junk"}),

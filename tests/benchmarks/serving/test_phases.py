@@ -25,10 +25,10 @@ from benchmarks.serving.photographs import draw, encode
 from benchmarks.serving.report import report
 from benchmarks.serving.systems import System, SystemFailedError, started
 from gateway.errors import NotAnImageError, TooManyPixelsError, TruncatedImageError
-from gateway.predict.image_guard import check_picture
+from gateway.predict.image_guard import check_image
 
 FAKE = "tests.fakes.image_service"
-PICTURES = [encode(draw(seed)) for seed in range(2)]
+IMAGES = [encode(draw(seed)) for seed in range(2)]
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, 
     """Two services under the names that are compared; both do the same."""
     folder = tmp_path_factory.mktemp("logs")
     with (
-        started("graft up", "/v1/predict", [FAKE], PICTURES[0], folder / "ours.log") as ours,
-        started("tutorial", "/predict", [FAKE], PICTURES[0], folder / "theirs.log") as theirs,
+        started("graft up", "/v1/predict", [FAKE], IMAGES[0], folder / "ours.log") as ours,
+        started("tutorial", "/predict", [FAKE], IMAGES[0], folder / "theirs.log") as theirs,
     ):
         yield ours, theirs
 
@@ -51,7 +51,7 @@ def said() -> io.StringIO:
 @pytest.fixture
 def plan(said: io.StringIO) -> Plan:
     """Two rounds of a tenth of a second."""
-    return Plan(PICTURES, 0.15, 2, Progress(Console(file=said, width=200)))
+    return Plan(IMAGES, 0.15, 2, Progress(Console(file=said, width=200)))
 
 
 def test_all_loads_are_measured_and_reported(systems: tuple[System, System], plan: Plan, said: io.StringIO) -> None:
@@ -63,7 +63,7 @@ def test_all_loads_are_measured_and_reported(systems: tuple[System, System], pla
         footprints[system.name].note(system)
     loads, engines = measure_closed(systems, [], plan)
     loads |= measure_open(systems, capacities_of(systems, loads), plan)
-    neighbours = measure_neighbours(ours, [picture[:-2] for picture in PICTURES], plan)
+    neighbours = measure_neighbours(ours, [image[:-2] for image in IMAGES], plan)
     assert set(loads) == {(system.name, load) for system in systems for load in (*CLIENTS, *SHARES)}
     assert {len(each.rounds) for each in loads.values()} == {plan.rounds}
     assert [each.failed for each in loads.values()] == [0] * len(loads)
@@ -74,14 +74,14 @@ def test_all_loads_are_measured_and_reported(systems: tuple[System, System], pla
     text = said.getvalue()
     assert "32 clients" in text
     assert "open, 80% of capacity" in text
-    assert "pictures/s, 32 clients, of the tutorial's" in text
+    assert "images/s, 32 clients, of the tutorial's" in text
     assert "NO" in text, "equal services are not twice as fast as each other"
 
 
 def test_half_the_capacity_is_half_the_capacity(systems: tuple[System, System], plan: Plan) -> None:
     """An open loop sends at a share of each system's own rate, whatever that is."""
     rates = {"graft up": 100.0, "tutorial": 200.0}
-    longer = Plan(plan.pictures, 1.0, 1, plan.progress)
+    longer = Plan(plan.images, 1.0, 1, plan.progress)
     loads = measure_open(systems, rates, longer)
     assert loads["graft up", 0.5].rate == pytest.approx(50, rel=0.35)
     assert loads["tutorial", 0.8].rate == pytest.approx(160, rel=0.35)
@@ -89,7 +89,7 @@ def test_half_the_capacity_is_half_the_capacity(systems: tuple[System, System], 
 
 def test_junk_in_step_is_one_request_for_seven_answers(systems: tuple[System, System], plan: Plan) -> None:
     """The eighth client is refused about as often as each of the others is answered, and without pause more often."""
-    seen = measure_neighbours(systems[0], [b"junk"], Plan(plan.pictures, 0.5, 1, plan.progress))
+    seen = measure_neighbours(systems[0], [b"junk"], Plan(plan.images, 0.5, 1, plan.progress))
     in_step, unpaused = (each.load for each in seen.junk.rounds)
     answered = len(seen.junk_in_step.rounds[0].load.latencies)
     assert in_step.statuses == {422: in_step.statuses.total()}
@@ -108,13 +108,13 @@ def test_a_service_that_does_not_start_is_said_with_the_end_of_its_log(tmp_path:
 
 
 def test_junk_is_refused_by_the_gateway_or_gets_as_far_as_the_decoder() -> None:
-    """One in three looks well from outside; the others are no pictures or cut short."""
+    """One in three looks well from outside; the others are no images or cut short."""
     refused = []
-    for content in junk(PICTURES):
+    for content in junk(IMAGES):
         try:
-            check_picture(content, ("jpeg", "png"), 50_000_000)
+            check_image(content, ("jpeg", "png"), 50_000_000)
         except (NotAnImageError, TruncatedImageError, TooManyPixelsError):
             refused.append(content)
-    assert len(junk(PICTURES)) == 3 * len(PICTURES)
-    assert len(refused) == 2 * len(PICTURES)
-    assert junk(PICTURES) == junk(PICTURES), "every run sends the same"
+    assert len(junk(IMAGES)) == 3 * len(IMAGES)
+    assert len(refused) == 2 * len(IMAGES)
+    assert junk(IMAGES) == junk(IMAGES), "every run sends the same"

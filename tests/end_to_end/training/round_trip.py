@@ -31,7 +31,7 @@ from trainer.models.defaults import fill_in
 Array = npt.NDArray[Any]
 DOCUMENTATION = ROOT / "docs" / "architectures.md"
 SPREAD = 1e-3
-"""How far apart the answers to different pictures must be for a comparison to mean anything."""
+"""How far apart the answers to different images must be for a comparison to mean anything."""
 
 _GENTLE = keras.initializers.RandomNormal(stddev=0.01)
 """Of the head: rounding differs by up to 2e-5 between two ways to run the deepest networks under a larger one."""
@@ -39,7 +39,7 @@ _GENTLE = keras.initializers.RandomNormal(stddev=0.01)
 
 @dataclass(frozen=True)
 class Grown:
-    """A base whose BatchNorm has seen pictures, under a head of three classes."""
+    """A base whose BatchNorm has seen images, under a head of three classes."""
 
     settings: ModelSettings
     unfreeze: int
@@ -49,7 +49,7 @@ class Grown:
     image_input: ImageInput
 
     def answers(self, model: Any) -> Array:
-        """Ask a Keras model for the probabilities of the pictures, float32 [N, 3]."""
+        """Ask a Keras model for the probabilities of the images, float32 [N, 3]."""
         answered: Array = model(scale_pixels(self.pixels, self.image_input), training=False).numpy()
         return answered
 
@@ -65,7 +65,7 @@ class Grown:
 
 
 def grow(architecture: str, weights: str, size: int | None) -> Grown:
-    """Build the base, let its BatchNorm follow drawn pictures, and put a head on it.
+    """Build the base, let its BatchNorm follow drawn images, and put a head on it.
 
     With untouched statistics a deep network answers the same to everything, and every comparison succeeds.
     """
@@ -77,21 +77,21 @@ def grow(architecture: str, weights: str, size: int | None) -> Grown:
     image_input = image_input_of(config.model)
     pixels = _draw(image_input.height)
     _follow(base, scale_pixels(pixels, image_input))
-    pictures = keras.Input(base.input_shape[1:])
-    pooled = keras.layers.GlobalAveragePooling2D()(base(pictures))
+    images = keras.Input(base.input_shape[1:])
+    pooled = keras.layers.GlobalAveragePooling2D()(base(images))
     model = keras.Model(
-        pictures, keras.layers.Dense(len(COLOURS), activation="softmax", kernel_initializer=_GENTLE)(pooled)
+        images, keras.layers.Dense(len(COLOURS), activation="softmax", kernel_initializer=_GENTLE)(pooled)
     )
     return Grown(config.model, config.phase_two.unfreeze[0], base, model, pixels, image_input)
 
 
 def ask_as_serving_loads(folder: Path, pixels: Array) -> dict[str, dict[str, Array]]:
-    """Load the SavedModel through the graph's own restore operation, and ask each signature about the pictures.
+    """Load the SavedModel through the graph's own restore operation, and ask each signature about the images.
 
-    Their files are PNGs, which keep every pixel; one more is no picture.
+    Their files are PNGs, which keep every pixel; one more is no image.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # the loader is deprecated; Serving's is the same
-    files = string_array([*(encoded(Image.fromarray(picture), "PNG") for picture in pixels), b"no picture"])
+    files = string_array([*(encoded(Image.fromarray(image), "PNG") for image in pixels), b"no image"])
     questions: dict[str, Any] = {
         "serving_pixels": pixels,
         "serving_default": files,
@@ -183,12 +183,12 @@ def assert_round_trip(grown: Grown, folder: Path) -> None:
 
 def _draw(size: int) -> Array:
     colours = list(COLOURS.values())
-    pictures = [speckled(colours[index % len(colours)], index, size, size) for index in range(6)]
-    return np.stack([np.asarray(picture) for picture in pictures])
+    images = [speckled(colours[index % len(colours)], index, size, size) for index in range(6)]
+    return np.stack([np.asarray(image) for image in images])
 
 
 def _follow(base: Any, values: Any) -> None:
-    """Let BatchNorm take over the statistics of the pictures, and give EfficientNet's input normalisation real ones."""
+    """Let BatchNorm take over the statistics of the images, and give EfficientNet's input normalisation real ones."""
     for layer in base.layers:
         if isinstance(layer, keras.layers.Normalization):
             layer.set_weights([np.array([0.485, 0.456, 0.406]), np.array([0.052, 0.050, 0.051]), np.array(1)])

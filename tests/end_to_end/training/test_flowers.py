@@ -16,8 +16,7 @@ def answers(flowers: Trained, flowers_service: Service) -> list[tuple[str, dict[
     """Post each test photo by itself; return true class and answer."""
     with flowers_service.client() as client:
         return [
-            (picture["label"], _ask(client, Path(picture["path"]).read_bytes()))
-            for picture in flowers.record["test_pictures"]
+            (image["label"], _ask(client, Path(image["path"]).read_bytes())) for image in flowers.record["test_images"]
         ]
 
 
@@ -39,7 +38,7 @@ def test_the_served_probabilities_are_those_of_the_trained_model(
 ) -> None:
     """Every probability of every test photo is within 1e-4 of the trained Keras model's."""
     run = read_run(flowers.run)
-    contents = [picture.path.read_bytes() for picture in run.record.test_pictures]
+    contents = [image.path.read_bytes() for image in run.record.test_images]
     trained = answer_decoded(run.load_model(), run.record.image_input, decode_each(run.record.image_input, contents))
     served = [
         [{top["label"]: top["probability"] for top in answer["top"]}[label] for label in run.record.labels]
@@ -49,9 +48,9 @@ def test_the_served_probabilities_are_those_of_the_trained_model(
 
 
 def test_a_run_tells_where_it_came_from(flowers: Trained) -> None:
-    """The record names the weights file with its digest, the data by digest, and the pictures of each split."""
+    """The record names the weights file with its digest, the data by digest, and the images of each split."""
     record = flowers.record
     assert record["base_weights"]["source"].endswith("0.35_224_no_top.h5")
     assert record["base_weights"]["digest"].startswith("sha256:")
     assert record["dataset_digest"].startswith("sha256:")
-    assert record["pictures"] == {"train": 270, "val": 90, "test": 90}
+    assert record["images"] == {"train": 270, "val": 90, "test": 90}

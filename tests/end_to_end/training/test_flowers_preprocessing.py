@@ -53,9 +53,9 @@ class Agreement:
 
 
 def prepare_by_pillow(content: bytes, image_input: ImageInput) -> npt.NDArray[np.uint8]:
-    """Decode, turn upright and resize a picture without any code of ours, uint8 [H, W, 3]."""
-    picture = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
-    return np.asarray(picture.resize((image_input.width, image_input.height), Image.Resampling.BILINEAR))
+    """Decode, turn upright and resize an image without any code of ours, uint8 [H, W, 3]."""
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+    return np.asarray(image.resize((image_input.width, image_input.height), Image.Resampling.BILINEAR))
 
 
 def answer_by_pillow(run: Run, image_input: ImageInput, contents: list[bytes]) -> Probabilities:
@@ -72,7 +72,7 @@ def agreement(flowers: Trained) -> Agreement:
     photos = sorted(run.record.dataset_folder.rglob("*.jpg"))
     contents = [photo.read_bytes() for photo in photos]
     image_input = ModelManifest.read(folder / MANIFEST).image_input
-    test_photos = {picture.path for picture in run.record.test_pictures}
+    test_photos = {image.path for image in run.record.test_images}
     return Agreement(
         LoadedVersion(folder).answer(contents).probabilities,
         answer_by_pillow(run, image_input, contents),

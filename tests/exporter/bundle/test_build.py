@@ -27,7 +27,7 @@ from tests.exporter.conftest import Counting
 from tests.exporter.tflite_versions import IMAGE_INPUT, SIZE, mean_colour, save_version
 from tests.fakes.images import write_classes
 from trainer.config import DataSettings
-from trainer.data.image_folder import find_pictures
+from trainer.data.image_folder import find_images
 from trainer.progress import Progress
 from trainer.runs.data_split import DataSplit
 
@@ -35,17 +35,17 @@ ALL: tuple[Requested, ...] = ("float32", "float16", "dynamic", "int8")
 
 
 def split_of(folder: Path) -> DataSplit:
-    return DataSplit(find_pictures(folder, DataSettings(test_share=0.4), seed=1), seed=1)
+    return DataSplit(find_images(folder, DataSettings(test_share=0.4), seed=1), seed=1)
 
 
 class Made:
-    """A version, its pictures and its bundle."""
+    """A version, its images and its bundle."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.version = folder / "models" / "colours" / "7"
         self.manifest = save_version(self.version, mean_colour)
-        self.split = split_of(write_classes(folder / "pictures", per_class=10))
+        self.split = split_of(write_classes(folder / "images", per_class=10))
         self.heard = Counting()
         self.bundle = self.make(folder / "bundle", self.heard)
 
@@ -73,12 +73,12 @@ def files_in(folder: Path) -> set[str]:
 
 
 def test_bundle_has_what_an_app_needs(place: Path) -> None:
-    """Files, class names, README, report, three golden pictures in two forms each, and the record of it all."""
+    """Files, class names, README, report, three golden images in two forms each, and the record of it all."""
     fixed = {"bundle.json", "labels.txt", "README.md", "report.html", "golden/expected.json"}
     models = {f"model-{variant}.tflite" for variant in ALL}
     golden = {f"golden/{number}-{label}" for number, label in enumerate(("blue", "green", "red"))}
-    pictures = {f"{name}{suffix}" for name in golden for suffix in (".jpg", "-pixels.png")}
-    assert files_in(place) == fixed | models | pictures
+    images = {f"{name}{suffix}" for name in golden for suffix in (".jpg", "-pixels.png")}
+    assert files_in(place) == fixed | models | images
     assert (place / "labels.txt").read_text() == "blue\ngreen\nred\n"
 
 
@@ -98,15 +98,15 @@ def test_record_says_where_it_comes_from(made: Made) -> None:
     assert source.manifest_digest == digest_of_file(made.version / MANIFEST)
     assert (source.run, source.lineage_id) == (made.manifest.run, None)
     assert {"tensorflow", "ai-edge-litert", "flatbuffers"} <= set(made.bundle.environment)
-    assert made.bundle.representative_pictures == len(made.split.images.pictures["train"])
-    assert made.bundle.saved_model.pictures == len(made.split.images.pictures["test"])
+    assert made.bundle.representative_images == len(made.split.images.images["train"])
+    assert made.bundle.saved_model.images == len(made.split.images.images["test"])
 
 
-def test_golden_pictures_get_their_answers(place: Path) -> None:
-    """Each file answers each golden PNG as it says there, which differs from picture to picture."""
+def test_golden_images_get_their_answers(place: Path) -> None:
+    """Each file answers each golden PNG as it says there, which differs from image to image."""
     golden = json.loads((place / "golden" / "expected.json").read_text())
     answers = []
-    for entry in golden["pictures"]:
+    for entry in golden["images"]:
         pixels = np.asarray(Image.open(place / "golden" / entry["pixels"]))
         assert pixels.shape == (SIZE, SIZE, 3)
         for variant in ALL:
@@ -213,7 +213,7 @@ def test_warns_where_phones_answer_otherwise(made: Made) -> None:
 
     assert with_share(0.95) == ()
     (warning,) = with_share(0.949)
-    assert "only 94.9% of the test pictures keep their answer" in warning
+    assert "only 94.9% of the test images keep their answer" in warning
     assert "augmentation.resize_kernels" in warning
     assert "model.antialias = false" in warning
     assert (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from exporter.bundle.images import TestPictures
+from exporter.bundle.images import TestImages
 from exporter.bundle.int8_fallbacks import try_variants
 from exporter.bundle.variants import AcceptedVariant, VariantInputs
 from exporter.errors import ConversionError, LiteGateError
@@ -21,7 +21,7 @@ from trainer.data.pixel_store import MemoryBudget, PixelStore
 
 @contextmanager
 def inputs(folder: Path, answer: Answer, labels: list[int] | None = None) -> Iterator[VariantInputs]:
-    """Set up 30 test pictures of which the SavedModel gets all right, unless other `labels` are given."""
+    """Set up 30 test images of which the SavedModel gets all right, unless other `labels` are given."""
     graph, budget = PixelGraph(save_graph(folder, answer)), MemoryBudget(100)
     stores = [PixelStore(30, (SIZE, SIZE, 3), np.uint8, budget) for _ in range(2)]
     for store in stores:
@@ -29,9 +29,9 @@ def inputs(folder: Path, answer: Answer, labels: list[int] | None = None) -> Ite
     reference = graph.answer(draw(30, seed=1))
     truth = np.array(labels, np.int32) if labels else reference.argmax(axis=1).astype(np.int32)
     paths = [Path(f"{place}.jpg") for place in range(30)]
-    pictures = TestPictures(paths, truth, stores[0], stores[1], reference)
-    yield VariantInputs(graph, draw(12), pictures, DESCRIPTION, 0.01, Counting())
-    pictures.close()
+    images = TestImages(paths, truth, stores[0], stores[1], reference)
+    yield VariantInputs(graph, draw(12), images, DESCRIPTION, 0.01, Counting())
+    images.close()
 
 
 def named(results: list[AcceptedVariant | RefusedVariant]) -> dict[str, str]:
@@ -105,7 +105,7 @@ def test_without_int8_nothing_else_is_tried(tmp_path: Path) -> None:
 def test_if_nothing_is_good_enough_all_reasons_are_told(tmp_path: Path) -> None:
     """With no variant left the gate says no, and why for each, fallbacks included."""
     with inputs(tmp_path, mean_colour, labels=[1] * 30) as variant_inputs:
-        variant_inputs.pictures.reference[:] = [0.0, 1.0, 0.0]  # as if the SavedModel saw green in all of them
+        variant_inputs.images.reference[:] = [0.0, 1.0, 0.0]  # as if the SavedModel saw green in all of them
         with pytest.raises(LiteGateError, match=r"^No variant is good enough, so nothing was written\. ") as told:
             try_variants(variant_inputs, ["float32", "int8"])
     assert [f"{variant}: " in str(told.value) for variant in ("float32", "int8", "int16x8", "dynamic")] == [True] * 4

@@ -11,7 +11,7 @@ from exporter.check.server_client import ServerClient
 from exporter.errors import CheckError
 from tests.fakes.model_server import LABELS, FakeModelServer, label_for, manifest_for, probabilities_for
 
-PICTURES = [b"first", b"BROKEN second", b"third"]
+IMAGES = [b"first", b"BROKEN second", b"third"]
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def client(server: FakeModelServer) -> Iterator[ServerClient]:
 def test_answers_are_read_as_servers_write_them(server: FakeModelServer, client: ServerClient, raw: bool) -> None:
     """Numbers in typed fields and as raw bytes are the same numbers; labels and validity come along."""
     server.raw_tensors = raw
-    answer = client.answer(3, PICTURES)
-    expected = np.array([probabilities_for(picture, 3) for picture in PICTURES], np.float32)
+    answer = client.answer(3, IMAGES)
+    expected = np.array([probabilities_for(image, 3) for image in IMAGES], np.float32)
     expected[1] = 0
     assert answer.valid.tolist() == [True, False, True]
     np.testing.assert_array_equal(answer.probabilities, expected)
@@ -47,7 +47,7 @@ def test_the_version_that_is_meant_is_asked(server: FakeModelServer, client: Ser
     """A newer version on the same server is not asked instead."""
     server.publish("flowers", 4)
     assert client.describe(3) == manifest_for("flowers", 3)
-    client.answer(3, PICTURES)
+    client.answer(3, IMAGES)
     assert {request.model_spec.version.value for request in server.predict_requests} == {3}
 
 
@@ -102,11 +102,11 @@ def test_busy_server_is_asked_again(server: FakeModelServer, client: ServerClien
     """A server that is always too busy is given up after four tries, and no other failure is tried twice."""
     server.refuse("Predict", grpc.StatusCode.RESOURCE_EXHAUSTED)
     with pytest.raises(CheckError, match="RESOURCE_EXHAUSTED"):
-        client.answer(3, PICTURES)
+        client.answer(3, IMAGES)
     assert len(server.predict_requests) == 4
     server.refuse("Predict", grpc.StatusCode.INTERNAL)
     with pytest.raises(CheckError, match="INTERNAL"):
-        client.answer(3, PICTURES)
+        client.answer(3, IMAGES)
     assert len(server.predict_requests) == 5
 
 

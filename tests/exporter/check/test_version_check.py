@@ -57,24 +57,24 @@ def impostor(first: Publication, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def _given(folder: Path, run: Run, model: Any) -> Path:
-    """Write a picture of a user's, who expects what the model says."""
-    picture = encoded(speckled(COLOURS["red"], 5), "PNG")
+    """Write an image of a user's, who expects what the model says."""
+    image = encoded(speckled(COLOURS["red"], 5), "PNG")
     image_input = run.record.image_input
-    predictions = answer_decoded(model, image_input, decode_each(image_input, [picture]))
+    predictions = answer_decoded(model, image_input, decode_each(image_input, [image]))
     label = CLASSES[int(predictions.probabilities[0].argmax())]
     folder.mkdir()
-    (folder / "mine.png").write_bytes(picture)
+    (folder / "mine.png").write_bytes(image)
     (folder / "expected.csv").write_text(f"file,label,minimal_probability\nmine.png,{label},0\n")
     return folder
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eleven pictures in folders, two of which are broken, and a file that is none."""
-    folder = write_classes(tmp_path_factory.mktemp("data") / "pictures", per_class=3, seed=7)
+    """Eleven images in folders, two of which are broken, and a file that is none."""
+    folder = write_classes(tmp_path_factory.mktemp("data") / "images", per_class=3, seed=7)
     (folder / "red" / "broken.jpg").write_bytes(encoded(speckled(COLOURS["red"], 1), "JPEG")[:400])
     (folder / "plain.png").write_bytes(b"text")
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.txt").write_text("no image")
     return folder
 
 
@@ -93,7 +93,7 @@ def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_pa
     done = check(first, tmp_path, "--data", data, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
-    assert report["pictures"] == {"fixtures": 10, "pictures": 11}
+    assert report["images"] == {"fixtures": 10, "images": 11}
     assert (report["name"], report["version"]) == ("colours", 1)
     assert report["digest"] == first.exported.manifest.digest
     assert report["notes"] == ["Skipped in --data: 1, the first of them notes.txt, not an image by its name."]
@@ -106,7 +106,7 @@ def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_pa
         ("server, our own", [1e-4]),
     ):
         row = rows[name]
-        assert (row["pictures"], row["answered"], row["broken"]) == (21, 17, 0)  # two and two must be refused
+        assert (row["images"], row["answered"], row["broken"]) == (21, 17, 0)  # two and two must be refused
         assert 0 <= row["mean_difference"] <= row["largest_difference"] <= bounds[-1]
         assert row["bounds"] == bounds
         assert (row["verdict"], row["top1_agreement"]) == ("agrees", 1.0)
@@ -114,26 +114,26 @@ def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_pa
 
 
 def test_server_of_other_weights_breaks_its_bound(first: Publication, impostor: Impostor, tmp_path: Path) -> None:
-    """A server that says it is the version, and answers otherwise, is told with each picture and by how much."""
+    """A server that says it is the version, and answers otherwise, is told with each image and by how much."""
     done = check(first, tmp_path, "--server", impostor.address, "--json")
     assert done.returncode == 1, done.stderr
     rows = rows_of(done)
     server = rows[f"server {impostor.address}"]
     assert rows["SavedModel"]["verdict"] == "agrees"
     assert (server["verdict"], server["broken"], len(server["breaches"])) == ("breaks its bound", 8, 8)
-    named = {breach["picture"]: breach["difference"] for breach in server["breaches"]}
+    named = {breach["image"]: breach["difference"] for breach in server["breaches"]}
     assert min(named.values()) > 1e-4
     assert "assets.extra/fixtures/00-blue.jpg" in named
-    assert named[server["worst_picture"]] == max(named.values()) == server["largest_difference"]
+    assert named[server["worst_image"]] == max(named.values()) == server["largest_difference"]
 
 
-def test_table_names_the_first_broken_pictures(first: Publication, impostor: Impostor, tmp_path: Path) -> None:
-    """On a terminal the first pictures that broke a bound stand below the table, and what is not the same."""
+def test_table_names_the_first_broken_images(first: Publication, impostor: Impostor, tmp_path: Path) -> None:
+    """On a terminal the first images that broke a bound stand below the table, and what is not the same."""
     done = check(first, tmp_path, "--server", impostor.address)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert lines[1].split()[:3] == ["predictor", "pictures", "largest"]
-    at = next(index for index, line in enumerate(lines) if "8 of 10 pictures; the worst is assets.extra" in line)
+    assert lines[1].split()[:3] == ["predictor", "images", "largest"]
+    at = next(index for index, line in enumerate(lines) if "8 of 10 images; the worst is assets.extra" in line)
     assert lines[at + 1].startswith("  assets.extra/fixtures/00-blue.jpg: off by ")
     assert lines[at + 6] == "  and 3 more"
     assert lines[-1] == f"Not the same: server {impostor.address}."
@@ -151,12 +151,12 @@ def test_saved_model_of_other_weights_than_the_run(first: Publication, impostor:
 def test_without_the_run_the_recorded_answers_are_the_reference(
     first: Publication, impostor: Impostor, data: Path, tmp_path: Path
 ) -> None:
-    """Fixtures are compared with what the export wrote down, other pictures with the SavedModel, and a note says so."""
+    """Fixtures are compared with what the export wrote down, other images with the SavedModel, and a note says so."""
     done = check(first, tmp_path, "--server", impostor.address, "--data", data, "--json", runs=tmp_path)
     assert done.returncode == 1, done.stderr
     rows = rows_of(done)
     assert (rows["recorded answers"]["verdict"], rows["recorded answers"]["latency_p50_ms"]) == ("reference", None)
-    assert (rows["SavedModel"]["verdict"], rows["SavedModel"]["pictures"]) == ("agrees", 10)
+    assert (rows["SavedModel"]["verdict"], rows["SavedModel"]["images"]) == ("agrees", 10)
     assert rows[f"server {impostor.address}"]["broken"] == 8 + 9
     assert "was not found (see --runs)" in json.loads(done.stdout)["notes"][0]
 
@@ -173,11 +173,11 @@ def test_another_version_of_the_same_number_is_refused(first: Publication, impos
 
 
 def test_given_fixtures_of_the_users_are_compared_too(impostor: Impostor, tmp_path: Path) -> None:
-    """Pictures that a model's users gave to the export are part of the version, and of its check."""
+    """Images that a model's users gave to the export are part of the version, and of its check."""
     done = Place(tmp_path).ask("check", str(impostor.version), "--runs", str(impostor.runs), "--json")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["pictures"] == {"fixtures": 10, "given fixtures": 1}
-    assert [row["pictures"] for row in rows_of(done).values()] == [0, 11, 11, 11]
+    assert json.loads(done.stdout)["images"] == {"fixtures": 10, "given fixtures": 1}
+    assert [row["images"] for row in rows_of(done).values()] == [0, 11, 11, 11]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_given_fixtures_of_the_users_are_compared_too(impostor: Impostor, tmp_pa
         (["--gateway", "http://127.0.0.1:9"], "No gateway answers at http://127.0.0.1:9 ("),
         (["--gateway", "127.0.0.1:9"], "No gateway answers at 127.0.0.1:9 ("),
         (["--data", "nowhere"], "There is no folder nowhere;"),
-        (["--data", "."], ". has no pictures (JPEG, PNG, BMP or WebP);"),
+        (["--data", "."], ". has no images (JPEG, PNG, BMP or WebP);"),
         (["--bundle", "."], "No mobile bundle can be read at .:"),
     ],
 )
@@ -203,7 +203,7 @@ def test_what_cannot_be_checked_is_one_clear_line(
 
 def test_bound_on_fixtures_is_the_versions_own_or_what_the_noise_gives_here(first: Publication, tmp_path: Path) -> None:
     """What the export let through is let through again; with the trained model, never less than its noise asks for."""
-    fixtures = RecordedAnswers(first.folder, len(CLASSES)).pictures
+    fixtures = RecordedAnswers(first.folder, len(CLASSES)).images
     trained = TrainedModel(first.run, first.exported.manifest.image_input)
     (tmp_path / BLESSING).parent.mkdir()
     assert bound_on_fixtures(tmp_path, None, fixtures) == LEAST_BOUND  # a version without a blessing

@@ -1,4 +1,4 @@
-"""Whether a version may follow another one: compared on the same pictures, refused if worse by more than chance."""
+"""Whether a version may follow another one: compared on the same images, refused if worse by more than chance."""
 
 from pathlib import Path
 
@@ -13,15 +13,15 @@ from exporter.saved_model.writer import save
 from tests.exporter.conftest import Counting, Publication
 from tests.exporter.runs import CLASSES
 from trainer.progress import Progress
-from trainer.runs.record import TestPicture
+from trainer.runs.record import TestImage
 
 
 @pytest.fixture(scope="module")
-def pictures(first: Publication) -> list[TestPicture]:
-    """The test pictures, called what the first version calls them, so that it is right on all nine."""
-    paths = [picture.path for picture in first.run.record.test_pictures]
+def images(first: Publication) -> list[TestImage]:
+    """The test images, called what the first version calls them, so that it is right on all nine."""
+    paths = [image.path for image in first.run.record.test_images]
     labels = LoadedVersion(first.folder).answer(path.read_bytes() for path in paths).labels
-    return [TestPicture(path=path, label=label) for path, label in zip(paths, labels, strict=True)]
+    return [TestImage(path=path, label=label) for path, label in zip(paths, labels, strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -35,34 +35,34 @@ def worse(first: Publication, tmp_path_factory: pytest.TempPathFactory) -> Loade
 
 
 def test_worse_by_more_than_chance_is_refused(
-    first: Publication, worse: LoadedVersion, pictures: list[TestPicture]
+    first: Publication, worse: LoadedVersion, images: list[TestImage]
 ) -> None:
-    """A version that is wrong on nine pictures that the one in place has right is refused with the numbers."""
-    message = r"right on 0 of 9 test pictures, and version 1 on 9 .* p = 0\.0039\); nothing was published"
+    """A version that is wrong on nine images that the one in place has right is refused with the numbers."""
+    message = r"right on 0 of 9 test images, and version 1 on 9 .* p = 0\.0039\); nothing was published"
     with pytest.raises(RegressionError, match=message):
-        compare_with_baseline(first.folder, worse, pictures, Progress())
+        compare_with_baseline(first.folder, worse, images, Progress())
 
 
-def test_worse_by_chance_is_let_through(first: Publication, worse: LoadedVersion, pictures: list[TestPicture]) -> None:
-    """Five pictures out of five lost are not yet more than chance (p = 0.06), and the numbers are returned."""
-    paired = compare_with_baseline(first.folder, worse, pictures[:5], Progress())
-    assert (paired.pictures, paired.a_right, paired.b_right) == (5, 5, 0)
+def test_worse_by_chance_is_let_through(first: Publication, worse: LoadedVersion, images: list[TestImage]) -> None:
+    """Five images out of five lost are not yet more than chance (p = 0.06), and the numbers are returned."""
+    paired = compare_with_baseline(first.folder, worse, images[:5], Progress())
+    assert (paired.images, paired.a_right, paired.b_right) == (5, 5, 0)
     assert paired.p_value == pytest.approx(2 / 2**5)
 
 
-def test_the_same_again_is_let_through(first: Publication, pictures: list[TestPicture]) -> None:
+def test_the_same_again_is_let_through(first: Publication, images: list[TestImage]) -> None:
     """A version is not worse than itself, and every answer is told to those who watch."""
     heard = Counting()
-    paired = compare_with_baseline(first.folder, LoadedVersion(first.folder), pictures, heard)
+    paired = compare_with_baseline(first.folder, LoadedVersion(first.folder), images, heard)
     assert (paired.a_right, paired.b_right, paired.p_value) == (9, 9, 1.0)
     assert heard.announced == heard.done == 18
 
 
-def test_picture_that_is_gone_is_refused(first: Publication, pictures: list[TestPicture], tmp_path: Path) -> None:
-    """A test picture that cannot be read is refused with its path."""
-    gone = TestPicture(path=tmp_path / "gone.jpg", label="red")
+def test_image_that_is_gone_is_refused(first: Publication, images: list[TestImage], tmp_path: Path) -> None:
+    """A test image that cannot be read is refused with its path."""
+    gone = TestImage(path=tmp_path / "gone.jpg", label="red")
     with pytest.raises(FixtureError, match=r"gone\.jpg cannot be read \(No such file"):
-        compare_with_baseline(first.folder, LoadedVersion(first.folder), [*pictures, gone], Progress())
+        compare_with_baseline(first.folder, LoadedVersion(first.folder), [*images, gone], Progress())
 
 
 def test_version_is_found_by_number_or_as_the_latest(second: Publication) -> None:
@@ -86,7 +86,7 @@ def test_first_version_has_no_baseline(tmp_path: Path) -> None:
 
 
 def test_other_data_is_worth_a_note(first: Publication) -> None:
-    """An older version that was trained on other pictures may have learned the test pictures."""
+    """An older version that was trained on other images may have learned the test images."""
     assert note_on_seen_images(first.folder, first.exported.manifest.dataset_digest) is None
     note = note_on_seen_images(first.folder, "sha256:" + 64 * "1")
     assert note is not None

@@ -1,4 +1,4 @@
-"""Pictures of the users' own: what a version must make of them, and every version after it."""
+"""Images of the users' own: what a version must make of them, and every version after it."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -39,17 +39,17 @@ def write_version(folder: Path, expectations: Sequence[Expectation], rollback: R
     write_expectations(folder / GIVEN, expectations)
 
 
-def given(folder: Path, table: str, *pictures: str) -> Path:
-    """Write a folder of pictures with a table of what is expected of them."""
+def given(folder: Path, table: str, *images: str) -> Path:
+    """Write a folder of images with a table of what is expected of them."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / EXPECTED).write_text(table)
-    for seed, name in enumerate(pictures):
+    for seed, name in enumerate(images):
         (folder / name).write_bytes(encoded(speckled((200, 60, 40), seed), "PNG"))
     return folder
 
 
 def answering(*rows: Sequence[float]) -> Callable[[Sequence[bytes]], PredictedImages]:
-    """Return a model that has these probabilities for the pictures, whatever they are; all zeros is a refusal."""
+    """Return a model that has these probabilities for the images, whatever they are; all zeros is a refusal."""
     probabilities = np.array(rows, np.float32)
     labels = tuple(CLASSES[row.argmax()] if row.any() else "" for row in probabilities)
     return lambda _: PredictedImages(probabilities, labels)
@@ -60,7 +60,7 @@ B = Expectation("b.png", b"b", "blue", 0.8)
 
 
 def test_expectations_come_back_as_they_were_written(tmp_path: Path) -> None:
-    """The table and the pictures of a version are those that were given."""
+    """The table and the images of a version are those that were given."""
     write_expectations(tmp_path / "kept", [A, B])
     assert read_expectations(tmp_path / "kept") == [A, B]
 
@@ -82,7 +82,7 @@ def test_table_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
         (HEADER + "a.png,red,high\n", "row 1, minimal_probability: Input should be a valid number"),
         (HEADER + "a.png,red,0.5,more\n", "row 1"),
         (HEADER + "a.png,red,0.5\na.png,blue,0.5\n", r"names a\.png twice"),
-        (HEADER + "../a.png,red,0.5\n", "the pictures must lie beside it"),
+        (HEADER + "../a.png,red,0.5\n", "the images must lie beside it"),
         (HEADER + "gone.png,red,0.5\n", r"names gone\.png, which cannot be read: No such file"),
     ],
 )
@@ -114,7 +114,7 @@ def test_right_label_with_enough_probability_holds() -> None:
     ],
 )
 def test_expectation_that_does_not_hold_is_refused(row: Sequence[float], did: str) -> None:
-    """Another label, too little probability or a refusal is said with the picture, and what to do."""
+    """Another label, too little probability or a refusal is said with the image, and what to do."""
     with pytest.raises(ExpectationError, match=rf"^a\.png must be 'red' with at least 0\.5, and {did}; nothing was"):
         check_expectations([A, B], CLASSES, answering(row, [0.9, 0.1, 0.0]), None)
 
@@ -142,12 +142,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
 
 
 def disputed(one: Run, other: Run, folder: Path) -> str:
-    """Write a picture that both models call the same, and one that they do not; return the rows of the first."""
+    """Write an image that both models call the same, and one that they do not; return the rows of the first."""
     drawn = np.random.default_rng(1).integers(0, 256, (60, 3)).tolist()
-    pictures = [encoded(speckled((red, green, blue), 0), "PNG") for red, green, blue in drawn]
+    images = [encoded(speckled((red, green, blue), 0), "PNG") for red, green, blue in drawn]
     mine, theirs = (
         answer_decoded(
-            run.load_model(), run.record.image_input, decode_each(run.record.image_input, pictures)
+            run.load_model(), run.record.image_input, decode_each(run.record.image_input, images)
         ).probabilities.argmax(axis=1)
         for run in (one, other)
     )
@@ -155,7 +155,7 @@ def disputed(one: Run, other: Run, folder: Path) -> str:
     chosen = {"same.png": int((mine == theirs).argmax()), "disputed.png": int((mine != theirs).argmax())}
     assert mine[chosen["disputed.png"]] != theirs[chosen["disputed.png"]]
     for name, index in chosen.items():
-        (folder / name).write_bytes(pictures[index])
+        (folder / name).write_bytes(images[index])
     return "".join(f"{name},{CLASSES[mine[index]]},0.0\n" for name, index in chosen.items())
 
 
@@ -200,7 +200,7 @@ def test_rollback_takes_no_expectation_back(tmp_path: Path) -> None:
 
 
 def test_given_expectation_joins_or_replaces(tmp_path: Path) -> None:
-    """New pictures join those that stand; one for the same file needs a reason, and then takes its place."""
+    """New images join those that stand; one for the same file needs a reason, and then takes its place."""
     write_version(tmp_path / "colours" / "1", [A, B])
     write_expectations(tmp_path / "more", [Expectation("c.png", b"c", "green", 0.1), B])
     joined = expectations_of(tmp_path / "colours", tmp_path / "more", may_replace=False)

@@ -1,4 +1,4 @@
-"""The pictures that prove an export, chosen from the test split."""
+"""The images that prove an export, chosen from the test split."""
 
 from pathlib import Path
 
@@ -6,43 +6,43 @@ import pytest
 
 from exporter.errors import FixtureError
 from exporter.proof.fixtures import choose_fixtures
-from trainer.runs.record import TestPicture
+from trainer.runs.record import TestImage
 
 
-def pictures_of(folder: Path, counts: dict[str, int]) -> list[TestPicture]:
+def images_of(folder: Path, counts: dict[str, int]) -> list[TestImage]:
     found = []
     for label, count in counts.items():
         for index in range(count):
             path = folder / f"{label}-{index}.JPG"
             path.write_bytes(f"{label} {index}".encode())
-            found.append(TestPicture(path=path, label=label))
+            found.append(TestImage(path=path, label=label))
     return found
 
 
 def test_choice_goes_round_the_classes(tmp_path: Path) -> None:
     """Each class has its turn, and a small class leaves its turns to the others."""
-    fixtures = choose_fixtures(pictures_of(tmp_path, {"b": 1, "a": 9, "c": 2}))
+    fixtures = choose_fixtures(images_of(tmp_path, {"b": 1, "a": 9, "c": 2}))
     assert [fixture.label for fixture in fixtures[:8]] == ["a", "b", "c", "a", "c", "a", "a", "a"]
     assert len({fixture.content for fixture in fixtures[:8]}) == 8
 
 
 def test_choice_does_not_depend_on_the_order_of_the_record(tmp_path: Path) -> None:
     """The same test split, in any order, gives the same fixtures."""
-    pictures = pictures_of(tmp_path, {"a": 6, "b": 6})
-    assert choose_fixtures(pictures) == choose_fixtures(pictures[::-1])
+    images = images_of(tmp_path, {"a": 6, "b": 6})
+    assert choose_fixtures(images) == choose_fixtures(images[::-1])
 
 
 def test_names_are_plain_and_in_order(tmp_path: Path) -> None:
-    """A fixture's name has its place, its class and its kind; half of the first picture must be refused."""
-    fixtures = choose_fixtures(pictures_of(tmp_path, {"a": 1, "b": 1}))
-    assert [fixture.name for fixture in fixtures] == ["00-a.jpg", "01-b.jpg", "truncated.jpg", "not-a-picture.txt"]
+    """A fixture's name has its place, its class and its kind; half of the first image must be refused."""
+    fixtures = choose_fixtures(images_of(tmp_path, {"a": 1, "b": 1}))
+    assert [fixture.name for fixture in fixtures] == ["00-a.jpg", "01-b.jpg", "truncated.jpg", "not-a-image.txt"]
     assert fixtures[2].content == fixtures[0].content[: len(fixtures[0].content) // 2]
     assert [fixture.label for fixture in fixtures[2:]] == [None, None]
 
 
-def test_picture_that_is_gone_is_refused(tmp_path: Path) -> None:
-    """A picture that was moved since training is refused with its path, the reason and what to do."""
-    pictures = pictures_of(tmp_path, {"a": 2})
-    pictures[1].path.unlink()
+def test_image_that_is_gone_is_refused(tmp_path: Path) -> None:
+    """An image that was moved since training is refused with its path, the reason and what to do."""
+    images = images_of(tmp_path, {"a": 2})
+    images[1].path.unlink()
     with pytest.raises(FixtureError, match=r"a-1\.JPG cannot be read \(No such file or directory\); put the data set"):
-        choose_fixtures(pictures)
+        choose_fixtures(images)

@@ -54,12 +54,12 @@ def off_by(difference: float, row: int, rows: int = 3) -> Any:
     return values
 
 
-def test_agreement_is_reported_with_the_worst_picture() -> None:
-    """Answers within the bound pass, and each signature's largest difference is reported with its picture."""
+def test_agreement_is_reported_with_the_worst_image() -> None:
+    """Answers within the bound pass, and each signature's largest difference is reported with its image."""
     default, pixels = compare("here", outputs(probabilities=off_by(5e-6, row=1)), REFERENCE, MANIFEST)
-    assert (default.signature, default.pictures, default.worst_picture) == ("serving_default", 3, "b.jpg")
+    assert (default.signature, default.images, default.worst_image) == ("serving_default", 3, "b.jpg")
     assert default.largest_difference == pytest.approx(5e-6, rel=0.02)
-    assert (pixels.signature, pixels.pictures, pixels.largest_difference) == ("serving_pixels", 2, 0.0)
+    assert (pixels.signature, pixels.images, pixels.largest_difference) == ("serving_pixels", 2, 0.0)
 
 
 def test_bound_is_a_multiple_of_the_models_own_noise() -> None:

@@ -1,4 +1,4 @@
-"""Small files of huge pictures: a published version refuses them from their headers, at no cost, and nothing else."""
+"""Small files of huge images: a published version refuses them from their headers, at no cost, and nothing else."""
 
 import sys
 from pathlib import Path
@@ -33,11 +33,11 @@ def files() -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def measured(first: Publication, files: dict[str, bytes]) -> dict[str, Measured]:
-    """What the first version answers to each bomb beside a picture, and what that costs it."""
-    picture = encoded(gradient(), "PNG")
-    batches = {kind: [bomb, picture] for kind, bomb in files.items()}
+    """What the first version answers to each bomb beside an image, and what that costs it."""
+    image = encoded(gradient(), "PNG")
+    batches = {kind: [bomb, image] for kind, bomb in files.items()}
     with fresh_process() as process:
-        return process.submit(measure_answers, first.folder, batches, [picture, picture]).result()
+        return process.submit(measure_answers, first.folder, batches, [image, image]).result()
 
 
 @pytest.mark.parametrize("kind", [*BOMBS, "GIF"])
@@ -47,16 +47,16 @@ def test_bomb_is_refused_at_no_cost(
     """A file of at most 2 MB is refused in a moment without memory for its pixels; its neighbour has its answer."""
     seen = measured[kind]
     assert len(files[kind]) < MOST_FILE_BYTES
-    picture = encoded(gradient(), "PNG")
-    alone = ask_rows(LoadedVersion(first.folder), [picture, picture])
+    image = encoded(gradient(), "PNG")
+    alone = ask_rows(LoadedVersion(first.folder), [image, image])
     assert_same_answers(seen.rows, mixed(alone, [True, False]))
     assert seen.megabytes < MOST_MEGABYTES
     assert seen.seconds < MOST_SECONDS
 
 
 @pytest.mark.parametrize("kind", BOMBS)
-def test_small_picture_that_is_made_like_a_bomb_is_answered(first: Publication, kind: str) -> None:
-    """It is for their size that the bombs are refused: small files of the same making are pictures."""
+def test_small_image_that_is_made_like_a_bomb_is_answered(first: Publication, kind: str) -> None:
+    """It is for their size that the bombs are refused: small files of the same making are images."""
     assert ask_rows(LoadedVersion(first.folder), [BOMBS[kind](300, 200)]).valid == [True]
 
 
@@ -75,12 +75,12 @@ def assert_limited(folder: Path) -> None:
 
 
 def test_limit_is_an_option_of_the_export(first: Publication, tmp_path: Path) -> None:
-    """An export with a limit of its own refuses every picture beyond it, and says so in the manifest."""
+    """An export with a limit of its own refuses every image beyond it, and says so in the manifest."""
     assert first.exported.manifest.image_input.max_pixels > LIMIT
     assert_limited(export(first.run, tmp_path, Progress(), ExportOptions(max_pixels=LIMIT)).folder)
 
 
 def test_limit_is_a_setting_of_the_run(tmp_path: Path) -> None:
-    """A run that was trained with a limit hands it on to its export, which refuses every picture beyond it."""
+    """A run that was trained with a limit hands it on to its export, which refuses every image beyond it."""
     run = small_run(tmp_path, settings={"model.max_pixels": LIMIT})
     assert_limited(export(run, tmp_path / "models", Progress()).folder)

@@ -14,9 +14,9 @@ layers = keras.layers
 
 
 def network(build: Callable[[Any], Any], size: int = SIZE) -> Any:
-    """Build a model of one picture, whose BatchNorm statistics are random, and not those they begin with."""
-    pictures = keras.Input((size, size, 4))
-    model = keras.Model(pictures, build(pictures))
+    """Build a model of one image, whose BatchNorm statistics are random, and not those they begin with."""
+    images = keras.Input((size, size, 4))
+    model = keras.Model(images, build(images))
     _randomise(model)
     return model
 
@@ -29,9 +29,9 @@ def _randomise(model: Any) -> None:
 
 
 def assert_same_answers(model: Any, folded: Any) -> None:
-    pictures = np.random.default_rng(4).normal(size=(3, *model.input_shape[1:])).astype(np.float32)
-    expected = np.asarray(model(pictures, training=False))
-    np.testing.assert_allclose(folded(pictures, training=False), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+    images = np.random.default_rng(4).normal(size=(3, *model.input_shape[1:])).astype(np.float32)
+    expected = np.asarray(model(images, training=False))
+    np.testing.assert_allclose(folded(images, training=False), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
     assert expected.std() > 1e-3
 
 
@@ -152,7 +152,7 @@ def test_models_inside_models_are_folded() -> None:
 
 def test_norm_behind_an_output_stays() -> None:
     """A convolution whose values the model itself gives away keeps them as they are."""
-    pictures = keras.Input((SIZE, SIZE, 4))
-    convolved = layers.Conv2D(4, 3)(pictures)
-    model = keras.Model(pictures, [convolved, layers.BatchNormalization(name="norm")(convolved)])
+    images = keras.Input((SIZE, SIZE, 4))
+    convolved = layers.Conv2D(4, 3)(images)
+    model = keras.Model(images, [convolved, layers.BatchNormalization(name="norm")(convolved)])
     assert fold_layers(model).kept == ("norm",)

@@ -16,7 +16,7 @@ ALWAYS_FULL = Path("/dev/full")
 def test_full_disk_is_an_os_error() -> None:
     """What TensorFlow cannot write because the disk is full fails as Python's own writing does, and names no file."""
     with pytest.raises(OSError, match="No space left on device") as caught:
-        write_warmup(ALWAYS_FULL, "colours", b"a picture")
+        write_warmup(ALWAYS_FULL, "colours", b"an image")
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, None)
 
 

@@ -1,4 +1,4 @@
-"""A picture has one answer: whatever file holds its pixels, and whatever else is in the batch."""
+"""An image has one answer: whatever file holds its pixels, and whatever else is in the batch."""
 
 from itertools import combinations
 
@@ -12,7 +12,7 @@ from tests.exporter.rows import TOLERANCE, ask_each, ask_rows, assert_same_answe
 from tests.fakes.images import COLOURS, encoded, exif, gradient, speckled, upright
 
 DISTINCT = 100 * TOLERANCE
-"""By how much the answers to two pictures differ at least, or their comparison would prove little."""
+"""By how much the answers to two images differ at least, or their comparison would prove little."""
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def version(first: Publication) -> LoadedVersion:
 
 
 @pytest.mark.parametrize("count", [2, 3, 8, 33])
-def test_a_batch_has_the_answers_of_its_pictures_alone(version: LoadedVersion, count: int) -> None:
-    """A batch of N pictures of different sizes is answered as N batches of one."""
+def test_a_batch_has_the_answers_of_its_images_alone(version: LoadedVersion, count: int) -> None:
+    """A batch of N images of different sizes is answered as N batches of one."""
     colours = list(COLOURS.values())
     contents = [encoded(speckled(colours[row % 3], row, 20 + 5 * row, 90), "JPEG") for row in range(count)]
     together = ask_rows(version, contents)
@@ -34,24 +34,24 @@ def test_a_batch_has_the_answers_of_its_pictures_alone(version: LoadedVersion, c
 @pytest.mark.parametrize(("width", "height"), [(32, 32), (40, 30), (301, 447)])
 def test_equal_pixels_have_equal_answers_from_any_file(version: LoadedVersion, width: int, height: int) -> None:
     """PNG, BMP of 24 and of 32 bits and lossless WebP of the same pixels have the same answer, to the last bit."""
-    picture = speckled((90, 160, 60), 3, width, height)
-    png = ask_rows(version, [encoded(picture, "PNG")])
+    image = speckled((90, 160, 60), 3, width, height)
+    png = ask_rows(version, [encoded(image, "PNG")])
     assert png.valid == [True]
     for other in (
-        encoded(picture, "BMP"),
-        encoded(picture.convert("RGBA"), "BMP"),
-        encoded(picture, "WEBP", lossless=True),
+        encoded(image, "BMP"),
+        encoded(image.convert("RGBA"), "BMP"),
+        encoded(image, "WEBP", lossless=True),
     ):
         np.testing.assert_array_equal(ask_rows(version, [other]).probabilities, png.probabilities)
 
 
 def held_in_every_way() -> list[bytes]:
-    """Return a picture without symmetries as eight JPEG files, which differ in nothing but the orientation, 1 to 8."""
-    picture = Image.blend(gradient(60, 40), speckled(COLOURS["red"], 5, 60, 40), 0.5)
-    return [encoded(picture, "JPEG", exif=exif(orientation, "<>"[orientation % 2])) for orientation in range(1, 9)]
+    """Return an image without symmetries as eight JPEG files, which differ in nothing but the orientation, 1 to 8."""
+    image = Image.blend(gradient(60, 40), speckled(COLOURS["red"], 5, 60, 40), 0.5)
+    return [encoded(image, "JPEG", exif=exif(orientation, "<>"[orientation % 2])) for orientation in range(1, 9)]
 
 
-def test_a_turned_picture_has_the_answer_of_the_upright_one(version: LoadedVersion) -> None:
+def test_a_turned_image_has_the_answer_of_the_upright_one(version: LoadedVersion) -> None:
     """A JPEG with EXIF orientation k is answered as the PNG of what Pillow decodes and turns upright, for each k.
 
     Both decoders give the same pixels, and to turn pixels loses nothing, so the answers are equal to the last bit.
@@ -66,6 +66,6 @@ def test_a_turned_picture_has_the_answer_of_the_upright_one(version: LoadedVersi
 
 
 def test_orientations_do_not_mix_within_a_batch(version: LoadedVersion) -> None:
-    """Pictures of all orientations in one batch have the answers that they have alone."""
+    """Images of all orientations in one batch have the answers that they have alone."""
     turned = held_in_every_way()
     assert_same_answers(ask_rows(version, turned), ask_each(version, turned))

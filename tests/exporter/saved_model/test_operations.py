@@ -35,7 +35,7 @@ def test_published_version_uses_only_what_is_known(first: Publication) -> None:
 
 
 def test_list_is_that_of_the_release() -> None:
-    """The list has the operations that a served picture needs, with attributes, and none that came later."""
+    """The list has the operations that a served image needs, with attributes, and none that came later."""
     known = known_operations()
     assert len(known) > 1500
     assert "dct_method" in known["DecodeJpeg"]

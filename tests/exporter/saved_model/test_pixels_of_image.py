@@ -1,4 +1,4 @@
-"""`pixels_of_image`: what comes before the network, for one picture, is exactly what `serving_default` does."""
+"""`pixels_of_image`: what comes before the network, for one image, is exactly what `serving_default` does."""
 
 import functools
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.exporter.refused_kinds import KINDS, REFUSED, half_a
 from tests.fakes.awkward_files import awkward_rows, content_of
 from tests.fakes.bombs import BOMBS
 from tests.fakes.images import COLOURS, encoded, exif, gradient, speckled
-from trainer.data.preprocessing import PictureDecoder
+from trainer.data.preprocessing import ImageDecoder
 
 MOST_OPERATIONS = 110
 """Nodes that run for a JPEG, constants included; each costs microseconds, and decoding and resizing are two of them."""
@@ -51,12 +51,12 @@ def assert_as_a_row_of_a_batch(outputs: Outputs, contents: list[bytes], image_in
     assert [single[name].dtype.name for name in ("pixels", "brightness")] == ["uint8", "float32"]
     np.testing.assert_array_equal(single["valid"], batch["valid"])
     np.testing.assert_array_equal(single["brightness"], batch["brightness"])
-    pixels, _ = PictureDecoder(image_input).decode(contents)
+    pixels, _ = ImageDecoder(image_input).decode(contents)
     np.testing.assert_array_equal(single["pixels"], pixels)
 
 
 def drawn() -> list[bytes]:
-    """Draw pictures of each kind in sizes from 1 to 90, and JPEGs of all orientations in both byte orders."""
+    """Draw images of each kind in sizes from 1 to 90, and JPEGs of all orientations in both byte orders."""
     random, colours = np.random.default_rng(3), list(COLOURS.values())
     sizes = [(1, 1), (1, 90), (90, 1), (32, 32), *random.integers(1, 90, (12, 2)).tolist()]
     plain = [encoded(speckled(colours[row % 3], row, *size), kind) for row, size in enumerate(sizes) for kind in KINDS]
@@ -64,15 +64,15 @@ def drawn() -> list[bytes]:
     return [*plain, *turned]
 
 
-def test_pictures_of_all_kinds_have_the_pixels_of_the_batch(first: Publication, version: LoadedVersion) -> None:
-    """Drawn pictures of every kind, size and orientation come out as a row of a batch does."""
+def test_images_of_all_kinds_have_the_pixels_of_the_batch(first: Publication, version: LoadedVersion) -> None:
+    """Drawn images of every kind, size and orientation come out as a row of a batch does."""
     contents = drawn()
     outputs = version.run(questions(contents))
     assert outputs["pixels_of_image"]["valid"].all()
     assert_as_a_row_of_a_batch(outputs, contents, first.exported.manifest.image_input)
 
 
-def test_awkward_pictures_have_the_pixels_of_the_batch(first: Publication, version: LoadedVersion) -> None:
+def test_awkward_images_have_the_pixels_of_the_batch(first: Publication, version: LoadedVersion) -> None:
     """Files as users send them are decoded, or refused, as in a batch."""
     contents = [content_of(row) for row in awkward_rows()]
     outputs = version.run(questions(contents))
@@ -81,7 +81,7 @@ def test_awkward_pictures_have_the_pixels_of_the_batch(first: Publication, versi
 
 
 def test_loaded_as_serving_does_it_answers_the_same(first: Publication) -> None:
-    """In a session, as a server runs it, the answers are the same too, and a broken picture is refused."""
+    """In a session, as a server runs it, the answers are the same too, and a broken image is refused."""
     contents = [encoded(gradient(), "JPEG", exif=exif(6, ">")), half_a("JPEG"), b"text", encoded(gradient(), "WEBP")]
     outputs = run_as_serving_loads(first.folder, questions(contents))
     assert outputs["pixels_of_image"]["valid"].tolist() == [True, False, False, True]
@@ -93,25 +93,25 @@ BROKEN = {
     "animated WebP that claims to be still, with alpha",
     *(f"half a {kind}" for kind in KINDS),
 }
-"""What has the header of a picture."""
+"""What has the header of an image."""
 
 
 @pytest.mark.parametrize("kind", sorted(set(REFUSED) - BROKEN - {"animated WebP that claims to be still"}))
 def test_what_its_header_refuses_is_not_valid(signature: Any, kind: str) -> None:
-    """What is no picture by its first bytes is not valid, and has zeros; nothing fails."""
+    """What is no image by its first bytes is not valid, and has zeros; nothing fails."""
     answer = signature(REFUSED[kind]())
     assert (bool(answer["valid"]), float(answer["brightness"]), answer["pixels"].any()) == (False, 0.0, False)
 
 
 @pytest.mark.parametrize("kind", sorted(BROKEN))
 def test_what_cannot_be_decoded_fails_as_bad_input(signature: Any, kind: str) -> None:
-    """Content whose header is a picture's, and that is none, fails with InvalidArgument, and not otherwise."""
+    """Content whose header is an image's, and that is none, fails with InvalidArgument, and not otherwise."""
     with pytest.raises(tf.errors.InvalidArgumentError):
         signature(REFUSED[kind]())
 
 
 @pytest.mark.parametrize("kind", sorted(BOMBS))
-def test_picture_that_declares_too_much_is_refused(signature: Any, kind: str) -> None:
+def test_image_that_declares_too_much_is_refused(signature: Any, kind: str) -> None:
     """A file that declares 400 million pixels is refused, by its header or, as a JPEG, by an error."""
     content = BOMBS[kind](16_000, 16_000)
     if content[:2] == b"\xff\xd8":
@@ -150,8 +150,8 @@ def _operations_of(node: Any, functions: Any) -> Iterator[str]:
                 yield from _operations_of(inner, functions)
 
 
-def test_nothing_but_the_picture_is_needed(first: Publication) -> None:
-    """No pipeline, variable, table or file is behind the signature, and no other input than the picture."""
+def test_nothing_but_the_image_is_needed(first: Publication) -> None:
+    """No pipeline, variable, table or file is behind the signature, and no other input than the image."""
 
     def suspicious(name: str) -> set[str]:
         marks = ("Dataset", "Variable", "VarHandle", "Table", "ReadFile", "Resource", "Iterator", "Random", "PyFunc")

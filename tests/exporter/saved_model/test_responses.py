@@ -78,11 +78,11 @@ def test_bad_rows_never_change_their_neighbours(signatures: Loaded) -> None:
 
 
 def test_pixels_and_bytes_have_the_same_answer(signatures: Loaded) -> None:
-    """A picture at the model's own size has one answer, given as pixels or as a file."""
-    pictures = [speckled((200, 30, 30), 1, 32, 32), speckled((30, 30, 200), 2, 32, 32)]
-    pixels = np.stack([np.asarray(picture) for picture in pictures])
+    """An image at the model's own size has one answer, given as pixels or as a file."""
+    images = [speckled((200, 30, 30), 1, 32, 32), speckled((30, 30, 200), 2, 32, 32)]
+    pixels = np.stack([np.asarray(image) for image in images])
     from_pixels = signatures.ask("serving_pixels", pixels=tf.constant(pixels))["probabilities"]
-    files = tf.constant([encoded(picture, "PNG") for picture in pictures])
+    files = tf.constant([encoded(image, "PNG") for image in images])
     from_bytes = signatures.ask("serving_default", image_bytes=files)["probabilities"]
     np.testing.assert_allclose(from_pixels, from_bytes, atol=1e-6)
     assert np.abs(from_pixels[0] - from_pixels[1]).max() > 1e-3

@@ -53,7 +53,7 @@ def ask_loaded(folder: Path, contents: list[bytes]) -> Rows:
 
 
 def test_no_refused_kind_ends_the_process(first: Publication) -> None:
-    """Kinds that a decoder gets wrong, or dies of, are refused, and the process lives on to answer a picture."""
+    """Kinds that a decoder gets wrong, or dies of, are refused, and the process lives on to answer an image."""
     contents = [make() for make in REFUSED.values()]
     with fresh_process() as process:
         rows = process.submit(ask_loaded, first.folder, [*contents, encoded(gradient(), "PNG")]).result()
@@ -86,8 +86,8 @@ def test_no_rows_are_answered_with_no_rows(first: Publication) -> None:
     assert shapes == {"by Python": nothing, "as TensorFlow Serving does": nothing}
 
 
-def good_pictures() -> list[bytes]:
-    """Draw pictures of all kinds, colours and of many sizes."""
+def good_images() -> list[bytes]:
+    """Draw images of all kinds, colours and of many sizes."""
     random, colours = np.random.default_rng(11), list(COLOURS.values())
     sizes = random.integers(1, 90, (ROWS, 2))
     return [
@@ -98,8 +98,8 @@ def good_pictures() -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def undisturbed(version: LoadedVersion) -> Rows:
-    """The answers to the good pictures, each asked by itself."""
-    rows = ask_each(version, good_pictures())
+    """The answers to the good images, each asked by itself."""
+    rows = ask_each(version, good_images())
     assert all(rows.valid)
     assert len(np.unique(rows.probabilities.round(4), axis=0)) > ROWS / 2  # or mixing the rows up would not be seen
     return rows
@@ -119,6 +119,6 @@ def test_any_rows_of_a_batch_may_be_bad(version: LoadedVersion, undisturbed: Row
     bad = [make() for make in REFUSED.values()]
     contents = [
         bad[row % len(bad)] if row_is_bad else good
-        for row, (row_is_bad, good) in enumerate(zip(is_bad, good_pictures(), strict=True))
+        for row, (row_is_bad, good) in enumerate(zip(is_bad, good_images(), strict=True))
     ]
     assert_same_answers(ask_rows(version, contents), mixed(undisturbed, is_bad))

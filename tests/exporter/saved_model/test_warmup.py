@@ -29,7 +29,7 @@ def with_record(version: Path, target: Path, signature: str, key: str, values: l
 )
 def test_record_that_does_not_fit_is_refused(first: Publication, tmp_path: Path, signature: str, key: str) -> None:
     """A record for another signature or input is refused with both names."""
-    copy = with_record(first.folder, tmp_path / "copy", signature, key, [b"picture"])
+    copy = with_record(first.folder, tmp_path / "copy", signature, key, [b"image"])
     with pytest.raises(ParityError, match=f"A warmup record asks {signature} about {key}, which the model lacks"):
         run_as_serving_loads(copy, {})
 

@@ -23,62 +23,62 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> PixelGraph:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Pixels:
-    """Pictures of its size, which span all values."""
+def images() -> Pixels:
+    """Images of its size, which span all values."""
     return draw(24)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_variant_answers_as_the_saved_model(graph: PixelGraph, pictures: Pixels, variant: Variant) -> None:
-    """Each variant takes one picture of the model's size and gives the SavedModel's probabilities, within its means."""
-    model = LiteModel(convert(graph, variant, pictures, DESCRIPTION))
+def test_variant_answers_as_the_saved_model(graph: PixelGraph, images: Pixels, variant: Variant) -> None:
+    """Each variant takes one image of the model's size and gives the SavedModel's probabilities, within its means."""
+    model = LiteModel(convert(graph, variant, images, DESCRIPTION))
     assert (model.input.name, model.output.name) == ("pixels", "probabilities")
     assert model.input.dtype == "uint8"
     assert (model.input.shape, model.output.shape) == ((1, SIZE, SIZE, 3), (1, 3))
-    reference = graph.answer(pictures)
+    reference = graph.answer(images)
     assert np.ptp(reference, axis=0).max() > 0.02  # answers that never change would always agree
-    np.testing.assert_allclose(model.answer(pictures), reference, rtol=0, atol=VARIANTS[variant])
+    np.testing.assert_allclose(model.answer(images), reference, rtol=0, atol=VARIANTS[variant])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_same_bytes_each_time(graph: PixelGraph, pictures: Pixels, variant: Variant) -> None:
+def test_same_bytes_each_time(graph: PixelGraph, images: Pixels, variant: Variant) -> None:
     """Converting a version twice gives the same file."""
-    assert convert(graph, variant, pictures, DESCRIPTION) == convert(graph, variant, pictures, DESCRIPTION)
+    assert convert(graph, variant, images, DESCRIPTION) == convert(graph, variant, images, DESCRIPTION)
 
 
-def test_int8_takes_and_gives_integers(graph: PixelGraph, pictures: Pixels) -> None:
+def test_int8_takes_and_gives_integers(graph: PixelGraph, images: Pixels) -> None:
     """The full integer file takes pixels exactly as they are, and gives probabilities in steps of 1/256."""
-    model = LiteModel(convert(graph, "int8", pictures, DESCRIPTION))
+    model = LiteModel(convert(graph, "int8", images, DESCRIPTION))
     assert (model.input.dtype, model.input.quantization) == ("uint8", RAW_PIXELS)
     assert model.output.dtype == "uint8"
     assert model.output.quantization is not None
     assert (model.output.quantization.scale, model.output.quantization.zero_point) == (1 / 256, 0)
 
 
-def test_dim_pictures_are_refused_for_int8(graph: PixelGraph, pictures: Pixels) -> None:
-    """Representative pictures that do not reach white would make the file cut off what is brighter: it is refused."""
-    with pytest.raises(ConversionError, match=r"not as they are .*; representative pictures must span 0 to 255\.$"):
-        convert(graph, "int8", pictures // 2, DESCRIPTION)
+def test_dim_images_are_refused_for_int8(graph: PixelGraph, images: Pixels) -> None:
+    """Representative images that do not reach white would make the file cut off what is brighter: it is refused."""
+    with pytest.raises(ConversionError, match=r"not as they are .*; representative images must span 0 to 255\.$"):
+        convert(graph, "int8", images // 2, DESCRIPTION)
 
 
-def test_dim_pictures_can_be_made_to_span_all_values(graph: PixelGraph, pictures: Pixels) -> None:
-    """With two values of one picture moved to 0 and 255, dim pictures give a file that takes pixels as they are."""
-    dim = pictures // 2 + 20
+def test_dim_images_can_be_made_to_span_all_values(graph: PixelGraph, images: Pixels) -> None:
+    """With two values of one image moved to 0 and 255, dim images give a file that takes pixels as they are."""
+    dim = images // 2 + 20
     spanning = spanning_all_values(dim)
     assert (spanning != dim).sum() == 2
     assert (spanning.min(), spanning.max()) == (0, 255)
     assert LiteModel(convert(graph, "int8", spanning, DESCRIPTION)).input.quantization == RAW_PIXELS
 
 
-def test_one_grey_picture_can_span_all_values() -> None:
+def test_one_grey_image_can_span_all_values() -> None:
     """Where all values are the same, two different places get the 0 and the 255."""
     spanning = spanning_all_values(np.full((1, 4, 4, 3), 90, np.uint8))
     assert sorted(np.unique(spanning)) == [0, 90, 255]
 
 
-def test_pictures_that_span_all_values_are_left_alone(pictures: Pixels) -> None:
+def test_images_that_span_all_values_are_left_alone(images: Pixels) -> None:
     """Nothing is changed where there is a 0 and a 255."""
-    assert spanning_all_values(pictures) is pictures
+    assert spanning_all_values(images) is images
 
 
 @pytest.mark.parametrize("variant", ["float32", "int8"])

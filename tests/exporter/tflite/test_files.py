@@ -19,7 +19,7 @@ from exporter.tflite.packing import pack, unpack
 from exporter.tflite.records import Variant
 from tests.exporter.tflite_versions import DESCRIPTION, convolutions, draw, mean_colour, save_graph
 
-PICTURES = draw(24)
+IMAGES = draw(24)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> PixelGraph:
 def files(graph: PixelGraph) -> dict[Variant, bytes]:
     """Files of it."""
     variants: tuple[Variant, ...] = ("float32", "float16", "int8")
-    return {variant: convert(graph, variant, PICTURES, DESCRIPTION) for variant in variants}
+    return {variant: convert(graph, variant, IMAGES, DESCRIPTION) for variant in variants}
 
 
 def constants(content: bytes, kind: int) -> list[int]:
@@ -60,16 +60,16 @@ def test_only_large_weights_are_halved(files: dict[Variant, bytes]) -> None:
 
 def test_halved_weights_answer_nearly_the_same(graph: PixelGraph, files: dict[Variant, bytes]) -> None:
     """Weights of 16 bits change probabilities by a little, but not by nothing."""
-    difference = np.abs(LiteModel(files["float16"]).answer(PICTURES) - graph.answer(PICTURES)).max()
+    difference = np.abs(LiteModel(files["float16"]).answer(IMAGES) - graph.answer(IMAGES)).max()
     assert 1e-6 < difference < 2e-3
 
 
 def test_a_network_without_large_weights_stays_as_it_is(tmp_path: Path) -> None:
     """Where no tensor is large, the float16 file has the float32 file's numbers."""
     graph = PixelGraph(save_graph(tmp_path, mean_colour))
-    content = convert(graph, "float16", PICTURES, DESCRIPTION)
+    content = convert(graph, "float16", IMAGES, DESCRIPTION)
     assert constants(content, schema.TensorType.FLOAT16) == []
-    np.testing.assert_allclose(LiteModel(content).answer(PICTURES), graph.answer(PICTURES), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(LiteModel(content).answer(IMAGES), graph.answer(IMAGES), rtol=0, atol=1e-6)
 
 
 def test_equal_vectors_are_written_once(files: dict[Variant, bytes]) -> None:
@@ -80,9 +80,7 @@ def test_equal_vectors_are_written_once(files: dict[Variant, bytes]) -> None:
     packed = pack(model)
     assert len(packed) < len(builder.Output()) - 300
     assert pack(unpack(packed)) == packed
-    np.testing.assert_array_equal(
-        LiteModel(packed).answer(PICTURES), LiteModel(bytes(builder.Output())).answer(PICTURES)
-    )
+    np.testing.assert_array_equal(LiteModel(packed).answer(IMAGES), LiteModel(bytes(builder.Output())).answer(IMAGES))
 
 
 def test_labels_are_an_archive_behind_the_model(files: dict[Variant, bytes]) -> None:
@@ -100,7 +98,7 @@ def test_metadata_is_what_others_read(files: dict[Variant, bytes]) -> None:
     metadata = reader.ModelMetadataT.InitFromPackedBuf(metadata_of(files["int8"]), 0)
     assert (metadata.name, metadata.description, metadata.version) == (
         b"colours",
-        b"Which colour a picture has.",
+        b"Which colour an image has.",
         b"7",
     )
     assert (metadata.author, metadata.minParserVersion) == (b"", b"1.0.0")

@@ -30,7 +30,7 @@ from tests.exporter.broken_writers import write_what_answers_one_alone_otherwise
 from tests.exporter.conftest import Publication
 from tests.exporter.runs import expected_of
 from tests.exporter.tflite_versions import CLASSES, SIZE, Answer, draw, mean_colour, save_graph
-from trainer.data.preprocessing import PictureDecoder
+from trainer.data.preprocessing import ImageDecoder
 from trainer.progress import Progress
 from trainer.runs.trained_model import Answers
 
@@ -50,13 +50,13 @@ class Heard(Progress):
 
 
 def test_network_answers_the_fixtures_as_expected(first: Publication) -> None:
-    """The published network takes one picture of the version's size and answers as the trained model."""
+    """The published network takes one image of the version's size and answers as the trained model."""
     model = LiteModel((first.folder / LITERT_NETWORK).read_bytes())
     assert (model.input.name, model.input.dtype, model.input.shape) == ("pixels", "uint8", (1, 32, 32, 3))
     assert (model.output.name, model.output.dtype, model.output.shape) == ("probabilities", "float32", (1, 3))
     expected = [entry for entry in expected_of(first.folder) if entry["probabilities"]]
     contents = [(first.folder / "assets.extra/fixtures" / entry["file"]).read_bytes() for entry in expected]
-    pixels, _ = PictureDecoder(first.exported.manifest.image_input).decode(contents)
+    pixels, _ = ImageDecoder(first.exported.manifest.image_input).decode(contents)
     probabilities = [entry["probabilities"] for entry in expected]
     np.testing.assert_allclose(model.answer(pixels), probabilities, rtol=0, atol=LEAST_BOUND)
 
@@ -128,7 +128,7 @@ def test_network_that_is_good_enough_stays(tmp_path: Path) -> None:
     assert verdict.reason is None
     assert verdict.comparison is not None
     assert (verdict.comparison.loaded, verdict.comparison.signature) == ("by LiteRT", "serving_pixels")
-    assert (verdict.comparison.pictures, verdict.comparison.largest_difference <= LEAST_BOUND) == (4, True)
+    assert (verdict.comparison.images, verdict.comparison.largest_difference <= LEAST_BOUND) == (4, True)
     assert (tmp_path / LITERT_NETWORK).is_file()
     assert {path.name for path in tmp_path.iterdir()} == {*before, "assets.extra"}
 

@@ -1,4 +1,4 @@
-"""Pictures made to fit as a phone does it."""
+"""Images made to fit as a phone does it."""
 
 from pathlib import Path
 
@@ -12,23 +12,23 @@ from tests.fakes.images import encoded, gradient
 
 def test_places_are_counted_from_the_upper_left_corner() -> None:
     """Shrinking to a half takes every second pixel, starting with the first, and mixes in none of the others."""
-    picture = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
-    np.testing.assert_array_equal(stretch(picture, 4, 3), picture[::2, ::2])
+    image = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
+    np.testing.assert_array_equal(stretch(image, 4, 3), image[::2, ::2])
 
 
 def test_between_pixels_the_nearest_are_mixed() -> None:
     """Column 1 of 2 from 3 is read at 1.5: half of the second pixel and half of the third."""
-    picture = np.array([[[0, 0, 0], [10, 20, 30], [20, 60, 90]]], np.uint8)
-    np.testing.assert_array_equal(stretch(picture, 1, 2), [[[0, 0, 0], [15, 40, 60]]])
+    image = np.array([[[0, 0, 0], [10, 20, 30], [20, 60, 90]]], np.uint8)
+    np.testing.assert_array_equal(stretch(image, 1, 2), [[[0, 0, 0], [15, 40, 60]]])
 
 
 def test_enlarging_repeats_the_edge() -> None:
     """Beyond the last pixel there is nothing to mix with."""
-    picture = np.array([[[0, 0, 0], [100, 100, 100]]], np.uint8)
-    np.testing.assert_array_equal(stretch(picture, 1, 4)[0, :, 0], [0, 50, 100, 100])
+    image = np.array([[[0, 0, 0], [100, 100, 100]]], np.uint8)
+    np.testing.assert_array_equal(stretch(image, 1, 4)[0, :, 0], [0, 50, 100, 100])
 
 
-def test_pictures_are_turned_upright(tmp_path: Path) -> None:
+def test_images_are_turned_upright(tmp_path: Path) -> None:
     """A photo that lies on its side is turned as its EXIF data say, before it is stretched."""
     upright = gradient(40, 30)
     tags = Image.Exif()

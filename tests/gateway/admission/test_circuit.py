@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.protocol_requests import DIALECTS, ask, sentence_in
@@ -27,7 +27,7 @@ def brittle(start_gateway: StartGateway) -> httpx.Client:
 
 def fail(gateway: httpx.Client, times: int) -> list[int]:
     """Ask questions that fail; return the statuses."""
-    return [ask(gateway, marked_picture(FAILS, number)).status_code for number in range(times)]
+    return [ask(gateway, marked_image(FAILS, number)).status_code for number in range(times)]
 
 
 def code_of(answer: httpx.Response) -> str:
@@ -46,7 +46,7 @@ def test_it_opens_after_failures_in_a_row(brittle: httpx.Client, model_server: F
     assert fail(brittle, 3) == [504] * 3
     started = time.monotonic()
     for dialect in DIALECTS:
-        answer = ask(brittle, marked_picture(), dialect)
+        answer = ask(brittle, marked_image(), dialect)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert "several times in a row" in sentence_in(answer, dialect)
     assert time.monotonic() - started < OPEN_SECONDS
@@ -59,7 +59,7 @@ def test_a_success_ends_the_row(brittle: httpx.Client) -> None:
     """Failures with a success in between do not open it."""
     for _ in range(3):
         assert fail(brittle, 2) == [504] * 2
-        assert ask(brittle, marked_picture()).status_code == 200
+        assert ask(brittle, marked_image()).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND"])
@@ -67,15 +67,15 @@ def test_any_status_that_a_living_server_gives_ends_the_row(brittle: httpx.Clien
     """A server that refuses a question is there: it ends the row of failures."""
     for _ in range(2):
         assert fail(brittle, 2) == [504] * 2
-        assert code_of(ask(brittle, marked_picture(f"STATUS:{name}"))) != "circuit_open"
-    assert ask(brittle, marked_picture()).status_code == 200
+        assert code_of(ask(brittle, marked_image(f"STATUS:{name}"))) != "circuit_open"
+    assert ask(brittle, marked_image()).status_code == 200
 
 
 def test_a_probe_that_is_refused_closes_it(brittle: httpx.Client) -> None:
     """A server that refuses the probe's question is there again: what follows is asked at once."""
     fail(brittle, 3)
-    wait_until(lambda: code_of(ask(brittle, marked_picture("STATUS:INVALID_ARGUMENT"))) == "question_refused")
-    assert [ask(brittle, marked_picture(number=number)).status_code for number in range(3)] == [200] * 3
+    wait_until(lambda: code_of(ask(brittle, marked_image("STATUS:INVALID_ARGUMENT"))) == "question_refused")
+    assert [ask(brittle, marked_image(number=number)).status_code for number in range(3)] == [200] * 3
     assert state(brittle) == 0
 
 
@@ -88,26 +88,26 @@ def test_one_probe_decides(brittle: httpx.Client, model_server: FakeModelServer)
 
         def a_probe_runs() -> bool:
             if not asked or asked[-1].done():
-                asked.append(threads.submit(ask, brittle, marked_picture()))
+                asked.append(threads.submit(ask, brittle, marked_image()))
             return model_server.calls.running > 0
 
         wait_until(a_probe_runs)
-        others = list(threads.map(lambda number: ask(brittle, marked_picture(number=number)), range(30)))
+        others = list(threads.map(lambda number: ask(brittle, marked_image(number=number)), range(30)))
         assert {code_of(answer) for answer in others} == {"circuit_open"}
         assert model_server.calls.count() == 1
         assert state(brittle) == 1
     assert asked[-1].result().status_code == 200
     assert state(brittle) == 0
-    assert [ask(brittle, marked_picture(number=number)).status_code for number in range(5)] == [200] * 5
+    assert [ask(brittle, marked_image(number=number)).status_code for number in range(5)] == [200] * 5
 
 
 def test_a_failed_probe_begins_another_pause(brittle: httpx.Client, model_server: FakeModelServer) -> None:
     """A probe that fails keeps the circuit open for as long again."""
     fail(brittle, 3)
     model_server.calls.forget()
-    wait_until(lambda: code_of(ask(brittle, marked_picture(FAILS, 10))) == "model_server_timeout")
+    wait_until(lambda: code_of(ask(brittle, marked_image(FAILS, 10))) == "model_server_timeout")
     failed_at = time.monotonic()
-    wait_until(lambda: code_of(ask(brittle, marked_picture())) == "ok")
+    wait_until(lambda: code_of(ask(brittle, marked_image())) == "ok")
     assert time.monotonic() - failed_at > OPEN_SECONDS - 0.1
     assert model_server.calls.count() == 2
 
@@ -115,9 +115,9 @@ def test_a_failed_probe_begins_another_pause(brittle: httpx.Client, model_server
 def test_an_impatient_caller_opens_nothing(brittle: httpx.Client, model_server: FakeModelServer) -> None:
     """Calls that end because their callers gave them little time say nothing about the server."""
     for number in range(5):
-        answer = ask(brittle, marked_picture("HANG", number), **{"X-Request-Timeout-Ms": "50"})
+        answer = ask(brittle, marked_image("HANG", number), **{"X-Request-Timeout-Ms": "50"})
         assert answer.status_code == 504
-    assert ask(brittle, marked_picture()).status_code == 200
+    assert ask(brittle, marked_image()).status_code == 200
 
 
 def test_each_model_has_its_own(start_gateway: StartGateway, model_server: FakeModelServer) -> None:
@@ -126,5 +126,5 @@ def test_each_model_has_its_own(start_gateway: StartGateway, model_server: FakeM
     gateway = start_gateway(models=("flowers", "dogs"), **SETTINGS)
     wait_until_ready(gateway)
     fail(gateway, 3)
-    assert code_of(ask(gateway, marked_picture())) == "circuit_open"
-    assert gateway.post("/v1/predict?model=dogs", content=marked_picture()).status_code == 200
+    assert code_of(ask(gateway, marked_image())) == "circuit_open"
+    assert gateway.post("/v1/predict?model=dogs", content=marked_image()).status_code == 200

@@ -13,7 +13,7 @@ from gateway.admission.concurrency import Admission, FixedLimit
 from gateway.deadline import Deadline
 from gateway.observability.metrics import Metrics
 from tests.fakes.made_up_predictions import label_for
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.metric_values import value
@@ -47,12 +47,12 @@ def shed_count(gateway: httpx.Client, reason: str) -> float:
 
 def test_too_many_are_told_at_once(tiny: httpx.Client, model_server: FakeModelServer) -> None:
     """With two running and two waiting every other request is a 503 with Retry-After, at once and without a call."""
-    pictures = [marked_picture(number=number) for number in range(4)]
-    with model_server.holding(), sent(tiny, *pictures, in_order=True) as connections:
+    images = [marked_image(number=number) for number in range(4)]
+    with model_server.holding(), sent(tiny, *images, in_order=True) as connections:
         seconds = []
         for number in range(30):
             started = time.perf_counter()
-            answer = ask(tiny, marked_picture(number=number), DIALECTS[number % 3])
+            answer = ask(tiny, marked_image(number=number), DIALECTS[number % 3])
             seconds.append(time.perf_counter() - started)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
             assert "try again" in sentence_in(answer, DIALECTS[number % 3])
@@ -63,7 +63,7 @@ def test_too_many_are_told_at_once(tiny: httpx.Client, model_server: FakeModelSe
             assert tiny.get(path).status_code == 200
         model_server.release()
         answers = [read_answer(connection) for connection in connections]
-    assert [(status, label_of(body)) for status, body in answers] == [(200, label_for(picture)) for picture in pictures]
+    assert [(status, label_of(body)) for status, body in answers] == [(200, label_for(image)) for image in images]
     assert model_server.calls.most_running == 2
 
 
@@ -72,10 +72,10 @@ def test_waiting_has_an_end(start_gateway: StartGateway, model_server: FakeModel
     gateway = start_gateway(**{**TINY, "max_in_flight": 1, "queue_timeout_seconds": 0.3})
     wait_until_ready(gateway)
     with ThreadPoolExecutor(1) as threads, model_server.holding():
-        running = threads.submit(ask, gateway, marked_picture())
+        running = threads.submit(ask, gateway, marked_image())
         wait_until(lambda: model_server.calls.running == 1)
         started = time.monotonic()
-        answer = ask(gateway, marked_picture(number=1))
+        answer = ask(gateway, marked_image(number=1))
         assert 0.25 < time.monotonic() - started < 2
         assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
         assert shed_count(gateway, "queue_timeout") == 1
@@ -88,7 +88,7 @@ def test_those_who_wait_are_served_in_order(start_gateway: StartGateway, model_s
     gateway = start_gateway(**{**TINY, "max_in_flight": 1, "max_queued": 5})
     wait_until_ready(gateway)
     marks = [f"place{number}" for number in range(6)]
-    with model_server.holding(), sent(gateway, *map(marked_picture, marks), in_order=True) as connections:
+    with model_server.holding(), sent(gateway, *map(marked_image, marks), in_order=True) as connections:
         model_server.release()
         assert [read_answer(connection)[0] for connection in connections] == [200] * 6
     seen = [next(mark for mark in marks if mark.encode() in call.content) for call in model_server.calls.of()]
@@ -97,11 +97,11 @@ def test_those_who_wait_are_served_in_order(start_gateway: StartGateway, model_s
 
 def test_who_leaves_the_queue_makes_room(tiny: httpx.Client, model_server: FakeModelServer) -> None:
     """A caller who goes away while waiting leaves its place to the next one, and never reaches the model server."""
-    with model_server.holding(), sent(tiny, marked_picture(), marked_picture()) as running:
-        with sent(tiny, marked_picture("gone"), marked_picture("gone")):
-            assert ask(tiny, marked_picture()).status_code == 503
+    with model_server.holding(), sent(tiny, marked_image(), marked_image()) as running:
+        with sent(tiny, marked_image("gone"), marked_image("gone")):
+            assert ask(tiny, marked_image()).status_code == 503
         wait_until(lambda: value(tiny, "requests_total", outcome="client_gone", route="/v1/predict") == 2)
-        with sent(tiny, marked_picture("stays")) as [waiting]:
+        with sent(tiny, marked_image("stays")) as [waiting]:
             model_server.release()
             assert [read_answer(connection)[0] for connection in (*running, waiting)] == [200] * 3
     assert model_server.calls.of(mark=b"gone") == []
@@ -111,13 +111,13 @@ def test_a_crowd_is_bounded(start_gateway: StartGateway, model_server: FakeModel
     """Forty callers at once: never more than four calls run, everyone gets the own answer or an honest 503."""
     gateway = start_gateway(max_in_flight=4, max_queued=8, queue_timeout_seconds=5, poll_interval_seconds=3600)
     wait_until_ready(gateway)
-    pictures = [marked_picture("SLEEP:0.02", number) for number in range(160)]
+    images = [marked_image("SLEEP:0.02", number) for number in range(160)]
     with ThreadPoolExecutor(40) as threads:
-        answers = list(threads.map(lambda picture: ask(gateway, picture), pictures))
+        answers = list(threads.map(lambda image: ask(gateway, image), images))
     assert {answer.status_code for answer in answers} <= {200, 503}
-    good = [(picture, answer) for picture, answer in zip(pictures, answers, strict=True) if answer.status_code == 200]
+    good = [(image, answer) for image, answer in zip(images, answers, strict=True) if answer.status_code == 200]
     assert len(good) == model_server.calls.count() >= 12
-    assert [label_in(answer) for _, answer in good] == [label_for(picture) for picture, _ in good]
+    assert [label_in(answer) for _, answer in good] == [label_for(image) for image, _ in good]
     assert model_server.calls.most_running <= 4
 
 

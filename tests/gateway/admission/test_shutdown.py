@@ -9,13 +9,13 @@ import httpx
 import psutil
 
 from tests.fakes.made_up_predictions import label_for
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.gateway_process import gateway_process
 from tests.gateway.raw_requests import read_answer, sent, settle
 from tests.gateway.waiting import wait_until
 
-HUNDRED = [marked_picture(number=number) for number in range(100)]
+HUNDRED = [marked_image(number=number) for number in range(100)]
 
 
 def label_of(body: Any) -> str:
@@ -53,7 +53,7 @@ def test_a_hundred_in_flight_get_a_hundred_answers(model_server: FakeModelServer
             model_server.release()
             answers = [read_answer(connection) for connection in connections]
         assert [status for status, _ in answers] == [200] * 100
-        assert [label_of(body) for _, body in answers] == [label_for(picture) for picture in HUNDRED]
+        assert [label_of(body) for _, body in answers] == [label_for(image) for image in HUNDRED]
         assert gateway.process.wait(10) == 0
 
 
@@ -71,7 +71,7 @@ def test_those_who_wait_are_answered_too(model_server: FakeModelServer) -> None:
             model_server.release()
             answers = [read_answer(connection) for connection in connections]
         assert [status for status, _ in answers] == [200] * 100
-        assert [label_of(body) for _, body in answers] == [label_for(picture) for picture in HUNDRED]
+        assert [label_of(body) for _, body in answers] == [label_for(image) for image in HUNDRED]
         assert gateway.process.wait(10) == 0
     assert model_server.calls.most_running == 10
 
@@ -79,7 +79,7 @@ def test_those_who_wait_are_answered_too(model_server: FakeModelServer) -> None:
 def test_a_hanging_call_does_not_keep_it(model_server: FakeModelServer) -> None:
     """What does not end by its deadline is a 504, and then the process ends all the same."""
     with gateway_process(model_server.address, request_timeout_seconds=1, shutdown_delay_seconds=0) as gateway:
-        with sent(gateway.client, marked_picture("HANG")) as [connection]:
+        with sent(gateway.client, marked_image("HANG")) as [connection]:
             wait_until(lambda: model_server.calls.running == 1)
             gateway.process.send_signal(signal.SIGTERM)
             assert read_answer(connection)[0] == 504
@@ -90,7 +90,7 @@ def test_a_second_signal_ends_it_at_once(model_server: FakeModelServer) -> None:
     """A second SIGTERM does not wait for calls that run."""
     with (
         gateway_process(model_server.address, request_timeout_seconds=60, shutdown_delay_seconds=30) as gateway,
-        sent(gateway.client, marked_picture("HANG")),
+        sent(gateway.client, marked_image("HANG")),
     ):
         wait_until(lambda: model_server.calls.running == 1)
         gateway.process.send_signal(signal.SIGTERM)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.fakes.made_up_predictions import label_for
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import SECRET_WORDS, FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.protocol_requests import DIALECTS, ask, label_in, sentence_in
@@ -61,7 +61,7 @@ def test_every_misbehaviour_has_its_status(impatient: httpx.Client) -> None:
     seen = []
     for mark, _, _ in MISBEHAVIOUR:
         started = time.monotonic()
-        answer = ask(impatient, marked_picture(mark))
+        answer = ask(impatient, marked_image(mark))
         assert time.monotonic() - started < 1.5, mark
         assert sentence_in(answer).endswith("."), mark
         assert [word for word in SECRET_WORDS if word in answer.text] == [], mark
@@ -75,7 +75,7 @@ def test_every_misbehaviour_has_its_status_in_other_dialects(impatient: httpx.Cl
     """In the dialects without labels a call that fails has the same status, and the dialect's own shape."""
     seen = []
     for mark, _, code in IN_EVERY_DIALECT:
-        answer = ask(impatient, marked_picture(mark), dialect)
+        answer = ask(impatient, marked_image(mark), dialect)
         assert sentence_in(answer, dialect), mark
         assert [word for word in SECRET_WORDS if word in answer.text] == [], mark
         seen.append((mark, answer.status_code, code))
@@ -84,36 +84,36 @@ def test_every_misbehaviour_has_its_status_in_other_dialects(impatient: httpx.Cl
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_neighbours_of_failing_calls_get_their_own_answers(patient: httpx.Client, dialect: str) -> None:
-    """Between calls that fail in every way, good ones on the same channel get the answer to their own picture."""
+    """Between calls that fail in every way, good ones on the same channel get the answer to their own image."""
     marks = [mark for mark, _, _ in MISBEHAVIOUR if mark not in {"STATUS:UNAVAILABLE", "HANG"}]
-    pictures = [marked_picture(marks[number // 2 % len(marks)] if number % 2 else "", number) for number in range(60)]
+    images = [marked_image(marks[number // 2 % len(marks)] if number % 2 else "", number) for number in range(60)]
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda picture: ask(patient, picture, dialect), pictures))
-    good = list(zip(pictures, answers, strict=True))[::2]
+        answers = list(threads.map(lambda image: ask(patient, image, dialect), images))
+    good = list(zip(images, answers, strict=True))[::2]
     assert [answer.status_code for _, answer in good] == [200] * 30
-    assert [label_in(answer, dialect) for _, answer in good] == [label_for(picture) for picture, _ in good]
+    assert [label_in(answer, dialect) for _, answer in good] == [label_for(image) for image, _ in good]
 
 
 @pytest.mark.parametrize("mark", ["FEWER_ROWS", "ROW_WITHOUT", "MORE_ROWS"])
-def test_rows_that_do_not_match_the_pictures_are_no_answer(impatient: httpx.Client, mark: str) -> None:
+def test_rows_that_do_not_match_the_images_are_no_answer(impatient: httpx.Client, mark: str) -> None:
     """Of a batch whose answer has too few or too many rows nothing is passed on: nobody knows whose row is whose."""
-    files = [("file", (str(number), marked_picture(mark, number))) for number in range(3)]
+    files = [("file", (str(number), marked_image(mark, number))) for number in range(3)]
     answer = impatient.post("/v1/predict", files=files)
     assert (answer.status_code, answer.json()["code"]) == (502, "model_server_failed")
 
 
 def test_a_version_that_vanishes_is_no_answer(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """A version that is unloaded between status and call is a 503 for its model, and a 404 where it was named."""
-    unnamed = ask(own_gateway, marked_picture("VANISH"))
+    unnamed = ask(own_gateway, marked_image("VANISH"))
     assert (unnamed.status_code, unnamed.json()["code"]) == (503, "model_not_loaded")
     model_server.publish("flowers", 1)
     wait_until_ready(own_gateway)
-    named = own_gateway.post("/v1/predict?version=1", content=marked_picture("VANISH"))
+    named = own_gateway.post("/v1/predict?version=1", content=marked_image("VANISH"))
     assert (named.status_code, named.json()["code"]) == (404, "version_not_served")
 
 
 def test_no_rows_are_no_call(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
-    """Without a single acceptable picture the model server is not asked, whatever the dialect: zero rows abort it."""
+    """Without a single acceptable image the model server is not asked, whatever the dialect: zero rows abort it."""
     files = [("file", ("a", b"text")), ("file", ("b", b""))]
     assert own_gateway.post("/v1/predict", files=files).status_code == 200
     assert own_gateway.post("/v1/models/flowers:predict", json={"instances": []}).status_code in {200, 400}
@@ -130,10 +130,10 @@ def test_a_model_without_a_description(
     model_server.publish("flowers", 1, describes=False)
     gateway = start_gateway()
     wait_until(lambda: model_server.calls.count("describe", "FAILED_PRECONDITION") == 1)
-    picture = marked_picture()
-    answer = ask(gateway, picture, dialect)
+    image = marked_image()
+    answer = ask(gateway, image, dialect)
     if dialect == "native":
         assert (answer.status_code, answer.json()["code"]) == (501, "model_not_described")
         assert "TensorFlow Serving" in sentence_in(answer)
     else:
-        assert (answer.status_code, label_in(answer, dialect)) == (200, label_for(picture))
+        assert (answer.status_code, label_in(answer, dialect)) == (200, label_for(image))

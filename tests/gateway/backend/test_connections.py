@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.cutting_proxy import CuttingProxy, Fate
 from tests.fakes.made_up_predictions import label_for
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.protocol_requests import DIALECTS, ask, label_in, sentence_in
@@ -39,9 +39,9 @@ def test_a_call_without_any_answer_is_made_again(
 ) -> None:
     """A connection that ends before the first byte of the answer costs the caller nothing but time."""
     proxy.strike(fate)
-    picture = marked_picture()
-    answer = ask(behind, picture)
-    assert (answer.status_code, label_in(answer)) == (200, label_for(picture))
+    image = marked_image()
+    answer = ask(behind, image)
+    assert (answer.status_code, label_in(answer)) == (200, label_for(image))
     assert model_server.calls.count() == 2
 
 
@@ -51,16 +51,16 @@ def test_a_torn_answer_is_no_answer(
     behind: httpx.Client, proxy: CuttingProxy, model_server: FakeModelServer, fate: Fate, status: int, dialect: str
 ) -> None:
     """Half an answer is a 503, a reset stream a 502, neither is asked again nor names a host; the next call is good."""
-    assert ask(behind, marked_picture(), dialect).status_code == 200  # asks for the signatures, where need be
+    assert ask(behind, marked_image(), dialect).status_code == 200  # asks for the signatures, where need be
     model_server.calls.forget()
     proxy.strike(fate)
-    torn = ask(behind, marked_picture(number=1), dialect)
+    torn = ask(behind, marked_image(number=1), dialect)
     assert torn.status_code == status
     assert "127.0.0.1" not in sentence_in(torn, dialect)
     assert model_server.calls.count() == 1
-    picture = marked_picture(number=2)
-    answer = ask(behind, picture, dialect)
-    assert (answer.status_code, label_in(answer, dialect)) == (200, label_for(picture))
+    image = marked_image(number=2)
+    answer = ask(behind, image, dialect)
+    assert (answer.status_code, label_in(answer, dialect)) == (200, label_for(image))
 
 
 def test_goaway_costs_no_call(behind: httpx.Client, proxy: CuttingProxy, model_server: FakeModelServer) -> None:
@@ -68,13 +68,13 @@ def test_goaway_costs_no_call(behind: httpx.Client, proxy: CuttingProxy, model_s
     before = proxy.connections
     with ThreadPoolExecutor(8) as threads:
         with model_server.holding():
-            pictures = [marked_picture(number=number) for number in range(8)]
-            asked = [threads.submit(ask, behind, picture) for picture in pictures]
+            images = [marked_image(number=number) for number in range(8)]
+            asked = [threads.submit(ask, behind, image) for image in images]
             wait_until(lambda: model_server.calls.running == 8)
             proxy.say_goaway()
             wait_until(lambda: proxy.connections > before)
-            later = threads.submit(ask, behind, marked_picture(number=8))
-        assert [label_in(answer.result()) for answer in asked] == [label_for(picture) for picture in pictures]
+            later = threads.submit(ask, behind, marked_image(number=8))
+        assert [label_in(answer.result()) for answer in asked] == [label_for(image) for image in images]
     assert later.result().status_code == 200
     assert model_server.calls.count() == 9
 
@@ -82,13 +82,13 @@ def test_goaway_costs_no_call(behind: httpx.Client, proxy: CuttingProxy, model_s
 def test_a_server_that_drains_answers_what_runs(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """A model server that stops in order loses no call, and a new one on its port is found."""
     with ThreadPoolExecutor(8) as threads:
-        asked = [threads.submit(ask, own_gateway, marked_picture("SLEEP:0.5", number)) for number in range(8)]
+        asked = [threads.submit(ask, own_gateway, marked_image("SLEEP:0.5", number)) for number in range(8)]
         wait_until(lambda: model_server.calls.running == 8)
         model_server.stop(grace_seconds=5)
         assert [answer.result().status_code for answer in asked] == [200] * 8
     model_server.start()
     wait_until_ready(own_gateway)
-    assert ask(own_gateway, marked_picture()).status_code == 200
+    assert ask(own_gateway, marked_image()).status_code == 200
 
 
 def test_a_connection_that_says_nothing_ends_at_the_deadline(behind: httpx.Client, proxy: CuttingProxy) -> None:
@@ -96,14 +96,14 @@ def test_a_connection_that_says_nothing_ends_at_the_deadline(behind: httpx.Clien
     proxy.freeze()
     started = time.monotonic()
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda number: ask(behind, marked_picture(number=number)), range(8)))
+        answers = list(threads.map(lambda number: ask(behind, marked_image(number=number)), range(8)))
     assert time.monotonic() - started < 2
     assert {answer.status_code for answer in answers} == {504}
     assert behind.get("/livez").status_code == 200
     proxy.thaw()
-    picture = marked_picture(number=99)
-    wait_until(lambda: ask(behind, picture).status_code == 200)
-    assert label_in(ask(behind, picture)) == label_for(picture)
+    image = marked_image(number=99)
+    wait_until(lambda: ask(behind, image).status_code == 200)
+    assert label_in(ask(behind, image)) == label_for(image)
 
 
 def test_a_slow_start_is_waited_for(
@@ -114,11 +114,11 @@ def test_a_slow_start_is_waited_for(
     model_server.publish("flowers", 1, state="LOADING")
     gateway = start_gateway(model_server=proxy.address)
     assert gateway.get("/readyz").status_code == 503
-    early = ask(gateway, marked_picture())
+    early = ask(gateway, marked_image())
     assert early.status_code in {503, 504}
     assert gateway.get("/livez").status_code == 200
     wait_until(lambda: model_server.calls.count("GetModelStatus", "answered") > 0)
-    wait_until(lambda: ask(gateway, marked_picture()).json()["code"] == "model_not_loaded")
+    wait_until(lambda: ask(gateway, marked_image()).json()["code"] == "model_not_loaded")
     model_server.publish("flowers", 1)
     wait_until_ready(gateway)
-    assert ask(gateway, marked_picture()).status_code == 200
+    assert ask(gateway, marked_image()).status_code == 200

@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.protocol_requests import DIALECTS, ask, sentence_in
@@ -25,7 +25,7 @@ def quiet(start_gateway: StartGateway) -> httpx.Client:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_callers_deadline_is_the_backends(quiet: httpx.Client, model_server: FakeModelServer, dialect: str) -> None:
     """X-Request-Timeout-Ms, if smaller than ours, reaches the model server as the call's deadline."""
-    assert ask(quiet, marked_picture(), dialect, **{"X-Request-Timeout-Ms": "900"}).status_code == 200
+    assert ask(quiet, marked_image(), dialect, **{"X-Request-Timeout-Ms": "900"}).status_code == 200
     [call] = model_server.calls.of()
     assert 0.5 < (call.seconds_left or 0) < 0.95
 
@@ -35,7 +35,7 @@ def test_our_deadline_is_the_longest(
     quiet: httpx.Client, model_server: FakeModelServer, headers: dict[str, str]
 ) -> None:
     """Without the header, or with more than ours in it, a call has request_timeout_seconds."""
-    assert ask(quiet, marked_picture(), **headers).status_code == 200
+    assert ask(quiet, marked_image(), **headers).status_code == 200
     [call] = model_server.calls.of()
     assert 4.5 < (call.seconds_left or 0) < 5.05
 
@@ -44,7 +44,7 @@ def test_our_deadline_is_the_longest(
 def test_a_call_that_is_too_slow_is_given_up(quiet: httpx.Client, model_server: FakeModelServer, dialect: str) -> None:
     """A hanging call is a 504 when its caller's time is over, and the model server is told to stop."""
     started = time.monotonic()
-    answer = ask(quiet, marked_picture("HANG"), dialect, **{"X-Request-Timeout-Ms": "300"})
+    answer = ask(quiet, marked_image("HANG"), dialect, **{"X-Request-Timeout-Ms": "300"})
     assert answer.status_code == 504
     assert sentence_in(answer, dialect)
     assert 0.25 < time.monotonic() - started < 1.5
@@ -56,7 +56,7 @@ def test_a_deadline_that_is_no_number_is_refused(
     quiet: httpx.Client, model_server: FakeModelServer, value: str
 ) -> None:
     """A header that cannot be read is a 400 that shows it, and no call."""
-    answer = ask(quiet, marked_picture(), **{"X-Request-Timeout-Ms": value})
+    answer = ask(quiet, marked_image(), **{"X-Request-Timeout-Ms": value})
     assert answer.status_code == 400
     assert value[:10] in sentence_in(answer)
     assert model_server.calls.count() == 0
@@ -64,7 +64,7 @@ def test_a_deadline_that_is_no_number_is_refused(
 
 def test_no_time_at_all_is_no_call(quiet: httpx.Client, model_server: FakeModelServer) -> None:
     """A deadline of 0 ms is over before anything was asked."""
-    answer = ask(quiet, marked_picture(), **{"X-Request-Timeout-Ms": "0"})
+    answer = ask(quiet, marked_image(), **{"X-Request-Timeout-Ms": "0"})
     assert answer.status_code in {503, 504}
     assert model_server.calls.count() == 0
 
@@ -76,26 +76,26 @@ def test_a_description_that_hangs_does_not_outlast_the_request(
     model_server.publish("flowers", 2)
     with model_server.holding("describe"):
         started = time.monotonic()
-        answer = ask(quiet, marked_picture(), **{"X-Request-Timeout-Ms": "300"})
+        answer = ask(quiet, marked_image(), **{"X-Request-Timeout-Ms": "300"})
         assert time.monotonic() - started < 1.5
         assert answer.status_code == 504
 
 
 def test_a_caller_who_leaves_cancels_the_call(quiet: httpx.Client, model_server: FakeModelServer) -> None:
     """When the caller's connection ends, the model server sees the call cancelled long before its deadline."""
-    with sent(quiet, marked_picture("HANG")):
+    with sent(quiet, marked_image("HANG")):
         wait_until(lambda: model_server.calls.running == 1)
     started = time.monotonic()
     wait_until(lambda: model_server.calls.count("Predict", "cancelled") == 1)
     assert time.monotonic() - started < 2
     wait_until(lambda: re.search(r'outcome="client_gone".* 1\.0', quiet.get("/metrics").text) is not None)
-    assert ask(quiet, marked_picture()).status_code == 200
+    assert ask(quiet, marked_image()).status_code == 200
 
 
 def test_only_the_caller_who_left_is_cancelled(quiet: httpx.Client, model_server: FakeModelServer) -> None:
     """Of two calls that run at once, the one whose caller stays is answered."""
-    with model_server.holding(), sent(quiet, marked_picture(number=1)) as [stays]:
-        with sent(quiet, marked_picture(number=2)):
+    with model_server.holding(), sent(quiet, marked_image(number=1)) as [stays]:
+        with sent(quiet, marked_image(number=2)):
             wait_until(lambda: model_server.calls.running == 2)
         wait_until(lambda: model_server.calls.count("Predict", "cancelled") == 1)
         model_server.release()
@@ -144,6 +144,6 @@ def test_slow_senders_hold_up_nobody(start_gateway: StartGateway) -> None:
     connections = [connect(gateway) for _ in range(20)]
     for connection in connections:
         connection.sendall(head)
-    assert [ask(gateway, marked_picture(number=number)).status_code for number in range(5)] == [200] * 5
+    assert [ask(gateway, marked_image(number=number)).status_code for number in range(5)] == [200] * 5
     for connection in connections:
         connection.close()

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.fakes.made_up_predictions import label_for
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.protocol_requests import ask, label_in
@@ -31,7 +31,7 @@ def balanced(model_server: FakeModelServer, second: FakeModelServer, start_gatew
     wait_until_ready(gateway)
 
     def both_asked() -> bool:
-        ask(gateway, marked_picture())
+        ask(gateway, marked_image())
         return model_server.calls.count() > 0 < second.calls.count()
 
     wait_until(both_asked)
@@ -39,13 +39,13 @@ def balanced(model_server: FakeModelServer, second: FakeModelServer, start_gatew
 
 
 def ask_often(gateway: httpx.Client, count: int) -> list[int]:
-    """Ask about different pictures; return the statuses, and fail if an answer is not that picture's."""
+    """Ask about different images; return the statuses, and fail if an answer is not that image's."""
     statuses = []
     for number in range(count):
-        picture = marked_picture(number=number)
-        answer = ask(gateway, picture)
+        image = marked_image(number=number)
+        answer = ask(gateway, image)
         statuses.append(answer.status_code)
-        assert answer.status_code != 200 or label_in(answer) == label_for(picture)
+        assert answer.status_code != 200 or label_in(answer) == label_for(image)
     return statuses
 
 

@@ -1,4 +1,4 @@
-"""A model of the fake model server that knows how its answers looked, and pictures to ask it about."""
+"""A model of the fake model server that knows how its answers looked, and images to ask it about."""
 
 import base64
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ import httpx
 
 from contract.manifest import ModelManifest
 from tests.fakes.made_up_predictions import LABELS, brightness_for, label_for, manifest_for, probabilities_for
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
-from tests.gateway.drift.references import picture_of, reference_of
+from tests.gateway.drift.references import image_of, reference_of
 from tests.gateway.metric_values import read_metrics
 
 WINDOW, LEAST = 120, 100
-SETTINGS: dict[str, Any] = {"drift_window": WINDOW, "drift_least_pictures": LEAST, "max_pictures": 200}
+SETTINGS: dict[str, Any] = {"drift_window": WINDOW, "drift_least_images": LEAST, "max_images": 200}
 FEATURES = ("class", "confidence", "brightness", "size")
 
 _TESTED = range(100_000, 100_300)
@@ -22,11 +22,11 @@ _PIXELS = 64
 
 
 def publish(server: FakeModelServer, version: int = 1, model: str = "flowers", **changed: Any) -> ModelManifest:
-    """Serve a version with a reference of 300 pictures; `changed` are fields of its manifest."""
-    pictures = [marked_picture(number=number) for number in _TESTED]
+    """Serve a version with a reference of 300 images; `changed` are fields of its manifest."""
+    images = [marked_image(number=number) for number in _TESTED]
     answered = [
-        picture_of(label_for(each), max(probabilities_for(each, len(LABELS))), _PIXELS, brightness_for(each))
-        for each in pictures
+        image_of(label_for(each), max(probabilities_for(each, len(LABELS))), _PIXELS, brightness_for(each))
+        for each in images
     ]
     described = {"reference": reference_of(answered, LABELS), **changed}
     manifest = manifest_for(model, version).model_copy(update=described)
@@ -35,8 +35,8 @@ def publish(server: FakeModelServer, version: int = 1, model: str = "flowers", *
 
 
 def ask(gateway: httpx.Client, numbers: Sequence[int], mark: str = "", path: str = "/v1/predict") -> None:
-    """Ask about a picture for each number, in one request; all are answered."""
-    images = [{"b64": base64.b64encode(marked_picture(mark, number)).decode()} for number in numbers]
+    """Ask about an image for each number, in one request; all are answered."""
+    images = [{"b64": base64.b64encode(marked_image(mark, number)).decode()} for number in numbers]
     answer = gateway.post(path, json={"images": images})
     assert answer.status_code == 200
     assert all("label" in entry for entry in answer.json()["predictions"])

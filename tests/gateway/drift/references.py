@@ -1,9 +1,9 @@
-"""References and answered pictures for the tests of drift."""
+"""References and answered images for the tests of drift."""
 
 from collections.abc import Sequence
 
 from contract.reference import Histogram, ReferenceDistributions
-from gateway.observability.predicted_image import AnsweredPicture
+from gateway.observability.predicted_image import AnsweredImage
 
 TWENTIETHS = tuple(index / 20 for index in range(21))
 PIXELS = tuple(float(2**power) for power in range(10, 27))
@@ -17,19 +17,19 @@ def histogram_of(values: Sequence[float], edges: tuple[float, ...] = TWENTIETHS)
     return Histogram(edges=edges, counts=tuple(counts))
 
 
-def reference_of(pictures: Sequence[AnsweredPicture], labels: Sequence[str]) -> ReferenceDistributions:
-    """Return the reference that these pictures make, all of whose sizes and brightnesses are known."""
+def reference_of(images: Sequence[AnsweredImage], labels: Sequence[str]) -> ReferenceDistributions:
+    """Return the reference that these images make, all of whose sizes and brightnesses are known."""
     return ReferenceDistributions(
-        pictures=len(pictures),
-        predicted={label: sum(picture.label == label for picture in pictures) for label in labels},
-        confidence=histogram_of([picture.probability for picture in pictures]),
-        entropy=histogram_of([0.5] * len(pictures)),
-        size=histogram_of([picture.pixels or 0 for picture in pictures], PIXELS),
-        brightness=histogram_of([picture.brightness or 0.0 for picture in pictures]),
+        images=len(images),
+        predicted={label: sum(image.label == label for image in images) for label in labels},
+        confidence=histogram_of([image.probability for image in images]),
+        entropy=histogram_of([0.5] * len(images)),
+        size=histogram_of([image.pixels or 0 for image in images], PIXELS),
+        brightness=histogram_of([image.brightness or 0.0 for image in images]),
     )
 
 
-def picture_of(
+def image_of(
     label: str,
     probability: float = 0.9,
     pixels: int | None = 200_000,
@@ -37,6 +37,6 @@ def picture_of(
     *,
     model: str = "flowers",
     version: int = 1,
-) -> AnsweredPicture:
-    """Return a picture that was answered."""
-    return AnsweredPicture(model, version, 0, label, probability, 10_000, pixels, brightness)
+) -> AnsweredImage:
+    """Return an image that was answered."""
+    return AnsweredImage(model, version, 0, label, probability, 10_000, pixels, brightness)

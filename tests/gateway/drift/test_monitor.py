@@ -11,7 +11,7 @@ from contract import serving_messages as messages
 from gateway.errors import ModelServerFailedError
 from gateway.predict.scores import read_scores
 from tests.fakes.made_up_predictions import output_tensors
-from tests.fakes.marked_images import marked_picture
+from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.fakes.orders import read_orders
 from tests.gateway.conftest import StartGateway
@@ -39,39 +39,39 @@ def gateway(model_server: FakeModelServer, start_gateway: StartGateway) -> httpx
     return client
 
 
-def test_nothing_is_claimed_before_enough_pictures(gateway: httpx.Client) -> None:
-    """With one picture too few there is only their number; with one more, all four features."""
+def test_nothing_is_claimed_before_enough_images(gateway: httpx.Client) -> None:
+    """With one image too few there is only their number; with one more, all four features."""
     ask(gateway, range(LEAST - 1))
-    assert series(gateway, "pictures") == {("1",): LEAST - 1}
+    assert series(gateway, "images") == {("1",): LEAST - 1}
     assert series(gateway, "psi") == series(gateway, "js_distance") == series(gateway, "threshold_psi") == {}
     few = only_version(gateway)
     assert (few["features"], few["moved"]) == ([], False)
-    assert few["sentence"] == f"Too few pictures were answered to compare: {LEAST - 1} of {LEAST}."
+    assert few["sentence"] == f"Too few images were answered to compare: {LEAST - 1} of {LEAST}."
     ask(gateway, [LEAST])
     assert set(series(gateway, "psi")) == {("1", feature) for feature in FEATURES}
     assert set(series(gateway, "js_distance")) == set(series(gateway, "threshold_psi")) == set(series(gateway, "psi"))
 
 
 def test_traffic_like_the_reference_has_not_moved(gateway: httpx.Client) -> None:
-    """Other pictures of the same kind are below every threshold, and the answer says so in a sentence."""
+    """Other images of the same kind are below every threshold, and the answer says so in a sentence."""
     ask(gateway, range(WINDOW))
     found = only_version(gateway)
-    assert (found["pictures"], found["wanted"], found["reference_pictures"]) == (WINDOW, LEAST, 300)
+    assert (found["images"], found["wanted"], found["reference_images"]) == (WINDOW, LEAST, 300)
     assert [feature["feature"] for feature in found["features"]] == list(FEATURES)
     assert not any(feature["moved"] for feature in found["features"])
-    assert found["sentence"] == f"Nothing moved: the last {WINDOW} pictures and their answers are like the reference."
+    assert found["sentence"] == f"Nothing moved: the last {WINDOW} images and their answers are like the reference."
     thresholds = series(gateway, "threshold_psi")
     assert all(value < thresholds[key] for key, value in series(gateway, "psi").items())
 
 
-def test_darker_pictures_are_noticed(gateway: httpx.Client) -> None:
-    """When pictures become darker, brightness alone moves, and the sentence says from where to where."""
+def test_darker_images_are_noticed(gateway: httpx.Client) -> None:
+    """When images become darker, brightness alone moves, and the sentence says from where to where."""
     ask(gateway, range(WINDOW))
     ask(gateway, range(WINDOW, 2 * WINDOW), "BRIGHTNESS:0.23")
     found = only_version(gateway)
     assert found["moved"]
     assert [feature["feature"] for feature in found["features"] if feature["moved"]] == ["brightness"]
-    expected = f"pictures are darker: mean brightness 0.50 in the reference, 0.23 in the last {WINDOW}"
+    expected = f"images are darker: mean brightness 0.50 in the reference, 0.23 in the last {WINDOW}"
     assert found["sentence"] == f"{expected}."
     key = ("1", "brightness")
     assert series(gateway, "psi")[key] > series(gateway, "threshold_psi")[key]
@@ -79,16 +79,16 @@ def test_darker_pictures_are_noticed(gateway: httpx.Client) -> None:
 
 
 def test_the_window_slides(gateway: httpx.Client) -> None:
-    """Once the pictures are as before, nothing has moved."""
+    """Once the images are as before, nothing has moved."""
     ask(gateway, range(WINDOW), "BRIGHTNESS:0.23")
     assert only_version(gateway)["moved"]
     ask(gateway, range(WINDOW))
     assert not only_version(gateway)["moved"]
-    assert only_version(gateway)["pictures"] == WINDOW
+    assert only_version(gateway)["images"] == WINDOW
 
 
-def test_the_same_picture_again_and_again_is_drift(gateway: httpx.Client) -> None:
-    """One picture asked a hundred times is not what the model was tested on, and is reported."""
+def test_the_same_image_again_and_again_is_drift(gateway: httpx.Client) -> None:
+    """One image asked a hundred times is not what the model was tested on, and is reported."""
     ask(gateway, [7] * WINDOW)
     assert {feature["feature"] for feature in only_version(gateway)["features"] if feature["moved"]} >= {
         "class",
@@ -96,11 +96,11 @@ def test_the_same_picture_again_and_again_is_drift(gateway: httpx.Client) -> Non
     }
 
 
-def test_refused_pictures_do_not_count(gateway: httpx.Client) -> None:
-    """Pictures that the gateway or the graph refuses are in no window."""
+def test_refused_images_do_not_count(gateway: httpx.Client) -> None:
+    """Images that the gateway or the graph refuses are in no window."""
     assert gateway.post("/v1/predict", content=b"text").status_code == 415
-    assert gateway.post("/v1/predict", content=marked_picture("BROKEN")).status_code == 422
-    assert series(gateway, "pictures") == {("1",): 0}
+    assert gateway.post("/v1/predict", content=marked_image("BROKEN")).status_code == 422
+    assert series(gateway, "images") == {("1",): 0}
 
 
 def test_versions_without_brightness_have_three_features(
@@ -117,9 +117,9 @@ def test_versions_without_brightness_have_three_features(
 def test_versions_without_a_reference_are_not_compared(own_gateway: httpx.Client) -> None:
     """A version whose manifest has no reference has no series, and the answer says why."""
     assert own_gateway.post("/v1/predict", json={"images": []}).status_code == 400
-    assert series(own_gateway, "pictures") == {}
+    assert series(own_gateway, "images") == {}
     found = only_version(own_gateway)
-    assert (found["reference_pictures"], found["features"]) == (None, [])
+    assert (found["reference_images"], found["features"]) == (None, [])
     assert found["sentence"].startswith("This version has no reference to compare with")
 
 
@@ -129,37 +129,37 @@ def test_each_version_has_a_window_and_loses_it_with_its_place(
     """Two versions are compared apart; when the first is unloaded, its series are gone, and so is its window."""
     ask(gateway, range(LEAST))
     publish(model_server, 2)
-    wait_until(lambda: ("2",) in series(gateway, "pictures"))
+    wait_until(lambda: ("2",) in series(gateway, "images"))
     ask(gateway, range(10))
-    assert series(gateway, "pictures") == {("1",): LEAST, ("2",): 10}
+    assert series(gateway, "images") == {("1",): LEAST, ("2",): 10}
     assert [each["version"] for each in drift_of(gateway)["versions"]] == ["1", "2"]
-    assert [each["pictures"] for each in drift_of(gateway, "?version=1")["versions"]] == [LEAST]
+    assert [each["images"] for each in drift_of(gateway, "?version=1")["versions"]] == [LEAST]
     model_server.withdraw("flowers", 1)
-    wait_until(lambda: series(gateway, "pictures") == {("2",): 10})
+    wait_until(lambda: series(gateway, "images") == {("2",): 10})
     assert {version for version, *_ in series(gateway, "psi")} == set()
 
 
 def test_another_model_under_the_same_number_begins_anew(model_server: FakeModelServer, gateway: httpx.Client) -> None:
-    """A version number that comes back as another model does not inherit its pictures."""
+    """A version number that comes back as another model does not inherit its images."""
     ask(gateway, range(50))
     model_server.withdraw("flowers", 1)
-    wait_until(lambda: series(gateway, "pictures") == {})
+    wait_until(lambda: series(gateway, "images") == {})
     publish(model_server, digest="sha256:another")
-    wait_until(lambda: series(gateway, "pictures") == {("1",): 0})
+    wait_until(lambda: series(gateway, "images") == {("1",): 0})
     ask(gateway, range(3))
-    assert series(gateway, "pictures") == {("1",): 3}
+    assert series(gateway, "images") == {("1",): 3}
 
 
-def test_pictures_outlast_a_model_server_that_is_away(model_server: FakeModelServer, gateway: httpx.Client) -> None:
-    """While the model server is away nothing is claimed; when it is back, its version has the pictures it had."""
+def test_images_outlast_a_model_server_that_is_away(model_server: FakeModelServer, gateway: httpx.Client) -> None:
+    """While the model server is away nothing is claimed; when it is back, its version has the images it had."""
     ask(gateway, range(50))
     model_server.stop()
-    wait_until(lambda: series(gateway, "pictures") == {})
+    wait_until(lambda: series(gateway, "images") == {})
     model_server.start()
-    wait_until(lambda: series(gateway, "pictures") == {("1",): 50})
+    wait_until(lambda: series(gateway, "images") == {("1",): 50})
 
 
-def test_a_model_whose_state_is_unknown_keeps_its_pictures(
+def test_a_model_whose_state_is_unknown_keeps_its_images(
     model_server: FakeModelServer, start_gateway: StartGateway
 ) -> None:
     """While the model server does not tell its versions, a window that begins for one model takes none from another."""
@@ -173,7 +173,7 @@ def test_a_model_whose_state_is_unknown_keeps_its_pictures(
     ask(gateway, [1], path="/v1/models/dogs/predict?version=1")
     model_server.refuse("GetModelStatus", grpc.StatusCode.OK)
     wait_until_ready(gateway)
-    assert only_version(gateway)["pictures"] == 50
+    assert only_version(gateway)["images"] == 50
 
 
 def test_drift_can_be_switched_off(model_server: FakeModelServer, start_gateway: StartGateway) -> None:
@@ -182,7 +182,7 @@ def test_drift_can_be_switched_off(model_server: FakeModelServer, start_gateway:
     gateway = start_gateway(**SETTINGS, drift=False)
     wait_until_ready(gateway)
     ask(gateway, range(LEAST))
-    assert series(gateway, "pictures") == {}
+    assert series(gateway, "images") == {}
     assert (drift_of(gateway)["watched"], only_version(gateway)["features"]) == (False, [])
     assert only_version(gateway)["sentence"] == "Drift is not watched: the setting `drift` is off."
 
@@ -202,8 +202,8 @@ def test_what_is_not_there_is_refused(gateway: httpx.Client, model_server: FakeM
 
 @pytest.mark.parametrize("raw", [False, True])
 @pytest.mark.parametrize(("brightness", "fits"), [([0.5, 0.25], True), ([0.5], False), ([0.5, math.nan], False)])
-def test_a_brightness_is_read_for_each_picture(brightness: list[float], fits: bool, raw: bool) -> None:
-    """As many finite brightnesses as pictures have to come, in either form, or the answer makes no sense."""
+def test_a_brightness_is_read_for_each_image(brightness: list[float], fits: bool, raw: bool) -> None:
+    """As many finite brightnesses as images have to come, in either form, or the answer makes no sense."""
     rows = [[0.5, 0.25, 0.25]] * 2
     tensors = output_tensors(read_orders([]), rows, [True, True], ["a", "a"], brightness, raw=raw)
     response = messages.PredictResponse()
@@ -212,7 +212,7 @@ def test_a_brightness_is_read_for_each_picture(brightness: list[float], fits: bo
     if fits:
         assert read_scores(response, 2).brightness == tuple(brightness)
     else:
-        with pytest.raises(ModelServerFailedError, match="one brightness for each picture"):
+        with pytest.raises(ModelServerFailedError, match="one brightness for each image"):
             read_scores(response, 2)
 
 
@@ -224,12 +224,12 @@ def test_windows_are_bounded(model_server: FakeModelServer, start_gateway: Start
     wait_until_ready(gateway)
     for version in range(1, 35):
         ask(gateway, [version], path=f"/v1/predict?version={version}")
-    seen = series(gateway, "pictures")
+    seen = series(gateway, "images")
     assert [seen[str(version),] for version in range(1, 35)] == [0, 0] + [1] * 32
     model_server.withdraw("flowers", 34)
-    wait_until(lambda: ("34",) not in series(gateway, "pictures"))
+    wait_until(lambda: ("34",) not in series(gateway, "images"))
     ask(gateway, [1], path="/v1/predict?version=1")
-    assert [series(gateway, "pictures")[str(version),] for version in (1, 2, 3)] == [1, 0, 1]
+    assert [series(gateway, "images")[str(version),] for version in (1, 2, 3)] == [1, 0, 1]
 
 
 def test_drift_needs_the_scope_of_questions(

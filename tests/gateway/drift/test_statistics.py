@@ -52,16 +52,16 @@ def test_distance_is_that_of_jensen_and_shannon() -> None:
     [[0.2] * 5, [1 / 9] * 9, [0.1, 0.12, 0.18, 0.6], [0.005, 0.02, 0.1, 0.875]],
     ids=len,
 )
-@pytest.mark.parametrize("reference_pictures", [90, 1000])
-@pytest.mark.parametrize("pictures", [200, 500])
+@pytest.mark.parametrize("reference_images", [90, 1000])
+@pytest.mark.parametrize("images", [200, 500])
 def test_chance_is_above_the_threshold_as_rarely_as_promised(
-    shares: list[float], reference_pictures: int, pictures: int
+    shares: list[float], reference_images: int, images: int
 ) -> None:
     """Of 4,000 windows that were drawn as the reference was, at most as many as 0.1 % plus chance are above it."""
     random = np.random.default_rng(7)
-    references = random.multinomial(reference_pictures, shares, WINDOWS)
-    windows = random.multinomial(pictures, shares, WINDOWS)
-    threshold = psi_threshold(pictures, reference_pictures, len(shares), least=0.0)
+    references = random.multinomial(reference_images, shares, WINDOWS)
+    windows = random.multinomial(images, shares, WINDOWS)
+    threshold = psi_threshold(images, reference_images, len(shares), least=0.0)
     above = sum(
         population_stability_index(before, now) > threshold
         for before, now in zip(references.tolist(), windows.tolist(), strict=True)
@@ -71,15 +71,15 @@ def test_chance_is_above_the_threshold_as_rarely_as_promised(
 
 
 def test_a_fixed_bound_would_give_false_alarms() -> None:
-    """With a reference of 90 pictures in 9 buckets, chance passes the usual bound of 0.2 in over 1 % of windows."""
+    """With a reference of 90 images in 9 buckets, chance passes the usual bound of 0.2 in over 1 % of windows."""
     random = np.random.default_rng(7)
-    references, windows = (random.multinomial(pictures, [1 / 9] * 9, WINDOWS).tolist() for pictures in (90, 500))
+    references, windows = (random.multinomial(images, [1 / 9] * 9, WINDOWS).tolist() for images in (90, 500))
     above = sum(population_stability_index(*pair) > 0.2 for pair in zip(references, windows, strict=True))
     assert above > 0.01 * WINDOWS
     assert psi_threshold(500, 90, 9, least=0.1) > 0.3
 
 
 def test_the_threshold_falls_to_a_practical_least() -> None:
-    """More pictures make it smaller, more buckets larger, and however many there are it stays at the least effect."""
+    """More images make it smaller, more buckets larger, and however many there are it stays at the least effect."""
     assert psi_threshold(200, 90, 5, 0.1) > psi_threshold(500, 90, 5, 0.1) > psi_threshold(500, 1000, 5, 0.1) == 0.1
     assert psi_threshold(500, 90, 9, 0.1) > psi_threshold(500, 90, 5, 0.1)

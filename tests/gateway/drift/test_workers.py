@@ -37,12 +37,12 @@ def new_connections(client: httpx.Client, count: int) -> Iterator[list[httpx.Cli
 
 
 def test_the_windows_of_workers_are_added_up(model_server: FakeModelServer) -> None:
-    """Whichever worker is asked tells of the pictures of both."""
+    """Whichever worker is asked tells of the images of both."""
     publish(model_server)
     settings: dict[str, Any] = {
         "workers": 2,
         "drift_window": 400,
-        "drift_least_pictures": 50,
+        "drift_least_images": 50,
         "shutdown_delay_seconds": 0,
     }
     with gateway_process(model_server.address, **settings) as running, new_connections(running.client, 12) as clients:
@@ -50,8 +50,8 @@ def test_the_windows_of_workers_are_added_up(model_server: FakeModelServer) -> N
             wait_until_ready(client)
             ask(client, range(10 * number, 10 * number + 10))
         for client in clients:
-            wait_until(lambda client=client: only_version(client)["pictures"] == 120)  # type: ignore[misc]
-            wait_until(lambda client=client: series(client, "pictures") == {("1",): 120})  # type: ignore[misc]
+            wait_until(lambda client=client: only_version(client)["images"] == 120)  # type: ignore[misc]
+            wait_until(lambda client=client: series(client, "images") == {("1",): 120})  # type: ignore[misc]
         assert len(only_version(clients[0])["features"]) == 4
 
 

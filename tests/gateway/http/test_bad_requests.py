@@ -76,7 +76,7 @@ def test_a_version_that_is_not_served_is_refused(gateway: httpx.Client) -> None:
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "x"])
 def test_a_body_of_another_type_is_refused(gateway: httpx.Client, content_type: str) -> None:
-    """A content type that is neither a picture nor a form is refused with 415 and said back."""
+    """A content type that is neither an image nor a form is refused with 415 and said back."""
     answer = gateway.post("/v1/predict", content=draw(), headers={"Content-Type": content_type})
     assert_problem(answer, 415, "unsupported_content_type", content_type)
 
@@ -84,7 +84,7 @@ def test_a_body_of_another_type_is_refused(gateway: httpx.Client, content_type: 
 def test_a_form_without_files_is_refused(gateway: httpx.Client) -> None:
     """A form that has fields only is refused with 400."""
     answer = gateway.post("/v1/predict", files={"comment": (None, "no file")})
-    assert_problem(answer, 400, "no_picture")
+    assert_problem(answer, 400, "no_image")
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_a_malformed_form_is_refused(gateway: httpx.Client, content_type: str, c
     assert_problem(answer, 400, "bad_form")
 
 
-def test_too_many_pictures_are_refused(start_gateway: StartGateway) -> None:
-    """One picture more than max_pictures is refused with 413; exactly as many are answered."""
-    gateway = start_gateway(max_pictures=3)
+def test_too_many_images_are_refused(start_gateway: StartGateway) -> None:
+    """One image more than max_images is refused with 413; exactly as many are answered."""
+    gateway = start_gateway(max_images=3)
     wait_until_ready(gateway)
     files = [("file", (f"{number}.jpg", draw())) for number in range(4)]
-    assert_problem(gateway.post("/v1/predict", files=files), 413, "too_many_pictures", "3")
+    assert_problem(gateway.post("/v1/predict", files=files), 413, "too_many_images", "3")
     assert gateway.post("/v1/predict", files=files[:3]).status_code == 200
 
 

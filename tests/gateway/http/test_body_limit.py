@@ -105,7 +105,7 @@ def test_other_early_refusals_arrive_as_well(gateway: httpx.Client) -> None:
 
 def test_the_connection_survives_small_answers(gateway: httpx.Client) -> None:
     """A request that was read whole leaves its connection open for the next one."""
-    answer = gateway.post("/v1/predict", content=b"no picture", headers=IMAGE)
+    answer = gateway.post("/v1/predict", content=b"no image", headers=IMAGE)
     assert answer.status_code == 415
     assert "connection" not in answer.headers
 

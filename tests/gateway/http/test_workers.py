@@ -27,11 +27,11 @@ def workers_of(process_id: int) -> set[int]:
 
 
 def ask_on_new_connections(client: httpx.Client, count: int) -> None:
-    """Ask about a picture so often, each time on a connection of its own, so that any worker may get it."""
-    picture = draw("PNG")
+    """Ask about an image so often, each time on a connection of its own, so that any worker may get it."""
+    image = draw("PNG")
     for _ in range(count):
-        answer = httpx.post(f"{client.base_url}/v1/predict", content=picture, trust_env=False)
-        assert answer.json()["predictions"][0]["label"] == label_for(picture)
+        answer = httpx.post(f"{client.base_url}/v1/predict", content=image, trust_env=False)
+        assert answer.json()["predictions"][0]["label"] == label_for(image)
 
 
 def is_closed(connection: socket.socket) -> bool:

@@ -5,7 +5,7 @@ import pytest
 
 from contract.image_input import Encoding
 from gateway.errors import TooManyPixelsError
-from gateway.predict.image_guard import check_picture
+from gateway.predict.image_guard import check_image
 from tests.fakes.awkward_files import awkward_rows, content_of, is_answered
 from tests.fakes.bombs import BOMBS, huge, jpeg_bomb
 from tests.fakes.model_server import FakeModelServer
@@ -19,7 +19,7 @@ ENCODINGS: tuple[Encoding, ...] = ("jpeg", "png", "bmp", "webp")
 
 @pytest.fixture(scope="module")
 def bombs() -> dict[str, bytes]:
-    """Each kind of picture that declares about 20000 x 20000 pixels."""
+    """Each kind of image that declares about 20000 x 20000 pixels."""
     return {kind: huge(kind) for kind in BOMBS}
 
 
@@ -42,9 +42,9 @@ def test_the_limit_is_the_models(start_gateway: StartGateway, model_server: Fake
     model_server.publish("small", 1, max_pixels=63)
     gateway = start_gateway(models=("flowers", "small"))
     wait_until_ready(gateway)
-    picture = draw("PNG")
-    assert gateway.post("/v1/predict", content=picture).status_code == 200
-    refused = gateway.post("/v1/models/small/predict", content=picture)
+    image = draw("PNG")
+    assert gateway.post("/v1/predict", content=image).status_code == 200
+    refused = gateway.post("/v1/models/small/predict", content=image)
     assert (refused.status_code, refused.json()["code"]) == (413, "too_many_pixels")
     assert "8 x 8 pixels; at most 63" in refused.json()["detail"]
 
@@ -66,6 +66,6 @@ def test_only_the_beginning_is_searched_for_a_header() -> None:
     """A size behind more than 128 KiB of a JPEG is left to the graph: to search megabytes would hold up everybody."""
     bomb = jpeg_bomb(20_000, 20_000)
     comment = b"\xff\xfe\xff\xff" + bytes(0xFFFF - 2)
-    assert check_picture(bomb[:2] + 3 * comment + bomb[2:], ENCODINGS, 50_000_000).encoding == "jpeg"
+    assert check_image(bomb[:2] + 3 * comment + bomb[2:], ENCODINGS, 50_000_000).encoding == "jpeg"
     with pytest.raises(TooManyPixelsError):
-        check_picture(bomb[:2] + comment + bomb[2:], ENCODINGS, 50_000_000)
+        check_image(bomb[:2] + comment + bomb[2:], ENCODINGS, 50_000_000)

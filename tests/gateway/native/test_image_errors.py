@@ -1,4 +1,4 @@
-"""What is no acceptable picture is refused in words that say what was seen."""
+"""What is no acceptable image is refused in words that say what was seen."""
 
 import httpx
 import pytest
@@ -35,7 +35,7 @@ GATEWAY_TYPES = {"Content-Type": "application/octet-stream"}
 def test_what_was_seen_is_said(
     own_gateway: httpx.Client, model_server: FakeModelServer, content: bytes, code: str, seen: str
 ) -> None:
-    """A file that is no picture, of a kind that is not accepted, or cut short is refused with what it is, uncalled."""
+    """A file that is no image, of a kind that is not accepted, or cut short is refused with what it is, uncalled."""
     asked = len(model_server.predict_requests)
     answer = own_gateway.post("/v1/predict", content=content, headers=GATEWAY_TYPES)
     assert answer.status_code == (422 if code == "truncated_image" else 415)
@@ -45,13 +45,13 @@ def test_what_was_seen_is_said(
 
 
 def test_usual_bit_fields_are_accepted(gateway: httpx.Client) -> None:
-    """A BMP of 32 bits that only spells out the usual order of its channels is a picture like any other."""
-    picture = draw_bmp_with_fields((0xFF0000, 0xFF00, 0xFF))
-    assert gateway.post("/v1/predict", content=picture).status_code == 200
+    """A BMP of 32 bits that only spells out the usual order of its channels is an image like any other."""
+    image = draw_bmp_with_fields((0xFF0000, 0xFF00, 0xFF))
+    assert gateway.post("/v1/predict", content=image).status_code == 200
 
 
-def test_a_picture_the_graph_refuses_is_undecodable(gateway: httpx.Client) -> None:
-    """A picture of a good kind that the model marks as not valid is refused as damaged or too large."""
+def test_a_image_the_graph_refuses_is_undecodable(gateway: httpx.Client) -> None:
+    """An image of a good kind that the model marks as not valid is refused as damaged or too large."""
     answer = gateway.post("/v1/predict", content=draw(mark=b"BROKEN"))
     assert answer.status_code == 422
     assert answer.json()["code"] == "undecodable_image"
@@ -59,7 +59,7 @@ def test_a_picture_the_graph_refuses_is_undecodable(gateway: httpx.Client) -> No
 
 
 def test_the_model_decides_which_kinds_it_decodes(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
-    """A kind of picture outside the manifest's encodings is refused, naming those inside."""
+    """A kind of image outside the manifest's encodings is refused, naming those inside."""
     model_server.publish("flowers", 2, encodings=("jpeg", "png"))
     answer = own_gateway.post("/v1/predict?version=2", content=draw("WEBP"))
     assert answer.status_code == 415

@@ -1,4 +1,4 @@
-"""Pictures in a JSON body, as base64 in any of its common forms."""
+"""Images in a JSON body, as base64 in any of its common forms."""
 
 import base64
 import json
@@ -10,8 +10,8 @@ import pytest
 from tests.fakes.model_server import label_for
 from tests.gateway.images import draw
 
-PICTURE = draw("PNG")
-STANDARD = base64.b64encode(PICTURE).decode()
+IMAGE = draw("PNG")
+STANDARD = base64.b64encode(IMAGE).decode()
 
 
 def post(gateway: httpx.Client, content: Any, path: str = "/v1/predict") -> httpx.Response:
@@ -24,18 +24,18 @@ def post(gateway: httpx.Client, content: Any, path: str = "/v1/predict") -> http
     [
         STANDARD,
         STANDARD.rstrip("="),
-        base64.urlsafe_b64encode(PICTURE).decode(),
-        base64.urlsafe_b64encode(PICTURE).decode().rstrip("="),
+        base64.urlsafe_b64encode(IMAGE).decode(),
+        base64.urlsafe_b64encode(IMAGE).decode().rstrip("="),
         f"data:image/png;base64,{STANDARD}",
         f"data:image/png;charset=utf-8;base64,{STANDARD}",
-        base64.encodebytes(PICTURE).decode(),
+        base64.encodebytes(IMAGE).decode(),
     ],
 )
 def test_every_common_form_of_base64_is_read(gateway: httpx.Client, text: str) -> None:
-    """Standard and URL-safe alphabet, with or without padding, data URLs and broken lines are the same picture."""
+    """Standard and URL-safe alphabet, with or without padding, data URLs and broken lines are the same image."""
     answer = post(gateway, {"images": [{"b64": text}]})
     assert answer.status_code == 200
-    assert answer.json()["predictions"][0]["label"] == label_for(PICTURE)
+    assert answer.json()["predictions"][0]["label"] == label_for(IMAGE)
 
 
 def test_a_model_of_the_path_is_asked(gateway: httpx.Client) -> None:
@@ -49,17 +49,17 @@ def test_a_model_of_the_path_is_asked(gateway: httpx.Client) -> None:
     ("text", "seen"),
     [("a%b=", "'%'"), ("abcde", "5 characters"), ("äöü", "'ä'"), ("", "0 bytes")],
 )
-def test_what_is_no_base64_hurts_no_other_picture(gateway: httpx.Client, text: str, seen: str) -> None:
+def test_what_is_no_base64_hurts_no_other_image(gateway: httpx.Client, text: str, seen: str) -> None:
     """The entry of a text that is no base64 says which it is and what was seen; the others have their answers."""
     images = [{"b64": STANDARD}, {"b64": text, "name": "odd.png"}, {"b64": STANDARD}]
     first, odd, last = post(gateway, {"images": images}).json()["predictions"]
-    assert first["label"] == last["label"] == label_for(PICTURE)
+    assert first["label"] == last["label"] == label_for(IMAGE)
     assert odd["error"]["name"] == "odd.png"
     assert seen in odd["error"]["detail"]
 
 
-def test_a_single_picture_that_is_no_base64_is_the_answer(gateway: httpx.Client) -> None:
-    """Where it is the only picture, its refusal is the answer's status."""
+def test_a_single_image_that_is_no_base64_is_the_answer(gateway: httpx.Client) -> None:
+    """Where it is the only image, its refusal is the answer's status."""
     answer = post(gateway, {"images": [{"b64": "%"}]})
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_encoding")
     assert "Image 1 is not base64" in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""One bad picture never spoils a batch."""
+"""One bad image never spoils a batch."""
 
 import httpx
 
@@ -19,7 +19,7 @@ def test_broken_files_leave_their_neighbours_alone(gateway: httpx.Client) -> Non
     answer = gateway.post("/v1/predict", files=files)
     assert answer.status_code == 200
     first, notes, second, torn, third = answer.json()["predictions"]
-    assert [entry["label"] for entry in (first, second, third)] == [label_for(picture) for picture in good]
+    assert [entry["label"] for entry in (first, second, third)] == [label_for(image) for image in good]
     assert (notes["error"]["code"], notes["error"]["name"]) == ("not_an_image", "notes.txt")
     assert (torn["error"]["code"], torn["error"]["name"]) == ("undecodable_image", "torn.jpg")
     assert "text" in notes["error"]["detail"]
@@ -27,7 +27,7 @@ def test_broken_files_leave_their_neighbours_alone(gateway: httpx.Client) -> Non
 
 
 def test_refused_files_are_not_sent_to_the_model(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
-    """Only pictures go to the model server, all of them in one call."""
+    """Only images go to the model server, all of them in one call."""
     good = [draw(colour=colour) for colour in (0, 100)]
     files = [("file", ("a", good[0])), ("file", ("b", b"text")), ("file", ("c", good[1]))]
     before = len(model_server.predict_requests)
@@ -36,7 +36,7 @@ def test_refused_files_are_not_sent_to_the_model(own_gateway: httpx.Client, mode
     assert list(request.inputs["image_bytes"].string_val) == good
 
 
-def test_a_batch_without_any_picture_is_answered_without_the_model(
+def test_a_batch_without_any_image_is_answered_without_the_model(
     own_gateway: httpx.Client, model_server: FakeModelServer
 ) -> None:
     """If all files are refused there are reasons only, and no call: a batch of no rows would abort the server."""
@@ -49,7 +49,7 @@ def test_a_batch_without_any_picture_is_answered_without_the_model(
 
 
 def test_a_form_with_one_refused_file_is_refused(gateway: httpx.Client) -> None:
-    """A single picture's refusal is the HTTP status itself, also when it came in a form."""
+    """A single image's refusal is the HTTP status itself, also when it came in a form."""
     answer = gateway.post("/v1/predict", files={"file": ("a.txt", b"text")})
     assert answer.status_code == 415
     assert answer.json()["code"] == "not_an_image"

@@ -33,7 +33,7 @@ def add_broken_answer(app: FastAPI) -> None:
 
 
 def content_of(model_server: FakeModelServer) -> bytes:
-    """Return the picture that the model server was asked about last."""
+    """Return the image that the model server was asked about last."""
     [content] = model_server.predict_requests[-1].inputs["image_bytes"].string_val
     return bytes(content)
 
@@ -45,21 +45,21 @@ def segments_received(connection: socket.socket) -> int:
 
 
 def test_a_body_in_many_pieces_arrives_whole(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
-    """Chunks of a byte each, sent at once with the head, are the picture that the model server gets."""
-    picture = draw(mark=bytes(range(256)) * 4)
-    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in picture)
+    """Chunks of a byte each, sent at once with the head, are the image that the model server gets."""
+    image = draw(mark=bytes(range(256)) * 4)
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in image)
     head = b"POST /v1/predict HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
     with connect(own_gateway) as connection:
         connection.sendall(head + chunks + b"0\r\n\r\n")
         assert b" 200 OK" in read_to_the_end(connection)
-    assert content_of(model_server) == picture
+    assert content_of(model_server) == image
 
 
 def test_a_body_after_its_head_arrives_whole(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """A body that comes in two parts, the first some time after the head, is taken together."""
-    request, picture = request_bytes(BIG, Connection="close"), len(BIG)
+    request, image = request_bytes(BIG, Connection="close"), len(BIG)
     with connect(own_gateway) as connection:
-        for part in (request[:-picture], request[-picture:-1000], request[-1000:]):
+        for part in (request[:-image], request[-image:-1000], request[-1000:]):
             connection.sendall(part)
             settle(own_gateway)
         assert b" 200 OK" in read_to_the_end(connection)

@@ -1,4 +1,4 @@
-"""Pictures in, labels out."""
+"""Images in, labels out."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from tests.gateway.waiting import wait_until_ready
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP"])
-def test_a_picture_as_raw_body_is_labelled(gateway: httpx.Client, kind: str) -> None:
-    """Each accepted kind of picture, sent as the body, is answered with its label and probability."""
-    picture = draw(kind)
-    answer = gateway.post("/v1/predict", content=picture, headers={"Content-Type": f"image/{kind.lower()}"})
+def test_a_image_as_raw_body_is_labelled(gateway: httpx.Client, kind: str) -> None:
+    """Each accepted kind of image, sent as the body, is answered with its label and probability."""
+    image = draw(kind)
+    answer = gateway.post("/v1/predict", content=image, headers={"Content-Type": f"image/{kind.lower()}"})
     assert answer.status_code == 200
     [prediction] = answer.json()["predictions"]
-    assert prediction["label"] == label_for(picture)
-    assert prediction["probability"] == max(probabilities_for(picture, len(LABELS)))
+    assert prediction["label"] == label_for(image)
+    assert prediction["probability"] == max(probabilities_for(image, len(LABELS)))
 
 
 def test_the_answer_says_who_answered(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
@@ -30,31 +30,31 @@ def test_the_answer_says_who_answered(own_gateway: httpx.Client, model_server: F
 
 
 @pytest.mark.parametrize("content_type", ["application/octet-stream", "image/anything", "IMAGE/JPEG; q=1", None])
-def test_the_content_type_of_a_picture_need_not_be_exact(gateway: httpx.Client, content_type: str | None) -> None:
-    """A body of any image type, of octet-stream or of no type at all is taken for a picture."""
+def test_the_content_type_of_a_image_need_not_be_exact(gateway: httpx.Client, content_type: str | None) -> None:
+    """A body of any image type, of octet-stream or of no type at all is taken for an image."""
     headers = {} if content_type is None else {"Content-Type": content_type}
     assert gateway.post("/v1/predict", content=draw("PNG"), headers=headers).status_code == 200
 
 
 def test_files_of_a_form_are_answered_in_order(gateway: httpx.Client) -> None:
     """Each file of a multipart form gets its own answer, in the order sent, whatever its field is called."""
-    pictures = [draw(colour=colour) for colour in range(0, 250, 25)]
-    files = [(f"field{number % 3}", (f"{number}.jpg", picture)) for number, picture in enumerate(pictures)]
+    images = [draw(colour=colour) for colour in range(0, 250, 25)]
+    files = [(f"field{number % 3}", (f"{number}.jpg", image)) for number, image in enumerate(images)]
     answer = gateway.post("/v1/predict", files=files, data={"comment": "no file"})
     assert answer.status_code == 200
-    assert [entry["label"] for entry in answer.json()["predictions"]] == [label_for(picture) for picture in pictures]
+    assert [entry["label"] for entry in answer.json()["predictions"]] == [label_for(image) for image in images]
 
 
 def test_an_animated_png_is_a_png(gateway: httpx.Client) -> None:
-    """An animated PNG is accepted, as the still picture that any PNG decoder sees."""
+    """An animated PNG is accepted, as the still image that any PNG decoder sees."""
     assert gateway.post("/v1/predict", content=draw_animation("PNG")).status_code == 200
 
 
 def test_top_lists_the_likeliest_labels_first(gateway: httpx.Client) -> None:
     """`top` holds top_k labels in falling order of probability, and begins with the answer itself."""
-    picture = draw()
-    answer = gateway.post("/v1/predict?top_k=2", content=picture).json()["predictions"][0]
-    expected = sorted(zip(probabilities_for(picture, 3), LABELS, strict=True), reverse=True)[:2]
+    image = draw()
+    answer = gateway.post("/v1/predict?top_k=2", content=image).json()["predictions"][0]
+    expected = sorted(zip(probabilities_for(image, 3), LABELS, strict=True), reverse=True)[:2]
     assert [(entry["probability"], entry["label"]) for entry in answer["top"]] == expected
     assert answer["top"][0] == {"label": answer["label"], "probability": answer["probability"]}
 

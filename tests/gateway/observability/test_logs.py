@@ -67,10 +67,10 @@ class Lines:
 
 def test_a_request_has_one_line(lines: Lines, start_gateway: StartGateway) -> None:
     """The line of a request says what was asked, who answered, how it ended, how long it took and how much it was."""
-    gateway, picture = start_gateway(), draw()
+    gateway, image = start_gateway(), draw()
     wait_until_ready(gateway)
     headers = {"X-Request-ID": "order-66", "traceparent": f"00-{TRACE}-b7ad6b7169203331-00"}
-    answer = gateway.post("/v1/predict?top_k=1", content=picture, headers=headers)
+    answer = gateway.post("/v1/predict?top_k=1", content=image, headers=headers)
     line = lines.the_one(request_id="order-66")
     assert 0 < line.pop("duration_ms") < 10_000
     assert line.pop("timestamp").endswith("Z")
@@ -85,9 +85,9 @@ def test_a_request_has_one_line(lines: Lines, start_gateway: StartGateway) -> No
         "version": "1",
         "outcome": "ok",
         "status": 200,
-        "bytes_in": len(picture),
+        "bytes_in": len(image),
         "bytes_out": len(answer.content),
-        "pictures": 1,
+        "images": 1,
         "caller": None,
     }
 
@@ -138,7 +138,7 @@ def test_callers_are_named_by_their_public_id(lines: Lines, start_gateway: Start
     gateway.post("/v1/predict?top_k=1&x=CANARY-query", files=files, headers={**bearer(key), "Cookie": "CANARY-cookie"})
     gateway.post("/CANARY-path", headers={"X-API-Key": "CANARY-key"})
     line = lines.the_one(caller=public_id(key))
-    assert line["pictures"] == 2
+    assert line["images"] == 2
     assert lines.the_one(outcome="invalid_credentials")["caller"] is None
     assert "CANARY" not in lines.text
     assert key.split("_", 2)[2] not in lines.text  # the secret may have more of them
@@ -212,7 +212,7 @@ def test_the_format_follows_the_stream() -> None:
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_a_traceback_shows_no_values(log_format: str) -> None:
-    """An exception is written with its traceback, and without the values of variables: they hold pictures and keys."""
+    """An exception is written with its traceback, and without the values of variables: they hold images and keys."""
     stream = io.StringIO()
     with logging_to(stream, settings_for(log_format=log_format)):
         fail_with("CANARY")
@@ -222,10 +222,10 @@ def test_a_traceback_shows_no_values(log_format: str) -> None:
     assert "CANARY" not in text.replace('fail_with("CANARY")', "")
 
 
-def fail_with(picture: str) -> None:
+def fail_with(image: str) -> None:
     """Fail while a variable holds something, and log it."""
     try:
-        len(picture) // 0
+        len(image) // 0
     except ZeroDivisionError:
         logging.getLogger("other").exception("It failed.")
 

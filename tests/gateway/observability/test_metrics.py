@@ -25,12 +25,12 @@ def test_requests_are_counted_by_outcome(own_gateway: httpx.Client) -> None:
     assert value(own_gateway, "request_duration_seconds_count", route="/v1/predict") == 4
 
 
-def test_pictures_are_counted_by_outcome(own_gateway: httpx.Client) -> None:
-    """Each picture of a batch counts for itself."""
+def test_images_are_counted_by_outcome(own_gateway: httpx.Client) -> None:
+    """Each image of a batch counts for itself."""
     files = [("file", draw()), ("file", draw()), ("file", b"text"), ("file", draw(mark=b"BROKEN"))]
     own_gateway.post("/v1/predict", files=files)
     for outcome, count in (("ok", 2), ("not_an_image", 1), ("undecodable_image", 1)):
-        assert value(own_gateway, "pictures_total", model="flowers", outcome=outcome) == count
+        assert value(own_gateway, "images_total", model="flowers", outcome=outcome) == count
 
 
 def test_calls_to_the_model_server_are_timed(own_gateway: httpx.Client) -> None:
@@ -65,8 +65,8 @@ def test_two_gateways_count_for_themselves(start_gateway: StartGateway) -> None:
 
 def test_requests_tell_dialect_and_version(own_gateway: httpx.Client) -> None:
     """Each dialect counts for itself, with the version that answered; `none` where none did."""
-    picture = draw()
-    own_gateway.post("/v1/predict", content=picture)
+    image = draw()
+    own_gateway.post("/v1/predict", content=image)
     own_gateway.post("/v1/predict", content=b"text")
     own_gateway.get("/v1/models/flowers/metadata")
     own_gateway.get("/v2/models/flowers")
@@ -79,7 +79,7 @@ def test_requests_tell_dialect_and_version(own_gateway: httpx.Client) -> None:
 
 
 def test_refusals_are_counted_once(own_gateway: httpx.Client) -> None:
-    """A request or a picture that is refused for what it is counts once by its code; failures of ours do not."""
+    """A request or an image that is refused for what it is counts once by its code; failures of ours do not."""
     own_gateway.post("/v1/predict", content=b"text")
     own_gateway.post("/v1/predict", files=[("file", draw()), ("file", b"text")])
     own_gateway.post("/v1/predict?top_k=many", content=draw())
@@ -99,18 +99,18 @@ def test_stages_are_timed(own_gateway: httpx.Client) -> None:
 
 
 def test_answers_are_counted_by_class_and_confidence(own_gateway: httpx.Client) -> None:
-    """Each picture counts under its likeliest class, with its probability and its sizes; refused ones do not."""
-    pictures = [draw(mark=b"%d" % number) for number in range(5)]
-    answers = [own_gateway.post("/v1/predict", content=each).json()["predictions"][0] for each in pictures]
+    """Each image counts under its likeliest class, with its probability and its sizes; refused ones do not."""
+    images = [draw(mark=b"%d" % number) for number in range(5)]
+    answers = [own_gateway.post("/v1/predict", content=each).json()["predictions"][0] for each in images]
     own_gateway.post("/v1/predict", content=draw(mark=b"BROKEN"))
     for label in {answer["label"] for answer in answers}:
         count = sum(answer["label"] == label for answer in answers)
         assert value(own_gateway, "predicted_total", model="flowers", **{"class": label}) == count
     total = sum(answer["probability"] for answer in answers)
     assert value(own_gateway, "confidence_sum", model="flowers", version="1") == pytest.approx(total)
-    assert value(own_gateway, "picture_bytes_sum") == sum(map(len, pictures))
-    assert value(own_gateway, "picture_pixels_count") == 5
-    assert value(own_gateway, "picture_pixels_sum") == 5 * 8 * 8
+    assert value(own_gateway, "image_bytes_sum") == sum(map(len, images))
+    assert value(own_gateway, "image_pixels_count") == 5
+    assert value(own_gateway, "image_pixels_sum") == 5 * 8 * 8
 
 
 def test_attempts_are_counted(own_gateway: httpx.Client) -> None:

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.observability.metric_labels import MAX_CHARACTERS, MAX_CLASSES, MAX_VERSIONS
 from gateway.observability.metrics import Metrics
-from gateway.observability.predicted_image import AnsweredPicture
+from gateway.observability.predicted_image import AnsweredImage
 from tests.gateway.conftest import StartGateway
 from tests.gateway.metric_values import value
 from tests.gateway.raw_requests import connect
@@ -115,7 +115,7 @@ def test_versions_of_a_model_are_bounded() -> None:
     metrics = Metrics(("flowers",))
     for version in range(1, 5 * MAX_VERSIONS + 1):
         metrics.requests.count("/v1/predict", "native", "flowers", version, "ok")
-        metrics.pictures.note(AnsweredPicture("flowers", version, 0, "daisy", 0.5, 100, 64))
+        metrics.images.note(AnsweredImage("flowers", version, 0, "daisy", 0.5, 100, 64))
         metrics.requests.count("/v1/predict", "native", "flowers", 1, "ok")  # is seen again and again, so it stays
     shown = {labels["version"] for labels in labels_of(metrics, "graft_gateway_requests_total")}
     assert shown == {"1"} | {str(number) for number in range(4 * MAX_VERSIONS + 2, 5 * MAX_VERSIONS + 1)}
@@ -128,7 +128,7 @@ def test_classes_of_a_model_are_bounded() -> None:
     for version in (1, 2):
         for number in range(1000):
             name = f'v{version} {number}\n"}} \u202e' + "x" * 500
-            metrics.pictures.note(AnsweredPicture("flowers", version, number, name, 0.5, 100, 64))
+            metrics.images.note(AnsweredImage("flowers", version, number, name, 0.5, 100, 64))
     labels = labels_of(metrics, "graft_gateway_predicted_total")
     assert len(labels) == MAX_CLASSES + 1
     assert max(len(each["class"]) for each in labels) == MAX_CHARACTERS

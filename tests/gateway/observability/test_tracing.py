@@ -80,7 +80,7 @@ def test_a_request_and_its_stages_have_spans(traced: Traced) -> None:
         "graft.model": "flowers",
         "graft.version": "1",
         "graft.outcome": "ok",
-        "graft.pictures": 1,
+        "graft.images": 1,
     }
     assert expected.items() <= root.attributes.items()
     children = sorted((each for each in receiver.spans if each.parent == root.span_id), key=lambda each: each.start)

@@ -149,14 +149,14 @@ def test_a_model_that_takes_any_shape_gets_any_shape(client: Client) -> None:
         assert answer.as_numpy("y").shape == shape
 
 
-def test_a_picture_of_our_own_model_is_labelled(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
-    """A picture as BYTES gets the probabilities and the label of one of our own models."""
-    picture = draw()
+def test_a_image_of_our_own_model_is_labelled(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
+    """An image as BYTES gets the probabilities and the label of one of our own models."""
+    image = draw()
     with _connect(own_gateway) as client:
-        given = _input("image_bytes", np.array([picture], np.object_), "BYTES")
+        given = _input("image_bytes", np.array([image], np.object_), "BYTES")
         answer = client.infer("flowers", [given])
-    assert answer.as_numpy("probabilities").tolist() == [probabilities_for(picture, len(LABELS))]
-    assert answer.as_numpy("label").tolist() == [label_for(picture).encode()]
+    assert answer.as_numpy("probabilities").tolist() == [probabilities_for(image, len(LABELS))]
+    assert answer.as_numpy("label").tolist() == [label_for(image).encode()]
     assert answer.as_numpy("valid").tolist() == [True]
 
 
@@ -214,7 +214,7 @@ def test_an_unknown_version_is_not_found(client: Client) -> None:
         ("pixels", PIXELS[:, :1], "UINT8", "has the shape [2, 1, 2, 3]; the model takes [-1, 2, 2, 3]."),
         ("pixels", PIXELS[0], "UINT8", "has the shape [2, 2, 3]; the model takes [-1, 2, 2, 3]."),
         ("pixels", PIXELS.astype(np.float32), "FP32", "must be UINT8, not FP32."),
-        ("picture", PIXELS, "UINT8", "The model has no input picture; it has: pixels."),
+        ("image", PIXELS, "UINT8", "The model has no input image; it has: pixels."),
         ("pixels", PIXELS[:0], "UINT8", "has no rows; send at least one."),
     ],
     ids=["static-size", "rank", "datatype", "name", "no-rows"],

@@ -83,10 +83,10 @@ def _input(name: str, array: npt.NDArray[Any], datatype: str) -> triton.InferInp
 
 
 def test_models_of_every_kind_answer(client: triton.InferenceServerClient) -> None:
-    """Models that know nothing of us answer: every datatype, several outputs, pictures, texts, and honest refusals."""
+    """Models that know nothing of us answer: every datatype, several outputs, images, texts, and honest refusals."""
     _ask_types(client)
     _ask_dense(client)
-    _ask_pictures_and_texts(client)
+    _ask_images_and_texts(client)
 
 
 def _ask_types(client: triton.InferenceServerClient) -> None:
@@ -118,14 +118,14 @@ def _ask_dense(client: triton.InferenceServerClient) -> None:
     assert "{{node" not in caught.value.message()
 
 
-def _ask_pictures_and_texts(client: triton.InferenceServerClient) -> None:
-    pictures = np.array([draw("JPEG"), draw("PNG")], np.object_)
-    answer = client.infer("image", [_input("image_bytes", pictures, "BYTES")])
+def _ask_images_and_texts(client: triton.InferenceServerClient) -> None:
+    images = np.array([draw("JPEG"), draw("PNG")], np.object_)
+    answer = client.infer("image", [_input("image_bytes", images, "BYTES")])
     assert answer.as_numpy("mean_rgb").shape == (2, 3)
     assert set(answer.as_numpy("label")) <= {b"red", b"green", b"blue"}
     pixels = client.infer(
         "image",
-        [_input("image_bytes", np.array(pictures[1], np.object_), "BYTES")],
+        [_input("image_bytes", np.array(images[1], np.object_), "BYTES")],
         outputs=[triton.InferRequestedOutput("image")],
         parameters={"signature_name": "pixels"},
     ).as_numpy("image")

@@ -17,8 +17,8 @@ INPUT = {"name": "image_bytes", "datatype": "BYTES", "shape": [1]}
 
 
 def body_with(**changes: Any) -> dict[str, Any]:
-    """Return a request about one picture of which the input is changed; None takes a key away."""
-    changed = {**INPUT, "data": ["a picture"], **changes}
+    """Return a request about one image of which the input is changed; None takes a key away."""
+    changed = {**INPUT, "data": ["an image"], **changes}
     return {"inputs": [{key: value for key, value in changed.items() if value is not None}]}
 
 
@@ -53,7 +53,7 @@ def test_a_text_is_answered_as_json(gateway: httpx.Client) -> None:
     assert list(said) == ["model_name", "model_version", "outputs"]
     outputs = {output["name"]: output for output in said["outputs"]}
     assert list(outputs) == sorted(outputs)
-    label = label_for(b"a picture")
+    label = label_for(b"an image")
     assert outputs["label"] == {"name": "label", "datatype": "BYTES", "shape": [1], "data": [label]}
 
 
@@ -78,7 +78,7 @@ def test_what_the_protocol_leaves_open_may_be_null_or_unknown(gateway: httpx.Cli
 )
 def test_a_malformed_length_header_is_refused(gateway: httpx.Client, length: str, sentence: str) -> None:
     """The header has to be a number of bytes that the body has."""
-    head, binary = binary_request(b"a picture")
+    head, binary = binary_request(b"an image")
     status, seen = refusal(post(gateway, head, binary, length))
     assert status == 400
     assert seen.startswith(LENGTH_HEADER)
@@ -186,7 +186,7 @@ def test_binary_data_that_does_not_fit_is_refused(
 
 def test_binary_data_without_the_header_is_refused(gateway: httpx.Client) -> None:
     """Without the header all of the body is JSON, so binary data behind it is 400."""
-    head, binary = binary_request(b"a picture")
+    head, binary = binary_request(b"an image")
     status, _ = refusal(gateway.post(INFER, content=json.dumps(head).encode() + binary))
     assert status == 400
 

@@ -71,7 +71,7 @@ def test_probabilities_that_are_no_numbers_are_not_passed_on(gateway: httpx.Clie
 
 
 def test_a_large_batch_is_sent_whole(gateway: httpx.Client) -> None:
-    """Pictures beyond gRPC's usual 4 MB go through in one call."""
+    """Images beyond gRPC's usual 4 MB go through in one call."""
     files = [("file", (f"{number}", draw(mark=bytes(6_000_000)))) for number in range(3)]
     answer = gateway.post("/v1/predict", files=files)
     assert answer.status_code == 200

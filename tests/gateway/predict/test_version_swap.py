@@ -30,19 +30,19 @@ def test_a_swap_under_load_loses_and_mislabels_nothing(
 ) -> None:
     """While requests run, version 2 replaces version 1: every answer has the labels of the version it names."""
     swapped = threading.Event()
-    picture = draw()
+    image = draw()
 
     def ask(number: int) -> Any:
         if number == 40:
             model_server.publish("flowers", 2, NEW_LABELS)
             model_server.withdraw("flowers", 1)
             swapped.set()
-        return own_gateway.post("/v1/predict", content=picture).json()
+        return own_gateway.post("/v1/predict", content=image).json()
 
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(ask, range(120)))
     assert swapped.is_set()
-    expected = {"1": label_for(picture, LABELS), "2": label_for(picture, NEW_LABELS)}
+    expected = {"1": label_for(image, LABELS), "2": label_for(image, NEW_LABELS)}
     assert [answer["predictions"][0]["label"] for answer in answers] == [
         expected[answer["version"]] for answer in answers
     ]
@@ -51,7 +51,7 @@ def test_a_swap_under_load_loses_and_mislabels_nothing(
 
 def test_an_answer_on_its_way_keeps_its_version(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """An answer of a version that is gone when it arrives is labelled as that version's."""
-    picture = draw(mark=b"SLEEP:1 ")
+    image = draw(mark=b"SLEEP:1 ")
     before = len(model_server.predict_requests)
 
     def version_1_is_gone() -> bool:
@@ -59,14 +59,14 @@ def test_an_answer_on_its_way_keeps_its_version(own_gateway: httpx.Client, model
         return [state["state"] for state in states] == ["END", "AVAILABLE"]
 
     with ThreadPoolExecutor(1) as thread:
-        asked = thread.submit(own_gateway.post, "/v1/predict", content=picture)
+        asked = thread.submit(own_gateway.post, "/v1/predict", content=image)
         wait_until(lambda: len(model_server.predict_requests) > before)
         model_server.publish("flowers", 2, NEW_LABELS)
         model_server.withdraw("flowers", 1)
         wait_until(version_1_is_gone)
         answer = asked.result().json()
     assert answer["version"] == "1"
-    assert answer["predictions"][0]["label"] == label_for(picture, LABELS)
+    assert answer["predictions"][0]["label"] == label_for(image, LABELS)
 
 
 def test_a_number_that_returns_is_described_anew(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:

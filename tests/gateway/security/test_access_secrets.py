@@ -17,7 +17,7 @@ from tests.gateway.security.issuer import AUDIENCE, ISSUER, Issuer
 def requests_with(gateway: httpx.Client, credentials: str) -> list[httpx.Response]:
     """Present credentials wherever one could, rightly and wrongly; return all answers."""
     answers = [
-        gateway.request(method, path, headers=headers, content=b"no picture")
+        gateway.request(method, path, headers=headers, content=b"no image")
         for headers in (bearer(credentials), {"X-API-Key": credentials}, {"Authorization": credentials})
         for method, path in (
             ("GET", "/v1/models"),

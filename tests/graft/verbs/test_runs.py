@@ -32,7 +32,7 @@ class Screen(Console):
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """Two runs on the same test pictures, of which the first is better."""
+    """Two runs on the same test images, of which the first is better."""
     write_run(tmp_path / "runs", "run-a", GOOD, TrainingConfig())
     write_run(tmp_path / "runs", "run-b", BAD, OTHER, dataset_digest="sha256:0dd", name="[red]ships[/red]")
     return tmp_path / "runs"
@@ -83,7 +83,7 @@ def test_a_run_is_shown(runs: Path) -> None:
     """One run is shown with what it is, how good it is, and each class."""
     screen = Screen()
     show_run(runs, "run-a", screen)
-    assert "test accuracy 90.0 % of 100 pictures; 95 % interval 82.6 % to 94.5 %" in screen.text
+    assert "test accuracy 90.0 % of 100 images; 95 % interval 82.6 % to 94.5 %" in screen.text
     assert "gate The head has settled." in screen.text
     assert "a 100 100.0 % 90.0 % 94.7 %" in screen.text
     assert "b 0 0.0 % - 0.0 %" in screen.text
@@ -106,18 +106,18 @@ def test_comparing_names_what_differs(runs: Path) -> None:
 
 
 def test_comparing_says_whether_it_is_more_than_chance(runs: Path) -> None:
-    """The shared test pictures decide: 30 that only A got right are more than chance."""
+    """The shared test images decide: 30 that only A got right are more than chance."""
     text = compared(runs, "run-a", "run-b")
-    assert "Shared test pictures: 100; right: A 90, B 60; only A 30, only B 0" in text
+    assert "Shared test images: 100; right: A 90, B 60; only A 30, only B 0" in text
     assert "A is ahead of B by 30.0 points; the difference is more than chance at the 5 % level" in text
 
 
-def test_comparing_runs_on_other_pictures_is_honest(runs: Path) -> None:
-    """Runs without shared test pictures are compared in all but significance."""
-    write_run(runs, "run-d", GOOD, TrainingConfig(), first_picture=500)
+def test_comparing_runs_on_other_images_is_honest(runs: Path) -> None:
+    """Runs without shared test images are compared in all but significance."""
+    write_run(runs, "run-d", GOOD, TrainingConfig(), first_image=500)
     text = compared(runs, "run-a", "run-d")
     assert "No setting differs." in text
-    assert "They share no test pictures" in text
+    assert "They share no test images" in text
     assert "McNemar" not in text
 
 
@@ -126,7 +126,7 @@ def test_a_run_does_not_differ_from_itself(runs: Path) -> None:
     text = compared(runs, "run-a", "run-a")
     assert "No setting differs." in text
     assert "No data differs." in text
-    assert "right and wrong on the same pictures" in text
+    assert "right and wrong on the same images" in text
 
 
 def test_a_run_without_predictions_cannot_be_compared(runs: Path) -> None:

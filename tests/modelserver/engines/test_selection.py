@@ -18,7 +18,7 @@ from modelserver.engines.tensorflow.start import TensorFlowStart
 from modelserver.errors import LoadError
 from modelserver.settings import ModelServerSettings
 from tests.modelserver.conftest import Client
-from tests.modelserver.litert_versions import CONTENTS, assert_same, picture, strings, write_version
+from tests.modelserver.litert_versions import CONTENTS, assert_same, image, strings, write_version
 
 NAME = "colours"
 
@@ -55,7 +55,7 @@ def outputs_of(answer: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("engine", ["litert", "auto"])
 def test_answers_over_grpc_do_not_depend_on_the_engine(by_engine: dict[str, Client], engine: str) -> None:
-    """Good and bad pictures in one request are answered as by TensorFlow."""
+    """Good and bad images in one request are answered as by TensorFlow."""
     asked = {"image_bytes": strings(CONTENTS)}
     expected = outputs_of(by_engine["tensorflow"].predict(asked, name=NAME))
     assert outputs_of(by_engine[engine].predict(asked, name=NAME)) == expected
@@ -68,7 +68,7 @@ def test_errors_over_grpc_do_not_depend_on_the_engine(by_engine: dict[str, Clien
         ({"image_bytes": strings([b""])}, "nonsense"),
         ({"image_bytes": np.zeros(1, np.float32)}, "serving_default"),
         ({"pixels": np.zeros((1, 24, 24, 4), np.uint8)}, "serving_pixels"),
-        ({"image_bytes": np.array(b"no picture", np.object_)}, "serving_default"),
+        ({"image_bytes": np.array(b"no image", np.object_)}, "serving_default"),
     ]
     statuses = {
         engine: [client.start_predict(asked, signature, NAME).code() for asked, signature in questions]
@@ -116,7 +116,7 @@ def test_auto_measures_and_says_what_it_takes(base_path: Path, caplog: pytest.Lo
         model = chosen.load(base_path / "1")
         assert chosen.load(base_path / "1").engine == model.engine
     (line,) = [record.getMessage() for record in caplog.records if "is run by" in record.getMessage()]
-    assert line.startswith(f"{NAME} is run by {model.engine}: a picture takes LiteRT")
+    assert line.startswith(f"{NAME} is run by {model.engine}: an image takes LiteRT")
 
 
 def test_auto_takes_tensorflow_where_there_is_no_network(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_auto_takes_the_one_that_is_faster(tmp_path: Path) -> None:
     folder = write_version(tmp_path / NAME / "1")
     slow = write_version(tmp_path / "slow" / "1", repeats=100)
     (folder / LITERT_NETWORK).write_bytes((slow / LITERT_NETWORK).read_bytes())
-    asked = {"image_bytes": strings([picture(1)])}
+    asked = {"image_bytes": strings([image(1)])}
     by_auto, by_tensorflow = (
         engines(folder.parent, "auto").load(folder),
         engines(folder.parent, "tensorflow").load(folder),

@@ -15,13 +15,13 @@ CAPTIONS = ("daisy", "roses", "tulips")
 MARGIN, GAP = 18, 10
 
 
-def pictures(height: int = 32, width: int = 32) -> npt.NDArray[np.uint8]:
+def images(height: int = 32, width: int = 32) -> npt.NDArray[np.uint8]:
     colours = [(220, 50, 40), (50, 200, 60), (40, 60, 220)]
     return np.stack([np.asarray(speckled(colour, 1, width, height)) for colour in colours])
 
 
 def sheet(target: Path, steps: tuple[Step, ...], seed: int = 1, variants: int = 7) -> npt.NDArray[np.uint8]:
-    write_contact_sheet(target, pictures(), CAPTIONS, steps, seed, variants)
+    write_contact_sheet(target, images(), CAPTIONS, steps, seed, variants)
     return np.asarray(Image.open(target))
 
 
@@ -30,8 +30,8 @@ def tint(cell: npt.NDArray[np.uint8]) -> int:
     return int(cell.mean(axis=(0, 1)).argmax())
 
 
-def test_sheet_has_a_row_for_each_picture_and_a_column_for_each_variant(tmp_path: Path) -> None:
-    """Going along a row the colour stays, going down a column it is the next picture's, and the sheet fits a screen."""
+def test_sheet_has_a_row_for_each_image_and_a_column_for_each_variant(tmp_path: Path) -> None:
+    """Going along a row the colour stays, going down a column it is the next image's, and the sheet fits a screen."""
     seen = sheet(tmp_path / "sheet.png", (Flip(),), variants=4)
     width = seen.shape[1]
     assert width <= 1400
@@ -45,13 +45,13 @@ def test_sheet_has_a_row_for_each_picture_and_a_column_for_each_variant(tmp_path
             assert tint(seen[top : top + cell, left : left + cell]) == row
 
 
-def test_first_column_shows_the_pictures_as_they_are(tmp_path: Path) -> None:
-    """The first cell of a row is the picture itself, also where every variant is changed."""
-    picture = np.asarray(gradient(96, 96))[None]
-    write_contact_sheet(tmp_path / "sheet.png", picture, ["a"], [Brightness(amount=1)], seed=1, variants=30)
+def test_first_column_shows_the_images_as_they_are(tmp_path: Path) -> None:
+    """The first cell of a row is the image itself, also where every variant is changed."""
+    image = np.asarray(gradient(96, 96))[None]
+    write_contact_sheet(tmp_path / "sheet.png", image, ["a"], [Brightness(amount=1)], seed=1, variants=30)
     seen = np.asarray(Image.open(tmp_path / "sheet.png"))
     windows = np.lib.stride_tricks.sliding_window_view(seen[:, MARGIN : MARGIN + 96, 0], 96, axis=0)
-    assert (windows.swapaxes(1, 2) == picture[0, ..., 0]).all(axis=(1, 2)).sum() == 1
+    assert (windows.swapaxes(1, 2) == image[0, ..., 0]).all(axis=(1, 2)).sum() == 1
 
 
 def test_same_seed_writes_the_same_file(tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ def test_mixed_labels_get_a_line_more(tmp_path: Path, steps: tuple[Step, ...]) -
     assert height == plain + (3 * 17 if len(steps) == 2 else 0)
 
 
-def test_pictures_keep_their_shape(tmp_path: Path) -> None:
-    """Pictures twice as wide as high stay so."""
-    wide = pictures(height=20, width=40)
+def test_images_keep_their_shape(tmp_path: Path) -> None:
+    """Images twice as wide as high stay so."""
+    wide = images(height=20, width=40)
     write_contact_sheet(tmp_path / "sheet.png", wide, CAPTIONS, [Flip()], seed=1, variants=1)
     seen = np.asarray(Image.open(tmp_path / "sheet.png"))
     middle = seen[:, MARGIN + 100].astype(int)  # in uint8 white plus 40 would be nearly black
@@ -84,7 +84,7 @@ def test_pictures_keep_their_shape(tmp_path: Path) -> None:
 def test_long_names_and_many_steps_stay_within_the_sheet(tmp_path: Path) -> None:
     """A name that does not fit is cut, a title that does not fit is wrapped: the margin on the right stays white."""
     names = [f"{letter * 60} Wiesen-Margerite" for letter in "äöü"]
-    write_contact_sheet(tmp_path / "sheet.png", pictures(), names, [Brightness(), CutMix()] * 9, seed=1, variants=7)
+    write_contact_sheet(tmp_path / "sheet.png", images(), names, [Brightness(), CutMix()] * 9, seed=1, variants=7)
     seen = np.asarray(Image.open(tmp_path / "sheet.png"))
     assert (seen[:, -MARGIN + 2 :] == 255).all()
 

@@ -1,4 +1,4 @@
-"""Turned, zoomed and cropped pictures: where their content goes."""
+"""Turned, zoomed and cropped images: where their content goes."""
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ def dots(count: int, row: int, column: int, size: int = 41) -> npt.NDArray[np.ui
 
 
 def centres(varied: Pixels) -> npt.NDArray[np.float64]:
-    """Return the brightness-weighted middle of each picture, float64 [N, 2]: down and right of the picture's own."""
+    """Return the brightness-weighted middle of each image, float64 [N, 2]: down and right of the image's own."""
     weights = varied[..., 0].astype(np.float64)
     size = varied.shape[1]
     places = np.moveaxis(np.mgrid[0:size, 0:size], 0, -1) - (size - 1) / 2
@@ -38,7 +38,7 @@ def test_rotation_turns_both_ways_around_the_middle() -> None:
 
 @pytest.mark.parametrize("step", [Rotation(degrees=180), Zoom(amount=0.9)], ids=lambda step: step.kind)
 def test_edges_are_mirrored(step: Step) -> None:
-    """A picture of one colour stays so: no black comes in at the edges."""
+    """An image of one colour stays so: no black comes in at the edges."""
     varied, _ = augment([step], np.full((50, SIZE, SIZE, 3), 200, np.uint8))
     np.testing.assert_allclose(varied, 200, rtol=1e-5)
 
@@ -73,7 +73,7 @@ def test_crop_keeps_a_part_of_the_area_and_nearly_its_shape() -> None:
     assert abs(np.log(ratio).mean()) < 0.03
 
 
-def test_crop_comes_from_everywhere_within_the_picture() -> None:
+def test_crop_comes_from_everywhere_within_the_image() -> None:
     """Where a part begins is drawn evenly from edge to edge, for both directions, and nothing else is in it."""
     varied, _ = augment([Crop(smallest=0.3)], gradients(400, 64))
     for share, begin in zip(parts(varied, 64), (varied[:, 0, 0, 0] / 255, varied[:, 0, 0, 1] / 255), strict=True):

@@ -59,8 +59,8 @@ def test_another_seed_gives_another_result(step: Step) -> None:
 
 
 @each_step
-def test_pictures_of_a_batch_have_draws_of_their_own(step: Step) -> None:
-    """Of eight pictures with the same pixels not all come out alike; mixing is shown on different ones."""
+def test_images_of_a_batch_have_draws_of_their_own(step: Step) -> None:
+    """Of eight images with the same pixels not all come out alike; mixing is shown on different ones."""
     if isinstance(step, MixUp | CutMix):
         _, labels = augment([step], speckles(8))
         assert len(np.unique(labels.max(axis=1))) > 4
@@ -86,7 +86,7 @@ def test_values_types_and_shapes(step: Step, count: int) -> None:
 
 @pytest.mark.parametrize("step", KEEP_LABELS, ids=lambda step: step.kind)
 def test_draws_depend_on_the_place_in_the_batch_alone(step: Step) -> None:
-    """A picture is varied alike in a full batch and in a shorter one, and its label stays."""
+    """An image is varied alike in a full batch and in a shorter one, and its label stays."""
     whole, labels = augment([step], speckles(11))
     part, _ = augment([step], speckles(11)[:3])
     np.testing.assert_array_equal(whole[:3], part)
@@ -108,8 +108,8 @@ def test_mixing_is_announced() -> None:
 
 
 def which(varied: Pixels, candidates: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
-    """Return for each picture which of the candidates it is exactly; each must be one."""
-    equal = np.array([[np.array_equal(picture, candidate) for candidate in candidates] for picture in varied])
+    """Return for each image which of the candidates it is exactly; each must be one."""
+    equal = np.array([[np.array_equal(image, candidate) for candidate in candidates] for image in varied])
     assert (equal.sum(axis=1) == 1).all()
     return np.flatnonzero(equal) % len(candidates)
 
@@ -127,22 +127,20 @@ def which(varied: Pixels, candidates: Sequence[npt.NDArray[Any]]) -> npt.NDArray
 def test_exact_steps_move_pixels_and_each_outcome_is_as_likely(
     step: Step, candidates: list[Callable[[npt.NDArray[Any]], npt.NDArray[Any]]]
 ) -> None:
-    """Each of 400 pictures is exactly one of the outcomes, and each outcome has its share of them."""
+    """Each of 400 images is exactly one of the outcomes, and each outcome has its share of them."""
     varied, _ = augment([step], gradients(400))
     counts = np.bincount(which(varied, [turn(gradients(1)[0]) for turn in candidates]), minlength=len(candidates))
     assert (abs(counts - 400 / len(candidates)) < 40).all()
 
 
-def test_quarter_turns_refuse_pictures_that_are_not_square() -> None:
-    """A picture that is not square cannot be turned by a quarter, and the sentence says what to do."""
-    with pytest.raises(
-        ConfigurationError, match=r"^Quarter turns need square pictures, and these are 40 wide and 30 hi"
-    ):
+def test_quarter_turns_refuse_images_that_are_not_square() -> None:
+    """An image that is not square cannot be turned by a quarter, and the sentence says what to do."""
+    with pytest.raises(ConfigurationError, match=r"^Quarter turns need square images, and these are 40 wide and 30 hi"):
         augment([QuarterTurns()], np.zeros((1, 30, 40, 3), np.uint8))
 
 
-def test_brightness_adds_one_number_to_a_picture() -> None:
-    """All values of a picture move by the same amount, drawn evenly both ways up to the given share."""
+def test_brightness_adds_one_number_to_a_image() -> None:
+    """All values of an image move by the same amount, drawn evenly both ways up to the given share."""
     grey = np.full((400, 4, 4, 3), 128, np.uint8)
     moved = augment([Brightness(amount=0.3)], grey)[0] - 128
     assert np.ptp(moved, axis=(1, 2, 3)).max() == 0
@@ -162,8 +160,8 @@ def test_brightness_is_cut_off_at_black_and_white() -> None:
 
 def test_contrast_spreads_each_colour_around_its_mean() -> None:
     """Means stay, and differences from them change by a factor drawn evenly on both sides of one."""
-    picture = np.array([[[100, 10, 120], [140, 50, 180]]], np.uint8)
-    varied, _ = augment([Contrast(amount=0.2)], np.repeat(picture[None], 400, axis=0))
+    image = np.array([[[100, 10, 120], [140, 50, 180]]], np.uint8)
+    varied, _ = augment([Contrast(amount=0.2)], np.repeat(image[None], 400, axis=0))
     np.testing.assert_allclose(varied.mean(axis=(1, 2)), np.tile([120, 30, 150], (400, 1)), rtol=1e-5)
     factors = (varied[:, 0, 1] - varied[:, 0, 0]) / [40, 40, 60]
     assert np.ptp(factors, axis=1).max() < 1e-5

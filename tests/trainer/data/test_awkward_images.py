@@ -1,4 +1,4 @@
-"""Picture files as real users send them, from a collection that lies beside the project."""
+"""Image files as real users send them, from a collection that lies beside the project."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def rows() -> list[Row]:
 
 
 def test_each_file_is_answered_as_the_index_says(rows: list[Row]) -> None:
-    """A file is a picture where TensorFlow can decode it; GIF, which it can, is refused all the same."""
+    """A file is an image where TensorFlow can decode it; GIF, which it can, is refused all the same."""
     expected = {row["file"]: is_answered(row) for row in rows}
     valid = decoded([content_of(row) for row in rows], SMALL).valid.numpy().tolist()
     assert dict(zip(expected, valid, strict=True)) == expected

@@ -1,4 +1,4 @@
-"""Preprocessing: which files are pictures, and what becomes of them."""
+"""Preprocessing: which files are images, and what becomes of them."""
 
 import io
 import struct
@@ -13,7 +13,7 @@ from PIL import Image
 from contract.image_input import ImageInput
 from tests.fakes.images import animated, encoded, gradient, pixels_of, solid
 from tests.trainer.tracing import decoded
-from trainer.data.image_headers import NOT_A_PICTURE, read_headers
+from trainer.data.image_headers import NOT_A_IMAGE, read_headers
 from trainer.data.preprocessing import scale_pixels
 
 WIDTH, HEIGHT = 40, 30
@@ -66,16 +66,16 @@ EXACT: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", EXACT)
-def test_picture_is_decoded_as_pillow_does(kind: str) -> None:
-    """A picture that is not resized has exactly the pixels that Pillow decodes."""
+def test_image_is_decoded_as_pillow_does(kind: str) -> None:
+    """An image that is not resized has exactly the pixels that Pillow decodes."""
     content = EXACT[kind]()
     np.testing.assert_array_equal(pixels_or_none(content), pixels_of(content))
 
 
 def with_alpha() -> Image.Image:
-    picture = gradient().convert("RGBA")
-    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
-    return picture
+    image = gradient().convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def with_alpha() -> Image.Image:
     ],
 )
 def test_alpha_is_dropped(content: Callable[[], bytes]) -> None:
-    """Of a picture with transparency the colours are taken as they are stored."""
+    """Of an image with transparency the colours are taken as they are stored."""
     np.testing.assert_array_equal(pixels_or_none(content()), np.asarray(gradient()))
 
 
-def test_lossy_webp_with_alpha_is_a_picture() -> None:
+def test_lossy_webp_with_alpha_is_a_image() -> None:
     """A lossy WebP with transparency is decoded near to its colours."""
     pixels = pixels_or_none(encoded(with_alpha(), "WEBP", quality=95, exact=True))
     assert pixels is not None
@@ -162,8 +162,8 @@ def test_other_content_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["palette BMP", "gray BMP", "GIF", "animated GIF", "animated WebP", "TIFF"])
 def test_dangerous_kind_is_known_by_its_header(kind: str) -> None:
-    """A kind that a decoder must not see is no picture by its first bytes alone."""
-    assert read_headers(tf.constant([REFUSED[kind]()[:64]])).kind.numpy().tolist() == [NOT_A_PICTURE]
+    """A kind that a decoder must not see is no image by its first bytes alone."""
+    assert read_headers(tf.constant([REFUSED[kind]()[:64]])).kind.numpy().tolist() == [NOT_A_IMAGE]
 
 
 def test_bad_rows_never_change_their_neighbours() -> None:
@@ -180,18 +180,18 @@ def test_bad_rows_never_change_their_neighbours() -> None:
 
 
 def test_empty_batch_gives_an_empty_batch() -> None:
-    """No pictures in, no pictures out, in the right shape."""
+    """No images in, no images out, in the right shape."""
     batch = decoded([], AS_IS)
     assert (batch.pixels.shape, batch.valid.shape) == ((0, HEIGHT, WIDTH, 3), (0,))
 
 
 @pytest.mark.parametrize("size", [(400, 300), (301, 447), (224, 224), (100, 75), (1600, 16)])
 def test_resize_agrees_with_pillow(size: tuple[int, int]) -> None:
-    """Resized to 224 with antialias a picture is within 2 grey levels of Pillow's, and 0.5 on average."""
+    """Resized to 224 with antialias an image is within 2 grey levels of Pillow's, and 0.5 on average."""
     noise = np.random.default_rng(5).normal(0, 40, (size[1], size[0], 3))
-    picture = Image.fromarray(np.clip(np.asarray(gradient(*size)) + noise, 0, 255).astype(np.uint8))
-    ours = decoded([encoded(picture, "PNG")], ImageInput(height=224, width=224)).pixels.numpy()[0]
-    theirs = np.asarray(picture.resize((224, 224), Image.Resampling.BILINEAR))
+    image = Image.fromarray(np.clip(np.asarray(gradient(*size)) + noise, 0, 255).astype(np.uint8))
+    ours = decoded([encoded(image, "PNG")], ImageInput(height=224, width=224)).pixels.numpy()[0]
+    theirs = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR))
     difference = np.abs(ours.astype(int) - theirs)
     assert difference.max() <= 2
     assert difference.mean() <= 0.5
@@ -222,15 +222,15 @@ def test_scaling_follows_the_image_input() -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "WEBP", "JPEG"])
 def test_too_many_pixels_are_refused_and_the_limit_is_allowed(kind: str) -> None:
-    """A picture of exactly as many pixels as allowed is decoded; with one more than allowed it is refused."""
+    """An image of exactly as many pixels as allowed is decoded; with one more than allowed it is refused."""
     content = encoded(gradient(), kind)
     for limit, expected in ((WIDTH * HEIGHT, True), (WIDTH * HEIGHT - 1, False)):
         batch = decoded([content], AS_IS.model_copy(update={"max_pixels": limit}))
         assert batch.valid.numpy().tolist() == [expected]
 
 
-def test_bytes_after_the_picture_do_not_matter() -> None:
-    """A picture followed by other bytes, as some cameras write it, is decoded."""
+def test_bytes_after_the_image_do_not_matter() -> None:
+    """An image followed by other bytes, as some cameras write it, is decoded."""
     for kind in ("JPEG", "PNG"):
         content = encoded(gradient(), kind)
         np.testing.assert_array_equal(pixels_or_none(content + b"trailing"), pixels_or_none(content))

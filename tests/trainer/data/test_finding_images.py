@@ -1,4 +1,4 @@
-"""Data sets on disk: which pictures belong to which class and split."""
+"""Data sets on disk: which images belong to which class and split."""
 
 import shutil
 from collections import Counter
@@ -9,7 +9,7 @@ import pytest
 from contract.digests import digest_of_entries, digest_of_file
 from tests.fakes.images import write_classes
 from trainer.config import DataSettings
-from trainer.data.image_folder import SPLITS, PictureFolder, find_pictures
+from trainer.data.image_folder import SPLITS, ImageFolder, find_images
 from trainer.errors import DataSetError
 
 
@@ -22,27 +22,27 @@ def classes_of(folder: Path, counts: dict[str, int]) -> Path:
     return folder
 
 
-def found_in(folder: Path, seed: int = 1) -> PictureFolder:
-    return find_pictures(folder, DataSettings(validation_share=0.2, test_share=0.1), seed)
+def found_in(folder: Path, seed: int = 1) -> ImageFolder:
+    return find_images(folder, DataSettings(validation_share=0.2, test_share=0.1), seed)
 
 
-def names(found: PictureFolder) -> dict[str, list[str]]:
-    return {split: [picture.path.name for picture in found.pictures[split]] for split in SPLITS}
+def names(found: ImageFolder) -> dict[str, list[str]]:
+    return {split: [image.path.name for image in found.images[split]] for split in SPLITS}
 
 
 def test_labels_are_the_folder_names_in_order(tmp_path: Path) -> None:
-    """The classes are the sub-folders in alphabetical order, and each picture has its folder's index."""
+    """The classes are the sub-folders in alphabetical order, and each image has its folder's index."""
     found = found_in(classes_of(tmp_path, {"roses": 10, "Daisies": 10, "äster": 10}))
     assert found.labels == ("Daisies", "roses", "äster")
-    assert {picture.path.parent.name for picture in found.pictures["train"] if picture.label == 1} == {"roses"}
+    assert {image.path.parent.name for image in found.images["train"] if image.label == 1} == {"roses"}
 
 
 def test_split_is_stratified_disjoint_and_complete(tmp_path: Path) -> None:
-    """Every picture is in exactly one split, and each class is divided by the given shares."""
+    """Every image is in exactly one split, and each class is divided by the given shares."""
     found = found_in(classes_of(tmp_path, {"a": 10, "b": 50}))
-    everything = [picture.path for split in SPLITS for picture in found.pictures[split]]
+    everything = [image.path for split in SPLITS for image in found.images[split]]
     assert len(everything) == len(set(everything)) == 60
-    counts = {split: Counter(picture.label for picture in found.pictures[split]) for split in SPLITS}
+    counts = {split: Counter(image.label for image in found.images[split]) for split in SPLITS}
     assert counts == {"train": {0: 7, 1: 35}, "val": {0: 2, 1: 10}, "test": {0: 1, 1: 5}}
 
 
@@ -55,19 +55,19 @@ def test_split_depends_on_the_seed_alone(tmp_path: Path) -> None:
 
 
 def test_split_of_a_class_does_not_move_with_another_class(tmp_path: Path) -> None:
-    """More pictures in a later class leave the split of an earlier one as it was."""
+    """More images in a later class leave the split of an earlier one as it was."""
     few = found_in(classes_of(tmp_path / "few", {"a": 20, "b": 20}))
     more = found_in(classes_of(tmp_path / "more", {"a": 20, "b": 40}))
     for split in SPLITS:
-        assert [p.path.name for p in few.pictures[split] if p.label == 0] == [
-            p.path.name for p in more.pictures[split] if p.label == 0
+        assert [p.path.name for p in few.images[split] if p.label == 0] == [
+            p.path.name for p in more.images[split] if p.label == 0
         ]
 
 
-def test_smallest_class_has_one_picture_in_each_split(tmp_path: Path) -> None:
-    """A class of three pictures gives one to each split."""
+def test_smallest_class_has_one_image_in_each_split(tmp_path: Path) -> None:
+    """A class of three images gives one to each split."""
     found = found_in(classes_of(tmp_path, {"a": 3, "b": 3}))
-    assert {split: [p.label for p in found.pictures[split]] for split in SPLITS} == {split: [0, 1] for split in SPLITS}
+    assert {split: [p.label for p in found.images[split]] for split in SPLITS} == {split: [0, 1] for split in SPLITS}
 
 
 def test_given_splits_are_kept(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_given_splits_are_kept(tmp_path: Path) -> None:
     found = found_in(tmp_path)
     assert found.labels == ("a", "b")
     for split in SPLITS:
-        assert {picture.path.parent.parent.name for picture in found.pictures[split]} == {split}
+        assert {image.path.parent.parent.name for image in found.images[split]} == {split}
     assert names(found) == names(found_in(tmp_path, seed=2))
 
 
@@ -90,7 +90,7 @@ def test_other_files_are_skipped_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / ".cache").mkdir()
     found = found_in(tmp_path)
     assert found.labels == ("a", "b")
-    assert sum(len(found.pictures[split]) for split in SPLITS) == 8
+    assert sum(len(found.images[split]) for split in SPLITS) == 8
     assert {each.path.relative_to(tmp_path).as_posix(): each.reason for each in found.skipped} == {
         "README.md": "not in a class folder",
         ".cache": "not in a class folder",
@@ -111,12 +111,12 @@ def test_folders_beside_given_splits_are_named(tmp_path: Path) -> None:
 
 
 def test_nested_folders_and_any_case_of_suffix_count(tmp_path: Path) -> None:
-    """Pictures in folders of a class, and with suffixes in capitals, belong to the class."""
+    """Images in folders of a class, and with suffixes in capitals, belong to the class."""
     classes_of(tmp_path, {"a": 3, "b": 3})
     (tmp_path / "a" / "2026").mkdir()
     for name in ("x.JPG", "x.jpeg", "x.jfif", "x.png", "x.bmp", "x.WebP"):
         (tmp_path / "a" / "2026" / name).write_bytes(name.encode())
-    assert sum(picture.label == 0 for split in SPLITS for picture in found_in(tmp_path).pictures[split]) == 9
+    assert sum(image.label == 0 for split in SPLITS for image in found_in(tmp_path).images[split]) == 9
 
 
 def test_digest_is_of_content_and_not_of_place(tmp_path: Path) -> None:
@@ -133,19 +133,19 @@ def test_digest_is_of_content_and_not_of_place(tmp_path: Path) -> None:
 
 
 def test_counts_are_of_each_class_in_each_split(tmp_path: Path) -> None:
-    """Each split says how many pictures it has of each class."""
+    """Each split says how many images it has of each class."""
     found = found_in(classes_of(tmp_path, {"a": 10, "b": 50}))
     assert found.counts() == {"train": {"a": 7, "b": 35}, "val": {"a": 2, "b": 10}, "test": {"a": 1, "b": 5}}
 
 
 def test_entries_are_what_the_digest_is_over(tmp_path: Path) -> None:
-    """There is an entry for each picture with the digest of its file, and together they make the folder's digest."""
+    """There is an entry for each image with the digest of its file, and together they make the folder's digest."""
     for split in SPLITS:
         classes_of(tmp_path / split, {"a": 4, "b": 4})
     found = found_in(tmp_path)
     steps: list[int] = []
     entries = found.entries(steps.append)
-    assert [entry.path for entry in entries] == [picture.path for split in SPLITS for picture in found.pictures[split]]
+    assert [entry.path for entry in entries] == [image.path for split in SPLITS for image in found.images[split]]
     assert all(entry.digest == digest_of_file(entry.path) for entry in entries)
     assert all(entry.label == entry.path.parent.name for entry in entries)
     named = ((f"{entry.split}/{entry.label}/{entry.path.name}", entry.digest) for entry in entries)
@@ -161,7 +161,7 @@ def test_each_file_is_read_once(tmp_path: Path) -> None:
     assert found.digest() == before
 
 
-def test_a_picture_that_is_gone_is_named(tmp_path: Path) -> None:
+def test_a_image_that_is_gone_is_named(tmp_path: Path) -> None:
     """A digest over a file that has gone since fails with its name."""
     classes_of(tmp_path, {"a": 4, "b": 4})
     (tmp_path / "a" / "larger.jpg").write_bytes(b"of a size that no other file has")
@@ -172,7 +172,7 @@ def test_a_picture_that_is_gone_is_named(tmp_path: Path) -> None:
 
 
 def test_files_of_the_same_bytes_stay_together(tmp_path: Path) -> None:
-    """Copies of a picture are never divided between splits that are made here, whatever the seed."""
+    """Copies of an image are never divided between splits that are made here, whatever the seed."""
     classes_of(tmp_path, {"a": 20, "b": 20})
     for copy in range(5):
         shutil.copy(tmp_path / "a" / "000.jpg", tmp_path / "a" / f"copy-{copy}.jpg")
@@ -185,8 +185,8 @@ def test_files_of_the_same_bytes_stay_together(tmp_path: Path) -> None:
         assert found.counts()["train"]["a"] + found.counts()["val"]["a"] + found.counts()["test"]["a"] == 25
 
 
-def test_copies_do_not_move_other_pictures(tmp_path: Path) -> None:
-    """Pictures of another class are split as if the copies were not there."""
+def test_copies_do_not_move_other_images(tmp_path: Path) -> None:
+    """Images of another class are split as if the copies were not there."""
     classes_of(tmp_path, {"a": 20, "b": 20})
     before = names(found_in(tmp_path))
     shutil.copy(tmp_path / "a" / "000.jpg", tmp_path / "a" / "copy.jpg")
@@ -195,18 +195,18 @@ def test_copies_do_not_move_other_pictures(tmp_path: Path) -> None:
         assert sorted(set(after[split]) - {"copy.jpg"}) == sorted(set(before[split]))
 
 
-def test_copies_of_one_picture_are_no_class(tmp_path: Path) -> None:
-    """A class whose files are all copies of two pictures cannot be split, and is told so."""
+def test_copies_of_one_image_are_no_class(tmp_path: Path) -> None:
+    """A class whose files are all copies of two images cannot be split, and is told so."""
     classes_of(tmp_path, {"a": 5, "b": 2})
     shutil.copy(tmp_path / "b" / "000.jpg", tmp_path / "b" / "copy.jpg")
-    with pytest.raises(DataSetError, match="b has 2 different pictures; each class needs at least 3"):
+    with pytest.raises(DataSetError, match="b has 2 different images; each class needs at least 3"):
         found_in(tmp_path)
 
 
-def test_training_pictures_are_left_whatever_the_shares(tmp_path: Path) -> None:
+def test_training_images_are_left_whatever_the_shares(tmp_path: Path) -> None:
     """Very large shares for validation and test still leave something to train on."""
     classes_of(tmp_path, dict.fromkeys("ab", 10))
-    found = find_pictures(tmp_path, DataSettings(validation_share=0.49, test_share=0.49), 1)
+    found = find_images(tmp_path, DataSettings(validation_share=0.49, test_share=0.49), 1)
     assert found.counts()["train"] == {"a": 1, "b": 1}
 
 
@@ -224,17 +224,17 @@ def test_fewer_than_two_classes_are_refused(tmp_path: Path, count: int) -> None:
         found_in(tmp_path)
 
 
-def test_class_without_pictures_is_refused(tmp_path: Path) -> None:
-    """A class with no picture is refused by its folder."""
+def test_class_without_images_is_refused(tmp_path: Path) -> None:
+    """A class with no image is refused by its folder."""
     classes_of(tmp_path, {"a": 5, "b": 0})
-    with pytest.raises(DataSetError, match=r"b has no pictures \(JPEG, PNG, BMP or WebP\); add some or remove it\."):
+    with pytest.raises(DataSetError, match=r"b has no images \(JPEG, PNG, BMP or WebP\); add some or remove it\."):
         found_in(tmp_path)
 
 
 def test_class_that_cannot_be_split_is_refused(tmp_path: Path) -> None:
-    """A class of fewer than three pictures is refused with how many it has and needs."""
+    """A class of fewer than three images is refused with how many it has and needs."""
     classes_of(tmp_path, {"a": 5, "b": 2})
-    with pytest.raises(DataSetError, match="b has 2 pictures; each class needs at least 3, one each to train"):
+    with pytest.raises(DataSetError, match="b has 2 images; each class needs at least 3, one each to train"):
         found_in(tmp_path)
 
 
@@ -261,7 +261,7 @@ def test_splits_by_other_names_are_refused(tmp_path: Path) -> None:
         found_in(tmp_path)
 
 
-def test_class_without_pictures_says_what_it_has(tmp_path: Path) -> None:
+def test_class_without_images_says_what_it_has(tmp_path: Path) -> None:
     """A class whose files are all of other kinds is refused with the first of them and its reason."""
     classes_of(tmp_path, {"a": 5, "b": 0})
     (tmp_path / "b" / "clip.gif").write_bytes(b"x")
@@ -269,16 +269,16 @@ def test_class_without_pictures_says_what_it_has(tmp_path: Path) -> None:
         found_in(tmp_path)
 
 
-def test_class_of_a_split_without_pictures_is_refused(tmp_path: Path) -> None:
-    """A class that has no picture in val is refused by that folder."""
+def test_class_of_a_split_without_images_is_refused(tmp_path: Path) -> None:
+    """A class that has no image in val is refused by that folder."""
     for split in SPLITS:
         classes_of(tmp_path / split, {"a": 2, "b": 0 if split == "val" else 2})
-    with pytest.raises(DataSetError, match=r"val/b has no pictures"):
+    with pytest.raises(DataSetError, match=r"val/b has no images"):
         found_in(tmp_path)
 
 
-def test_real_pictures_are_found(tmp_path: Path) -> None:
-    """Drawn JPEG files are found as pictures."""
+def test_real_images_are_found(tmp_path: Path) -> None:
+    """Drawn JPEG files are found as images."""
     found = found_in(write_classes(tmp_path, per_class=3))
     assert found.labels == ("blue", "green", "red")
     assert found.skipped == []

@@ -1,4 +1,4 @@
-"""Pictures that declare too much: refused from their first bytes, before anything is decoded."""
+"""Images that declare too much: refused from their first bytes, before anything is decoded."""
 
 import struct
 import sys

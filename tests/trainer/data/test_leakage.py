@@ -1,4 +1,4 @@
-"""The same picture in two splits is found and refused; pictures that are merely alike are not."""
+"""The same image in two splits is found and refused; images that are merely alike are not."""
 
 import io
 import time
@@ -11,21 +11,21 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from contract.image_input import ImageInput
-from examples.digits import picture as digit
+from examples.digits import as_image as digit
 from tests.fakes.images import COLOURS, encoded, speckled
 from tests.places import DATA
 from trainer.config import DataSettings
 from trainer.data.decoded_split import DecodedSplit, decode_split
 from trainer.data.fingerprints import Fingerprints, fingerprints_of
-from trainer.data.image_folder import SPLITS, LabelledPicture, Split, find_pictures
+from trainer.data.image_folder import SPLITS, LabelledImage, Split, find_images
 from trainer.data.leakage import Leak, check_leakage, describe, find_leaks
 from trainer.data.near_duplicates import NearDuplicates
 from trainer.data.pixel_store import MemoryBudget
-from trainer.data.preprocessing import PictureDecoder
+from trainer.data.preprocessing import ImageDecoder
 from trainer.errors import LeakageError
 
 FLOWERS = DATA / "flowers"
-DECODER = PictureDecoder(ImageInput(height=96, width=96))
+DECODER = ImageDecoder(ImageInput(height=96, width=96))
 Edit = Callable[[Image.Image], bytes]
 
 
@@ -47,20 +47,20 @@ def scene(seed: int) -> Image.Image:
 
 def decoded(folder: Path, contents: list[bytes]) -> DecodedSplit:
     folder.mkdir(parents=True)
-    pictures = [LabelledPicture(folder / f"{index:03d}", 0) for index in range(len(contents))]
-    for picture, content in zip(pictures, contents, strict=True):
-        picture.path.write_bytes(content)
-    return decode_split(pictures, DECODER, MemoryBudget(100))
+    images = [LabelledImage(folder / f"{index:03d}", 0) for index in range(len(contents))]
+    for image, content in zip(images, contents, strict=True):
+        image.path.write_bytes(content)
+    return decode_split(images, DECODER, MemoryBudget(100))
 
 
-def png(picture: Image.Image) -> bytes:
-    return encoded(picture, "PNG")
+def png(image: Image.Image) -> bytes:
+    return encoded(image, "PNG")
 
 
-def cropped(picture: Image.Image) -> Image.Image:
+def cropped(image: Image.Image) -> Image.Image:
     """Cut 1 % off each side."""
-    width, height = picture.size
-    return picture.crop((width // 100, height // 100, width - width // 100, height - height // 100))
+    width, height = image.size
+    return image.crop((width // 100, height // 100, width - width // 100, height - height // 100))
 
 
 @pytest.fixture(scope="module")
@@ -72,21 +72,21 @@ def scenes() -> list[Image.Image]:
 @pytest.fixture(scope="module")
 def train(scenes: list[Image.Image], tmp_path_factory: pytest.TempPathFactory) -> DecodedSplit:
     """All scenes but the last ten."""
-    return decoded(tmp_path_factory.mktemp("train") / "a", [png(picture) for picture in scenes[:20]])
+    return decoded(tmp_path_factory.mktemp("train") / "a", [png(image) for image in scenes[:20]])
 
 
 def found(leaks: list[Leak]) -> list[tuple[str, str, bool]]:
     return [(leak.first.name, leak.second.name, leak.same_content) for leak in leaks]
 
 
-def test_different_pictures_are_no_leak(train: DecodedSplit, scenes: list[Image.Image], tmp_path: Path) -> None:
-    """Pictures that have nothing in common are not reported."""
-    others = decoded(tmp_path / "test", [png(picture) for picture in scenes[20:]])
+def test_different_images_are_no_leak(train: DecodedSplit, scenes: list[Image.Image], tmp_path: Path) -> None:
+    """Images that have nothing in common are not reported."""
+    others = decoded(tmp_path / "test", [png(image) for image in scenes[20:]])
     assert find_leaks({"train": train, "test": others}) == []
 
 
 def test_same_content_in_another_file_is_found(train: DecodedSplit, scenes: list[Image.Image], tmp_path: Path) -> None:
-    """A picture is the same if its pixels are, whatever the kind of its file."""
+    """An image is the same if its pixels are, whatever the kind of its file."""
     test = decoded(
         tmp_path / "test", [png(scenes[25]), encoded(scenes[7], "BMP"), encoded(scenes[3], "PNG", optimize=True)]
     )
@@ -98,25 +98,23 @@ def test_same_content_in_another_file_is_found(train: DecodedSplit, scenes: list
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda picture: encoded(picture, "JPEG", quality=60),
-        lambda picture: encoded(picture, "WEBP", quality=60),
-        lambda picture: png(picture.resize((picture.width // 2, picture.height // 2))),
-        lambda picture: png(cropped(picture)),
-        lambda picture: encoded(cropped(picture).resize((200, 150)), "JPEG", quality=60),
+        lambda image: encoded(image, "JPEG", quality=60),
+        lambda image: encoded(image, "WEBP", quality=60),
+        lambda image: png(image.resize((image.width // 2, image.height // 2))),
+        lambda image: png(cropped(image)),
+        lambda image: encoded(cropped(image).resize((200, 150)), "JPEG", quality=60),
     ],
     ids=["jpeg-60", "webp-60", "half", "cropped", "all-of-it"],
 )
 def test_near_duplicates_are_found(edit: Edit, train: DecodedSplit, scenes: list[Image.Image], tmp_path: Path) -> None:
-    """A copy that was re-encoded, resized or slightly cropped is found, with the picture that it is a copy of."""
-    test = decoded(tmp_path / "test", [edit(picture) for picture in scenes[:10]] + [png(scenes[25])])
+    """A copy that was re-encoded, resized or slightly cropped is found, with the image that it is a copy of."""
+    test = decoded(tmp_path / "test", [edit(image) for image in scenes[:10]] + [png(scenes[25])])
     leaks = find_leaks({"train": train, "test": test})
     assert sorted(found(leaks)) == [(f"{index:03d}", f"{index:03d}", False) for index in range(10)]
 
 
-def test_several_copies_of_one_picture_are_found(
-    train: DecodedSplit, scenes: list[Image.Image], tmp_path: Path
-) -> None:
-    """Copies do not hide each other: three of one picture, each cut in another way, are all found."""
+def test_several_copies_of_one_image_are_found(train: DecodedSplit, scenes: list[Image.Image], tmp_path: Path) -> None:
+    """Copies do not hide each other: three of one image, each cut in another way, are all found."""
     width, height = scenes[0].size
     boxes = [(12, 0, width, height), (0, 9, width, height), (0, 0, width - 12, height)]
     copies = decoded(tmp_path / "val", [png(scenes[0].crop(box)) for box in boxes])
@@ -124,10 +122,10 @@ def test_several_copies_of_one_picture_are_found(
 
 
 def test_each_pair_of_splits_is_compared(scenes: list[Image.Image], tmp_path: Path) -> None:
-    """A picture is told of each earlier split that it is in, exact copies first."""
+    """An image is told of each earlier split that it is in, exact copies first."""
     contents: dict[Split, list[bytes]] = {
-        "train": [png(picture) for picture in scenes[:8]],
-        "val": [png(picture) for picture in scenes[8:14]] + [png(cropped(scenes[0]))],
+        "train": [png(image) for image in scenes[:8]],
+        "val": [png(image) for image in scenes[8:14]] + [png(cropped(scenes[0]))],
         "test": [png(scenes[15]), png(scenes[0]), png(scenes[9])],
     }
     leaks = find_leaks({split: decoded(tmp_path / split, its) for split, its in contents.items()})
@@ -143,21 +141,21 @@ def shaded(colour: tuple[int, int, int], amount: float) -> bytes:
     return png(Image.fromarray((np.array(colour) + lighter).astype(np.uint8)))
 
 
-def test_plain_pictures_are_no_near_duplicates(tmp_path: Path) -> None:
-    """Pictures of nearly one colour, whose hashes say nothing, are only reported where every pixel is the same."""
+def test_plain_images_are_no_near_duplicates(tmp_path: Path) -> None:
+    """Images of nearly one colour, whose hashes say nothing, are only reported where every pixel is the same."""
     train = decoded(tmp_path / "train", [shaded((9, 9, 9), 4), shaded((30, 20, 20), 4), shaded((90, 0, 0), 0)])
     test = decoded(tmp_path / "test", [shaded((13, 9, 9), 4), shaded((30, 24, 20), 4), shaded((90, 0, 0), 0)])
     assert found(find_leaks({"train": train, "test": test})) == [("002", "002", True)]
 
 
-def test_the_same_form_in_another_colour_is_another_picture(tmp_path: Path) -> None:
+def test_the_same_form_in_another_colour_is_another_image(tmp_path: Path) -> None:
     """Smooth backgrounds of different colours, whose forms are all the same, are not reported."""
     train = decoded(tmp_path / "train", [shaded((100, 20, 20), 90)])
     test = decoded(tmp_path / "test", [shaded((20, 20, 100), 90), shaded((160, 20, 20), 90), shaded((101, 20, 20), 90)])
     assert found(find_leaks({"train": train, "test": test})) == [("000", "002", False)]
 
 
-def test_pictures_of_one_kind_are_no_near_duplicates(tmp_path: Path) -> None:
+def test_images_of_one_kind_are_no_near_duplicates(tmp_path: Path) -> None:
     """Different noise on the same colour, as the tests of training draw it, is not reported."""
 
     def drawn(seed: int) -> list[bytes]:
@@ -172,18 +170,18 @@ def test_pictures_of_one_kind_are_no_near_duplicates(tmp_path: Path) -> None:
 
 def test_handwritten_digits_are_told_apart() -> None:
     """The demo's digits, many of which nearly coincide, are no near duplicates; re-encoded copies of them are."""
-    pictures = [digit(image).convert("RGB").resize((96, 96)) for image in load_digits().images]
-    copies = [Image.open(io.BytesIO(encoded(picture, "JPEG", quality=60))) for picture in pictures[::30]]
-    prints = fingerprints_of(np.stack([np.asarray(picture) for picture in [*pictures, *copies]]))
+    images = [digit(image).convert("RGB").resize((96, 96)) for image in load_digits().images]
+    copies = [Image.open(io.BytesIO(encoded(image, "JPEG", quality=60))) for image in images[::30]]
+    prints = fingerprints_of(np.stack([np.asarray(image) for image in [*images, *copies]]))
     near = NearDuplicates(prints)
-    count = len(pictures)
+    count = len(images)
     assert near.between(range(count // 2), range(count // 2, count)) == []
     told = near.between(range(count), range(count, count + len(copies)))
     assert [(pair.first, pair.second) for pair in told] == [(30 * index, count + index) for index in range(len(copies))]
 
 
-def test_twenty_thousand_pictures_take_seconds() -> None:
-    """Many pictures are compared at once, in little time."""
+def test_twenty_thousand_images_take_seconds() -> None:
+    """Many images are compared at once, in little time."""
     random = np.random.default_rng(1)
     count = 20_000
     thumbnails = random.integers(0, 256, (count, 16, 16, 3)).astype(np.uint8)
@@ -200,8 +198,8 @@ def test_flowers_are_not_refused() -> None:
     """No leak is found among the 450 photos of flowers, which are all different."""
     if not FLOWERS.is_dir():
         pytest.skip(f"there are no photos at {FLOWERS}; GRAFT_DATA says where their folder's parent is")
-    found_flowers = find_pictures(FLOWERS, DataSettings(), 1)
-    splits = {split: decode_split(found_flowers.pictures[split], DECODER, MemoryBudget(100)) for split in SPLITS}
+    found_flowers = find_images(FLOWERS, DataSettings(), 1)
+    splits = {split: decode_split(found_flowers.images[split], DECODER, MemoryBudget(100)) for split in SPLITS}
     assert find_leaks(splits) == []
 
 
@@ -220,11 +218,11 @@ def test_leakage_is_refused_with_what_and_how_many() -> None:
     with pytest.raises(LeakageError) as refused:
         check_leakage([leak(1), leak(2, same=False), leak(3), leak(4)], allow=False)
     assert str(refused.value) == (
-        "4 pictures are in two splits, so the scores would be too good: test/1 of test is train/1 of train; "
+        "4 images are in two splits, so the scores would be too good: test/1 of test is train/1 of train; "
         "test/2 of test is nearly (4 of 64 bits differ) train/2 of train; test/3 of test is train/3 of train; "
         "and so on. Remove one of each pair, or train with --allow-leakage."
     )
-    with pytest.raises(LeakageError, match=r"^1 picture is in two splits, .* train/1 of train\. Remove"):
+    with pytest.raises(LeakageError, match=r"^1 image is in two splits, .* train/1 of train\. Remove"):
         check_leakage([leak(1)], allow=False)
 
 

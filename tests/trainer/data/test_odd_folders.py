@@ -11,7 +11,7 @@ import pytest
 
 from trainer.config import DataSettings
 from trainer.data.folder_walk import plain_name, walk
-from trainer.data.image_folder import SPLITS, find_pictures
+from trainer.data.image_folder import SPLITS, find_images
 from trainer.errors import DataSetError
 
 
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def reasons(folder: Path) -> dict[str, str]:
-    found = find_pictures(folder, DataSettings(), 1)
+    found = find_images(folder, DataSettings(), 1)
     return {each.path.relative_to(folder).as_posix(): each.reason for each in found.skipped}
 
 
@@ -34,18 +34,18 @@ def test_links_in_circles_end(folder: Path) -> None:
     """A link to a parent folder is skipped, and every image is found once."""
     (folder / "a" / "self").symlink_to(folder / "a", target_is_directory=True)
     assert reasons(folder) == {"a/self": "a link to a folder that was read already"}
-    assert len(walk(folder / "a").pictures) == 4
+    assert len(walk(folder / "a").images) == 4
 
 
-def test_links_to_pictures_and_folders_are_followed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Pictures that lie elsewhere belong to the class that links to them."""
+def test_links_to_images_and_folders_are_followed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Images that lie elsewhere belong to the class that links to them."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "more").mkdir()
     for name in ("one.jpg", "more/two.jpg"):
         (elsewhere / name).write_bytes(name.encode())
     (folder / "a" / "one.jpg").symlink_to(elsewhere / "one.jpg")
     (folder / "a" / "more").symlink_to(elsewhere / "more", target_is_directory=True)
-    assert {path.name for path in walk(folder / "a").pictures} >= {"one.jpg", "two.jpg"}
+    assert {path.name for path in walk(folder / "a").images} >= {"one.jpg", "two.jpg"}
 
 
 def test_links_to_nowhere_and_pipes_are_skipped(folder: Path) -> None:
@@ -61,7 +61,7 @@ def test_links_to_nowhere_and_pipes_are_skipped(folder: Path) -> None:
 
 
 def test_files_that_may_not_be_read_are_skipped() -> None:
-    """A picture and a folder without permission are named with the reason, and the others are found."""
+    """An image and a folder without permission are named with the reason, and the others are found."""
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to other users
         folder = Path(name)
         (folder / "closed").mkdir()
@@ -73,7 +73,7 @@ def test_files_that_may_not_be_read_are_skipped() -> None:
         found = walked_by_nobody(folder)
         (folder / "closed").chmod(0o700)
     assert found == {
-        "open.jpg": "a picture",
+        "open.jpg": "an image",
         "secret.jpg": "cannot be read: permission denied",
         "closed": "cannot be read: permission denied",
     }
@@ -88,7 +88,7 @@ from trainer.data.folder_walk import walk
 if os.getuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
 found = walk(Path(sys.argv[1]))
-names = {path.name: "a picture" for path in found.pictures}
+names = {path.name: "an image" for path in found.images}
 print(json.dumps(names | {each.path.name: each.reason for each in found.skipped}))
 """
     answer = subprocess.check_output([sys.executable, "-c", program, str(folder)])
@@ -101,8 +101,8 @@ def test_odd_names_of_files_are_fine(folder: Path) -> None:
     (folder / "a" / "two\nlines.jpg").write_bytes(b"x")
     Path(os.fsdecode(os.fsencode(folder / "a") + b"/\xff\xfe.jpg")).write_bytes(b"y")
     (folder / "b" / "also\nodd.txt").write_bytes(b"z")
-    found = find_pictures(folder, DataSettings(), 1)
-    assert sum(len(found.pictures[split]) for split in SPLITS) == 10
+    found = find_images(folder, DataSettings(), 1)
+    assert sum(len(found.images[split]) for split in SPLITS) == 10
     assert found.digest().startswith("sha256:")
     assert len(found.skipped) == 1
 
@@ -121,7 +121,7 @@ def test_odd_names_of_classes_are_refused(folder: Path, name: bytes) -> None:
     odd.mkdir()
     (odd / "0.jpg").write_bytes(b"x")
     with pytest.raises(DataSetError, match="cannot be the name of a class: rename it, without line breaks") as refused:
-        find_pictures(folder, DataSettings(), 1)
+        find_images(folder, DataSettings(), 1)
     assert str(refused.value).isprintable()
 
 

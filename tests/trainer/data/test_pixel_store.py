@@ -129,7 +129,7 @@ def test_disk_without_room_is_told_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(StorageError) as refused:
         PixelStore(10**6, (10**9,), np.uint8, MemoryBudget(7, tmp_path))
     message = str(refused.value)
-    assert message.startswith("There is no room for 953,674,316 MB of decoded pictures or features in ")
+    assert message.startswith("There is no room for 953,674,316 MB of decoded images or features in ")
     assert message.endswith("make room, set TMPDIR to another disk, or raise data.memory_budget_mb, now 7.")
 
 
@@ -155,8 +155,8 @@ for work in (
 """
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
     written, made = subprocess.check_output([sys.executable, "-c", program], text=True).splitlines()
-    assert written == "Decoded pictures or features cannot be kept on disk: File too large."
-    assert made.startswith("There can be no file for 0 MB of decoded pictures or features in ")
+    assert written == "Decoded images or features cannot be kept on disk: File too large."
+    assert made.startswith("There can be no file for 0 MB of decoded images or features in ")
     assert "(File too large); make room" in made
 
 

@@ -13,9 +13,9 @@ BRIGHTNESS = np.array([0.0, 0.52, 1.0], np.float32)
 REFERENCE = make_reference(PROBABILITIES, ("a", "b"), SIZES, BRIGHTNESS)
 
 
-def test_each_picture_is_counted_once_in_each_histogram() -> None:
-    """All histograms count all pictures, and the predicted classes add up to them."""
-    assert REFERENCE.pictures == 3
+def test_each_image_is_counted_once_in_each_histogram() -> None:
+    """All histograms count all images, and the predicted classes add up to them."""
+    assert REFERENCE.images == 3
     assert REFERENCE.predicted == {"a": 2, "b": 1}
     for each in (REFERENCE.confidence, REFERENCE.entropy, REFERENCE.size, REFERENCE.brightness):
         assert sum(each.counts) == 3
@@ -42,7 +42,7 @@ def test_size_is_counted_in_pixels_on_a_log_scale() -> None:
 
 
 def test_the_largest_sizes_do_not_overflow() -> None:
-    """A picture whose pixels do not fit 32 bits is in the last bucket."""
+    """An image whose pixels do not fit 32 bits is in the last bucket."""
     huge = np.array([[65_535, 65_535]], np.int32)
     reference = make_reference(PROBABILITIES[:1], ("a", "b"), huge, BRIGHTNESS[:1])
     assert reference.size.counts[-1] == 1

@@ -6,7 +6,7 @@ import pytest
 
 from trainer.evaluation.calibration import (
     BOUNDS,
-    FEWEST_PICTURES,
+    FEWEST_IMAGES,
     expected_calibration_error,
     fit_temperature,
     reliability,
@@ -22,10 +22,10 @@ def softmax(logits: Logits) -> npt.NDArray[np.float32]:
     return np.asarray(exponents / exponents.sum(axis=1, keepdims=True), np.float32)
 
 
-def honest(pictures: int, classes: int = 5, seed: int = 0) -> tuple[Logits, Labels]:
+def honest(images: int, classes: int = 5, seed: int = 0) -> tuple[Logits, Labels]:
     """Draw logits, and labels with just the probabilities that these logits mean."""
     random = np.random.default_rng(seed)
-    logits = random.normal(0, 2, (pictures, classes))
+    logits = random.normal(0, 2, (images, classes))
     return logits, np.asarray((logits + random.gumbel(size=logits.shape)).argmax(axis=1), np.int32)
 
 
@@ -41,7 +41,7 @@ def test_known_temperature_is_found(temperature: float) -> None:
 
 
 def test_no_other_temperature_is_better() -> None:
-    """The temperature that is found has the least cross-entropy on the pictures it was fitted on."""
+    """The temperature that is found has the least cross-entropy on the images it was fitted on."""
     logits, labels = honest(300)
     answers = softmax(logits * 2.5)
     found = fit_temperature(answers, labels)
@@ -76,7 +76,7 @@ def test_probabilities_of_zero_stay_finite() -> None:
 
 
 def test_all_right_is_no_reason_to_be_surer() -> None:
-    """Where every validation picture is right the answers stay as sure as they were; T would go to zero."""
+    """Where every validation image is right the answers stay as sure as they were; T would go to zero."""
     logits, _ = honest(200)
     answers = softmax(logits)
     assert fit_temperature(answers, np.asarray(answers.argmax(axis=1), np.int32)) == 1.0
@@ -88,9 +88,9 @@ def test_all_wrong_ends_at_the_bound() -> None:
     assert fit_temperature(answers, np.ones(100, np.int32)) == pytest.approx(BOUNDS[1], rel=1e-3)
 
 
-def test_few_pictures_change_nothing() -> None:
-    """Fewer pictures than can tell leave the answers as they are; one more is enough."""
-    logits, labels = honest(FEWEST_PICTURES)
+def test_few_images_change_nothing() -> None:
+    """Fewer images than can tell leave the answers as they are; one more is enough."""
+    logits, labels = honest(FEWEST_IMAGES)
     answers = softmax(logits * 3)
     assert fit_temperature(answers[:-1], labels[:-1]) == 1.0
     assert fit_temperature(answers, labels) > 1.5
@@ -110,13 +110,13 @@ def test_bins_of_a_reliability_diagram() -> None:
     """Each bin that holds an answer has its count, its mean confidence and its share of right answers."""
     answers = np.array([[0.5, 0.5], [1.0, 0.0], [0.99, 0.01]], np.float32)
     low, high = reliability(answers, np.array([0, 0, 1], np.int32), bins=10)
-    assert (low.low, low.high, low.pictures, low.confidence, low.accuracy) == (0.4, 0.5, 1, 0.5, 1.0)
-    assert (high.low, high.high, high.pictures, high.accuracy) == (0.9, 1.0, 2, 0.5)
+    assert (low.low, low.high, low.images, low.confidence, low.accuracy) == (0.4, 0.5, 1, 0.5, 1.0)
+    assert (high.low, high.high, high.images, high.accuracy) == (0.9, 1.0, 2, 0.5)
     assert high.confidence == pytest.approx(0.995)
 
 
 def test_calibrating_makes_answers_more_honest() -> None:
-    """On pictures that the temperature was not fitted on, the calibration error falls."""
+    """On images that the temperature was not fitted on, the calibration error falls."""
     logits, labels = honest(4_000)
     answers = softmax(logits * 2)
     temperature = fit_temperature(answers[:2_000], labels[:2_000])

@@ -9,7 +9,7 @@ from trainer.evaluation.comparison import (
     Difference,
     compare_answers,
     configuration_differences,
-    shared_test_pictures,
+    shared_test_images,
     verdict_in_words,
 )
 from trainer.evaluation.predictions_file import HeldOutPrediction
@@ -36,63 +36,63 @@ def test_p_value_by_hand(only_a: int, only_b: int, p_value: float) -> None:
     b = [False] * only_a + [True] * only_b + [True, True, False]
     paired = compare_answers(a, b)
     assert paired.p_value == pytest.approx(p_value)
-    assert (paired.pictures, paired.only_a_right, paired.only_b_right) == (only_a + only_b + 3, only_a, only_b)
+    assert (paired.images, paired.only_a_right, paired.only_b_right) == (only_a + only_b + 3, only_a, only_b)
     assert (paired.a_right, paired.b_right) == (only_a + 2, only_b + 2)
 
 
-def test_answers_to_other_pictures_cannot_be_compared() -> None:
+def test_answers_to_other_images_cannot_be_compared() -> None:
     """Answers that are not one to one are refused."""
     with pytest.raises(ValueError, match="shorter"):
         compare_answers([True, False], [True])
 
 
-def test_shared_pictures_are_found_by_content() -> None:
-    """Test pictures are the same where their bytes are; validation pictures and other files do not count."""
+def test_shared_images_are_found_by_content() -> None:
+    """Test images are the same where their bytes are; validation images and other files do not count."""
     a = [answered("1"), answered("2", right=False), answered("3"), answered("4", split="val")]
     b = [answered("2"), answered("1", right=False), answered("4"), answered("5")]
-    shared = shared_test_pictures(a, b)
+    shared = shared_test_images(a, b)
     assert (shared.a_right, shared.b_right, shared.relabelled) == ([True, False], [False, True], 0)
 
 
 def test_a_copy_counts_once() -> None:
-    """The same file twice in one test set is one picture, since its answers are not independent."""
-    shared = shared_test_pictures([answered("1"), answered("1")], [answered("1")])
+    """The same file twice in one test set is one image, since its answers are not independent."""
+    shared = shared_test_images([answered("1"), answered("1")], [answered("1")])
     assert (shared.a_right, shared.b_right) == ([True], [True])
 
 
-def test_a_relabelled_picture_is_left_out() -> None:
-    """A picture whose true class differs between the runs does not say which is better."""
-    shared = shared_test_pictures([answered("1"), answered("2")], [answered("1", truth="b"), answered("2")])
+def test_a_relabelled_image_is_left_out() -> None:
+    """An image whose true class differs between the runs does not say which is better."""
+    shared = shared_test_images([answered("1"), answered("2")], [answered("1", truth="b"), answered("2")])
     assert (shared.a_right, shared.b_right, shared.relabelled) == ([True], [True], 1)
 
 
 def test_a_clear_difference_is_said_plainly() -> None:
-    """Where one is right on 40 pictures that the other gets wrong, it is ahead by more than chance."""
+    """Where one is right on 40 images that the other gets wrong, it is ahead by more than chance."""
     sentence = verdict_in_words(compare_answers([True] * 100, [True] * 60 + [False] * 40), "A", "B")
     assert "A is ahead of B by 40.0 points" in sentence
     assert "is more than chance at the 5 % level" in sentence
-    assert "100 shared test pictures." in sentence
+    assert "100 shared test images." in sentence
 
 
 def test_a_small_difference_is_not_made_much_of() -> None:
-    """Three pictures more out of a hundred may be chance; the better one is named all the same."""
+    """Three images more out of a hundred may be chance; the better one is named all the same."""
     sentence = verdict_in_words(compare_answers([False] * 3 + [True] * 97, [True] * 100), "A", "B")
     assert "B is ahead of A by 3.0 points; the difference is not more than chance" in sentence
 
 
-def test_few_shared_pictures_are_called_few() -> None:
-    """A test on ten pictures says that only a large difference could show."""
+def test_few_shared_images_are_called_few() -> None:
+    """A test on ten images says that only a large difference could show."""
     assert "too few" in verdict_in_words(compare_answers([True] * 10, [False] + [True] * 9), "A", "B")
 
 
-def test_no_shared_pictures_say_nothing() -> None:
-    """Without shared pictures no significance is claimed."""
-    assert verdict_in_words(compare_answers([], []), "A", "B").startswith("They share no test pictures")
+def test_no_shared_images_say_nothing() -> None:
+    """Without shared images no significance is claimed."""
+    assert verdict_in_words(compare_answers([], []), "A", "B").startswith("They share no test images")
 
 
 def test_equal_answers_are_called_equal() -> None:
-    """Where both are right and wrong on the same pictures there is no difference to explain."""
-    assert "same pictures" in verdict_in_words(compare_answers([True, False], [True, False]), "A", "B")
+    """Where both are right and wrong on the same images there is no difference to explain."""
+    assert "same images" in verdict_in_words(compare_answers([True, False], [True, False]), "A", "B")
 
 
 def test_settings_that_differ_have_dotted_names() -> None:

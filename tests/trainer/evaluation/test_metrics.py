@@ -1,4 +1,4 @@
-"""How good a model is on pictures that it has not seen."""
+"""How good a model is on images that it has not seen."""
 
 import json
 
@@ -18,24 +18,24 @@ FOUR = predictions([[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.2, 0.8, 0.0], [0.5, 0.2
 def test_metrics_are_counted_against_the_truth() -> None:
     """Accuracy, cross-entropy in nats, and precision, recall and F1 of each class are those of the answers."""
     metrics = evaluate(FOUR, ("a", "b", "c"))
-    assert (metrics["pictures"], metrics["accuracy"]) == (4, 0.75)
+    assert (metrics["images"], metrics["accuracy"]) == (4, 0.75)
     assert metrics["cross_entropy"] == pytest.approx(-np.log([0.9, 0.4, 0.8, 0.5]).mean(), rel=1e-5)
     assert metrics["per_class"] == {
-        "a": {"pictures": 3, "recall": pytest.approx(2 / 3), "precision": 1.0, "f1": pytest.approx(0.8)},
-        "b": {"pictures": 1, "recall": 1.0, "precision": 0.5, "f1": pytest.approx(2 / 3)},
-        "c": {"pictures": 0, "recall": None, "precision": None, "f1": None},
+        "a": {"images": 3, "recall": pytest.approx(2 / 3), "precision": 1.0, "f1": pytest.approx(0.8)},
+        "b": {"images": 1, "recall": 1.0, "precision": 0.5, "f1": pytest.approx(2 / 3)},
+        "c": {"images": 0, "recall": None, "precision": None, "f1": None},
     }
 
 
-def test_macro_f1_is_over_classes_with_pictures() -> None:
-    """Rare classes count as much as common ones, and classes without test pictures not at all."""
+def test_macro_f1_is_over_classes_with_images() -> None:
+    """Rare classes count as much as common ones, and classes without test images not at all."""
     assert evaluate(FOUR, ("a", "b", "c"))["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
     taken_for_c = predictions([[0.9, 0.1, 0.0], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]], [0, 1, 0])
     assert evaluate(taken_for_c, ("a", "b", "c"))["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
 
 
 def test_rows_of_the_confusion_matrix_are_the_truth() -> None:
-    """Of three pictures of a, one was taken for b."""
+    """Of three images of a, one was taken for b."""
     assert evaluate(FOUR, ("a", "b", "c"))["confusion"] == [[2, 1, 0], [0, 1, 0], [0, 0, 0]]
 
 
@@ -48,14 +48,14 @@ def test_top_k_is_for_k_below_the_classes(classes: int, expected: set[str]) -> N
 
 
 def test_top_k_by_hand() -> None:
-    """The truth of two pictures is second, that of the third is third."""
+    """The truth of two images is second, that of the third is third."""
     answers = [[0.5, 0.3, 0.2, 0.0]] * 3
     top = evaluate(predictions(answers, [1, 1, 2]), ("a", "b", "c", "d"))["top_k"]
     assert top == {"2": pytest.approx(2 / 3), "3": 1.0}
 
 
 @pytest.mark.parametrize(
-    ("right", "pictures", "low", "high"),
+    ("right", "images", "low", "high"),
     [
         (81, 100, 0.7222, 0.8749),  # Brown, Cai, DasGupta's formula, computed by hand with z = 1.959964
         (10, 10, 0.7225, 1.0),
@@ -63,9 +63,9 @@ def test_top_k_by_hand() -> None:
         (1, 1, 0.2065, 1.0),
     ],
 )
-def test_interval_is_wilsons(right: int, pictures: int, low: float, high: float) -> None:
+def test_interval_is_wilsons(right: int, images: int, low: float, high: float) -> None:
     """The interval is Wilson's score interval at 95 %, and stays within 0 to 1."""
-    assert accuracy_interval(right, pictures) == [pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5)]
+    assert accuracy_interval(right, images) == [pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5)]
 
 
 def test_interval_belongs_to_the_accuracy() -> None:
@@ -81,7 +81,7 @@ def test_certain_error_has_a_finite_cross_entropy() -> None:
 
 @pytest.mark.parametrize("classes", [2, 3, 40])
 def test_metrics_are_strict_json(classes: int) -> None:
-    """Metrics have no NaN, even where most classes have no picture and are never predicted."""
+    """Metrics have no NaN, even where most classes have no image and are never predicted."""
     answers = np.full((1, classes), 1 / classes, np.float32)
     names = [f"class {index}" for index in range(classes)]
     metrics = evaluate(Predictions(answers, np.ones(1, np.int32)), names)

@@ -1,4 +1,4 @@
-"""A run's answer to each held-out picture, on disk."""
+"""A run's answer to each held-out image, on disk."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""The gallery of the pictures on which a model was surest of a wrong class."""
+"""The gallery of the images on which a model was surest of a wrong class."""
 
 import io
 from pathlib import Path
@@ -32,8 +32,8 @@ def test_there_are_at_most_as_many_as_asked_for() -> None:
     assert worst_mistakes(flawless, SHADES, PATHS, NAMES) == []
 
 
-def test_thumbnails_are_small_and_show_the_picture() -> None:
-    """A thumbnail is a JPEG of the picture in its own shape, small enough for 24 of them in a page."""
+def test_thumbnails_are_small_and_show_the_image() -> None:
+    """A thumbnail is a JPEG of the image in its own shape, small enough for 24 of them in a page."""
     mistake = worst_mistakes(ANSWERS, SHADES, PATHS, NAMES)[1]
     thumbnail = Image.open(io.BytesIO(mistake.thumbnail))
     assert (thumbnail.format, thumbnail.size) == ("JPEG", (192, 144))
@@ -42,13 +42,13 @@ def test_thumbnails_are_small_and_show_the_picture() -> None:
     assert max(len(each.thumbnail) for each in worst_mistakes(ANSWERS, noise, PATHS, NAMES)) < 40_000
 
 
-def test_only_the_chosen_pictures_are_asked_for() -> None:
-    """Pictures may come from a function, which is called for the mistakes that are shown and no others."""
+def test_only_the_chosen_images_are_asked_for() -> None:
+    """Images may come from a function, which is called for the mistakes that are shown and no others."""
     asked = []
 
-    def picture(index: int) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+    def image(index: int) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
         asked.append(index)
         return np.zeros((10, 20, 3), np.uint8)
 
-    assert len(worst_mistakes(ANSWERS, picture, PATHS, NAMES, count=2)) == 2
+    assert len(worst_mistakes(ANSWERS, image, PATHS, NAMES, count=2)) == 2
     assert asked == [1, 3]

@@ -43,7 +43,7 @@ def test_pixels_become_what_keras_makes_of_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_size_and_layers_to_unfreeze_are_filled_in(name: str) -> None:
-    """Settings that say nothing get the row's picture size and layers, and the declared input has that size."""
+    """Settings that say nothing get the row's image size and layers, and the declared input has that size."""
     filled = fill_in(config(name))
     row = ARCHITECTURES[name]
     assert (filled.model.image_size, filled.phase_two.unfreeze) == (row.image_size, (row.unfreeze,))
@@ -90,20 +90,20 @@ def test_unpublished_width_is_refused_early() -> None:
     assert fill_in(config("mobilenet_v3_small", alpha=0.35, weights="none")).model.alpha == 0.35
 
 
-def test_too_small_pictures_are_refused() -> None:
+def test_too_small_images_are_refused() -> None:
     """A size below what the network can take is refused with the smallest."""
-    with pytest.raises(ConfigurationError, match=r"inception_v3 takes pictures of at least 75 pixels; .* is 64\.$"):
+    with pytest.raises(ConfigurationError, match=r"inception_v3 takes images of at least 75 pixels; .* is 64\.$"):
         fill_in(config("inception_v3", image_size=64))
 
 
 def residual_base() -> Any:
     """A stem, a residual block with an inner network, and a last convolution: 8 layers."""
-    pictures = keras.Input((8, 8, 3))
-    stem = keras.layers.Conv2D(4, 1, name="stem")(pictures)
+    images = keras.Input((8, 8, 3))
+    stem = keras.layers.Conv2D(4, 1, name="stem")(images)
     inside = keras.Sequential([keras.layers.BatchNormalization(), keras.layers.Dropout(0.2)], name="inner")
     branch = inside(keras.layers.Conv2D(4, 1, name="branch")(stem))
     joined = keras.layers.ReLU(name="out")(keras.layers.Add(name="add")([stem, branch]))
-    return keras.Model(pictures, keras.layers.Conv2D(2, 1, name="last")(joined))
+    return keras.Model(images, keras.layers.Conv2D(2, 1, name="last")(joined))
 
 
 def test_split_points_are_where_a_single_tensor_passes() -> None:

@@ -61,7 +61,7 @@ def config(preset: Path | str, **model: Any) -> TrainingConfig:
     return read_config(None, {"model.architecture": f"hub:{preset}"} | values)
 
 
-def pictures(size: int) -> npt.NDArray[np.float32]:
+def images(size: int) -> npt.NDArray[np.float32]:
     return np.random.default_rng(7).uniform(0, 255, (2, size, size, 3)).astype(np.float32)
 
 
@@ -81,7 +81,7 @@ def test_base_answers_pixels_as_the_preset_does(resnet: Path) -> None:
     filled = fill_in(config(resnet))
     image_input = image_input_of(filled.model)
     assert (image_input.scale, image_input.offset, any(image_input.mean)) == (1.0, 0.0, False)
-    values = pictures(48)
+    values = images(48)
     backbone = keras_hub.models.Backbone.from_preset(str(resnet))
     expected = backbone(values * np.array(SCALE, np.float32) + np.array(OFFSET, np.float32), training=False)
     np.testing.assert_allclose(build_base(filled.model)(values, training=False), expected, rtol=0, atol=1e-4)
@@ -132,7 +132,7 @@ def test_transformer_is_kept_in_one_piece(vit: Path, tmp_path: Path) -> None:
     """A backbone whose layers cannot be loaded one by one becomes one layer of the base, which loads and answers."""
     filled = fill_in(config(vit))
     base = build_base(filled.model)
-    values = pictures(32)
+    values = images(32)
     tokens = keras_hub.models.Backbone.from_preset(str(vit))(values / 127.5 - 1, training=False)
     np.testing.assert_allclose(base(values, training=False)[:, 0], tokens, rtol=0, atol=1e-5)
     assert (len(base.output_shape), batch_norms(base), len(dropouts(base)) > 0) == (4, [], True)
@@ -158,7 +158,7 @@ def test_model_with_layers_of_keras_hub_says_that_it_needs_it(vit: Path, tmp_pat
 
 def test_size_that_a_transformer_cannot_take_is_refused(vit: Path) -> None:
     """A transformer's only size is named when another is asked for."""
-    with pytest.raises(ConfigurationError, match=r"tiny_vit does not support pictures of 64 pixels .* are \(32, 32\)"):
+    with pytest.raises(ConfigurationError, match=r"tiny_vit does not support images of 64 pixels .* are \(32, 32\)"):
         build_base(config(vit, image_size=64).model)
 
 
@@ -186,11 +186,11 @@ def test_preset_without_image_converter_is_refused(resnet: Path, tmp_path: Path)
 
 
 def test_preset_of_texts_is_refused(tmp_path: Path) -> None:
-    """A preset that takes no pictures is refused by what it is."""
+    """A preset that takes no images is refused by what it is."""
     keras_hub.models.BertBackbone(
         vocabulary_size=10, num_layers=1, num_heads=1, hidden_dim=4, intermediate_dim=4
     ).save_to_preset(str(tmp_path))
-    with pytest.raises(ConfigurationError, match=r"is a BertBackbone, which does not turn one picture into features"):
+    with pytest.raises(ConfigurationError, match=r"is a BertBackbone, which does not turn one image into features"):
         build_base(config(tmp_path, image_size=32).model)
 
 
@@ -198,5 +198,5 @@ def test_preset_without_square_size_asks_for_one(resnet: Path, tmp_path: Path) -
     """Where the preset has no square size, the settings must give one."""
     keras_hub.models.Backbone.from_preset(str(resnet)).save_to_preset(str(tmp_path))
     keras_hub.layers.ResNetImageConverter(image_size=(32, 48)).save_to_preset(str(tmp_path))
-    with pytest.raises(ConfigurationError, match=r"has no square picture size but \(32, 48\); set model\.image_size"):
+    with pytest.raises(ConfigurationError, match=r"has no square image size but \(32, 48\); set model\.image_size"):
         fill_in(config(tmp_path))

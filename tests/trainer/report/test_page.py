@@ -85,7 +85,7 @@ def full() -> tuple[Report, Page]:
         baselines={"features": 2.5, "scratch": 0.5},
         left_out=["daisy/broken.jpg: the file ends too early"],
         skipped=["notes.txt"],
-        leaks=["test/a.jpg is the same picture as train/b.jpg"],
+        leaks=["test/a.jpg is the same image as train/b.jpg"],
         class_weights={"daisy": 1.0, "roses": 0.5, "tulips": 2.0},
     )
     return report, page_of(report)
@@ -176,11 +176,11 @@ def test_curves_have_the_bounds_of_phases_and_stages(full: tuple[Report, Page]) 
 
 
 def test_what_weakens_the_result_is_said_first(full: tuple[Report, Page]) -> None:
-    """Leaks, pictures that were left out and wide intervals stand before any figure."""
+    """Leaks, images that were left out and wide intervals stand before any figure."""
     beginning = full[1].text.partition("Training curves")[0]
-    assert "1 picture found in two splits" in beginning
-    assert "1 picture left out" in beginning
-    assert "With 60 test pictures the accuracy is only known to lie between" in beginning
+    assert "1 image found in two splits" in beginning
+    assert "1 image left out" in beginning
+    assert "With 60 test images the accuracy is only known to lie between" in beginning
 
 
 def test_baselines_are_compared(full: tuple[Report, Page]) -> None:
@@ -230,7 +230,7 @@ def test_weak_classes_are_named(full: tuple[Report, Page]) -> None:
     assert shown == sorted(each["f1"] for each in per_class.values())
     weak = [name for name, each in per_class.items() if each["recall"] < 0.5]
     assert weak
-    assert f"Less than half of the pictures of {', '.join(weak)} are predicted correctly." in page.text
+    assert f"Less than half of the images of {', '.join(weak)} are predicted correctly." in page.text
     assert "Less than half" not in full[1].text
 
 

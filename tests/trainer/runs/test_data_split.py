@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.images import write_classes
 from trainer.config import DataSettings
-from trainer.data.image_folder import find_pictures
+from trainer.data.image_folder import find_images
 from trainer.runs.data_split import DataSetError, find_run_images, split_as_trained
 
 
@@ -15,9 +15,9 @@ def test_the_split_is_that_of_the_settings_and_the_seed(tmp_path: Path) -> None:
     data = write_classes(tmp_path, per_class=10)
     split = split_as_trained(data, {"seed": 5, "data": {"test_share": 0.4}, "phase_three": {"epochs": 2}})
     assert split.seed == 5
-    assert split.images.pictures == find_pictures(data, DataSettings(test_share=0.4), 5).pictures
-    assert split.images.pictures != find_pictures(data, DataSettings(test_share=0.4), 6).pictures
-    assert split.images.pictures != find_pictures(data, DataSettings(), 5).pictures
+    assert split.images.images == find_images(data, DataSettings(test_share=0.4), 5).images
+    assert split.images.images != find_images(data, DataSettings(test_share=0.4), 6).images
+    assert split.images.images != find_images(data, DataSettings(), 5).images
 
 
 def test_a_run_that_is_not_there_is_none(tmp_path: Path) -> None:

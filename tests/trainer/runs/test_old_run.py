@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from graft.actions.runs import compare_runs, show_run
-from trainer.evaluation.comparison import shared_test_pictures
+from trainer.evaluation.comparison import shared_test_images
 from trainer.evaluation.predictions_file import read_predictions
 from trainer.run_folder import reopened_run
 from trainer.runs.record import PREDICTIONS, find_run, list_runs, read_record, read_settings
@@ -60,12 +60,12 @@ def test_the_record_of_an_old_run_is_read(runs: Path) -> None:
     assert [folder.name for folder in list_runs(runs)] == [old_json("run.json")["id"]]
     record = read_record(find_run("latest", runs))
     assert record.labels == ("blue", "green", "red")
-    assert record.pictures == {"train": 24, "val": 6, "test": 5}
-    assert [picture.path.parent.name == picture.label for picture in record.test_pictures] == [True] * 5
+    assert record.images == {"train": 24, "val": 6, "test": 5}
+    assert [image.path.parent.name == image.label for image in record.test_images] == [True] * 5
     assert record.gate is not None
     assert record.gate.forced
     assert record.reference is not None
-    assert (record.reference.pictures, record.kept_phase) == (5, "phase_one")
+    assert (record.reference.images, record.kept_phase) == (5, "phase_one")
     assert record.metrics["test"]["accuracy"] == 0.4
 
 
@@ -80,7 +80,7 @@ def test_the_predictions_of_an_old_run_are_read(runs: Path) -> None:
     """Its predictions are compared image by image with those of another run."""
     rows = read_predictions(find_run("latest", runs) / PREDICTIONS)
     assert {row.split for row in rows} == {"val", "test"}
-    assert sum(shared_test_pictures(rows, rows).a_right) == 2
+    assert sum(shared_test_images(rows, rows).a_right) == 2
 
 
 def test_an_old_run_is_shown_and_compared(runs: Path) -> None:
@@ -101,7 +101,7 @@ def test_an_old_run_is_resumed(interrupted: Path) -> None:
         assert [weights.tolist() for weights in folder.first_weights()] == [[1, 1]]
         position, arrays = folder.checkpoint.load()
     assert [epoch.phase for epoch in position.epochs] == ["phase_one", "phase_one", "phase_two"]
-    assert {epoch.pictures for epoch in position.epochs} == {24}
+    assert {epoch.images for epoch in position.epochs} == {24}
     assert position.stage is not None
     assert (position.stage.stage.unfrozen, position.stage.epoch) == (8, 1)
     assert set(arrays) == {"current", "best", "before", "optimizer"}

@@ -40,8 +40,8 @@ def record(run: str, ended: datetime = STARTED) -> RunRecord:
         base_weights=START.base_weights,
         dataset_folder=START.data,
         dataset_digest=START.dataset_digest,
-        pictures={"train": 1, "val": 1, "test": 1},
-        test_pictures=(),
+        images={"train": 1, "val": 1, "test": 1},
+        test_images=(),
         kept_phase="from_scratch",
         weights_digest="sha256:00",
         code_version="0.1.0",
@@ -52,10 +52,10 @@ def record(run: str, ended: datetime = STARTED) -> RunRecord:
 @pytest.fixture(scope="module")
 def model() -> Any:
     """A model that answers with the shares of blue and red."""
-    pictures = keras.Input((4, 4, 3))
-    pooled = keras.layers.GlobalAveragePooling2D()(pictures)
+    images = keras.Input((4, 4, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(images)
     dense = keras.layers.Dense(2, use_bias=False, activation="softmax")
-    model = keras.Model(pictures, dense(pooled))
+    model = keras.Model(images, dense(pooled))
     dense.set_weights([np.array([[0, 5], [0, 0], [5, 0]], np.float32)])
     return model
 
@@ -76,8 +76,8 @@ def test_saved_run_is_read_back(tmp_path: Path, model: Any) -> None:
     """A run read from its folder has the record, the settings and the model that were saved, and no checkpoint."""
     run = saved(tmp_path, model)
     assert (run.record, run.config()) == (record(run.folder.name), TrainingConfig())
-    pictures = np.random.default_rng(1).uniform(0, 1, (3, 4, 4, 3)).astype(np.float32)
-    np.testing.assert_array_equal(run.load_model()(pictures), model(pictures))
+    images = np.random.default_rng(1).uniform(0, 1, (3, 4, 4, 3)).astype(np.float32)
+    np.testing.assert_array_equal(run.load_model()(images), model(images))
     assert sorted(path.name for path in run.folder.iterdir()) == ["config.toml", "model.keras", "run.json"]
 
 
@@ -182,9 +182,9 @@ def test_digest_of_tensors_is_of_values_and_order(model: Any) -> None:
     assert digest_of_tensors([one, two.T.copy().T]) == digest_of_tensors([one, two])
 
 
-def test_pictures_are_answered_as_the_served_model_answers(model: Any) -> None:
-    """Each picture has its probabilities, and one that is none has zeros and is not valid."""
-    contents = [encoded(solid((0, 0, 255)), "PNG"), b"no picture", encoded(solid((255, 0, 0)), "PNG")]
+def test_images_are_answered_as_the_served_model_answers(model: Any) -> None:
+    """Each image has its probabilities, and one that is none has zeros and is not valid."""
+    contents = [encoded(solid((0, 0, 255)), "PNG"), b"no image", encoded(solid((255, 0, 0)), "PNG")]
     answers = answer_decoded(model, INPUT, decode_each(INPUT, contents))
     assert answers.valid.tolist() == [True, False, True]
     likely = float(np.exp(5) / (np.exp(5) + 1))

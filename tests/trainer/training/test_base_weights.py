@@ -113,7 +113,7 @@ def test_imagenet_weights_of_an_unpublished_width_are_refused(tmp_path: Path) ->
 
 
 def test_published_weights_file_fits(tmp_path: Path) -> None:
-    """Keras's published file of alpha 0.35 fills the base at another picture size."""
+    """Keras's published file of alpha 0.35 fills the base at another image size."""
     if not PUBLISHED.is_file():
         pytest.skip(f"there are no published weights at {PUBLISHED}; GRAFT_DATA says where their parent is")
     base, weights = prepare_base(settings(str(PUBLISHED), alpha=0.35), tmp_path)
@@ -168,7 +168,7 @@ def test_weights_from_a_run_include_the_normalisation_of_pixels() -> None:
     normalisation = next(layer for layer in donor_base.layers if isinstance(layer, keras.layers.Normalization))
     normalisation.set_weights([np.array([0.5, 0.4, 0.3]), np.array([0.1, 0.2, 0.3]), np.array(1)])
     normalisation.finalize_state()
-    pictures = keras.Input((32, 32, 3))
-    copy_base_weights(base, keras.Model(pictures, donor_base(pictures)))
+    images = keras.Input((32, 32, 3))
+    copy_base_weights(base, keras.Model(images, donor_base(images)))
     pixels = np.random.default_rng(1).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
     np.testing.assert_array_equal(base(pixels, training=False), donor_base(pixels, training=False))

@@ -51,15 +51,15 @@ def test_dropout_of_the_base_is_itself_again_afterwards() -> None:
 def test_front_and_tail_are_the_network() -> None:
     """The tail turns what the front returns for an image into the network's output, at every split point."""
     network = small_network(small_config())
-    pictures = np.random.default_rng(1).uniform(0, 1, (4, 8, 8, 3)).astype(np.float32)
+    images = np.random.default_rng(1).uniform(0, 1, (4, 8, 8, 3)).astype(np.float32)
     split_points = [POOLED, LAST_BLOCK, LAST_TWO_BLOCKS]
-    for split_point, features in zip(split_points, network.front(split_points)(pictures), strict=True):
+    for split_point, features in zip(split_points, network.front(split_points)(images), strict=True):
         assert features.shape[1:] == network.shape_at(split_point)
-        np.testing.assert_allclose(network.tail(split_point)(features), network.model(pictures), atol=1e-6)
+        np.testing.assert_allclose(network.tail(split_point)(features), network.model(images), atol=1e-6)
 
 
-def test_every_view_of_every_picture_is_computed_once() -> None:
-    """With K views there are K rows of features for each picture, and not all views are alike."""
+def test_every_view_of_every_image_is_computed_once() -> None:
+    """With K views there are K rows of features for each image, and not all views are alike."""
     config = small_config(augmentation={"steps": [{"kind": "flip"}], "views": 3})
     network = small_network(config)
     train, val = pipeline_of_two_classes(steps=(Flip(),), variants=3), pipeline_of_two_classes()
@@ -80,7 +80,7 @@ def test_fixed_views_are_trained_on() -> None:
     assert len(watching.epochs) == 5
 
 
-def test_pictures_that_are_drawn_anew_are_not_cached() -> None:
+def test_images_that_are_drawn_anew_are_not_cached() -> None:
     """Augmentation without fixed views cannot be cached: not by default, and a demand for it is refused."""
     drawn = small_config(augmentation={"steps": [{"kind": "flip"}]})
     assert not is_cacheable(drawn)

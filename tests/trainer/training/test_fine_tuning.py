@@ -73,7 +73,7 @@ def test_progress_is_told_of_phases_epochs_and_steps(fine_tuned: Seen) -> None:
         ("phase_two", 2, 2, LAST_BLOCK),
     ]
     assert watching.steps == 8
-    assert all(epoch.pictures == 32 and epoch.seconds > 0 for epoch in watching.epochs)
+    assert all(epoch.images == 32 and epoch.seconds > 0 for epoch in watching.epochs)
 
 
 def test_gradual_unfreezing_goes_block_by_block() -> None:
@@ -117,7 +117,7 @@ def test_frozen_base_has_nothing_to_train() -> None:
 
 
 def test_from_scratch_moves_every_layer() -> None:
-    """Without base weights every variable of the base learns, and BatchNorm's averages follow the pictures."""
+    """Without base weights every variable of the base learns, and BatchNorm's averages follow the images."""
     config = small_config(phase_one={"learning_rate": 0.002}, phase_two={"learning_rate": 0.0002})
     network = small_network(config)
     before = weights_of_base(network)
@@ -280,10 +280,10 @@ def test_penalty_on_weights_is_part_of_the_loss() -> None:
 def test_dividing_the_logits_is_the_temperature() -> None:
     """A model whose logits are divided by T answers with softmax(log p / T)."""
     network = small_network(small_config())
-    pictures = np.random.default_rng(2).uniform(0, 1, (5, 8, 8, 3)).astype(np.float32)
-    before = network.model(pictures).numpy()
+    images = np.random.default_rng(2).uniform(0, 1, (5, 8, 8, 3)).astype(np.float32)
+    before = network.model(images).numpy()
     divide_logits(network.model, 2.5)
     sharpened = before ** (1 / 2.5)
     np.testing.assert_allclose(
-        network.model(pictures).numpy(), sharpened / sharpened.sum(axis=1, keepdims=True), rtol=1e-5
+        network.model(images).numpy(), sharpened / sharpened.sum(axis=1, keepdims=True), rtol=1e-5
     )

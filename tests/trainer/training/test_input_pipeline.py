@@ -1,4 +1,4 @@
-"""Pictures and features on their way into the network: every one once an epoch, in an order that a seed decides."""
+"""Images and features on their way into the network: every one once an epoch, in an order that a seed decides."""
 
 from typing import Any
 
@@ -19,20 +19,20 @@ from trainer.training.input_pipeline import (
     soft_targets,
 )
 
-PICTURES, CLASSES = 10, 2
+IMAGES, CLASSES = 10, 2
 
 
 def pipeline(
     variants: int = 1, weights: tuple[float, float] = (1.0, 1.0), prepare: Any = prepare_features
 ) -> InputPipeline:
-    """Rows whose value is `100 * variant + picture`; even pictures are of class 0."""
-    values = [[100.0 * variant + picture] for variant in range(variants) for picture in range(PICTURES)]
-    targets = soft_targets(np.arange(PICTURES, dtype=np.int32) % 2, CLASSES)
+    """Rows whose value is `100 * variant + image`; even images are of class 0."""
+    values = [[100.0 * variant + image] for variant in range(variants) for image in range(IMAGES)]
+    targets = soft_targets(np.arange(IMAGES, dtype=np.int32) % 2, CLASSES)
     return InputPipeline(
         rows=Rows(np.array(values, np.float32)),
         shape=(1,),
         dtype="float32",
-        targets=np.broadcast_to(targets, (variants, PICTURES, CLASSES)),
+        targets=np.broadcast_to(targets, (variants, IMAGES, CLASSES)),
         class_weights=np.array(weights, np.float32),
         prepare=prepare,
     )
@@ -42,11 +42,11 @@ def seen(batches: Any) -> list[float]:
     return [float(value) for inputs, _, _ in batches for value in inputs.numpy()[:, 0]]
 
 
-def test_every_picture_comes_once_an_epoch() -> None:
-    """An epoch has each picture once, in batches of the wanted size and a shorter last one."""
+def test_every_image_comes_once_an_epoch() -> None:
+    """An epoch has each image once, in batches of the wanted size and a shorter last one."""
     batches = list(shuffled_batches(pipeline(), 4, (1, 0, 0)))
     assert [len(inputs) for inputs, _, _ in batches] == [4, 4, 2]
-    assert sorted(seen(batches)) == list(range(PICTURES))
+    assert sorted(seen(batches)) == list(range(IMAGES))
 
 
 def test_order_is_decided_by_the_draw_alone() -> None:
@@ -57,8 +57,8 @@ def test_order_is_decided_by_the_draw_alone() -> None:
     assert all(other != first for other in others)
 
 
-def test_each_picture_comes_with_its_own_target_and_weight() -> None:
-    """Targets and weights belong to the pictures beside them; a class's weight is that of its pictures."""
+def test_each_image_comes_with_its_own_target_and_weight() -> None:
+    """Targets and weights belong to the images beside them; a class's weight is that of its images."""
     for inputs, targets, weights in shuffled_batches(pipeline(weights=(0.5, 2.0)), 4, (1, 0, 0)):
         classes = inputs.numpy()[:, 0].astype(int) % 2
         np.testing.assert_array_equal(targets, np.eye(2, dtype=np.float32)[classes])
@@ -66,17 +66,17 @@ def test_each_picture_comes_with_its_own_target_and_weight() -> None:
 
 
 def test_variants_take_turns() -> None:
-    """Each picture comes in one of its variants, drawn anew in each epoch."""
+    """Each image comes in one of its variants, drawn anew in each epoch."""
     epochs = [seen(shuffled_batches(pipeline(variants=3), 4, (1, 0, epoch))) for epoch in range(30)]
     for epoch in epochs:
-        assert sorted(value % 100 for value in epoch) == list(range(PICTURES))
+        assert sorted(value % 100 for value in epoch) == list(range(IMAGES))
     chosen = {(value % 100, value // 100) for epoch in epochs for value in epoch}
-    assert len(chosen) == 3 * PICTURES
+    assert len(chosen) == 3 * IMAGES
 
 
-def test_pictures_in_order_are_of_one_variant() -> None:
-    """For computing features and for judging, pictures come one after the other."""
-    assert seen(ordered_batches(pipeline(variants=2), 4, variant=1)) == [100 + picture for picture in range(PICTURES)]
+def test_images_in_order_are_of_one_variant() -> None:
+    """For computing features and for judging, images come one after the other."""
+    assert seen(ordered_batches(pipeline(variants=2), 4, variant=1)) == [100 + image for image in range(IMAGES)]
 
 
 def test_batches_have_seeds_of_their_own() -> None:
@@ -91,15 +91,15 @@ def test_batches_have_seeds_of_their_own() -> None:
 
 
 def test_pixels_are_scaled_as_the_network_wants_them() -> None:
-    """Pictures come out as their values times scale plus offset, float32."""
+    """Images come out as their values times scale plus offset, float32."""
     prepare = prepare_pixels(ImageInput(height=1, width=1, scale=1 / 127.5, offset=-1.0))
     pixels = tf.constant([[[[0, 127, 255]]]], tf.uint8)
     inputs, _ = prepare(pixels, tf.constant([[1.0, 0.0]]), tf.constant([0, 0]))
     np.testing.assert_allclose(inputs.numpy().ravel(), [-1, 127 / 127.5 - 1, 1], atol=1e-6)
 
 
-def test_mixed_pictures_have_mixed_targets() -> None:
-    """Where pictures are blended their targets are too, and weigh in between."""
+def test_mixed_images_have_mixed_targets() -> None:
+    """Where images are blended their targets are too, and weigh in between."""
     prepare = prepare_pixels(ImageInput(height=1, width=1), Augmentation((MixUp(alpha=10.0),)))
     pixels = tf.constant(np.arange(8, dtype=np.uint8).reshape(8, 1, 1, 1) * np.ones(3, np.uint8))
     _, targets = prepare(pixels, tf.one_hot(np.arange(8) % 2, 2), tf.constant([1, 2]))

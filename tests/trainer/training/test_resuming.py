@@ -56,7 +56,7 @@ def whole(kind: str, seed: int = 1) -> tuple[Network, list[float]]:
 
 @pytest.fixture(scope="module", params=["cached", "augmented"])
 def uninterrupted(request: pytest.FixtureRequest) -> tuple[str, Network, list[float]]:
-    """A run to its end, with cached features and moving averages, or with pictures drawn anew."""
+    """A run to its end, with cached features and moving averages, or with images drawn anew."""
     return request.param, *whole(request.param)
 
 
@@ -70,7 +70,7 @@ def test_same_seed_gives_the_same_weights(uninterrupted: tuple[str, Network, lis
 
 
 def test_other_seed_gives_other_weights(uninterrupted: tuple[str, Network, list[float]]) -> None:
-    """Another seed draws another order of pictures, and so ends with other weights from the same start."""
+    """Another seed draws another order of images, and so ends with other weights from the same start."""
     kind, network, _ = uninterrupted
     other, _ = whole(kind, seed=2)
     assert not same_weights(other, network)

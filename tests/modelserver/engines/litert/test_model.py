@@ -23,7 +23,7 @@ from tests.modelserver.litert_versions import (
     MANIFEST_TEXT,
     SIZE,
     assert_same,
-    picture,
+    image,
     strings,
     write_version,
 )
@@ -73,16 +73,16 @@ def copy_of(version: Path, parent: Path) -> Path:
 
 
 @pytest.mark.parametrize("contents", [CONTENTS, CONTENTS[:1], CONTENTS[1:2], []], ids=["all", "good", "bad", "none"])
-def test_pictures_are_answered_as_by_tensorflow(
+def test_images_are_answered_as_by_tensorflow(
     model: LitertModel, by_tensorflow: TensorFlowModel, contents: list[bytes]
 ) -> None:
-    """Probabilities, labels, validity and brightness are the same, row by row, for good pictures and bad ones."""
+    """Probabilities, labels, validity and brightness are the same, row by row, for good images and bad ones."""
     asked = {"image_bytes": strings(contents)}
     assert_same(model.run("serving_default", asked), by_tensorflow.run("serving_default", asked))
 
 
 def test_bad_rows_have_zeros_and_no_label(model: LitertModel) -> None:
-    """What is no picture is not valid, and its neighbours are answered."""
+    """What is no image is not valid, and its neighbours are answered."""
     answer = model.run("serving_default", {"image_bytes": strings(CONTENTS)})
     assert answer["valid"].tolist() == [True, False, False, True, False, False, True]
     assert not answer["probabilities"][~answer["valid"]].any()
@@ -91,7 +91,7 @@ def test_bad_rows_have_zeros_and_no_label(model: LitertModel) -> None:
 
 
 def test_pixels_are_answered_as_by_tensorflow(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
-    """Pictures that come as pixels have the same answers, also none at all."""
+    """Images that come as pixels have the same answers, also none at all."""
     pixels = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), np.uint8)
     for rows in (pixels, pixels[:0]):
         assert_same(
@@ -99,12 +99,12 @@ def test_pixels_are_answered_as_by_tensorflow(model: LitertModel, by_tensorflow:
         )
 
 
-def test_one_picture_becomes_the_same_pixels(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
-    """`pixels_of_image` is there too, and refuses what is a picture by its header alone."""
-    asked = {"image_bytes": np.array(picture(1), np.object_)}
+def test_one_image_becomes_the_same_pixels(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
+    """`pixels_of_image` is there too, and refuses what is an image by its header alone."""
+    asked = {"image_bytes": np.array(image(1), np.object_)}
     assert_same(model.run("pixels_of_image", asked), by_tensorflow.run("pixels_of_image", asked))
     with pytest.raises(BadInputError, match="JPEG"):
-        model.run("pixels_of_image", {"image_bytes": np.array(picture(1)[:400], np.object_)})
+        model.run("pixels_of_image", {"image_bytes": np.array(image(1)[:400], np.object_)})
 
 
 def test_it_describes_itself_as_by_tensorflow(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
@@ -142,8 +142,8 @@ def test_inputs_of_other_shapes_are_refused(
 
 
 def test_many_threads_at_once_have_their_own_answers(model: LitertModel) -> None:
-    """Answers of 200 pictures in 16 threads are those that each picture has alone."""
-    contents = [CONTENTS[number % len(CONTENTS)] if number % 3 else picture(number) for number in range(200)]
+    """Answers of 200 images in 16 threads are those that each image has alone."""
+    contents = [CONTENTS[number % len(CONTENTS)] if number % 3 else image(number) for number in range(200)]
 
     def answer(content: bytes) -> list[float]:
         probabilities: list[float] = model.run("serving_default", {"image_bytes": strings([content])})[
@@ -172,8 +172,8 @@ def test_a_model_that_is_replaced_is_gone_at_once(version: Path) -> None:
 
 def test_tensorflow_is_imported_by_nobody_and_may_be_later(version: Path, tmp_path: Path) -> None:
     """TensorFlow's library leaves Python's own OpenSSL unharmed, and both engines can live in one process."""
-    (tmp_path / "picture.jpg").write_bytes(picture(1))
-    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(version), str(tmp_path / "picture.jpg")]
+    (tmp_path / "image.jpg").write_bytes(image(1))
+    command = [sys.executable, "-c", WITHOUT_TENSORFLOW, str(version), str(tmp_path / "image.jpg")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
