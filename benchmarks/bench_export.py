@@ -82,13 +82,13 @@ def save_plain(network: ServedNetwork, image_input: ImageInput, folder: Path) ->
         image = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
         return tf.cast(tf.clip_by_value(tf.round(tf.image.resize(image, size, antialias=True)), 0, 255), tf.uint8)
 
-    def answer(image_bytes: Any) -> Any:
+    def predict(image_bytes: Any) -> Any:
         spec = tf.TensorSpec([*size, 3], tf.uint8)
         pixels = tf.map_fn(read, image_bytes, fn_output_signature=spec, parallel_iterations=2)
-        return {"probabilities": network.answer(pixels)}
+        return {"probabilities": network.predict(pixels)}
 
     contents = tf.TensorSpec([None], tf.string, name="image_bytes")
-    function = tf.function(answer).get_concrete_function(contents)
+    function = tf.function(predict).get_concrete_function(contents)
     tf.saved_model.save(tf.Module(), str(folder), signatures={SERVING_DEFAULT: function})
 
 

@@ -70,7 +70,7 @@ class Server:
     process: psutil.Process
     port: int
 
-    def ask(self, requests: Sequence[bytes], clients: int, seconds: float, measured: Measured) -> None:
+    def call(self, requests: Sequence[bytes], clients: int, seconds: float, measured: Measured) -> None:
         """Send requests for so long."""
         before = self.cpu_seconds()
         load = asyncio.run(send(self.port, requests, clients, seconds))
@@ -87,13 +87,13 @@ class Limit:
     """The same function called in a loop in another process."""
 
     orders: IO[str]
-    answers: IO[str]
+    responses: IO[str]
 
     def run(self, rows: int, seconds: float, measured: Measured) -> None:
         """Call it with so many images at a time."""
         self.orders.write(f"{rows} {seconds}\n")
         self.orders.flush()
-        took = json.loads(self.answers.readline())
+        took = json.loads(self.responses.readline())
         measured.rates.append(rows * took["calls"] / took["seconds"])
         measured.cpu_ms.append(took["cpu"] / took["calls"] / rows * 1e3)
         measured.latencies.append(took["median"])
@@ -211,7 +211,7 @@ def measure(
         for rows, measured in in_process.items():
             limit.run(rows, options.seconds, measured)
         for (mode, clients), measured in served.items():
-            servers[mode].ask(requests, clients, options.seconds, measured)
+            servers[mode].call(requests, clients, options.seconds, measured)
     columns = ("what", "images/s", "CPU ms per image", "median ms", "p99 ms", "of the limit", "wanted")
     table = Table(*columns, box=box.SIMPLE)
     for rows, measured in in_process.items():

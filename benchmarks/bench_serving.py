@@ -47,7 +47,7 @@ from tests.places import DATA
 BAD_INPUT = 2
 ENGINES = ("tensorflow", "litert")
 _STARTS = 3
-_QUICK_SECONDS, _QUICK_ROUNDS, _QUICK_STARTS = 0.5, 1, 1
+_SHORT_SECONDS, _SHORT_ROUNDS, _SHORT_STARTS = 0.5, 1, 1
 _ABOUT_ENGINES = re.compile(r"litert|engine", re.IGNORECASE)
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
@@ -84,8 +84,8 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if len({bool(options.models), bool(options.name), bool(options.run)}) > 1:
         parser.error("--models, --name and --run belong together: give all of them, or none")
-    if options.quick:
-        options.seconds, options.rounds = _QUICK_SECONDS, _QUICK_ROUNDS
+    if options.short:
+        options.seconds, options.rounds = _SHORT_SECONDS, _SHORT_ROUNDS
     return options
 
 
@@ -135,7 +135,7 @@ def make_subjects(options: argparse.Namespace, folder: Path, progress: Progress)
         prepared = Prepared(options.models, options.name, options.run)
     else:
         progress.say("training and exporting the model to measure (two minutes)")
-        prepared = prepare(folder, options.data, small=options.quick)
+        prepared = prepare(folder, options.data, small=options.short)
     version = prepared.version
     flags = ["--without-antialias"] if options.without_antialias else []
     unfolded = folder / ("unfolded-without-antialias" if flags else "unfolded")
@@ -155,7 +155,7 @@ def start_graft(
         return started_graft(prepared.models, prepared.name, flags, subjects.images[0], log)
 
     starts = []
-    for _ in range((_QUICK_STARTS if options.quick else _STARTS) - 1):
+    for _ in range((_SHORT_STARTS if options.short else _STARTS) - 1):
         with started() as system:
             starts.append(system.start_seconds)
             plan.progress.say(f"graft up: first answer after {system.start_seconds:.1f} s")
@@ -211,8 +211,8 @@ def idle(systems: Sequence[System], seconds: float) -> str:
 
 def agreement(graft: System, tutorial: System, images: Sequence[bytes]) -> str:
     """Say how many images both give the same label."""
-    ours = [json.loads(body)["predictions"][0]["label"] for body in graft.answers(images)]
-    theirs = [json.loads(body)["label"] for body in tutorial.answers(images)]
+    ours = [json.loads(body)["predictions"][0]["label"] for body in graft.responses(images)]
+    theirs = [json.loads(body)["label"] for body in tutorial.responses(images)]
     same = sum(one == other for one, other in zip(ours, theirs, strict=True))
     return f"both give {same} of {len(images)} images the same label"
 

@@ -38,7 +38,7 @@ console = Console(highlight=False, soft_wrap=True)
 class Seen:
     """What the steady load met: when each request was due and how long its answer took; when swaps were under way."""
 
-    answers: list[tuple[float, float]] = field(default_factory=list)
+    responses: list[tuple[float, float]] = field(default_factory=list)
     swaps: list[tuple[float, float]] = field(default_factory=list)
     memory: dict[int, int] = field(default_factory=dict)
     """Resident bytes of the server after so many swaps."""
@@ -46,9 +46,11 @@ class Seen:
     def latencies(self, *, during: bool) -> list[float]:
         """Return the latencies, in seconds, of the requests that met a swap, or of those before the first."""
         if not during:
-            return [took for due, took in self.answers if due + took < self.swaps[0][0]]
+            return [took for due, took in self.responses if due + took < self.swaps[0][0]]
         return [
-            took for due, took in self.answers if any(due < ended and began < due + took for began, ended in self.swaps)
+            took
+            for due, took in self.responses
+            if any(due < ended and began < due + took for began, ended in self.swaps)
         ]
 
 
@@ -90,8 +92,8 @@ async def swap_under_load(
     seen = Seen()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         await served(channel, 1)
-        await ask_steadily(channel, requests, options.rate, 2.0)  # the first answers are slower
-        asking = asyncio.create_task(ask_steadily(channel, requests, options.rate, None, seen))
+        await call_steadily(channel, requests, options.rate, 2.0)  # the first answers are slower
+        calling = asyncio.create_task(call_steadily(channel, requests, options.rate, None, seen))
         await asyncio.sleep(options.seconds)
         for count in range(1, options.swaps + 1):
             began = time.perf_counter()
@@ -99,12 +101,12 @@ async def swap_under_load(
             seen.swaps.append((began, time.perf_counter()))
             if count in {FIRST, options.swaps}:
                 seen.memory[count] = server.process.memory_info().rss
-        asking.cancel()
-        await asyncio.wait({asking})
+        calling.cancel()
+        await asyncio.wait({calling})
     return seen
 
 
-async def ask_steadily(
+async def call_steadily(
     channel: grpc.aio.Channel,
     requests: Sequence[bytes],
     rate: float,
@@ -119,16 +121,16 @@ async def ask_steadily(
     call = channel.unary_unary(f"/{messages.PREDICTION_SERVICE}/Predict", bytes, bytes)
     due = began = time.perf_counter()
 
-    async def ask(request: bytes, due: float) -> None:
+    async def send(request: bytes, due: float) -> None:
         await call(request)
         if seen is not None:
-            seen.answers.append((due, time.perf_counter() - due))
+            seen.responses.append((due, time.perf_counter() - due))
 
     async with asyncio.TaskGroup() as group:
         for request in itertools.cycle(requests):
             if seconds is not None and due > began + seconds:
                 return
-            group.create_task(ask(request, due))
+            group.create_task(send(request, due))
             due += 1 / rate
             await asyncio.sleep(max(due - time.perf_counter(), 0))
 

@@ -70,7 +70,7 @@ def main() -> int:
     graft("lineage", "show", str(MODELS / "digits" / "1"))
     step("Model server and gateway answer over HTTP")
     with service() as (process, url):
-        accuracy = ask(url)
+        accuracy = predict(url)
         console.print(f"\nThe whole path took {time.monotonic() - began:.0f} s.")
         if keep:
             console.print(f"Still serving at {url}; try: graft predict {NEW}/7/*.png --url {url}\nCtrl-C stops it.")
@@ -140,7 +140,7 @@ def wait_until_ready(process: "subprocess.Popen[str]") -> str:
     raise SystemExit(f"graft up ended with exit code {process.wait()}.")
 
 
-def ask(url: str) -> float:
+def predict(url: str) -> float:
     """Post the images that no training saw, print some answers, and return the share of right ones."""
     (record,) = (json.loads(file.read_text()) for file in RUNS.glob("*-digits/run.json"))
     table = Table("image", "true class", "answer", "probability", "ms", title="Held-out images, over HTTP")
@@ -152,12 +152,18 @@ def ask(url: str) -> float:
                 "/v1/predict", content=Path(held_out["path"]).read_bytes(), headers={"content-type": "image/png"}
             )
             milliseconds = (time.perf_counter() - start) * 1000
-            (answer,) = response.raise_for_status().json()["predictions"]
-            right += answer["label"] == held_out["label"]
+            (prediction,) = response.raise_for_status().json()["predictions"]
+            right += prediction["label"] == held_out["label"]
             if index < SHOWN:
-                style = "" if answer["label"] == held_out["label"] else "red"
+                style = "" if prediction["label"] == held_out["label"] else "red"
                 name = os.path.relpath(held_out["path"])
-                row = [name, held_out["label"], answer["label"], f"{answer['probability']:.3f}", f"{milliseconds:.0f}"]
+                row = [
+                    name,
+                    held_out["label"],
+                    prediction["label"],
+                    f"{prediction['probability']:.3f}",
+                    f"{milliseconds:.0f}",
+                ]
                 table.add_row(*row, style=style)
     console.print(table)
     count = len(record["test_images"])

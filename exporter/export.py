@@ -16,7 +16,7 @@ from exporter.manifest_writing import make_blessing, make_manifest, write_blessi
 from exporter.proof.baseline_comparison import compare_with_baseline, find_baseline, note_on_seen_images
 from exporter.proof.expectations import GIVEN, Expectation, check_expectations, expectations_of, write_expectations
 from exporter.proof.fixtures import Fixture, choose_fixtures, write_fixtures
-from exporter.proof.parity import Comparison, Reference, ask_trained_model, compare, with_one_thread
+from exporter.proof.parity import Comparison, Reference, compare, predict_trained_model, with_one_thread
 from exporter.proof.rounding import Probabilities, predict_on_one_thread
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.loading import LoadedVersion, run_as_serving_loads
@@ -157,7 +157,7 @@ def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress)
 def _write(plan: _Plan, staged: Path, writer: Executor, write: Callable[..., Written]) -> _Draft:
     """Write the SavedModel in the process `writer`, while this one asks the trained model about the fixtures."""
     writing = writer.submit(write, plan.run.folder, staged, plan.image_input, fold=plan.options.fold)
-    reference = ask_trained_model(plan.run, plan.image_input, plan.fixtures)
+    reference = predict_trained_model(plan.run, plan.image_input, plan.fixtures)
     plan.progress.on_step()
     written = writing.result()
     plan.progress.on_step()
@@ -178,10 +178,10 @@ def _with_noise(draft: _Draft) -> _Draft:
 def _write_fixtures(plan: _Plan, draft: _Draft, version: LoadedVersion) -> dict[str, Any]:
     """Write fixtures, warmup file and what users expect, and return what the blessing says of their expectations."""
     staged, record = draft.folder, plan.run.record
-    write_fixtures(staged / FIXTURES, draft.reference.fixtures, draft.reference.answers)
+    write_fixtures(staged / FIXTURES, draft.reference.fixtures, draft.reference.predictions)
     write_warmup(staged / WARMUP, record.name, draft.reference.fixtures[0].content)
     accept_change = plan.options.accept_change
-    held, changes = check_expectations(plan.expectations, record.labels, version.answer, accept_change)
+    held, changes = check_expectations(plan.expectations, record.labels, version.predict, accept_change)
     write_expectations(staged / GIVEN, held)
     return {"expectations_held": len(held), "accepted_changes": tuple(changes)}
 
@@ -190,9 +190,9 @@ def _compare_both_ways(
     draft: _Draft, version: LoadedVersion, manifest: str, loader: Executor, progress: Progress
 ) -> list[Comparison]:
     """Compare the version, loaded here and as TensorFlow Serving does in `loader`, with the trained model."""
-    questions = draft.reference.questions()
-    loading = loader.submit(run_as_serving_loads, draft.folder, questions)
-    comparisons = compare("by Python", version.run(questions), draft.reference, manifest)
+    inputs = draft.reference.inputs()
+    loading = loader.submit(run_as_serving_loads, draft.folder, inputs)
+    comparisons = compare("by Python", version.run(inputs), draft.reference, manifest)
     progress.on_step()
     comparisons += compare("as TensorFlow Serving does", loading.result(), draft.reference, manifest)
     progress.on_step()

@@ -11,7 +11,7 @@
     │   ├── BadHeaderError                a header that cannot be used
     │   ├── BadTensorError                a tensor that is not what the model takes, or that JSON cannot hold
     │   ├── UnknownSignatureError         the model has no signature of that name
-    │   ├── UnsupportedError              what is asked for is not possible in this dialect or by this model server
+    │   ├── UnsupportedError              what is asked for is not possible in this protocol or by this model server
     │   ├── NoImageError                a form without a file
     │   ├── UnsupportedContentTypeError   a body that is neither an image nor a form
     │   ├── BodyTooLargeError             more bytes than may be sent
@@ -49,7 +49,7 @@
     └── NotReadyError                     not every wanted model can be asked, or the gateway is stopping
 
 Every message is one sentence for the caller: what was wrong, what was seen. It never holds a host name or what the
-model server said; that stays in `details`, for the dialect whose callers expect it, and in the error's cause.
+model server said; that stays in `details`, for the protocol whose callers expect it, and in the error's cause.
 
 `BadSettingError` is outside of the family: it ends the start, and no caller ever sees it.
 """
@@ -117,7 +117,7 @@ class UnknownSignatureError(RequestError):
 
 
 class UnsupportedError(RequestError):
-    """What is asked for is not possible in this dialect or by this model server."""
+    """What is asked for is not possible in this protocol or by this model server."""
 
 
 class NoImageError(RequestError):
@@ -212,7 +212,7 @@ class ModelServerTimeoutError(ModelServerError):
     """The model server took too long."""
 
 
-class QuestionRefusedError(ModelServerError):
+class RequestRejectedError(ModelServerError):
     """The model server says that the question is wrong."""
 
 

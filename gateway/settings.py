@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     max_json_depth: int = Field(
         300, gt=0, le=500, description="How deep objects and lists may be nested in a JSON body."
     )
-    max_answer_bytes: int = Field(
+    max_response_message_bytes: int = Field(
         64 * 1024 * 1024, gt=0, le=_MAX_MESSAGE_BYTES, description="The largest answer taken from the model server."
     )
     request_timeout_seconds: float = Field(
@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     )
 
     @property
-    def max_question_bytes(self) -> int:
+    def max_request_message_bytes(self) -> int:
         """The largest message sent to the model server.
 
         A JSON body's two bytes `0,` become eight of an int64; nothing else grows by more.
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _messages_fit(self) -> Self:
         """Refuse bodies that could not be handed on: a protobuf message ends at 2 GiB."""
-        if self.max_question_bytes > _MAX_MESSAGE_BYTES:
+        if self.max_request_message_bytes > _MAX_MESSAGE_BYTES:
             most = (_MAX_MESSAGE_BYTES - _MESSAGE_OVERHEAD_BYTES) // 4
             raise ValueError(f"max_body_bytes is {self.max_body_bytes}, and a message to the model server holds {most}")
         return self

@@ -67,7 +67,7 @@ class ImageClassifier:
         contents = [_content(image) for image in images]
         if not contents:
             return []
-        found = self._version.answer(contents)
+        found = self._version.predict(contents)
         rows = zip(found.labels, found.probabilities.tolist(), strict=True)
         return [self._classified(row) if label else None for label, row in rows]
 

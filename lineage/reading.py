@@ -146,17 +146,17 @@ def _whole_digest(session: Session, column: InstrumentedAttribute[Any], given: s
 
 
 def _descendants(session: Session, run: tables.RunRow, above: frozenset[int]) -> Descendants:
-    grown = session.scalars(select(tables.RunRow).filter_by(parent_run=run.run_id).order_by(tables.RunRow.id))
+    descended = session.scalars(select(tables.RunRow).filter_by(parent_run=run.run_id).order_by(tables.RunRow.id))
     above |= {run.id}  # parents are names that are not checked, so they could form a circle
     return Descendants(
         run_of(run),
         tuple(export_of(export) for export in run.model.exports),
-        tuple(_descendants(session, child, above) for child in grown if child.id not in above),
+        tuple(_descendants(session, child, above) for child in descended if child.id not in above),
     )
 
 
 def _below(tree: Descendants) -> Iterator[int]:
-    for child in tree.grown:
+    for child in tree.descended:
         yield child.run.lineage_id
         yield from _below(child)
 

@@ -63,7 +63,7 @@ class Descendants:
 
     run: StoredRun
     exports: tuple[StoredExport, ...]
-    grown: tuple["Descendants", ...]
+    descended: tuple["Descendants", ...]
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,8 @@ def main() -> None:
 
 def _of_mac() -> dict[str, str]:
     try:
-        asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-        return {"model name": subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()}
+        called = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        return {"model name": subprocess.run(called, capture_output=True, text=True, check=True).stdout.strip()}
     except (OSError, subprocess.CalledProcessError):
         return {}
 

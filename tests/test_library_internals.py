@@ -191,9 +191,9 @@ def pinned(library: str) -> Version:
 @pytest.mark.parametrize("library", sorted({row.library for row in TABLE} | {"tensorflow"}))
 def test_its_version_is_capped(library: str) -> None:
     """Each requirement of such a library has an upper bound, and the pinned version lies below it."""
-    asked = lowest_and_cap(library)
-    assert asked
-    for requirement in asked:
+    called = lowest_and_cap(library)
+    assert called
+    for requirement in called:
         assert any(bound.operator == "<" for bound in requirement.specifier), requirement
         assert pinned(library) in requirement.specifier
 

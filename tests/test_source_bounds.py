@@ -1,6 +1,8 @@
 """Bounds on the source itself: small modules, small functions, and a sentence for whatever is public."""
 
 import ast
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,41 @@ PRODUCT = ("contract", "lineage", "trainer", "exporter", "modelserver", "gateway
 NAMES_THAT_SAY_NOTHING = {"utils.py", "common.py", "helpers.py"}
 
 MODULE_MEDIAN, MODULE_MOST = 120, 400
+FOLDER_MOST = 15
 FUNCTION_MEDIAN, FUNCTION_MOST = 10, 60
+
+FIELD_WORDS = {
+    "picture": "image",
+    "answer": "predict, respond or reply; prediction, response or output",
+    "answered": "predicted, responded or replied",
+    "answering": "predicting, responding or replying",
+    "answerer": "predictor",
+    "question": "request",
+    "ask": "request, predict or call",
+    "asked": "requested or called",
+    "asking": "requesting or calling",
+    "student": "training context",
+    "classroom": "stage context",
+    "lesson": "run stage",
+    "exam": "evaluation",
+    "journal": "training state",
+    "feeding": "input pipeline",
+    "doorkeeper": "authenticator",
+    "allowance": "rate limiter",
+    "exchanges": "request middleware",
+    "story": "request handler",
+    "storie": "request handlers",
+    "complain": "check",
+    "complaint": "validation error",
+    "refusal": "validation error or rejection",
+    "dialect": "protocol",
+    "predecessor": "baseline",
+    "succession": "baseline comparison",
+    "crossing": "split tensor",
+    "quick": "fast",
+}
+"""What this field says for words that were once used here; plurals are meant too."""
+COINED_PHRASES = ("still_front", "run_aside", "passed_over", "native_noise", "mobile_place", "lite_trial", "lite_half")
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -131,3 +167,66 @@ def opens_with_sentence(function: Function) -> bool:
 def test_files_are_named_for_what_they_hold(product: list[Source], tests: list[Source]) -> None:
     """No file is called utils, common or helpers."""
     assert [source.at() for source in product + tests if source.path.name in NAMES_THAT_SAY_NOTHING] == []
+
+
+@pytest.mark.parametrize("where", ["product", "tests"])
+def test_folders_hold_at_most_fifteen_modules(where: str, request: pytest.FixtureRequest) -> None:
+    """No folder has more modules than can be taken in at a glance."""
+    paths = [source.path for source in request.getfixturevalue(where) if source.path.name != "__init__.py"]
+    counts = Counter(path.parent.relative_to(ROOT) for path in paths)
+    assert {str(folder): count for folder, count in counts.items() if count > FOLDER_MOST} == {}
+
+
+def test_modules_do_not_repeat_the_name_of_their_folder(product: list[Source]) -> None:
+    """A module's name does not begin with its folder's: gateway/drift/window.py, not gateway/drift/drift_window.py."""
+    repeated = [source.at() for source in product if source.path.stem.startswith(f"{source.path.parent.name}_")]
+    assert repeated == []
+
+
+def test_class_names_are_unique(product: list[Source]) -> None:
+    """No two public classes of the product share a name, in whichever packages they are."""
+    places = defaultdict(list)
+    for source in product:
+        for node in source.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(source.at(node.lineno))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def names_in(source: Source) -> Iterator[tuple[str, int]]:
+    """Yield each name that a module defines or binds, with its line."""
+    yield source.path.stem, 1
+    for node in ast.walk(source.tree):
+        if isinstance(node, Definition):
+            yield node.name, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr, node.lineno
+
+
+def words_of(name: str) -> list[str]:
+    """Split an identifier: `_ask_pictures` and `AskPictures` are ask and pictures."""
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+
+
+def coined(name: str) -> str:
+    """Return what to write in place of a coined word in an identifier; empty where it has none."""
+    if phrase := next((phrase for phrase in COINED_PHRASES if phrase in name), None):
+        return f"no {phrase}"
+    found = [FIELD_WORDS.get(word) or FIELD_WORDS.get(word.removesuffix("s")) for word in words_of(name)]
+    return next((word for word in found if word), "")
+
+
+@pytest.mark.parametrize("where", ["product", "tests"])
+def test_no_identifier_has_a_coined_word(where: str, request: pytest.FixtureRequest) -> None:
+    """Identifiers use the field's words: image, request, response, prediction, protocol, baseline, skipped."""
+    found = {
+        f"{source.at(line)} {name}: {word}"
+        for source in request.getfixturevalue(where)
+        for name, line in names_in(source)
+        if not name.startswith("test_") and (word := coined(name))
+    }
+    assert sorted(found) == []

@@ -11,7 +11,7 @@ from trainer.data.image_folder import SPLITS, Split
 from trainer.data.leakage import describe
 from trainer.data.reference_histograms import make_reference
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature, reliability, with_temperature
-from trainer.evaluation.comparison import compare_answers
+from trainer.evaluation.comparison import compare_predictions
 from trainer.evaluation.metrics import Predictions, evaluate
 from trainer.evaluation.predictions_file import HeldOutPrediction, write_predictions
 from trainer.evaluation.worst_mistakes import worst_mistakes
@@ -69,7 +69,7 @@ def _evaluate(run: RunContext) -> Evaluation:
     raw: dict[Split, Probabilities] = {}
     pipelines: dict[Split, InputPipeline] = {"val": run.training.data.val, "test": run.test}
     for split, pipeline in pipelines.items():
-        raw[split] = run.training.predictor.answer(pipeline, run.config.data.batch_size)
+        raw[split] = run.training.predictor.predict(pipeline, run.config.data.batch_size)
         run.progress.on_step()
     labels = {split: run.images.splits[split].labels for split in raw}
     return Evaluation(raw, labels, fit_temperature(raw["val"], labels["val"]))
@@ -94,7 +94,7 @@ def _baseline_metrics(run: RunContext, name: str, model: Predictions) -> dict[st
     """Train a baseline and compare its predictions for the test images with those of the `model`."""
     probabilities = train_baseline(name, run.training, run.test, run.folder.first_weights())
     baseline = Predictions(probabilities, model.labels)
-    paired = compare_answers(model.right, baseline.right)
+    paired = compare_predictions(model.right, baseline.right)
     return evaluate(baseline, run.labels) | {"versus_model": paired.to_json()}
 
 

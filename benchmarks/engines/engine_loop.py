@@ -35,7 +35,7 @@ def main() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         signature, rows, threads, seconds = line.split()
-        print(json.dumps(answer(engine, signature, images, int(rows), int(threads), float(seconds))), flush=True)
+        print(json.dumps(predict(engine, signature, images, int(rows), int(threads), float(seconds))), flush=True)
 
 
 class EngineMissingError(Exception):
@@ -70,7 +70,7 @@ def _load_litert(folder: Path) -> "Model":
         raise EngineMissingError(f"The LiteRT engine does not load the version: {error}") from error
 
 
-def answer(
+def predict(
     engine: "Model", signature: str, images: Sequence[bytes], rows: int, threads: int, seconds: float
 ) -> dict[str, float] | None:
     """Return what calls took, or None where the version has no such signature."""

@@ -45,14 +45,14 @@ def write_unfolded(run_folder: Path, folder: Path, *, without_antialias: bool = 
         image = tf.io.decode_image(content, channels=3, expand_animations=False)
         return tf.image.resize(image, size, antialias=image_input.antialias and not without_antialias)
 
-    def answer(image_bytes: Any) -> Any:
+    def predict(image_bytes: Any) -> Any:
         pixels = tf.map_fn(read, image_bytes, fn_output_signature=tf.TensorSpec([*size, 3], tf.float32))
         return {"probabilities": model(scale_pixels(pixels, image_input), training=False)}
 
     archive = keras.export.ExportArchive()
     archive.track(model)
     contents = tf.TensorSpec([None], tf.string, name="image_bytes")
-    archive.add_endpoint("serving_default", answer, input_signature=[contents])
+    archive.add_endpoint("serving_default", predict, input_signature=[contents])
     archive.write_out(str(folder), verbose=False)
     labels = folder / LABELS_FILE
     labels.parent.mkdir()

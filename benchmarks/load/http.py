@@ -34,7 +34,7 @@ async def send(port: int, request: bytes, connections: int, count: int) -> Load:
         for _ in left:
             started = time.perf_counter()
             writer.write(request)
-            status = await _read_answer(reader)
+            status = await _read_response(reader)
             latencies.append(time.perf_counter() - started)
             statuses[status] = statuses.get(status, 0) + 1
         writer.close()
@@ -45,7 +45,7 @@ async def send(port: int, request: bytes, connections: int, count: int) -> Load:
     return Load(time.perf_counter() - started, latencies, statuses)
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> int:
+async def _read_response(reader: asyncio.StreamReader) -> int:
     head = await reader.readuntil(_HEAD_END)
     length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
     await reader.readexactly(length)

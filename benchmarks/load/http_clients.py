@@ -72,7 +72,7 @@ async def closed_loop(
             if before_each:
                 await before_each()
             started = time.perf_counter()
-            load.note(await connection.ask(next(requests)), time.perf_counter() - started)
+            load.note(await connection.send(next(requests)), time.perf_counter() - started)
             if after_each:
                 after_each()
 
@@ -100,7 +100,7 @@ async def open_loop(port: int, requests: Iterator[bytes], due: Sequence[float]) 
 
     async def send(moment: float) -> None:
         connection = free.popleft()
-        status = await connection.ask(next(requests))
+        status = await connection.send(next(requests))
         load.note(status, time.perf_counter() - began - moment)
         free.append(connection)
         slots.release()

@@ -15,13 +15,13 @@ class Connection(asyncio.Protocol):
     def __init__(self, port: int) -> None:
         self._port = port
         self._transport: asyncio.Transport | None = None
-        self._answered: asyncio.Future[int] | None = None
+        self._replied: asyncio.Future[int] | None = None
         self._seen = bytearray()
         self._expected = -1
         self.body = b""
         """The body of the last answer."""
 
-    async def ask(self, request: bytes) -> int:
+    async def send(self, request: bytes) -> int:
         """Send a whole request and return the status of the answer, or LOST."""
         try:
             if self._transport is None:
@@ -29,9 +29,9 @@ class Connection(asyncio.Protocol):
         except OSError:
             return LOST
         assert self._transport is not None
-        self._answered = asyncio.get_running_loop().create_future()
+        self._replied = asyncio.get_running_loop().create_future()
         self._transport.write(request)
-        return await self._answered
+        return await self._replied
 
     async def open(self) -> Self:
         """Connect.
@@ -64,19 +64,19 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """Let whoever waits know."""
         self._transport = None
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_result(LOST)
+        if self._replied is not None and not self._replied.done():
+            self._replied.set_result(LOST)
 
-    def _finish(self, answer: bytes) -> None:
-        head = answer.partition(_HEAD_END)[0]
-        self.body = answer[len(head) + len(_HEAD_END) :]
+    def _finish(self, response: bytes) -> None:
+        head = response.partition(_HEAD_END)[0]
+        self.body = response[len(head) + len(_HEAD_END) :]
         self._seen.clear()
         self._expected = -1
         if b"connection: close" in head.lower() and self._transport is not None:
             self._transport.abort()
             self._transport = None
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_result(int(head[9:12]))
+        if self._replied is not None and not self._replied.done():
+            self._replied.set_result(int(head[9:12]))
 
 
 def _length_of(seen: bytearray) -> int:

@@ -22,21 +22,21 @@ _SLOW_SECONDS = 3.0
 async def main() -> None:
     """Serve until killed."""
     server = grpc.aio.server(options=_OPTIONS)
-    predict, describe, status = _predict_answer(), _describe_answer(), _status_answer()
+    predict, describe, status = _predict_response(), _describe_response(), _status_response()
 
-    async def answer_predict(request: bytes, _: object) -> bytes:
+    async def respond_predict(request: bytes, _: object) -> bytes:
         if SLOW in request[-200:]:
             await asyncio.sleep(_SLOW_SECONDS)
         return describe if _MARK_OF_DESCRIBE in request[:200] else predict
 
-    async def answer_status(_: bytes, __: object) -> bytes:
+    async def respond_status(_: bytes, __: object) -> bytes:
         return status
 
-    for service, method, answer in (
-        (messages.PREDICTION_SERVICE, "Predict", answer_predict),
-        (messages.MODEL_SERVICE, "GetModelStatus", answer_status),
+    for service, method, reply in (
+        (messages.PREDICTION_SERVICE, "Predict", respond_predict),
+        (messages.MODEL_SERVICE, "GetModelStatus", respond_status),
     ):
-        handler = grpc.unary_unary_rpc_method_handler(answer)
+        handler = grpc.unary_unary_rpc_method_handler(reply)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -45,7 +45,7 @@ async def main() -> None:
     await server.wait_for_termination()
 
 
-def _predict_answer() -> bytes:
+def _predict_response() -> bytes:
     response = messages.PredictResponse(model_spec={"name": MODEL, "signature_name": "serving_default"})
     response.model_spec.version.value = 1
     probabilities = response.outputs["probabilities"]
@@ -60,7 +60,7 @@ def _predict_answer() -> bytes:
     return bytes(response.SerializeToString())
 
 
-def _describe_answer() -> bytes:
+def _describe_response() -> bytes:
     response = messages.PredictResponse(model_spec={"name": MODEL, "signature_name": "describe"})
     response.model_spec.version.value = 1
     manifest = manifest_for(MODEL, 1).to_json().encode()
@@ -68,7 +68,7 @@ def _describe_answer() -> bytes:
     return bytes(response.SerializeToString())
 
 
-def _status_answer() -> bytes:
+def _status_response() -> bytes:
     response = messages.GetModelStatusResponse()
     response.model_version_status.add(version=1, state=messages.VersionState.Value("AVAILABLE"))
     return bytes(response.SerializeToString())

@@ -36,8 +36,8 @@ def create_app(model_server: str) -> FastAPI:
     async def forward(request: Request) -> Response:
         message = messages.PredictRequest(model_spec={"name": "flowers"})
         message.inputs["image_bytes"].CopyFrom(messages.string_tensor([await request.body()]))
-        answer = await request.state.predict(message, timeout=10)
-        return Response(answer.SerializeToString())
+        response = await request.state.predict(message, timeout=10)
+        return Response(response.SerializeToString())
 
     return app
 

@@ -83,10 +83,10 @@ def _mean_ms(before: tuple[float, float], after: tuple[float, float]) -> float:
 
 
 def _metrics(system: System) -> str:
-    async def ask() -> str:
+    async def send() -> str:
         connection = Connection(system.port)
-        await connection.ask(f"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1:{system.port}\r\n\r\n".encode())
+        await connection.send(f"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1:{system.port}\r\n\r\n".encode())
         connection.close()
         return connection.body.decode()
 
-    return asyncio.run(ask())
+    return asyncio.run(send())

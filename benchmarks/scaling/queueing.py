@@ -82,7 +82,7 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Answered:
+class Replied:
     """How requests fare in a steady state: `times` in seconds, each with its weight; all weights together are 1."""
 
     times: Floats
@@ -127,7 +127,7 @@ class BatchServer:
         """Return how long a batch takes."""
         return self.fixed + batch * self.each
 
-    def answer(self, rate: float) -> Answered:
+    def respond(self, rate: float) -> Replied:
         """Return how requests fare that arrive at `rate`.
 
         Raises:
@@ -145,7 +145,7 @@ class BatchServer:
             if weight > _NOTHING:
                 pieces.append(self._found_busy(rate, max(state - self.most, 0), int(batches[state]), float(weight)))
         times, weights = (np.concatenate(each) for each in zip(*pieces, strict=True))
-        return Answered(times, weights / weights.sum(), float(waiting @ batches), 1 - idle / cycle)
+        return Replied(times, weights / weights.sum(), float(waiting @ batches), 1 - idle / cycle)
 
     def _waiting_at_ends(self, rate: float) -> Floats:
         """Return the probabilities of how many wait at a batch's end."""

@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.scaling.queueing import Answered, BatchServer, OverloadedError, Queue
+from benchmarks.scaling.queueing import BatchServer, OverloadedError, Queue, Replied
 
 RATES = (10, 100, 1_000, 10_000)
 LOADS = (0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -40,7 +40,7 @@ class Plan:
     gateways: int
     servers: int
     gateway: Queue
-    answered: Answered
+    replied: Replied
     measured: Measured
 
     @property
@@ -56,18 +56,18 @@ class Plan:
     @property
     def mean(self) -> float:
         """The mean time of a request, in seconds."""
-        return self.gateway.mean_wait + self.gateway.service + self.answered.mean
+        return self.gateway.mean_wait + self.gateway.service + self.replied.mean
 
     @property
     def slowest(self) -> float:
         """A time that 99 % of the requests do not exceed; at most, for the slowest of both parts seldom meet."""
         wait = self.gateway.wait_quantile(SLOWEST_SHARE)
-        return wait + self.gateway.service + self.answered.quantile(SLOWEST_SHARE)
+        return wait + self.gateway.service + self.replied.quantile(SLOWEST_SHARE)
 
     @property
     def in_flight(self) -> float:
         """Requests of one gateway that are before a model server, on average (Little)."""
-        return self.rate / self.gateways * self.answered.mean
+        return self.rate / self.gateways * self.replied.mean
 
     @property
     def core_hours_per_million(self) -> float:
@@ -84,7 +84,7 @@ def plan(rate: float, measured: Measured, load: float, spare: int) -> Plan:
     gateways = math.ceil(rate * measured.gateway_cpu / load) + spare
     servers = math.ceil(rate / (measured.server.capacity * load)) + spare
     queue = Queue(rate / gateways, 1, measured.gateway_cpu)
-    return Plan(rate, gateways, servers, queue, measured.server.answer(rate / servers), measured)
+    return Plan(rate, gateways, servers, queue, measured.server.respond(rate / servers), measured)
 
 
 def main() -> None:
@@ -141,7 +141,7 @@ def load_table(server: BatchServer) -> Table:
     )
     for load in LOADS:
         rate = load * server.capacity
-        answered = server.answer(rate)
+        replied = server.respond(rate)
         try:
             single = f"{(Queue(rate, 1, alone, variation=0).mean_wait + alone) * 1e3:.0f}"
         except OverloadedError:
@@ -149,9 +149,9 @@ def load_table(server: BatchServer) -> Table:
         table.add_row(
             f"{load:.0%}",
             f"{rate:.0f}",
-            f"{answered.mean_batch:.1f}",
-            f"{answered.mean * 1e3:.0f}",
-            f"{answered.quantile(SLOWEST_SHARE) * 1e3:.0f}",
+            f"{replied.mean_batch:.1f}",
+            f"{replied.mean * 1e3:.0f}",
+            f"{replied.quantile(SLOWEST_SHARE) * 1e3:.0f}",
             single,
         )
     return table

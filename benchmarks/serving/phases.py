@@ -148,14 +148,14 @@ async def _beside(
     """Let seven good clients ask beside an eighth, whose load goes into `eighth`; return theirs."""
     good, others = requests
     turns = asyncio.Semaphore(0)
-    answers = itertools.count(1)
+    responses = itertools.count(1)
 
-    def answered() -> None:
-        if next(answers) % GOOD == 0:
+    def replied() -> None:
+        if next(responses) % GOOD == 0:
             turns.release()
 
     async def seven() -> Load:
-        load = await closed_loop(port, good, GOOD, seconds, after_each=answered)
+        load = await closed_loop(port, good, GOOD, seconds, after_each=replied)
         turns.release()  # or the eighth would wait for ever
         return load
 
@@ -186,9 +186,9 @@ class Engines:
             if took := self._loops[name].call(*way, plan.seconds / 2):
                 called.append(took)
 
-    def likely(self, asked: str) -> str:
+    def likely(self, requested: str) -> str:
         """Return the engine that `graft up` runs: the one asked for, and for `auto` LiteRT where it is to be had."""
-        return asked if asked != "auto" else ("litert" if "litert" in self._loops else "tensorflow")
+        return requested if requested != "auto" else ("litert" if "litert" in self._loops else "tensorflow")
 
     def alone_ms(self, engine: str, signature: str) -> float | None:
         """Return the milliseconds in which an engine answers one image on one thread, if it was measured."""

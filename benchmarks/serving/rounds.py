@@ -89,8 +89,8 @@ def run_round(tree: ProcessTree, send: Callable[[], Load]) -> Round:
     load = send()
     spent = {name: after - before.get(name, 0.0) for name, after in tree.cpu_by_process().items()}
     others = machine_cpu_seconds() - all_before - sum(spent.values()) - load.generator
-    answered = max(len(load.latencies), 1)
-    return Round(load, {name: seconds / answered for name, seconds in spent.items()}, max(others, 0.0) / load.seconds)
+    replied = max(len(load.latencies), 1)
+    return Round(load, {name: seconds / replied for name, seconds in spent.items()}, max(others, 0.0) / load.seconds)
 
 
 def median_ratio(ours: Measured, theirs: Measured, value: Callable[[Round], float]) -> float:

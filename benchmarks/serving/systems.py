@@ -16,7 +16,7 @@ from benchmarks.load.http_clients import OK
 from benchmarks.load.http_connection import Connection
 from benchmarks.load.process_tree import ProcessTree
 
-_ASK_AGAIN_SECONDS = 0.05
+_CALL_AGAIN_SECONDS = 0.05
 _START_SECONDS, _STOP_SECONDS = 180, 30
 
 
@@ -39,19 +39,19 @@ class System:
         """Return whole requests about images."""
         return [request_bytes(self.path, image, self.port) for image in images]
 
-    def answers(self, images: Sequence[bytes]) -> list[bytes]:
+    def responses(self, images: Sequence[bytes]) -> list[bytes]:
         """Return the bodies of the answers to images."""
 
-        async def ask() -> list[bytes]:
+        async def send() -> list[bytes]:
             connection = await Connection(self.port).open()
             bodies = []
             for request in self.requests(images):
-                await connection.ask(request)
+                await connection.send(request)
                 bodies.append(connection.body)
             connection.close()
             return bodies
 
-        return asyncio.run(ask())
+        return asyncio.run(send())
 
 
 def request_bytes(path: str, body: bytes, port: int) -> bytes:
@@ -89,7 +89,7 @@ def started(name: str, path: str, module: Sequence[str], image: bytes, log: Path
         command = [sys.executable, "-m", *module, str(port)]
         with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process:
             try:
-                asyncio.run(first_answer(process, request_bytes(path, image, port), port, log))
+                asyncio.run(first_response(process, request_bytes(path, image, port), port, log))
                 seconds = time.perf_counter() - began
                 yield System(name, path, port, ProcessTree(process.pid), log, seconds)
             finally:
@@ -100,7 +100,7 @@ def started(name: str, path: str, module: Sequence[str], image: bytes, log: Path
                     process.kill()
 
 
-async def first_answer(process: "subprocess.Popen[bytes]", request: bytes, port: int, log: Path) -> None:
+async def first_response(process: "subprocess.Popen[bytes]", request: bytes, port: int, log: Path) -> None:
     """Ask until the answer is 200.
 
     Raises:
@@ -108,10 +108,10 @@ async def first_answer(process: "subprocess.Popen[bytes]", request: bytes, port:
     """
     connection = Connection(port)
     end = time.perf_counter() + _START_SECONDS
-    while await connection.ask(request) != OK:
+    while await connection.send(request) != OK:
         if process.poll() is not None or time.perf_counter() > end:
             raise SystemFailedError(f"A service on port {port} did not start: {_end_of(log)}")
-        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        await asyncio.sleep(_CALL_AGAIN_SECONDS)
     connection.close()
 
 
@@ -137,10 +137,10 @@ class Called:
 class EngineLoop:
     """An engine that is called in a loop in a process of its own; `missing` says why it is not, else is empty."""
 
-    def __init__(self, name: str, orders: IO[str], answers: IO[str], log: Path) -> None:
+    def __init__(self, name: str, orders: IO[str], responses: IO[str], log: Path) -> None:
         self.name = name
-        self._orders, self._answers, self._log = orders, answers, log
-        first = answers.readline().strip()
+        self._orders, self._responses, self._log = orders, responses, log
+        first = responses.readline().strip()
         self.missing = "" if first == "ready" else first or f"The {name} engine's process ended: {_end_of(log)}"
 
     def call(self, signature: str, rows: int, threads: int, seconds: float) -> Called | None:
@@ -151,7 +151,7 @@ class EngineLoop:
         """
         self._orders.write(f"{signature} {rows} {threads} {seconds}\n")
         self._orders.flush()
-        line = self._answers.readline()
+        line = self._responses.readline()
         if not line:
             raise SystemFailedError(f"The loop of the {self.name} engine ended: {_end_of(self._log)}")
         if (took := json.loads(line)) is None:

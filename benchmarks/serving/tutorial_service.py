@@ -26,7 +26,7 @@ def create_app(folder: Path) -> FastAPI:
 
     labels = (folder / LABELS_FILE).read_text().splitlines()
     model = tf.saved_model.load(str(folder))
-    answer = model.signatures["serving_default"]
+    serve = model.signatures["serving_default"]
     app = FastAPI()
     app.state.model = model  # owns the variables
 
@@ -35,7 +35,7 @@ def create_app(folder: Path) -> FastAPI:
 
     @app.post("/predict")
     def predict(body: Annotated[bytes, Depends(raw_body)]) -> JSONResponse:
-        probabilities = answer(image_bytes=tf.constant([body]))["probabilities"].numpy()[0]
+        probabilities = serve(image_bytes=tf.constant([body]))["probabilities"].numpy()[0]
         best = int(probabilities.argmax())
         return JSONResponse({"label": labels[best], "probability": float(probabilities[best])})
 

@@ -15,7 +15,7 @@ _SERVING = b"\x08\x01"
 """A HealthCheckResponse whose first field, the status, is 1; so the message classes need not be loaded."""
 
 
-def http_answers(port: int, path: str) -> bool:
+def http_responses(port: int, path: str) -> bool:
     """Return whether `path` is answered with 200. The certificate is that of the outer name, so it is not checked."""
     if os.environ.get("GATEWAY_TLS_CERTIFICATE"):
         context = ssl.create_default_context()
@@ -40,17 +40,17 @@ def grpc_serves(port: int) -> bool:
 
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
-            answer = channel.unary_unary(_CHECK, bytes, bytes)(b"", timeout=_SECONDS)
+            response = channel.unary_unary(_CHECK, bytes, bytes)(b"", timeout=_SECONDS)
         except grpc.RpcError:
             return False
-    return bool(answer == _SERVING)
+    return bool(response == _SERVING)
 
 
 def main(arguments: list[str]) -> int:
     """Return 0 where the server answers, 1 where it does not, 2 where the arguments are others than above."""
     match arguments:
         case ["http", port, path]:
-            return 0 if http_answers(int(port), path) else 1
+            return 0 if http_responses(int(port), path) else 1
         case ["grpc", port]:
             return 0 if grpc_serves(int(port)) else 1
     print(__doc__, file=sys.stderr)  # noqa: T201

@@ -17,8 +17,8 @@ def why_refused(variant: Variant, measured: Measurement, reference: Accuracy, ma
     bound = LARGEST_DIFFERENCES.get(variant)
     if bound is not None and not measured.largest_difference <= bound:  # so that NaN fails too
         return f"a probability differs from the SavedModel's by {measured.largest_difference:.2g} (bound {bound:g})"
-    if bound is not None and measured.same_answer_where_clear < 1:
-        return f"it gives {measured.same_answer:.1%} of the test images the SavedModel's answer, not all"
+    if bound is not None and measured.same_prediction_where_clear < 1:
+        return f"it gives {measured.same_prediction:.1%} of the test images the SavedModel's answer, not all"
     lost, allowed = reference.right - measured.accuracy.right, lost_at_most(reference, max_accuracy_drop)
     if lost > allowed:
         return (

@@ -41,7 +41,10 @@ def write_golden(
         (folder / original).write_bytes(path.read_bytes())
         Image.fromarray(prepared[0]).save(folder / pixels)
         expected = {
-            variant: {"from_pixels": _listed(model.answer(prepared)), "from_original": _listed(model.answer(stretched))}
+            variant: {
+                "from_pixels": _listed(model.predict(prepared)),
+                "from_original": _listed(model.predict(stretched)),
+            }
             for variant, model in models.items()
         }
         entries.append({"original": original, "pixels": pixels, "label": label, "expected": expected})

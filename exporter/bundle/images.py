@@ -90,7 +90,7 @@ def decode_test_images(
     for place, image in enumerate(split.images):
         stretched.write(place, stretch_file(image.path, decoder.image_input)[None])
         on_progress(1)
-    reference = np.concatenate([graph.answer(rows) for rows in in_batches(split.pixels)])
+    reference = np.concatenate([graph.predict(rows) for rows in in_batches(split.pixels)])
     if not np.isfinite(reference).all():
         raise FixtureError("The SavedModel answers test images with NaN; train and export again.")
     paths = [image.path for image in split.images]

@@ -36,7 +36,7 @@ def _with_stand_in(inputs: VariantInputs, requested: list[VariantResult]) -> lis
     if not isinstance(int8, RefusedVariant):
         return requested
     tried = [by_variant.get(variant) or try_variant(inputs, variant) for variant in FALLBACKS]
-    best = _quickest(tried)
+    best = _fastest(tried)
     outcomes = [_outcome(result, best, was_requested=variant_of(result) in by_variant) for result in tried]
     told = [
         f"{FALLBACKS[variant_of(result)]}: {_numbers(result)}{words}"
@@ -49,7 +49,7 @@ def _with_stand_in(inputs: VariantInputs, requested: list[VariantResult]) -> lis
     ]
 
 
-def _quickest(results: list[VariantResult]) -> AcceptedVariant | None:
+def _fastest(results: list[VariantResult]) -> AcceptedVariant | None:
     passed = [result for result in results if isinstance(result, AcceptedVariant)]
     return min(passed, key=lambda result: result.record.measured.latency_ms[1], default=None)
 

@@ -30,54 +30,54 @@ def measure(
     Raises:
         ConversionError: an answer is NaN or infinite.
     """
-    answers = answer_all(LiteModel(content), images.prepared, on_progress)
-    if not np.isfinite(answers).all():
+    predictions = predict_all(LiteModel(content), images.prepared, on_progress)
+    if not np.isfinite(predictions).all():
         raise ConversionError(f"The {variant} file answers test images with NaN; its numbers are too coarse.")
     reference = images.reference
-    same = answers.argmax(axis=1) == reference.argmax(axis=1)
+    same = predictions.argmax(axis=1) == reference.argmax(axis=1)
     clear = _margins(reference) > LARGEST_DIFFERENCES.get(variant, 0.0)
     one = images.prepared.take(np.array([0]))[0]
     measurement = Measurement(
-        accuracy=accuracy_of(answers, images.labels),
-        worst_class=_worst_class(answers, images.labels, class_names),
-        same_answer=float(same.mean()),
-        same_answer_where_clear=float(same[clear].mean()) if clear.any() else 1.0,
-        largest_difference=float(np.abs(answers - reference).max()),
+        accuracy=accuracy_of(predictions, images.labels),
+        worst_class=_worst_class(predictions, images.labels, class_names),
+        same_prediction=float(same.mean()),
+        same_prediction_where_clear=float(same[clear].mean()) if clear.any() else 1.0,
+        largest_difference=float(np.abs(predictions - reference).max()),
         latency_ms={threads: LiteModel(content, threads).latency_ms(one) for threads in THREADS},
         file_bytes=len(content),
     )
-    return measurement, answers
+    return measurement, predictions
 
 
 def measure_phone_resize(
-    content: bytes, answers: Probabilities, images: TestImages, on_progress: _OnProgress
+    content: bytes, predictions: Probabilities, images: TestImages, on_progress: _OnProgress
 ) -> PhoneResize:
-    """Ask a file about every test image as a phone resizes it; `answers` are those to the prepared ones."""
-    stretched = answer_all(LiteModel(content), images.stretched, on_progress)
+    """Ask a file about every test image as a phone resizes it; `predictions` are those to the prepared ones."""
+    stretched = predict_all(LiteModel(content), images.stretched, on_progress)
     return PhoneResize(
-        same_answer=float((answers.argmax(axis=1) == stretched.argmax(axis=1)).mean()),
+        same_prediction=float((predictions.argmax(axis=1) == stretched.argmax(axis=1)).mean()),
         accuracy=accuracy_of(stretched, images.labels),
     )
 
 
-def accuracy_of(answers: Probabilities, labels: Labels) -> Accuracy:
+def accuracy_of(predictions: Probabilities, labels: Labels) -> Accuracy:
     """Return the share of answers that are right, with its interval."""
-    right, images = int((answers.argmax(axis=1) == labels).sum()), len(labels)
+    right, images = int((predictions.argmax(axis=1) == labels).sum()), len(labels)
     low, high = accuracy_interval(right, images)
     return Accuracy(right=right, images=images, share=right / images, interval=(low, high))
 
 
-def answer_all(model: LiteModel, pixels: PixelStore[np.uint8], on_progress: _OnProgress) -> Probabilities:
+def predict_all(model: LiteModel, pixels: PixelStore[np.uint8], on_progress: _OnProgress) -> Probabilities:
     """Return a file's answers to stored images, float32 [N, C]."""
-    answers = []
+    predictions = []
     for rows in in_batches(pixels):
-        answers.append(model.answer(rows))
+        predictions.append(model.predict(rows))
         on_progress(len(rows))
-    return np.concatenate(answers)
+    return np.concatenate(predictions)
 
 
-def _worst_class(answers: Probabilities, labels: Labels, class_names: Sequence[str]) -> ClassRecall:
-    per_class = evaluate(Predictions(answers, labels), class_names)["per_class"]
+def _worst_class(predictions: Probabilities, labels: Labels, class_names: Sequence[str]) -> ClassRecall:
+    per_class = evaluate(Predictions(predictions, labels), class_names)["per_class"]
     recalls = [
         ClassRecall(label=label, images=each["images"], recall=each["recall"])
         for label, each in per_class.items()

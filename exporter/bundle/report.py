@@ -5,7 +5,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from exporter.bundle.figure import PlottedVariant, draw_variants
 from exporter.bundle.gate import LARGEST_DIFFERENCES, lost_at_most
 from exporter.bundle.readme import MEANINGS, recommended
-from exporter.bundle.resize_warning import SAME_ANSWER_ON_PHONES
+from exporter.bundle.resize_warning import SAME_PREDICTION_ON_PHONES
 from exporter.tflite.records import MobileBundle
 from trainer.evaluation.numbers_in_words import percent
 
@@ -26,7 +26,7 @@ def render_report(bundle: MobileBundle) -> str:
             lowest=lowest,
             lost=lost_at_most(reference, bundle.max_accuracy_drop),
             bounds=LARGEST_DIFFERENCES,
-            same_on_phones=SAME_ANSWER_ON_PHONES,
+            same_on_phones=SAME_PREDICTION_ON_PHONES,
             chosen=recommended(bundle),
             meanings=MEANINGS,
         )

@@ -57,7 +57,7 @@ def try_variant(inputs: VariantInputs, variant: Variant) -> VariantResult:
         content = convert(inputs.graph, variant, inputs.representatives, inputs.description)
         progress.on_step()
         progress.on_work(f"{variant}: measure", 2 * len(images))
-        measured, answers = measure(variant, content, images, inputs.description.labels, progress.on_step)
+        measured, predictions = measure(variant, content, images, inputs.description.labels, progress.on_step)
     except ConversionError as error:
         return RefusedVariant(variant=variant, reason=str(error))
     if reason := why_refused(variant, measured, inputs.reference, inputs.max_accuracy_drop):
@@ -70,6 +70,6 @@ def try_variant(inputs: VariantInputs, variant: Variant) -> VariantResult:
         input=model.input,
         output=model.output,
         measured=measured,
-        phone_resize=measure_phone_resize(content, answers, images, progress.on_step),
+        phone_resize=measure_phone_resize(content, predictions, images, progress.on_step),
     )
     return AcceptedVariant(content, record)

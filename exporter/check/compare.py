@@ -80,11 +80,11 @@ def compare_predictors(
 
 
 def _compare(batch: ImageBatch, part: Part, found: RunningComparison) -> None:
-    expected = part.reference.answer(batch)
+    expected = part.reference.predict(batch)
     for tally in found.tallies:
         if tally.predictor in part.compared:
             bound = None if tally.predictor.bound is None else max(tally.predictor.bound, part.least_bound)
-            tally.add(batch.names, expected, tally.predictor.answer(batch), bound)
+            tally.add(batch.names, expected, tally.predictor.predict(batch), bound)
     found.images[part.title] += len(batch.names)
     room = _TIMED_IMAGES - len(found.to_time)
     found.to_time += [batch.single(row) for row in batch.valid.nonzero()[0][:room]]
@@ -97,11 +97,11 @@ def _measure_latency(found: RunningComparison, progress: Progress) -> None:
     timed = [tally for tally in found.tallies if tally.predictor.timed]
     progress.on_work("measuring latency", _ROUNDS)
     for tally in timed:
-        tally.predictor.answer(found.to_time[0])  # the first call of a shape may be slow
+        tally.predictor.predict(found.to_time[0])  # the first call of a shape may be slow
     for batch in _in_turn(found.to_time):
         for tally in timed:
             started = time.perf_counter()
-            tally.predictor.answer(batch)
+            tally.predictor.predict(batch)
             tally.milliseconds.append(1000 * (time.perf_counter() - started))
         progress.on_step()
 

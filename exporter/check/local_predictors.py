@@ -19,10 +19,10 @@ from exporter.proof.rounding import LEAST_BOUND, bound_for, measure_noise
 from exporter.saved_model.loading import LoadedVersion
 from exporter.saved_model.warmup import string_array
 from trainer.data.preprocessing import ImageDecoder
-from trainer.runs.trained_model import DecodedImages, Run, answer_decoded
+from trainer.runs.trained_model import DecodedImages, Run, predict_decoded
 
 
-class RecordedAnswers:
+class RecordedPredictions:
     """The trained model's answers to a version's fixtures, as the export wrote them down."""
 
     name = "recorded answers"
@@ -35,7 +35,7 @@ class RecordedAnswers:
         self._refused = np.zeros(classes, np.float32)
         self.images = ImageSet(version, tuple(folder / entry.file for entry in self._entries))
 
-    def answer(self, batch: ImageBatch) -> PredictedBatch:
+    def predict(self, batch: ImageBatch) -> PredictedBatch:
         """Look up what was answered; the images must be those of `images`."""
         by_name = {f"{FIXTURES}/{entry.file}": entry.probabilities for entry in self._entries}
         recorded = [by_name[name] for name in batch.names]
@@ -54,10 +54,10 @@ class TrainedModel:
         self._model = run.load_model()
         self._input = image_input
 
-    def answer(self, batch: ImageBatch) -> PredictedBatch:
+    def predict(self, batch: ImageBatch) -> PredictedBatch:
         """Answer from the pixels, with zeros for images that cannot be decoded."""
-        answers = answer_decoded(self._model, self._input, DecodedImages(batch.pixels, batch.valid))
-        return PredictedBatch(answers.probabilities, answers.valid)
+        predictions = predict_decoded(self._model, self._input, DecodedImages(batch.pixels, batch.valid))
+        return PredictedBatch(predictions.probabilities, predictions.valid)
 
     def bound_here(self, images: ImageSet) -> float:
         """Return the bound from the model's own rounding noise on this processor; see `exporter.proof.rounding`."""
@@ -75,7 +75,7 @@ class SavedModel:
         self.bound: float | None = bound
         self._version = LoadedVersion(version)
 
-    def answer(self, batch: ImageBatch) -> PredictedBatch:
+    def predict(self, batch: ImageBatch) -> PredictedBatch:
         """Answer from the files' bytes."""
         (found,) = self._version.run({SERVING_DEFAULT: ("image_bytes", string_array(list(batch.contents)))}).values()
         return PredictedBatch(found["probabilities"], found["valid"], tuple(label.decode() for label in found["label"]))

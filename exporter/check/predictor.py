@@ -33,6 +33,6 @@ class VersionPredictor(Protocol):
     bound: float | None
     timed: bool
 
-    def answer(self, batch: ImageBatch) -> PredictedBatch:
+    def predict(self, batch: ImageBatch) -> PredictedBatch:
         """Answer each image of the batch, in order."""
         ...

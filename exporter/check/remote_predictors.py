@@ -21,7 +21,7 @@ both are allowed ten times more than the same build in the same process.
 """
 
 _B = TypeVar("_B", bound=BaseModel)
-_REFUSALS = {413, 415, 422}
+_REJECTIONS = {413, 415, 422}
 _NO_IMAGE = "no_image"  # an empty body, which is a bad request and no bad image for HTTP
 _TIMEOUT_SECONDS = 60
 
@@ -55,9 +55,9 @@ class CheckedServer:
         if described.digest != self._manifest.digest:
             raise CheckError(_another(f"The model server at {self._client.address}", self._manifest, described.digest))
 
-    def answer(self, batch: ImageBatch) -> PredictedBatch:
+    def predict(self, batch: ImageBatch) -> PredictedBatch:
         """Answer from the files' bytes, in one call."""
-        found = self._client.answer(self._manifest.version, batch.contents)
+        found = self._client.predict(self._manifest.version, batch.contents)
         if found.probabilities.shape[1] != len(self._manifest.labels):
             raise CheckError(f"The model server at {self._client.address} answers with another number of classes.")
         return PredictedBatch(found.probabilities, found.valid, found.labels)
@@ -99,7 +99,7 @@ class Gateway:
         if (digest := served[number].digest) != self._manifest.digest:
             raise CheckError(_another(f"The gateway at {self._url}", self._manifest, digest))
 
-    def answer(self, batch: ImageBatch) -> PredictedBatch:
+    def predict(self, batch: ImageBatch) -> PredictedBatch:
         """Answer from the files' bytes, a request each."""
         predictions = [self._predict(content) for content in batch.contents]
         rows = [self._probabilities(prediction) for prediction in predictions]
@@ -113,10 +113,10 @@ class Gateway:
         headers = {"content-type": "application/octet-stream"}
         response = self._send("POST", "/v1/predict", params=query, content=content, headers=headers)
         if response.is_success:
-            (prediction,) = self._read(_Answer, response).predictions
+            (prediction,) = self._read(_PredictResponse, response).predictions
             return prediction
         problem = self._read(_Problem, response)
-        if response.status_code in _REFUSALS or problem.code == _NO_IMAGE:
+        if response.status_code in _REJECTIONS or problem.code == _NO_IMAGE:
             return None
         raise CheckError(f"The gateway at {self._url} cannot answer: {problem.detail}")
 
@@ -170,7 +170,7 @@ class _Prediction(_Likely):
     top: list[_Likely]
 
 
-class _Answer(BaseModel):
+class _PredictResponse(BaseModel):
     predictions: tuple[_Prediction]
 
 

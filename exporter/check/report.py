@@ -34,7 +34,7 @@ class PredictorResult:
     """A predictor's answers beside the reference's.
 
     An image's difference is that of its most different probability. Largest, mean and agreement are over the
-    `answered` images, which both answered; None where there are none. `latency_p50_ms` is for one image alone,
+    `predicted` images, which both answered; None where there are none. `latency_p50_ms` is for one image alone,
     None where it was not measured. `bounds` are those that were applied, that of the fixtures first. `broken`
     images broke theirs, of which `breaches` names the first ones.
     """
@@ -42,7 +42,7 @@ class PredictorResult:
     name: str
     verdict: Verdict
     images: int = 0
-    answered: int = 0
+    predicted: int = 0
     largest_difference: float | None = None
     worst_image: str | None = None
     mean_difference: float | None = None
@@ -113,7 +113,7 @@ class Tally:
             name=self.predictor.name,
             verdict=self._verdict(),
             images=self._images,
-            answered=len(self._differences),
+            predicted=len(self._differences),
             largest_difference=self._worst[0] if seen else None,
             worst_image=self._worst[1] if seen else None,
             mean_difference=float(np.mean(self._differences)) if seen else None,

@@ -41,12 +41,12 @@ _OPTIONS = (
 )
 _TIMEOUT_SECONDS = 60.0
 _LOAD_SECONDS = 300.0
-_ASK_AGAIN_SECONDS = 0.1
+_RETRY_SECONDS = 0.1
 _AVAILABLE, _END = (messages.VersionState.Value(name) for name in ("AVAILABLE", "END"))
 
 
 @dataclass(frozen=True)
-class ServerAnswer:
+class ServerPrediction:
     """What a server said about N images: `probabilities` float32 [N, C], `valid` bool [N], and N labels."""
 
     probabilities: npt.NDArray[np.float32]
@@ -84,7 +84,7 @@ class ServerClient:
         except ContractError as error:
             raise CheckError(str(error)) from error
 
-    def answer(self, version: int, contents: Sequence[bytes]) -> ServerAnswer:
+    def predict(self, version: int, contents: Sequence[bytes]) -> ServerPrediction:
         """Ask `version` about N encoded images."""
         response = self._request(version, "serving_default", "image_bytes", contents)
         probabilities = self._numbers(response, "probabilities", np.dtype("<f4"), "float_val")
@@ -92,7 +92,7 @@ class ServerClient:
         labels = tuple(label.decode(errors="replace") for label in self._output(response, "label").string_val)
         if probabilities.ndim != 2 or not len(probabilities) == len(valid) == len(labels) == len(contents):
             raise self._senseless("as many rows as images were asked about")
-        return ServerAnswer(probabilities.astype(np.float32), valid, labels)
+        return ServerPrediction(probabilities.astype(np.float32), valid, labels)
 
     def await_version(self, version: int) -> None:
         """Wait until a server that was just started serves `version`; it must know that version in the end."""
@@ -102,7 +102,7 @@ class ServerClient:
                 raise CheckError(f"The model server cannot load version {version}: {status.status.error_message}.")
             if time.monotonic() - started > _LOAD_SECONDS:
                 raise CheckError(f"The model server has not loaded version {version} in {_LOAD_SECONDS:.0f} seconds.")
-            time.sleep(_ASK_AGAIN_SECONDS)
+            time.sleep(_RETRY_SECONDS)
 
     def _version_status(self, version: int) -> Any:
         return next((status for status in self._statuses() if status.version == version), None)

@@ -16,7 +16,7 @@ from exporter.tflite.interpreter import LiteModel
 _BOUNDS: dict[str, float] = dict(LARGEST_DIFFERENCES.items())
 
 
-class LiteFileAnswers:
+class LiteFilePredictions:
     """A TFLite file on one thread: uint8 pixels [1, H, W, 3] in, and probabilities [1, C] out.
 
     Without a `bound` single images say nothing of it, as of a file of integers.
@@ -33,23 +33,23 @@ class LiteFileAnswers:
         self._classes = len(manifest.labels)
         self._model = _open(path, manifest)
 
-    def answer(self, batch: ImageBatch) -> PredictedBatch:
+    def predict(self, batch: ImageBatch) -> PredictedBatch:
         """Answer from the pixels; an image that cannot be decoded never comes to a TFLite file."""
         probabilities = np.zeros((len(batch.names), self._classes), np.float32)
         if batch.valid.any():
-            probabilities[batch.valid] = self._model.answer(batch.pixels[batch.valid])
+            probabilities[batch.valid] = self._model.predict(batch.pixels[batch.valid])
         return PredictedBatch(probabilities, batch.valid)
 
 
-def bundled_file_predictor(file: TfliteFile, manifest: ModelManifest) -> LiteFileAnswers:
+def bundled_file_predictor(file: TfliteFile, manifest: ModelManifest) -> LiteFilePredictions:
     """Return the answers of a file for phones; one of integers was judged by its accuracy when it was made."""
-    return LiteFileAnswers(file.path, manifest, f"TFLite {file.variant}", _BOUNDS.get(file.variant))
+    return LiteFilePredictions(file.path, manifest, f"TFLite {file.variant}", _BOUNDS.get(file.variant))
 
 
-def network_predictors(version: Path, manifest: ModelManifest, bound: float) -> list[LiteFileAnswers]:
+def network_predictors(version: Path, manifest: ModelManifest, bound: float) -> list[LiteFilePredictions]:
     """Return the answers of the version's own network for servers with LiteRT, or none where it has none."""
     path = version / LITERT_NETWORK
-    return [LiteFileAnswers(path, manifest, "LiteRT network", bound)] if path.is_file() else []
+    return [LiteFilePredictions(path, manifest, "LiteRT network", bound)] if path.is_file() else []
 
 
 def _open(path: Path, manifest: ModelManifest) -> LiteModel:

@@ -8,7 +8,13 @@ from contract.manifest import ModelManifest
 from exporter.check.bundles import TfliteFile
 from exporter.check.compare import OTHER_IMAGES_BOUND, Part, compare_predictors
 from exporter.check.images import ImageSet
-from exporter.check.local_predictors import RecordedAnswers, SavedModel, TrainedModel, bound_on_fixtures, given_fixtures
+from exporter.check.local_predictors import (
+    RecordedPredictions,
+    SavedModel,
+    TrainedModel,
+    bound_on_fixtures,
+    given_fixtures,
+)
 from exporter.check.predictor import VersionPredictor
 from exporter.check.report import CheckReport
 from exporter.check.tflite_predictors import bundled_file_predictor, network_predictors
@@ -40,7 +46,7 @@ class VersionCheck:
 class _Opened:
     """The predictors of a check. `served` are all but the recorded answers, the trained model and the SavedModel."""
 
-    recorded: RecordedAnswers
+    recorded: RecordedPredictions
     trained: TrainedModel | None
     saved_model: SavedModel
     served: Sequence[VersionPredictor]
@@ -79,7 +85,7 @@ def check_version(
 def _open(check: VersionCheck, servers: Callable[[], Sequence[VersionPredictor]], progress: Progress) -> _Opened:
     version, manifest = check.version, check.manifest
     progress.on_work("opening the models", 3)
-    recorded = RecordedAnswers(version, len(manifest.labels))
+    recorded = RecordedPredictions(version, len(manifest.labels))
     progress.on_step()
     trained = TrainedModel(read_run(check.run), manifest.image_input) if check.run else None
     bound = bound_on_fixtures(version, trained, recorded.images)

@@ -9,7 +9,7 @@ from contract.versions import MANIFEST, published_versions
 from exporter.errors import RegressionError
 from exporter.proof.fixtures import read_test_image
 from exporter.saved_model.loading import LoadedVersion
-from trainer.evaluation.comparison import PairedAnswers, compare_answers
+from trainer.evaluation.comparison import PairedPredictions, compare_predictions
 from trainer.progress import Progress
 from trainer.runs.record import LATEST, TestImage
 
@@ -31,7 +31,7 @@ def find_baseline(base_path: Path, version: str) -> Path:
 
 def compare_with_baseline(
     baseline: Path, version: LoadedVersion, images: Sequence[TestImage], progress: Progress
-) -> PairedAnswers:
+) -> PairedPredictions:
     """Compare a version with a published one, the baseline, on the same test images.
 
     A is the baseline. An answer is right if it names the image's true class, so the two may have other classes.
@@ -45,14 +45,14 @@ def compare_with_baseline(
         [
             label == image.label
             for label, image in zip(
-                loaded.answer((read_test_image(image.path) for image in images), progress.on_step).labels,
+                loaded.predict((read_test_image(image.path) for image in images), progress.on_step).labels,
                 images,
                 strict=True,
             )
         ]
         for loaded in (LoadedVersion(baseline), version)
     )
-    paired = compare_answers(before, after)
+    paired = compare_predictions(before, after)
     if paired.b_right < paired.a_right and paired.more_than_chance:
         raise RegressionError(
             f"The model is right on {paired.b_right} of {paired.images} test images, and version "

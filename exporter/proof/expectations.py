@@ -95,22 +95,22 @@ def read_expectations(folder: Path) -> list[Expectation]:
 def check_expectations(
     expectations: Sequence[Expectation],
     labels: Sequence[str],
-    answer: Callable[[Sequence[bytes]], PredictedImages],
+    predict: Callable[[Sequence[bytes]], PredictedImages],
     accept_change: str | None,
 ) -> tuple[list[Expectation], list[AcceptedChange]]:
     """Return the expectations that hold, and those that do not and whose change was accepted.
 
-    `answer` asks the new version, whose classes are `labels`.
+    `predict` is the new version, whose classes are `labels`.
 
     Raises:
         ExpectationError: one does not hold, and no change is accepted.
     """
     held: list[Expectation] = []
     changes: list[AcceptedChange] = []
-    answers = answer([expectation.content for expectation in expectations]) if expectations else None
+    predictions = predict([expectation.content for expectation in expectations]) if expectations else None
     for row, expectation in enumerate(expectations):
-        assert answers is not None
-        seen, probability = answers.labels[row], float(answers.probabilities[row].max())
+        assert predictions is not None
+        seen, probability = predictions.labels[row], float(predictions.probabilities[row].max())
         if expectation.holds(seen, probability):
             held.append(expectation)
             continue
@@ -125,7 +125,7 @@ def check_expectations(
             )
         )
     if changes and accept_change is None:
-        raise ExpectationError(_refusal(changes, labels))
+        raise ExpectationError(_rejection(changes, labels))
     return held, changes
 
 
@@ -178,7 +178,7 @@ def _with_images(folder: Path, rows: Sequence[_ExpectedLine]) -> list[Expectatio
     return found
 
 
-def _refusal(changes: Sequence[AcceptedChange], labels: Sequence[str]) -> str:
+def _rejection(changes: Sequence[AcceptedChange], labels: Sequence[str]) -> str:
     first = changes[0]
     did = f"calls it {first.seen_label!r} ({first.seen_probability:.2f})" if first.seen_label else "refuses it"
     known = "" if first.label in labels else f", a class that it does not have (it has {', '.join(labels)})"

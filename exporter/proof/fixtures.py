@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.errors import FixtureError
 from trainer.runs.record import TestImage
-from trainer.runs.trained_model import Answers
+from trainer.runs.trained_model import Predictions
 
 ACCEPTED = 8
 EXPECTED = "expected.json"
@@ -39,11 +39,11 @@ def choose_fixtures(test_images: Sequence[TestImage]) -> list[Fixture]:
     return [*accepted, truncated, Fixture("not-a-image.txt", _NOT_A_IMAGE, None)]
 
 
-def write_fixtures(folder: Path, fixtures: Sequence[Fixture], answers: Answers) -> None:
+def write_fixtures(folder: Path, fixtures: Sequence[Fixture], predictions: Predictions) -> None:
     """Write the images, and `expected.json` with the trained model's probabilities (null: refused)."""
     folder.mkdir(parents=True)
     expected = []
-    for fixture, probabilities, valid in zip(fixtures, answers.probabilities, answers.valid, strict=True):
+    for fixture, probabilities, valid in zip(fixtures, predictions.probabilities, predictions.valid, strict=True):
         (folder / fixture.name).write_bytes(fixture.content)
         expected.append(
             {

@@ -16,7 +16,7 @@ from exporter.proof.rounding import bound_for, largest_difference, measure_noise
 from exporter.saved_model.loading import Inputs, Outputs
 from exporter.saved_model.warmup import string_array
 from trainer.data.reference_histograms import brightness_of
-from trainer.runs.trained_model import Answers, Run, answer_decoded, decode_each
+from trainer.runs.trained_model import Predictions, Run, decode_each, predict_decoded
 
 LARGEST_BRIGHTNESS_DIFFERENCE = 1e-5
 """Brightness is a mean of pixels: no network multiplies its rounding."""
@@ -26,13 +26,13 @@ LARGEST_BRIGHTNESS_DIFFERENCE = 1e-5
 class Reference:
     """What the trained model makes of the fixtures.
 
-    `pixels` uint8 [K, H, W, 3] are those of the K fixtures that `answers` marks valid. `noise` is the model's own, and
-    decides how far a probability may be from these.
+    `pixels` uint8 [K, H, W, 3] are those of the K fixtures that `predictions` marks valid. `noise` is the model's own,
+    and decides how far a probability may be from these.
     """
 
     fixtures: Sequence[Fixture]
     labels: tuple[str, ...]
-    answers: Answers
+    predictions: Predictions
     pixels: npt.NDArray[np.uint8]
     noise: RoundingNoise | None = None
 
@@ -41,7 +41,7 @@ class Reference:
         """How far a probability may be from the trained model's."""
         return bound_for(self.noise)
 
-    def questions(self) -> Inputs:
+    def inputs(self) -> Inputs:
         """Return what to ask a loaded model: the fixtures as bytes, then as pixels, and its manifest."""
         contents = string_array([fixture.content for fixture in self.fixtures])
         return {
@@ -57,11 +57,11 @@ class Reference:
 
     def names_of_valid(self) -> list[str]:
         """Return the file names of the fixtures that have an answer."""
-        return [name for name, valid in zip(self.names(), self.answers.valid, strict=True) if valid]
+        return [name for name, valid in zip(self.names(), self.predictions.valid, strict=True) if valid]
 
-    def answers_of_valid(self) -> npt.NDArray[np.float32]:
+    def predictions_of_valid(self) -> npt.NDArray[np.float32]:
         """Return the probabilities of the fixtures that have an answer, float32 [K, C]."""
-        return self.answers.probabilities[self.answers.valid]
+        return self.predictions.probabilities[self.predictions.valid]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Comparison:
     worst_image: str
 
 
-def ask_trained_model(run: Run, image_input: ImageInput, fixtures: Sequence[Fixture]) -> Reference:
+def predict_trained_model(run: Run, image_input: ImageInput, fixtures: Sequence[Fixture]) -> Reference:
     """Ask the run's own model about the fixtures, read as `image_input` says.
 
     Raises:
@@ -83,20 +83,20 @@ def ask_trained_model(run: Run, image_input: ImageInput, fixtures: Sequence[Fixt
     """
     images = decode_each(image_input, [fixture.content for fixture in fixtures])
     model = run.load_model()
-    answers = answer_decoded(model, image_input, images)
-    for fixture, valid in zip(fixtures, answers.valid, strict=True):
+    predictions = predict_decoded(model, image_input, images)
+    for fixture, valid in zip(fixtures, predictions.valid, strict=True):
         if valid != (fixture.label is not None):
             did = "answers" if valid else "refuses"
             raise ParityError(f"The trained model {did} {fixture.name}, which it must not; nothing was published.")
     pixels = images.pixels[images.valid]
-    return Reference(fixtures, run.record.labels, answers, pixels, measure_noise(model, image_input, pixels))
+    return Reference(fixtures, run.record.labels, predictions, pixels, measure_noise(model, image_input, pixels))
 
 
 def with_one_thread(reference: Reference, probabilities: npt.NDArray[np.float32] | None) -> Reference:
     """Add to the noise what the model answered to the valid fixtures on one thread; None where it could not."""
     if reference.noise is None or probabilities is None:
         return reference
-    threads = largest_difference(probabilities, reference.answers_of_valid())
+    threads = largest_difference(probabilities, reference.predictions_of_valid())
     return replace(reference, noise=reference.noise.model_copy(update={"threads": threads}))
 
 
@@ -108,14 +108,16 @@ def compare(loaded: str, outputs: Outputs, reference: Reference, manifest: str) 
             the other way round, a label is not the likeliest one, a brightness is not the pixels' mean, an image has
             other pixels, or the manifest is another.
     """
-    default, answers = outputs[SERVING_DEFAULT], reference.answers
+    default, predictions = outputs[SERVING_DEFAULT], reference.predictions
     _check_labels_and_validity(loaded, default, reference)
     _check_pixels(loaded, outputs[PIXELS_OF_IMAGE], reference)
     if outputs[DESCRIBE]["manifest"][0] != manifest.encode():
         raise ParityError(
             f"Loaded {loaded}, `describe` does not answer with this version's manifest; nothing was published."
         )
-    from_bytes = measure(loaded, SERVING_DEFAULT, default["probabilities"], answers.probabilities, reference.names())
+    from_bytes = measure(
+        loaded, SERVING_DEFAULT, default["probabilities"], predictions.probabilities, reference.names()
+    )
     comparisons = [from_bytes, compare_pixels(loaded, outputs[SERVING_PIXELS]["probabilities"], reference)]
     for comparison in comparisons:
         if reason := why_refused(comparison, reference):
@@ -125,7 +127,7 @@ def compare(loaded: str, outputs: Outputs, reference: Reference, manifest: str) 
 
 def compare_pixels(loaded: str, probabilities: npt.NDArray[np.float32], reference: Reference) -> Comparison:
     """Measure how far `probabilities`, float32 [K, C], of the valid fixtures' pixels are from the reference's."""
-    return measure(loaded, SERVING_PIXELS, probabilities, reference.answers_of_valid(), reference.names_of_valid())
+    return measure(loaded, SERVING_PIXELS, probabilities, reference.predictions_of_valid(), reference.names_of_valid())
 
 
 def why_refused(comparison: Comparison, reference: Reference) -> str | None:
@@ -163,7 +165,7 @@ def _check_pixels(loaded: str, seen: Mapping[str, npt.NDArray[Any]], reference: 
     _check_validity(loaded, PIXELS_OF_IMAGE, seen["valid"], reference)
     _check_brightness(loaded, PIXELS_OF_IMAGE, seen["brightness"], reference)
     for name, pixels, expected in zip(
-        reference.names_of_valid(), seen["pixels"][reference.answers.valid], reference.pixels, strict=True
+        reference.names_of_valid(), seen["pixels"][reference.predictions.valid], reference.pixels, strict=True
     ):
         if not np.array_equal(pixels, expected):
             raise ParityError(
@@ -173,15 +175,15 @@ def _check_pixels(loaded: str, seen: Mapping[str, npt.NDArray[Any]], reference: 
 
 
 def _check_validity(loaded: str, who: str, seen: npt.NDArray[np.bool_], reference: Reference) -> None:
-    for name, valid, should_be in zip(reference.names(), seen, reference.answers.valid, strict=True):
+    for name, valid, should_be in zip(reference.names(), seen, reference.predictions.valid, strict=True):
         if valid != should_be:
             did = "answers" if valid else "refuses"
             raise ParityError(f"Loaded {loaded}, {who} {did} {name}, other than trained; nothing was published.")
 
 
 def _check_labels(loaded: str, seen: npt.NDArray[np.object_], reference: Reference) -> None:
-    answers = reference.answers
-    rows = zip(reference.names(), seen, answers.probabilities, answers.valid, strict=True)
+    predictions = reference.predictions
+    rows = zip(reference.names(), seen, predictions.probabilities, predictions.valid, strict=True)
     for name, label, probabilities, valid in rows:
         right = reference.labels[probabilities.argmax()] if valid else ""
         if label.decode() != right:
@@ -192,7 +194,7 @@ def _check_labels(loaded: str, seen: npt.NDArray[np.object_], reference: Referen
 
 def _check_brightness(loaded: str, who: str, seen: npt.NDArray[np.float32], reference: Reference) -> None:
     should_be = np.zeros_like(seen)
-    should_be[reference.answers.valid] = brightness_of(reference.pixels)
+    should_be[reference.predictions.valid] = brightness_of(reference.pixels)
     for name, found, expected in zip(reference.names(), seen, should_be, strict=True):
         if not abs(found - expected) <= LARGEST_BRIGHTNESS_DIFFERENCE:
             raise ParityError(

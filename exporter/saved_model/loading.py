@@ -14,7 +14,7 @@ import tensorflow as tf
 from contract.signatures import PIXELS_OF_IMAGE, SERVING_DEFAULT
 from contract.versions import WARMUP
 from exporter.errors import ParityError
-from exporter.saved_model.single_images import Answer, run_on_each
+from exporter.saved_model.single_images import Prediction, run_on_each
 from exporter.saved_model.warmup import read_warmup, string_array
 
 _BATCH = 8
@@ -22,7 +22,7 @@ _BATCH = 8
 Inputs = Mapping[str, tuple[str, npt.NDArray[Any]]]
 """What to run each signature on: the name of its input, and a value; N values if it takes one image at a time."""
 
-Outputs = dict[str, Answer]
+Outputs = dict[str, Prediction]
 """What each signature answered, by output name; of one that takes one image at a time, its N answers as rows."""
 
 
@@ -44,24 +44,24 @@ class LoadedVersion:
         """Run each signature in `inputs`."""
         return {name: self._run(name, key, value) for name, (key, value) in inputs.items()}
 
-    def _run(self, name: str, key: str, value: npt.NDArray[Any]) -> Answer:
+    def _run(self, name: str, key: str, value: npt.NDArray[Any]) -> Prediction:
         signature = self._loaded.signatures[name]
 
-        def call(given: Any) -> Answer:
+        def call(given: Any) -> Prediction:
             return {output: tensor.numpy() for output, tensor in signature(**{key: tf.constant(given)}).items()}
 
         return run_on_each(call, value) if name == PIXELS_OF_IMAGE else call(value)
 
-    def answer(self, images: Iterable[bytes], on_answered: Callable[[int], None] = lambda _: None) -> PredictedImages:
-        """Answer encoded images, eight at a time; `on_answered` hears how many after each time."""
+    def predict(self, images: Iterable[bytes], on_predicted: Callable[[int], None] = lambda _: None) -> PredictedImages:
+        """Answer encoded images, eight at a time; `on_predicted` hears how many after each time."""
         probabilities: list[npt.NDArray[np.float32]] = []
         labels: list[str] = []
         remaining = iter(images)
         while batch := list(islice(remaining, _BATCH)):
-            (answer,) = self.run({SERVING_DEFAULT: ("image_bytes", string_array(batch))}).values()
-            probabilities.append(answer["probabilities"])
-            labels += [label.decode() for label in answer["label"]]
-            on_answered(len(batch))
+            (prediction,) = self.run({SERVING_DEFAULT: ("image_bytes", string_array(batch))}).values()
+            probabilities.append(prediction["probabilities"])
+            labels += [label.decode() for label in prediction["label"]]
+            on_predicted(len(batch))
         return PredictedImages(np.concatenate(probabilities), tuple(labels))
 
 
@@ -94,13 +94,13 @@ def _check_fits(definitions: Any, name: str, key: str) -> None:
         raise ParityError(f"A warmup record asks {name} about {key}, which the model lacks; nothing was published.")
 
 
-def _run_signature(session: Any, definition: Any, name: str, key: str, value: npt.NDArray[Any]) -> Answer:
+def _run_signature(session: Any, definition: Any, name: str, key: str, value: npt.NDArray[Any]) -> Prediction:
     if name == PIXELS_OF_IMAGE:
         return run_on_each(lambda image: _run(session, definition, key, image), value)
     return _run(session, definition, key, value)
 
 
-def _run(session: Any, definition: Any, key: str, value: Any) -> Answer:
+def _run(session: Any, definition: Any, key: str, value: Any) -> Prediction:
     fetches = {output: tensor.name for output, tensor in definition.outputs.items()}
-    answers: Answer = session.run(fetches, {definition.inputs[key].name: value})
-    return answers
+    predictions: Prediction = session.run(fetches, {definition.inputs[key].name: value})
+    return predictions

@@ -24,10 +24,10 @@ LARGEST_FROZEN_BYTES = 1_500_000_000
 class ServedNetwork:
     """What a signature calls, and what the SavedModel must hold for it.
 
-    `answer` maps pixels uint8 [N, H, W, 3] to probabilities float32 [N, C]; `variables` are none where it is frozen.
+    `predict` maps pixels uint8 [N, H, W, 3] to probabilities float32 [N, C]; a frozen network has no `variables`.
     """
 
-    answer: Callable[[tf.Tensor], tf.Tensor]
+    predict: Callable[[tf.Tensor], tf.Tensor]
     variables: list[tf.Variable]
     description: ServedGraph
 
@@ -38,12 +38,12 @@ def make_served_network(
     """Fold the model's layers into its convolutions, if `fold`, and freeze its variables into constants."""
     folded = fold_layers(model) if fold else leave_as_trained(model)
     frozen = folded.model.count_params() * _FLOAT32_BYTES <= largest_frozen_bytes
-    function = tf.function(lambda pixels: _answer(folded.model, pixels, image_input))
+    function = tf.function(lambda pixels: _predict(folded.model, pixels, image_input))
     # Only the bare variables: a Keras object, or a list of Keras variables, saves and loads in Python, and in
     # TensorFlow Serving every request fails with "Could not find variable".
     variables = [] if frozen else [weight.value for weight in folded.model.weights]
     return ServedNetwork(
-        answer=_freeze(function, image_input) if frozen else function,
+        predict=_freeze(function, image_input) if frozen else function,
         variables=variables,
         description=ServedGraph(
             batch_norms_folded=len(folded.folded),
@@ -54,7 +54,7 @@ def make_served_network(
     )
 
 
-def _answer(model: Any, pixels: tf.Tensor, image_input: ImageInput) -> tf.Tensor:
+def _predict(model: Any, pixels: tf.Tensor, image_input: ImageInput) -> tf.Tensor:
     """Ask the model about pixels uint8 [N, H, W, 3]; where N is 0 it sees one row of zeros, whose answer is cut off.
 
     oneDNN's convolution gives a batch of no rows the shape of its input, and the next layer fails.
@@ -72,8 +72,8 @@ def _freeze(function: Any, image_input: ImageInput) -> Callable[[tf.Tensor], tf.
     pixels = tf.TensorSpec([None, image_input.height, image_input.width, 3], tf.uint8, name="pixels")
     frozen = freeze_variables(function.get_concrete_function(pixels))
 
-    def answer(values: tf.Tensor) -> tf.Tensor:
+    def predict(values: tf.Tensor) -> tf.Tensor:
         (probabilities,) = frozen(values)
         return probabilities
 
-    return answer
+    return predict

@@ -42,18 +42,18 @@ class ServingSignatures:
         """Return a traced function for each signature, by name."""
         pixels = tf.TensorSpec([None, self._input.height, self._input.width, 3], tf.uint8, name="pixels")
         specs = {
-            SERVING_DEFAULT: (self._answer_bytes, tf.TensorSpec([None], tf.string, name="image_bytes")),
-            SERVING_PIXELS: (self._answer_pixels, pixels),
+            SERVING_DEFAULT: (self._predict_bytes, tf.TensorSpec([None], tf.string, name="image_bytes")),
+            SERVING_PIXELS: (self._predict_pixels, pixels),
             DESCRIBE: (self._describe, tf.TensorSpec([None], tf.string, name="query")),
             PIXELS_OF_IMAGE: (self._decode_one, tf.TensorSpec([], tf.string, name="image_bytes")),
         }
         return {name: tf.function(call).get_concrete_function(spec) for name, (call, spec) in specs.items()}
 
-    def _answer_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _predict_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         decoded = decode_images(image_bytes, self._input)
-        answered = self._network(decoded.pixels)
-        probabilities = tf.where(decoded.valid[:, None], answered, 0.0)
-        best = tf.gather(tf.constant(self._labels), tf.argmax(answered, axis=1))
+        predicted = self._network(decoded.pixels)
+        probabilities = tf.where(decoded.valid[:, None], predicted, 0.0)
+        best = tf.gather(tf.constant(self._labels), tf.argmax(predicted, axis=1))
         return {
             "probabilities": probabilities,
             "label": tf.where(decoded.valid, best, ""),
@@ -61,7 +61,7 @@ class ServingSignatures:
             "brightness": _brightness_of(decoded.pixels),
         }
 
-    def _answer_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _predict_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probabilities": self._network(pixels)}
 
     def _describe(self, query: tf.Tensor) -> dict[str, tf.Tensor]:

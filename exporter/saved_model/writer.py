@@ -48,7 +48,7 @@ def save(
         root = tf.Module()
         root.labels = tf.saved_model.Asset(str(labels_file))
         root.model_variables = network.variables
-        signatures = ServingSignatures(network.answer, labels, image_input, root.labels).concrete()
+        signatures = ServingSignatures(network.predict, labels, image_input, root.labels).concrete()
         # the gradients of EfficientNet's swish would take three quarters of the time, and this graph is never trained
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(root, str(target), signatures=signatures, options=options)

@@ -98,7 +98,7 @@ def _convert(graph: PixelGraph, variant: Variant, representatives: Pixels) -> by
     function = graph.for_one_image(from_floats=variant in _FROM_FLOATS)
     with tempfile.TemporaryDirectory(prefix="graft-tflite-") as folder, discarded_native_stderr():
         root = tf.Module()
-        root.answer = function
+        root.prediction = function
         tf.saved_model.save(root, folder, signatures={SERVING_PIXELS: function.get_concrete_function()})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SERVING_PIXELS])
         _SET_UP[variant](converter)

@@ -32,10 +32,10 @@ class PixelGraph:
         self._output: str = frozen.outputs[0].name
         self._image = tuple(frozen.inputs[0].shape[1:])
 
-    def answer(self, pixels: Pixels) -> Probabilities:
+    def predict(self, pixels: Pixels) -> Probabilities:
         """Return the SavedModel's own answers."""
-        answered: Probabilities = self._signature(**{INPUT: tf.constant(pixels)})[OUTPUT].numpy()
-        return answered
+        predicted: Probabilities = self._signature(**{INPUT: tf.constant(pixels)})[OUTPUT].numpy()
+        return predicted
 
     def for_one_image(self, *, from_floats: bool) -> Any:
         """Return a function of one image, uint8 [1, H, W, 3], or the same values as float32 `from_floats`.
@@ -49,12 +49,12 @@ class PixelGraph:
         places = self._casts() if from_floats else [self._input]
         spec = tf.TensorSpec([1, *self._image], tf.float32 if from_floats else tf.uint8, name=INPUT)
 
-        def answer(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        def predict(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
             replaced = dict.fromkeys(places, pixels)
             (probabilities,) = tf.import_graph_def(self._definition, replaced, [self._output], name="")
             return {OUTPUT: probabilities}
 
-        return tf.function(answer, input_signature=[spec])
+        return tf.function(predict, input_signature=[spec])
 
     def _casts(self) -> list[str]:
         casts = [

@@ -35,9 +35,9 @@ class LiteModel:
         """The output."""
         return _describe(self._output)
 
-    def answer(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def predict(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return probabilities, float32 [N, C], of images of the model's size, uint8 [N, H, W, 3] RGB."""
-        return np.concatenate([self._answer_one(image[None]) for image in pixels])
+        return np.concatenate([self._predict_one(image[None]) for image in pixels])
 
     def latency_ms(self, image: npt.NDArray[np.uint8]) -> float:
         """Return the median time of one image, uint8 [H, W, 3], in milliseconds.
@@ -54,14 +54,14 @@ class LiteModel:
             times.append(time.perf_counter() - begun)
         return 1000 * float(np.median(times))
 
-    def _answer_one(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def _predict_one(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         self._interpreter.set_tensor(self._input["index"], image)
         self._interpreter.invoke()
-        answered: npt.NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
+        predicted: npt.NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
         scale, zero_point = self._output["quantization"]
         if not scale:
-            return answered.astype(np.float32)
-        return np.asarray((answered.astype(np.int32) - zero_point) * scale, np.float32)
+            return predicted.astype(np.float32)
+        return np.asarray((predicted.astype(np.int32) - zero_point) * scale, np.float32)
 
 
 def _describe(details: dict[str, Any]) -> LiteTensor:

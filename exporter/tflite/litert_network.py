@@ -62,7 +62,7 @@ def _judge(writing: "Future[None]", file: Path, reference: Reference) -> Network
         return NetworkVerdict(None, str(error))
     except BrokenProcessPool:  # native code gave up, or the memory was not enough
         return NetworkVerdict(None, "The process that converted the network ended before it was done.")
-    comparison = compare_pixels(BY_LITERT, LiteModel(file.read_bytes()).answer(reference.pixels), reference)
+    comparison = compare_pixels(BY_LITERT, LiteModel(file.read_bytes()).predict(reference.pixels), reference)
     if reason := why_refused(comparison, reference):
         return NetworkVerdict(None, f"{reason}.")
     return NetworkVerdict(comparison)

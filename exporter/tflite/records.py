@@ -66,7 +66,7 @@ class ClassRecall(_BundleRecord):
 class PhoneResize(_BundleRecord):
     """The same file on the same images, stretched as MediaPipe does it instead of by our preprocessing."""
 
-    same_answer: float = Field(description="The share of images that keep their most probable class.")
+    same_prediction: float = Field(description="The share of images that keep their most probable class.")
     accuracy: Accuracy
 
 
@@ -75,8 +75,8 @@ class Measurement(_BundleRecord):
 
     accuracy: Accuracy
     worst_class: ClassRecall
-    same_answer: float = Field(description="The share of images with the SavedModel's most probable class.")
-    same_answer_where_clear: float = Field(
+    same_prediction: float = Field(description="The share of images with the SavedModel's most probable class.")
+    same_prediction_where_clear: float = Field(
         description="The same, of the images where the SavedModel's first two classes are further apart than the "
         "bound on differences; 1 where there are none."
     )

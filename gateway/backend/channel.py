@@ -37,8 +37,8 @@ def open_channel(settings: Settings, credentials: grpc.ChannelCredentials | None
     """
     options = [
         ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-        ("grpc.max_send_message_length", settings.max_question_bytes),
-        ("grpc.max_receive_message_length", settings.max_answer_bytes),
+        ("grpc.max_send_message_length", settings.max_request_message_bytes),
+        ("grpc.max_receive_message_length", settings.max_response_message_bytes),
         ("grpc.enable_http_proxy", 0),  # or `http_proxy` would catch calls to the loopback address
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),  # the default waits up to two minutes for a restarted server

@@ -18,9 +18,9 @@ class ChannelCounts:
             if channel.ref.channel_id == self._channel:
                 for ref in channel.subchannel_ref:
                     wanted = GetSubchannelRequest(subchannel_id=ref.subchannel_id)
-                    answer = ChannelzServicer.GetSubchannel(wanted, _Nobody())
-                    if answer is not None:  # else it has just gone
-                        found[ref.subchannel_id] = int(answer.subchannel.data.calls_started)
+                    response = ChannelzServicer.GetSubchannel(wanted, _Nobody())
+                    if response is not None:  # else it has just gone
+                        found[ref.subchannel_id] = int(response.subchannel.data.calls_started)
         return found
 
     def _channels(self) -> list[Channel]:

@@ -21,7 +21,7 @@ from gateway.errors import (
     ModelServerTimeoutError,
     ModelServerUnavailableError,
     NotDescribedError,
-    QuestionRefusedError,
+    RequestRejectedError,
     VersionNotServedError,
 )
 from gateway.observability.metrics import Metrics
@@ -44,8 +44,8 @@ _ERRORS: dict[grpc.StatusCode, tuple[type[GatewayError], str]] = {
     grpc.StatusCode.DEADLINE_EXCEEDED: (ModelServerTimeoutError, "The model server did not answer in time."),
     grpc.StatusCode.RESOURCE_EXHAUSTED: (ModelServerBusyError, "The model server has too much to do at the moment."),
     grpc.StatusCode.NOT_FOUND: (VersionNotServedError, "This version of the model is not served."),
-    grpc.StatusCode.INVALID_ARGUMENT: (QuestionRefusedError, "The model server refused the request as invalid."),
-    grpc.StatusCode.FAILED_PRECONDITION: (QuestionRefusedError, "The model cannot answer this kind of request."),
+    grpc.StatusCode.INVALID_ARGUMENT: (RequestRejectedError, "The model server refused the request as invalid."),
+    grpc.StatusCode.FAILED_PRECONDITION: (RequestRejectedError, "The model cannot answer this kind of request."),
 }
 
 # of these the text is the model server's own; for the others it may be gRPC's, which names addresses
@@ -142,7 +142,7 @@ class ModelClient:
             return ModelManifest.from_json(texts[0] if texts else b"", where="What the model says of itself")
         except ContractError as error:
             raise ModelServerFailedError(str(error)) from error
-        except QuestionRefusedError as error:
+        except RequestRejectedError as error:
             raise NotDescribedError(
                 f"The model {model} does not describe itself (it has no signature `describe`), so its answers cannot "
                 "be labelled; ask it through the TensorFlow Serving or the Open Inference API."
@@ -153,7 +153,7 @@ class ModelClient:
         request = messages.GetModelStatusRequest(model_spec={"name": model})
         try:
             response = await self.call(STATUS, request, Deadline.after(self._timeout))
-        except QuestionRefusedError as error:
+        except RequestRejectedError as error:
             raise ModelServerFailedError("The model server does not tell which versions it has.") from error
         return tuple(
             VersionStatus(row.version, _state_name(row.state), row.status.error_code != 0)

@@ -38,8 +38,8 @@ class ModelVersions:
 
     def __init__(self, client: ModelClient, models: tuple[str, ...]) -> None:
         self._client = client
-        not_asked = ModelNotLoadedError("The model server has not said yet which versions are loaded.")
-        self._states = {model: ModelState(model, (), not_asked) for model in models}
+        not_called = ModelNotLoadedError("The model server has not said yet which versions are loaded.")
+        self._states = {model: ModelState(model, (), not_called) for model in models}
         self._manifests: dict[tuple[str, int], ModelManifest | NotDescribedError] = {}
         self._describing = {model: asyncio.Lock() for model in models}
 
@@ -131,7 +131,7 @@ class ModelVersions:
             try:
                 await self.manifest(state.name, version)
             except NotDescribedError:
-                continue  # other dialects need no manifest
+                continue  # other protocols need no manifest
             except GatewayError as problem:
                 return problem
         return None

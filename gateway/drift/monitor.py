@@ -11,7 +11,7 @@ from gateway.backend.model_versions import ModelVersions
 from gateway.drift.comparison import FeatureDrift, compare
 from gateway.drift.sharing import Key, SharedCounts, added_up
 from gateway.drift.window import Counts, Window
-from gateway.observability.predicted_image import AnsweredImage
+from gateway.observability.predicted_image import PredictedImage
 from gateway.settings import Settings
 
 _MOST_WINDOWS = 32
@@ -50,7 +50,7 @@ class DriftMonitor:
         self._shared = SharedCounts(shared) if shared and settings.drift else None
         self._windows: dict[tuple[str, int], Window] = {}
 
-    def observe(self, image: AnsweredImage, manifest: ModelManifest) -> None:
+    def observe(self, image: PredictedImage, manifest: ModelManifest) -> None:
         """Count an image that the version described by `manifest` answered."""
         if not self._settings.drift:
             return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from contract.reference import ReferenceDistributions
 from gateway.drift.buckets import FEATURES, Feature, grouping_of, reference_counts
-from gateway.observability.predicted_image import AnsweredImage
+from gateway.observability.predicted_image import PredictedImage
 
 Counts = Mapping[Feature, list[int]]
 """Of each feature, how many of the last images are in each bucket, or have been given each class."""
@@ -32,7 +32,7 @@ class Window:
             for histogram in (reference.confidence, reference.brightness, reference.size)
         )
 
-    def add(self, image: AnsweredImage) -> None:
+    def add(self, image: PredictedImage) -> None:
         """Count an image, in place of the oldest one if there are `size` already; the same few steps always."""
         buckets = (
             self._class_of.get(image.label, -1),

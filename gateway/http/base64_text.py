@@ -1,4 +1,4 @@
-"""Bytes in a JSON text, whatever the dialect."""
+"""Bytes in a JSON text, whatever the protocol."""
 
 import pybase64
 

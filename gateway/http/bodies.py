@@ -1,4 +1,4 @@
-"""The body of a request, whatever its dialect."""
+"""The body of a request, whatever its protocol."""
 
 from starlette.requests import ClientDisconnect, Request
 

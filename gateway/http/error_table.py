@@ -49,7 +49,7 @@ TABLE: dict[type[errors.GatewayError], Row] = {
     errors.ModelServerBusyError: Row(503, "model_server_busy", "The model server is busy"),
     errors.MessageTooLargeError: Row(413, "message_too_large", "Too large for one call"),
     errors.ModelServerTimeoutError: Row(504, "model_server_timeout", "The model server took too long"),
-    errors.QuestionRefusedError: Row(400, "question_refused", "The model server refused the question"),
+    errors.RequestRejectedError: Row(400, "request_rejected", "The model server rejected the request"),
     errors.ModelServerFailedError: Row(502, "model_server_failed", "The model server failed"),
     errors.BusyError: Row(503, "busy", "The gateway is busy"),
     errors.OverloadedError: Row(503, "overloaded", "Too many requests at once"),

@@ -1,4 +1,4 @@
-"""JSON bodies, read no longer and no deeper than is sane, whatever the dialect."""
+"""JSON bodies, read no longer and no deeper than is sane, whatever the protocol."""
 
 import json
 import re

@@ -57,18 +57,18 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        exchange = _Exchange(scope, receive, send, self._settings, self._observers)
+        handler = _RequestHandler(scope, receive, send, self._settings, self._observers)
         try:
-            await self._app(scope, exchange.receive, exchange.send)
+            await self._app(scope, handler.receive, handler.send)
         except asyncio.CancelledError:
-            if not exchange.was_ended_early():
+            if not handler.was_ended_early():
                 raise
         finally:
-            exchange.close()
-            self._observers.end(exchange.context, scope, time.perf_counter() - started)
+            handler.close()
+            self._observers.end(handler.context, scope, time.perf_counter() - started)
 
 
-class _Exchange:
+class _RequestHandler:
     """One request and its response.
 
     A response given before the body was read whole is followed by a lingering close: it is sent complete, then what
@@ -179,7 +179,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         """Send a piece of the response."""
         if message["type"] == "http.response.start":
-            self._begin_answer(message)
+            self._begin_response(message)
             await self._send_raw(message)
             return
         self.context.bytes_out += len(message.get("body", b""))
@@ -189,7 +189,7 @@ class _Exchange:
             await self._linger()
             await self._send_raw({"type": "http.response.body", "body": b""})
 
-    def _begin_answer(self, message: Message) -> None:
+    def _begin_response(self, message: Message) -> None:
         if self.context.outcome is None:
             self.context.outcome = "ok"
         self.context.status = message["status"]

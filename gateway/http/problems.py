@@ -62,7 +62,7 @@ def respond_to_error(scope: Scope, error: GatewayError) -> Response:
 
 
 def error_sentence(error: GatewayError) -> str:
-    """Return what a caller of another dialect reads: the model server's own words where there are any."""
+    """Return what a caller of another protocol reads: the model server's own words where there are any."""
     return without_nodes(error.details) or str(error)
 
 
@@ -81,26 +81,26 @@ def parameter_error(found: Mapping[str, Any], where: str) -> BadParameterError:
 def exception_handlers() -> dict[int | type[Exception], _Handler]:
     """Return how each kind of exception that can leave a route is answered."""
     return {
-        GatewayError: _answer_gateway_error,
-        RequestValidationError: _answer_bad_parameter,
-        HTTPException: _answer_http_exception,
-        ClientDisconnect: _answer_nobody,
-        Exception: _answer_unexpected,
+        GatewayError: _respond_to_gateway_error,
+        RequestValidationError: _respond_to_bad_parameter,
+        HTTPException: _respond_to_http_exception,
+        ClientDisconnect: _respond_to_disconnect,
+        Exception: _respond_to_unexpected,
     }
 
 
-async def _answer_gateway_error(request: Request, error: GatewayError) -> Response:
+async def _respond_to_gateway_error(request: Request, error: GatewayError) -> Response:
     if isinstance(error, ModelServerFailedError):  # the caller is not told the cause; someone must be
         _logger.warning("request %s: %s Cause: %s", context_of(request.scope).request_id, error, error.__cause__)
     return problem_response(request, error)
 
 
-async def _answer_bad_parameter(request: Request, error: RequestValidationError) -> Response:
+async def _respond_to_bad_parameter(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
     return problem_response(request, parameter_error(first, first["loc"][0]))
 
 
-async def _answer_http_exception(request: Request, error: HTTPException) -> Response:
+async def _respond_to_http_exception(request: Request, error: HTTPException) -> Response:
     path = request.url.path[:_SHOWN_CHARACTERS]
     found: dict[int, GatewayError] = {
         404: NoSuchPathError(f"There is nothing at {path}."),
@@ -111,11 +111,11 @@ async def _answer_http_exception(request: Request, error: HTTPException) -> Resp
     return response
 
 
-async def _answer_nobody(request: Request, error: ClientDisconnect) -> Response:
+async def _respond_to_disconnect(request: Request, error: ClientDisconnect) -> Response:
     return problem_response(request, ClientGoneError("The connection was closed before the request was complete."))
 
 
-async def _answer_unexpected(request: Request, error: Exception) -> Response:
+async def _respond_to_unexpected(request: Request, error: Exception) -> Response:
     response = problem_response(request, GatewayError("The gateway failed to answer; the failure was logged."))
     response.headers["X-Request-ID"] = context_of(request.scope).request_id  # sent from outside of all middleware
     response.headers["Connection"] = "close"  # which the server does anyway, after an exception that nobody caught

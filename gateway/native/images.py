@@ -18,7 +18,15 @@ from gateway.native.json_images import ImagesBody, read_images
 from gateway.native.parameters import DEFAULT_QUERY, PredictModelQuery, PredictQuery
 from gateway.native.responses import PredictResponse
 from gateway.observability.metrics import Metrics
-from gateway.predict.prediction import Answer, EncodedImage, Prediction, Question, Refusal, UnreadableImage, predict
+from gateway.predict.prediction import (
+    EncodedImage,
+    ImagePredictions,
+    Prediction,
+    PredictRequest,
+    Rejection,
+    UnreadableImage,
+    predict,
+)
 from gateway.predict.request_context import RequestContext, context_of
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -68,23 +76,23 @@ predict_router = new_router("Predict", route_class=PlainRoute, dependencies=[Dep
 async def predict_images(request: Request) -> Response:
     """Send one image as the body, or several as files of a form or as base64 in JSON."""
     context = context_of(request.scope)
-    question = _read_question(request, context)
-    context.model = question.model
+    predict_request = _read_request(request, context)
+    context.model = predict_request.model
     context.services.admission.check_room()
     images = await _read_images(request, context)
     context.images = len(images)
-    answer = await predict(images, question, context)
-    _count(answer, context.services.metrics)
-    only = answer.entries[0]
-    if len(answer.entries) == 1 and isinstance(only, Refusal):
+    response = await predict(images, predict_request, context)
+    _count(response, context.services.metrics)
+    only = response.entries[0]
+    if len(response.entries) == 1 and isinstance(only, Rejection):
         return problem_response(request, only.reason)
-    return Response(to_json(_to_json(answer, context.request_id)), media_type="application/json")
+    return Response(to_json(_to_json(response, context.request_id)), media_type="application/json")
 
 
-def _read_question(request: Request, context: RequestContext) -> Question:
+def _read_request(request: Request, context: RequestContext) -> PredictRequest:
     query = PredictModelQuery.read(request.query_params) if request.scope["query_string"] else DEFAULT_QUERY
     named = request.path_params.get("model") or query.model
-    return Question(named or context.services.settings.models[0], query.version, query.label, query.top_k)
+    return PredictRequest(named or context.services.settings.models[0], query.version, query.label, query.top_k)
 
 
 async def _read_images(request: Request, context: RequestContext) -> list[EncodedImage | UnreadableImage]:
@@ -105,26 +113,26 @@ async def _read_images(request: Request, context: RequestContext) -> list[Encode
     )
 
 
-def _count(answer: Answer, metrics: Metrics) -> None:
-    for entry in answer.entries:
-        outcome = row_for(entry.reason).code if isinstance(entry, Refusal) else "ok"
-        metrics.images.count(answer.model, outcome)
-        if outcome != "ok" and len(answer.entries) > 1:  # an only image's refusal is that of the request
-            metrics.requests.count_refusal(outcome)
+def _count(response: ImagePredictions, metrics: Metrics) -> None:
+    for entry in response.entries:
+        outcome = row_for(entry.reason).code if isinstance(entry, Rejection) else "ok"
+        metrics.images.count(response.model, outcome)
+        if outcome != "ok" and len(response.entries) > 1:  # an only image's refusal is that of the request
+            metrics.requests.count_rejection(outcome)
 
 
-def _to_json(answer: Answer, request_id: str) -> dict[str, Any]:
+def _to_json(response: ImagePredictions, request_id: str) -> dict[str, Any]:
     return {
-        "model": answer.model,
-        "version": str(answer.version),  # an int64, more than a JavaScript number holds
-        "digest": answer.digest,
+        "model": response.model,
+        "version": str(response.version),  # an int64, more than a JavaScript number holds
+        "digest": response.digest,
         "request_id": request_id,
-        "predictions": [_entry_to_json(entry) for entry in answer.entries],
+        "predictions": [_entry_to_json(entry) for entry in response.entries],
     }
 
 
-def _entry_to_json(entry: Prediction | Refusal) -> dict[str, Any]:
-    if isinstance(entry, Refusal):
+def _entry_to_json(entry: Prediction | Rejection) -> dict[str, Any]:
+    if isinstance(entry, Rejection):
         reason = {"code": row_for(entry.reason).code, "detail": str(entry.reason), "name": entry.name}
         return {"error": reason}
     top = [{"label": likely.label, "probability": likely.probability} for likely in entry.top]

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from gateway.observability.metric_labels import Children, ModelLabels
-from gateway.observability.predicted_image import AnsweredImage
+from gateway.observability.predicted_image import PredictedImage
 
 _CONFIDENCE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 _BYTES = tuple(float(4**power * 1024) for power in range(9))  # 1 KiB to 64 MiB
@@ -52,7 +52,7 @@ class ImageMetrics:
         """Count one image; `outcome` is ok or the code of its refusal."""
         self._images.of(self._labels.model(model), outcome).inc()
 
-    def note(self, image: AnsweredImage) -> None:
+    def note(self, image: PredictedImage) -> None:
         """Record what a model said about one image, and the image's sizes."""
         model = self._labels.model(image.model)
         self._predicted.of(model, self._labels.class_of(model, image.class_index, image.label)).inc()

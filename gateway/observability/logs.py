@@ -32,9 +32,9 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 _NAMES = {number: name for name, number in _LEVELS.items()}
 
 # only for lines that libraries write while a request is answered: nobody could hand it to them
-_answered: ContextVar[Observation | None] = ContextVar("answered", default=None)
+_replied: ContextVar[Observation | None] = ContextVar("answered", default=None)
 
-name_in_logs = _answered.set
+name_in_logs = _replied.set
 """Have the lines of the running task, and of those it starts, name this request."""
 
 
@@ -91,7 +91,7 @@ class RequestLog:
             "request_id": observation.request_id,
             "trace_id": None if trace is None else trace.trace_id,
             "route": route,
-            "dialect": observation.protocol,
+            "protocol": observation.protocol,
             "model": None if model is None else shortened(model),
             "version": None if version is None else str(version),
             "outcome": outcome,
@@ -143,7 +143,7 @@ def _to_json(event: "EventDict") -> str:
 
 def _add_request(_: Any, __: str, event: "EventDict") -> "EventDict":
     """Say on a library's line which request it belongs to."""
-    observation = _answered.get()
+    observation = _replied.get()
     if observation is not None:
         event["request_id"] = observation.request_id
         if observation.trace is not None:

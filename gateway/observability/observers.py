@@ -39,7 +39,7 @@ class Observers:
         self._metrics.count(route, protocol, observation.model, observation.version, outcome)
         self._metrics.time(route, protocol, seconds, observation.exemplar)
         if 400 <= observation.status < 500 and outcome != _NOBODY_REFUSED:
-            self._metrics.count_refusal(outcome)
+            self._metrics.count_rejection(outcome)
         self._log.write(observation, route, seconds)
         if observation.spans is not None:
             observation.spans.finish(observation, route, outcome)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class AnsweredImage(NamedTuple):
+class PredictedImage(NamedTuple):
     """One image that a version of a model answered.
 
     `class_index` and `label` are those of the likeliest class, `probability` is its own, 0 to 1. `bytes` is the encoded

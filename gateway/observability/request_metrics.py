@@ -12,7 +12,7 @@ Exemplar = dict[str, str] | None
 
 
 class RequestMetrics:
-    """Requests by route, dialect, model, version and outcome, how long they took, and their stages."""
+    """Requests by route, protocol, model, version and outcome, how long they took, and their stages."""
 
     def __init__(self, labels: ModelLabels, registry: CollectorRegistry) -> None:
         self._labels = labels
@@ -20,7 +20,7 @@ class RequestMetrics:
             Counter,
             "graft_gateway_requests",
             "Requests answered; outcome is ok or the code of the error.",
-            ["route", "dialect", "model", "version", "outcome"],
+            ["route", "protocol", "model", "version", "outcome"],
             registry,
         )
         labels.on_forgotten(self._requests.forget)
@@ -28,7 +28,7 @@ class RequestMetrics:
             Histogram,
             "graft_gateway_request_duration_seconds",
             "From the head of a request to the end of its answer.",
-            ["route", "dialect"],
+            ["route", "protocol"],
             registry,
             buckets=SECONDS,
         )
@@ -40,7 +40,7 @@ class RequestMetrics:
             registry,
             buckets=_STAGE_SECONDS,
         )
-        self._refusals = Children(
+        self._rejections = Children(
             Counter,
             "graft_gateway_refusals",
             "Requests and images refused for what they are, by the code of the error.",
@@ -48,19 +48,19 @@ class RequestMetrics:
             registry,
         )
 
-    def count(self, route: str, dialect: str, model: str | None, version: int | None, outcome: str) -> None:
+    def count(self, route: str, protocol: str, model: str | None, version: int | None, outcome: str) -> None:
         """Count one answered request; `model` is the name asked for, `version` the one that answered."""
         name = self._labels.model(model)
-        self._requests.of(route, dialect, name, self._labels.version(name, version), outcome).inc()
+        self._requests.of(route, protocol, name, self._labels.version(name, version), outcome).inc()
 
-    def time(self, route: str, dialect: str, seconds: float, exemplar: Exemplar) -> None:
+    def time(self, route: str, protocol: str, seconds: float, exemplar: Exemplar) -> None:
         """Record how long one request took."""
-        self._seconds.of(route, dialect).observe(seconds, exemplar)
+        self._seconds.of(route, protocol).observe(seconds, exemplar)
 
     def time_stage(self, stage: str, seconds: float, exemplar: Exemplar) -> None:
         """Record how long one stage of a request took."""
         self._stages.of(stage).observe(seconds, exemplar)
 
-    def count_refusal(self, reason: str) -> None:
+    def count_rejection(self, reason: str) -> None:
         """Count a request or an image that was refused for what it is; `reason` is the code of the error."""
-        self._refusals.of(reason).inc()
+        self._rejections.of(reason).inc()

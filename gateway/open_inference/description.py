@@ -24,7 +24,7 @@ _TENSOR = _object(
     parameters=_PARAMETERS,
     data={"type": "array", "items": {}, "description": "The elements in row-major order."},
 )
-_ANSWERS: dict[str, tuple[str, _Schema]] = {
+_RESPONSES: dict[str, tuple[str, _Schema]] = {
     "show_server": (
         "The server's name, version and extensions",
         _object({"name": _TEXT, "version": _TEXT, "extensions": {"type": "array", "items": _TEXT}}),
@@ -52,7 +52,7 @@ _ANSWERS: dict[str, tuple[str, _Schema]] = {
         ),
     ),
 }
-_REFUSALS: dict[str, dict[int, str]] = {
+_REJECTIONS: dict[str, dict[int, str]] = {
     "show_server": {},
     "is_server_live": {},
     "is_server_ready": {503: "A model cannot be asked"},
@@ -62,7 +62,7 @@ _REFUSALS: dict[str, dict[int, str]] = {
         503: "The model or its version cannot be asked",
     },
 }
-_ASKING = {
+_CALLING = {
     400: "The request, a header or a tensor cannot be used",
     404: "There is no such model or version",
     502: "The model server failed",
@@ -70,7 +70,7 @@ _ASKING = {
     504: "The model server took too long",
 }
 _SENDING = {
-    **_ASKING,
+    **_CALLING,
     408: "The body did not arrive in time",
     413: "The body or the answer is too large",
     415: "The body is compressed",
@@ -103,19 +103,19 @@ def open_inference_schemas() -> dict[str, _Schema]:
 
 
 def _operation(endpoint: str, path: str, models: Sequence[str]) -> _Schema:
-    summary, answer = _ANSWERS[endpoint]
+    summary, response = _RESPONSES[endpoint]
     versioned = "_of_version" if "{version}" in path else ""
     return {
         "operationId": f"open_inference_{endpoint}{versioned}",
         "tags": ["Open Inference Protocol"],
         "summary": summary,
         **_request(endpoint, path, models),
-        "responses": {"200": _success(endpoint, summary, answer), **_refusals(endpoint)},
+        "responses": {"200": _success(endpoint, summary, response), **_rejections(endpoint)},
     }
 
 
-def _success(endpoint: str, text: str, answer: _Schema) -> _Schema:
-    content: _Schema = {"application/json": {"schema": answer}}
+def _success(endpoint: str, text: str, response: _Schema) -> _Schema:
+    content: _Schema = {"application/json": {"schema": response}}
     if endpoint != "infer":
         return {"description": text, "content": content}
     headers = {LENGTH_HEADER: {"schema": {"type": "integer"}, "description": "Set if an output is binary."}}
@@ -126,8 +126,8 @@ def _success(endpoint: str, text: str, answer: _Schema) -> _Schema:
     }
 
 
-def _refusals(endpoint: str) -> dict[str, _Schema]:
-    texts = _REFUSALS.get(endpoint, _SENDING if endpoint == "infer" else _ASKING)
+def _rejections(endpoint: str) -> dict[str, _Schema]:
+    texts = _REJECTIONS.get(endpoint, _SENDING if endpoint == "infer" else _CALLING)
     schema = {"application/json": {"schema": _ERROR}}
     return {str(status): {"description": text, "content": schema} for status, text in texts.items()}
 

@@ -82,7 +82,7 @@ class InferenceRequest(_Part):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ParsedRequest:
     """An inference request as it was sent. `binary` holds what follows the JSON object."""
 
     id: str | None
@@ -98,7 +98,7 @@ class Question:
         return self.parameters.binary_data_output
 
 
-def read_question(body: bytes, header_length: str | None, settings: Settings) -> Question:
+def read_request(body: bytes, header_length: str | None, settings: Settings) -> ParsedRequest:
     """Return what a body asks; `header_length` is the value of `LENGTH_HEADER`, None where it is missing.
 
     Raises:
@@ -113,24 +113,24 @@ def read_question(body: bytes, header_length: str | None, settings: Settings) ->
         request = InferenceRequest.model_validate_json(text)
     except ValidationError as error:
         raise BadJsonError(_sentence(error)) from error
-    question = Question(
+    parsed = ParsedRequest(
         request.id,
         request.parameters or RequestParameters(),
         request.inputs,
         request.outputs or (),
         memoryview(body)[length:],
     )
-    _refuse_other_extensions(question)
-    return question
+    _refuse_other_extensions(parsed)
+    return parsed
 
 
-def wanted_outputs(question: Question, signature: Signature) -> list[str]:
+def wanted_outputs(parsed: ParsedRequest, signature: Signature) -> list[str]:
     """Return the names of the outputs that are asked for, empty if that is all of them.
 
     Raises:
         BadTensorError: the signature has no such output, or it is asked for twice.
     """
-    names = [output.name for output in question.outputs]
+    names = [output.name for output in parsed.outputs]
     for name in names:
         if name not in signature.outputs:
             there = ", ".join(signature.outputs)
@@ -159,12 +159,12 @@ def _sentence(error: ValidationError) -> str:
     return f"The request is not an inference request; at {where}: {message[0].lower()}{message[1:]}."
 
 
-def _refuse_other_extensions(question: Question) -> None:
+def _refuse_other_extensions(parsed: ParsedRequest) -> None:
     """Refuse what would change the answer if it were ignored."""
-    given = (*(tensor.parameters for tensor in question.inputs), *(tensor.parameters for tensor in question.outputs))
+    given = (*(tensor.parameters for tensor in parsed.inputs), *(tensor.parameters for tensor in parsed.outputs))
     if any(parameters and parameters.shared_memory_region is not None for parameters in given):
         raise BadJsonError("Shared memory is not available here; send the tensors with the request.")
-    if any(output.parameters and output.parameters.classification is not None for output in question.outputs):
+    if any(output.parameters and output.parameters.classification is not None for output in parsed.outputs):
         raise BadJsonError("The classification extension is not available here; ask for the output itself.")
-    if question.parameters.sequence_id not in (None, 0, ""):
+    if parsed.parameters.sequence_id not in (None, 0, ""):
         raise BadJsonError("Sequences are not available here; leave sequence_id out.")

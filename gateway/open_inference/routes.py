@@ -23,8 +23,8 @@ from gateway.open_inference.outputs import write_output
 from gateway.open_inference.requests import (
     LENGTH_HEADER,
     InferenceRequest,
-    Question,
-    read_question,
+    ParsedRequest,
+    read_request,
     wanted_outputs,
 )
 from gateway.open_inference.responses import (
@@ -234,27 +234,27 @@ class _ModelEndpoints:
         wanted = await _read_path(request)
         context.services.versions.state(wanted.model)  # no body is read for a model that is not there
         context.services.admission.check_room()
-        question = await _read_question(request, context)
-        name = question.parameters.signature_name
+        parsed = await _read_request(request, context)
+        name = parsed.parameters.signature_name
         signature = await self._signatures.signature(wanted.model, wanted.version, name, context)
         message = PredictRequest(
-            inputs=read_inputs(question.inputs, question.binary, signature),
-            output_filter=wanted_outputs(question, signature),
+            inputs=read_inputs(parsed.inputs, parsed.binary, signature),
+            output_filter=wanted_outputs(parsed, signature),
         )
         fill_spec(message.model_spec, wanted.model, wanted.version, signature=signature.name)
         response = await call_model_server(PREDICT, message, context)
         _check_types(response, signature)
-        return _answer(question, response)
+        return _respond(parsed, response)
 
 
-async def _read_question(request: Request, context: RequestContext) -> Question:
+async def _read_request(request: Request, context: RequestContext) -> ParsedRequest:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise UnsupportedContentTypeError(
             f"A body compressed with {encoding[:_SHOWN_CHARACTERS]!r} is not accepted; send it as it is."
         )
     settings = context.services.settings
-    return read_question(await read_whole(request), request.headers.get(LENGTH_HEADER), settings)
+    return read_request(await read_whole(request), request.headers.get(LENGTH_HEADER), settings)
 
 
 def _tensor_metadata(name: str, spec: TensorSpec) -> TensorMetadata:
@@ -273,18 +273,18 @@ def _check_types(response: Any, signature: Signature) -> None:
             raise ModelServerFailedError(f"The model server's answer does not have the output {name} as declared.")
 
 
-def _answer(question: Question, response: Any) -> Response:
+def _respond(parsed: ParsedRequest, response: Any) -> Response:
     """Return what the model server said, in the order asked for, else by name."""
     spec = response.model_spec
-    asked = question.outputs or [None for _ in response.outputs]
-    names = [output.name for output in question.outputs] or sorted(response.outputs)
+    called = parsed.outputs or [None for _ in response.outputs]
+    names = [output.name for output in parsed.outputs] or sorted(response.outputs)
     written = [
-        write_output(name, output_of(response, name), binary=question.wants_binary(output))
-        for name, output in zip(names, asked, strict=True)
+        write_output(name, output_of(response, name), binary=parsed.wants_binary(output))
+        for name, output in zip(names, called, strict=True)
     ]
     content: dict[str, Any] = {"model_name": spec.name, "model_version": str(spec.version.value)}
-    if question.id is not None:
-        content["id"] = question.id
+    if parsed.id is not None:
+        content["id"] = parsed.id
     content["outputs"] = [described for described, _ in written]
     head = to_json(content)
     if not any("parameters" in described for described, _ in written):

@@ -58,7 +58,7 @@ class ModelSignatures:
     def __init__(self) -> None:
         self._known: dict[tuple[str, int], _Signatures] = {}
         self._last_look: dict[str, ModelState] = {}
-        self._asking: WeakValueDictionary[tuple[str, int | None], asyncio.Lock] = WeakValueDictionary()
+        self._calling: WeakValueDictionary[tuple[str, int | None], asyncio.Lock] = WeakValueDictionary()
 
     async def signature(
         self, model: str, version: int | None, signature_name: str, context: RequestContext
@@ -75,7 +75,7 @@ class ModelSignatures:
         wanted = version if version is not None else max(state.available, default=None)
         signatures = self._known.get((model, wanted)) if wanted is not None else None
         if signatures is None:
-            signatures = await self._ask_once(model, wanted, context)
+            signatures = await self._call_once(model, wanted, context)
         if name not in signatures:
             there = ", ".join(sorted(signatures)[:_SHOWN_SIGNATURES]) or "none"
             raise UnknownSignatureError(
@@ -83,19 +83,19 @@ class ModelSignatures:
             )
         return signatures[name]
 
-    async def _ask_once(self, model: str, version: int | None, context: RequestContext) -> _Signatures:
+    async def _call_once(self, model: str, version: int | None, context: RequestContext) -> _Signatures:
         """Ask the model server; those who want the same at the same time wait, each no longer than it may."""
-        asking = self._asking.setdefault((model, version), asyncio.Lock())  # kept only while someone asks
+        calling = self._calling.setdefault((model, version), asyncio.Lock())  # kept only while someone asks
         try:
-            async with asyncio.timeout(context.deadline.remaining()), asking:
+            async with asyncio.timeout(context.deadline.remaining()), calling:
                 if version is not None and (model, version) in self._known:
                     return self._known[model, version]
                 response = await call_model_server(METADATA, _request(model, version), context)
         except TimeoutError as error:
             raise ModelServerTimeoutError("The model server did not answer in time.") from error
-        answered = int(response.model_spec.version.value)
-        self._known[model, answered] = _read_signatures(response, answered)
-        return self._known[model, answered]
+        replied = int(response.model_spec.version.value)
+        self._known[model, replied] = _read_signatures(response, replied)
+        return self._known[model, replied]
 
     def _forget_what_is_gone(self, state: ModelState) -> None:
         """Drop versions that the last look did not show: the same number may come back as another model."""

@@ -1,4 +1,4 @@
-"""From images to labelled answers, whatever dialect asked."""
+"""From images to labelled answers, whatever protocol asked."""
 
 import heapq
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from gateway.errors import (
     ImageError,
     ModelNotLoadedError,
     ModelServerFailedError,
-    QuestionRefusedError,
+    RequestRejectedError,
     UndecodableImageError,
     VersionNotServedError,
 )
 from gateway.observability.observation import GUARD, LABEL
-from gateway.observability.predicted_image import AnsweredImage
+from gateway.observability.predicted_image import PredictedImage
 from gateway.predict.calls import call_model_server, manifest_of
 from gateway.predict.image_guard import check_image
 from gateway.predict.request_context import RequestContext
@@ -44,7 +44,7 @@ class UnreadableImage:
 
 
 @dataclass(frozen=True)
-class Question:
+class PredictRequest:
     """Which model to ask, in which version or under which label (both None: its latest), for how many labels."""
 
     model: str
@@ -69,7 +69,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Rejection:
     """Why one image has no prediction."""
 
     reason: ImageError
@@ -84,80 +84,82 @@ class _Accepted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ImagePredictions:
     """What one version of a model says, an entry per image, in the order sent."""
 
     model: str
     version: int
     digest: str
-    entries: tuple[Prediction | Refusal, ...]
+    entries: tuple[Prediction | Rejection, ...]
 
 
 async def predict(
-    images: Sequence[EncodedImage | UnreadableImage], question: Question, context: RequestContext
-) -> Answer:
+    images: Sequence[EncodedImage | UnreadableImage], predict_request: PredictRequest, context: RequestContext
+) -> ImagePredictions:
     """Respond to a request about images, at least one.
 
-    An image that is refused becomes a `Refusal` in its place; the others get predictions all the same.
+    An image that is refused becomes a `Rejection` in its place; the others get predictions all the same.
 
     Raises:
         ModelError: the model or the version is not there, or does not describe itself.
         ModelServerError: the model server did not respond.
         BusyError: it was not called.
     """
-    version = context.services.versions.version_for(question.model, question.version)
-    manifest = await manifest_of(question.model, version, context)
+    version = context.services.versions.version_for(predict_request.model, predict_request.version)
+    manifest = await manifest_of(predict_request.model, version, context)
     with context.stage(GUARD):
         guarded = [_guard(image, manifest.image_input) for image in images]
     accepted = [each for each in guarded if isinstance(each, _Accepted)]
     if not accepted:
-        refusals = tuple(each for each in guarded if isinstance(each, Refusal))
-        return Answer(question.model, version, manifest.digest, refusals)
+        rejections = tuple(each for each in guarded if isinstance(each, Rejection))
+        return ImagePredictions(predict_request.model, version, manifest.digest, rejections)
 
     request = images_request([each.image.content for each in accepted])
-    fill_spec(request.model_spec, question.model, question.version, question.label, "serving_default")
+    fill_spec(
+        request.model_spec, predict_request.model, predict_request.version, predict_request.label, "serving_default"
+    )
     try:
         response = await call_model_server(PREDICT, request, context)
-    except (ModelNotLoadedError, QuestionRefusedError) as error:
-        if question.label is None:
+    except (ModelNotLoadedError, RequestRejectedError) as error:
+        if predict_request.label is None:
             raise
-        raise _no_such_label(question.model, question.label) from error
+        raise _no_such_label(predict_request.model, predict_request.label) from error
     with context.stage(LABEL):
         scores = read_scores(response, len(accepted))
         if scores.version != version:  # swapped in between, or chosen by label; else what is at hand holds
-            manifest = await manifest_of(question.model, scores.version, context)
-        labelled = _label(accepted, scores, manifest.labels, manifest.image_input, question.top_k)
-    _note(accepted, labelled, scores, question.model, manifest, context.services)
+            manifest = await manifest_of(predict_request.model, scores.version, context)
+        labelled = _label(accepted, scores, manifest.labels, manifest.image_input, predict_request.top_k)
+    _note(accepted, labelled, scores, predict_request.model, manifest, context.services)
 
     following = iter(labelled)
-    entries = tuple(each if isinstance(each, Refusal) else next(following) for each in guarded)
-    return Answer(question.model, scores.version, manifest.digest, entries)
+    entries = tuple(each if isinstance(each, Rejection) else next(following) for each in guarded)
+    return ImagePredictions(predict_request.model, scores.version, manifest.digest, entries)
 
 
 def _no_such_label(model: str, label: str) -> VersionNotServedError:
     return VersionNotServedError(f"The model {model} has no version with the label {label[:_SHOWN_CHARACTERS]!r}.")
 
 
-def _guard(image: EncodedImage | UnreadableImage, image_input: ImageInput) -> Refusal | _Accepted:
+def _guard(image: EncodedImage | UnreadableImage, image_input: ImageInput) -> Rejection | _Accepted:
     if isinstance(image, UnreadableImage):
-        return Refusal(image.reason, image.name)
+        return Rejection(image.reason, image.name)
     try:
         head = check_image(image.content, image_input.encodings, image_input.max_pixels)
     except ImageError as reason:
-        return Refusal(reason, image.name)
+        return Rejection(reason, image.name)
     return _Accepted(image, head.pixels)
 
 
 def _label(
     accepted: Sequence[_Accepted], scores: Scores, labels: Sequence[str], image_input: ImageInput, top_k: int
-) -> list[Prediction | Refusal]:
+) -> list[Prediction | Rejection]:
     if len(scores.probabilities[0]) != len(labels):
         raise ModelServerFailedError("The model's answer does not have one probability for each of its labels.")
     undecodable = UndecodableImageError(
         f"The image cannot be decoded: it is damaged or has more than {image_input.max_pixels} pixels."
     )
     return [
-        likeliest(row, labels, top_k) if valid else Refusal(undecodable, each.image.name)
+        likeliest(row, labels, top_k) if valid else Rejection(undecodable, each.image.name)
         for each, row, valid in zip(accepted, scores.probabilities, scores.valid, strict=True)
     ]
 
@@ -173,7 +175,7 @@ def likeliest(probabilities: Sequence[float], labels: Sequence[str], top_k: int)
 
 def _note(
     accepted: Sequence[_Accepted],
-    labelled: Sequence[Prediction | Refusal],
+    labelled: Sequence[Prediction | Rejection],
     scores: Scores,
     model: str,
     manifest: ModelManifest,
@@ -184,7 +186,7 @@ def _note(
     for each, entry, mean in zip(accepted, labelled, brightness, strict=True):
         if isinstance(entry, Prediction):
             likeliest = entry.top[0]
-            answered = AnsweredImage(
+            replied = PredictedImage(
                 model,
                 scores.version,
                 entry.index,
@@ -194,5 +196,5 @@ def _note(
                 each.pixels,
                 mean,
             )
-            services.metrics.images.note(answered)
-            services.drift.observe(answered, manifest)
+            services.metrics.images.note(replied)
+            services.drift.observe(replied, manifest)

@@ -26,7 +26,7 @@ from gateway.http.problems import respond_to_error
 from gateway.predict.request_context import context_of
 from gateway.security.api_keys import KEY_PREFIX, Keyring
 from gateway.security.callers import Caller, Permission
-from gateway.security.rate_limits import Allowance, Allowances
+from gateway.security.rate_limits import RateLimiter, RateLimiters
 from gateway.security.tls import check_tls
 from gateway.settings import Settings
 
@@ -60,7 +60,7 @@ def check_access(settings: Settings) -> None:
         ContractError: the keys file or the JWKS file cannot be read.
     """
     check_tls(settings)
-    if Doorkeeper.for_settings(settings) is None and not settings.insecure and not _is_loopback(settings.host):
+    if Authenticator.for_settings(settings) is None and not settings.insecure and not _is_loopback(settings.host):
         raise BadSettingError(
             f"Everybody who can reach {settings.host} could ask; set api_keys_file (`graft keys create` makes the file)"
             " or jwt_issuer, jwt_audience and jwt_jwks, or allow it with --insecure (GATEWAY_INSECURE=true)."
@@ -75,9 +75,9 @@ def install_access(app: FastAPI, settings: Settings) -> Keyring | None:
     Raises:
         ContractError: as `check_access`, about keys and tokens.
     """
-    doorkeeper = Doorkeeper.for_settings(settings)
-    if doorkeeper is not None:
-        app.add_middleware(Access, doorkeeper=doorkeeper)
+    authenticator = Authenticator.for_settings(settings)
+    if authenticator is not None:
+        app.add_middleware(Access, authenticator=authenticator)
     if settings.cors_origins:  # outside, for a browser asks whether it may send a key without sending it
         app.add_middleware(
             CORSMiddleware,
@@ -86,19 +86,19 @@ def install_access(app: FastAPI, settings: Settings) -> Keyring | None:
             allow_headers=_SENDABLE_HEADERS,
             expose_headers=_READABLE_HEADERS,
         )
-    return None if doorkeeper is None else doorkeeper.keyring
+    return None if authenticator is None else authenticator.keyring
 
 
-class Doorkeeper:
+class Authenticator:
     """Decides about each request: names its caller, or refuses it."""
 
     def __init__(self, keyring: Keyring | None, tokens: "BearerTokens | None") -> None:
         self.keyring = keyring
         self._tokens = tokens
-        self._allowances = Allowances()
+        self._rate_limiters = RateLimiters()
 
     @classmethod
-    def for_settings(cls, settings: Settings) -> "Doorkeeper | None":
+    def for_settings(cls, settings: Settings) -> "Authenticator | None":
         """Return one who knows the keys and tokens of the settings, None where they name none.
 
         Raises:
@@ -109,7 +109,7 @@ class Doorkeeper:
         tokens = _tokens_for(settings)
         return cls(keyring, tokens) if keyring or tokens else None
 
-    async def admit(self, scope: Scope, needed: Permission) -> Allowance | None:
+    async def admit(self, scope: Scope, needed: Permission) -> RateLimiter | None:
         """Let a request in, or not; return what to give back once it is answered, None where the key has no limits.
 
         Leaves the caller's public id in the request's context.
@@ -117,17 +117,17 @@ class Doorkeeper:
         Raises:
             AccessError: it is refused.
         """
-        caller = await self._who(scope)
+        caller = await self._caller_of(scope)
         context_of(scope).caller = caller.id
         if needed not in caller.permissions:
             raise ForbiddenError(f"These credentials have no scope {needed}, which {scope['path'][:50]} needs.")
         if caller.limits is None:
             return None
-        allowance = self._allowances.of(caller.id, caller.limits)
-        allowance.take()
-        return allowance
+        rate_limiter = self._rate_limiters.of(caller.id, caller.limits)
+        rate_limiter.take()
+        return rate_limiter
 
-    async def _who(self, scope: Scope) -> Caller:
+    async def _caller_of(self, scope: Scope) -> Caller:
         """Return whom the headers name. `X-API-Key` wins: a proxy on the way may use `Authorization` for itself."""
         presented, is_key = _credentials(scope)
         if is_key or self._tokens is None:
@@ -138,11 +138,11 @@ class Doorkeeper:
 
 
 class Access:
-    """ASGI middleware: passes on what the doorkeeper lets in, and answers the rest in the dialect of its path."""
+    """ASGI middleware: passes on what the doorkeeper lets in, and answers the rest in the protocol of its path."""
 
-    def __init__(self, app: ASGIApp, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self._app = app
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admit a request, have it answered, and count it out."""
@@ -151,15 +151,15 @@ class Access:
             return
         needed = Permission.OPERATE if path in OPERATE_PATHS else Permission.PREDICT
         try:
-            allowance = await self._doorkeeper.admit(scope, needed)
+            rate_limiter = await self._authenticator.admit(scope, needed)
         except AccessError as error:
             await respond_to_error(scope, error)(scope, receive, send)
             return
         try:
             await self._app(scope, receive, send)
         finally:
-            if allowance is not None:
-                allowance.give_back()
+            if rate_limiter is not None:
+                rate_limiter.give_back()
 
 
 def _credentials(scope: Scope) -> tuple[bytes, bool]:

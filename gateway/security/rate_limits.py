@@ -30,7 +30,7 @@ class Limits:
         return self.burst or max(1, math.ceil(self.rate_per_second))
 
 
-class Allowance:
+class RateLimiter:
     """What one key has left of its limits, in this process: a token bucket and a count of requests in flight.
 
     The bucket holds `bucket_size` requests and fills at `rate_per_second`.
@@ -79,18 +79,18 @@ class Allowance:
         self._left -= 1
 
 
-class Allowances:
+class RateLimiters:
     """The allowances of all keys that have limits, by the id of the key; they outlive a change of the keys file."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._by_id: dict[str, Allowance] = {}
+        self._by_id: dict[str, RateLimiter] = {}
 
-    def of(self, key_id: str, limits: Limits) -> Allowance:
+    def of(self, key_id: str, limits: Limits) -> RateLimiter:
         """Return the allowance of a key, under the limits that it has now."""
-        allowance = self._by_id.get(key_id)
-        if allowance is None:
-            allowance = self._by_id[key_id] = Allowance(limits, self._clock)
-        elif allowance.limits is not limits and allowance.limits != limits:
-            allowance.change(limits)
-        return allowance
+        rate_limiter = self._by_id.get(key_id)
+        if rate_limiter is None:
+            rate_limiter = self._by_id[key_id] = RateLimiter(limits, self._clock)
+        elif rate_limiter.limits is not limits and rate_limiter.limits != limits:
+            rate_limiter.change(limits)
+        return rate_limiter

@@ -21,7 +21,7 @@ _EXAMPLES: _Schema = _object(
     signature_name=_SIGNATURE,
     context={"type": "object", "description": "Features that all examples share."},
 )
-_QUESTIONS: dict[str, _Schema] = {
+_REQUESTS: dict[str, _Schema] = {
     "predict": {
         "oneOf": [
             _object({"instances": {**_LIST, "description": "A row after the other."}}, signature_name=_SIGNATURE),
@@ -32,7 +32,7 @@ _QUESTIONS: dict[str, _Schema] = {
     "regress": _EXAMPLES,
 }
 _RESULTS = _object({"results": {"type": "array", "items": {}}})
-_ANSWERS: dict[str, tuple[str, _Schema]] = {
+_RESPONSES: dict[str, tuple[str, _Schema]] = {
     "predict": (
         "The model's outputs, in the format of the request",
         {"oneOf": [_object({"predictions": {"type": "array", "items": {}}}), _object({"outputs": _ANYTHING})]},
@@ -48,7 +48,7 @@ _ANSWERS: dict[str, tuple[str, _Schema]] = {
         _object({"model_spec": {"type": "object"}, "metadata": {"type": "object"}}),
     ),
 }
-_ASKING = {
+_CALLING = {
     400: "The request cannot be understood, or the model refuses it",
     404: "There is no such model or version",
     502: "The model server failed",
@@ -56,7 +56,7 @@ _ASKING = {
     504: "The model server took too long",
 }
 _SENDING = {
-    **_ASKING,
+    **_CALLING,
     408: "The body did not arrive in time",
     413: "The body or the answer is too large",
     415: "The body is compressed with something else than gzip",
@@ -74,7 +74,7 @@ def tensorflow_serving_paths(models: Sequence[str]) -> dict[str, _Schema]:
     """Return OpenAPI's `paths` of these routes; `models` are the configured names."""
     return {
         f"/v1/models/{{model}}{whose}{path}": {
-            "post" if verb in _QUESTIONS else "get": _operation(verb, whose, models)
+            "post" if verb in _REQUESTS else "get": _operation(verb, whose, models)
             | {"operationId": f"tensorflow_{verb}{suffix}"}
         }
         for verb, path in _PATHS.items()
@@ -83,17 +83,17 @@ def tensorflow_serving_paths(models: Sequence[str]) -> dict[str, _Schema]:
 
 
 def _operation(verb: str, whose: str, models: Sequence[str]) -> _Schema:
-    summary, answer = _ANSWERS[verb]
-    refusals = _SENDING if verb in _QUESTIONS else _ASKING
-    responses = {str(status): _response(text, _ERROR) for status, text in refusals.items()}
+    summary, response = _RESPONSES[verb]
+    rejections = _SENDING if verb in _REQUESTS else _CALLING
+    responses = {str(status): _response(text, _ERROR) for status, text in rejections.items()}
     operation: _Schema = {
         "tags": ["TensorFlow Serving"],
         "summary": summary,
         "parameters": _parameters(whose, models),
-        "responses": {"200": _response(summary, answer), **responses},
+        "responses": {"200": _response(summary, response), **responses},
     }
-    if verb in _QUESTIONS:
-        content = {"application/json": {"schema": _QUESTIONS[verb]}}
+    if verb in _REQUESTS:
+        content = {"application/json": {"schema": _REQUESTS[verb]}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 

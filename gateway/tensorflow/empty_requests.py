@@ -14,7 +14,7 @@ def has_no_rows(tensors: Mapping[str, Any]) -> bool:
     return any(shape_of(tensor)[:1] == (0,) for tensor in tensors.values())
 
 
-def answer_without_rows(tensors: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
+def respond_without_rows(tensors: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
     """Return what the model would say about no rows: every output with none.
 
     Raises:

@@ -5,7 +5,7 @@ import grpc
 from gateway.errors import (
     GatewayError,
     ModelError,
-    QuestionRefusedError,
+    RequestRejectedError,
     UnknownModelError,
     UnknownSignatureError,
     UnsupportedError,
@@ -34,13 +34,13 @@ def reworded(error: GatewayError, target: Target) -> GatewayError:
     if error.code is grpc.StatusCode.UNIMPLEMENTED:
         return UnsupportedError(details or "The model server does not know this kind of request.")
     if error.code is grpc.StatusCode.OUT_OF_RANGE:
-        return QuestionRefusedError(details or str(error))
+        return RequestRejectedError(details or str(error))
     return error
 
 
 def _unknown_model(target: Target) -> GatewayError:
     if target.label is not None and target.verb != STATUS:
-        return QuestionRefusedError(f"Unrecognized servable version label: {target.label[:_SHOWN_CHARACTERS]}")
+        return RequestRejectedError(f"Unrecognized servable version label: {target.label[:_SHOWN_CHARACTERS]}")
     return UnknownModelError(_not_found(target))
 
 

@@ -14,7 +14,7 @@ from gateway.http.base64_text import decode_base64
 from gateway.predict.model_signatures import TensorSpec
 from gateway.tensorflow.dtypes import READABLE, JsonDtype, is_base64
 from gateway.tensorflow.json_values import encode_text, number_too_big, refuse_too_large, show
-from gateway.tensorflow.validation_errors import complain_about_inputs, complain_about_instances
+from gateway.tensorflow.validation_errors import check_inputs, check_instances
 
 _FLOATS = frozenset({"float_val", "double_val"})
 
@@ -64,7 +64,7 @@ def read_instances(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> di
     try:
         return {name: _to_tensor(values, inputs[name]) for name, values in _columns(instances, inputs).items()}
     except _NotATensorError:
-        complain_about_instances(instances, inputs)
+        check_instances(instances, inputs)
         raise BadTensorError("Failed to process 'instances': the rows do not make up a tensor.") from None
 
 
@@ -80,7 +80,7 @@ def read_inputs(value: Any, inputs: Mapping[str, TensorSpec]) -> dict[str, Any]:
         values = value if isinstance(value, dict) and not is_base64(value) else _only(value, inputs)
         return {name: _to_tensor(_in(values, name), spec) for name, spec in inputs.items()}
     except _NotATensorError:
-        complain_about_inputs(value, inputs)
+        check_inputs(value, inputs)
         raise BadTensorError("Failed to process 'inputs': the values do not make up a tensor.") from None
 
 

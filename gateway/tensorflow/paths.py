@@ -14,7 +14,7 @@ from gateway.http.protocol_of_path import malformed_target
 PREDICT, CLASSIFY, REGRESS, STATUS, METADATA = "predict", "classify", "regress", "status", "metadata"
 
 _NAMED = r"(?i:/v1/models)/(?P<model>[^/:]+)(?:/(?i:versions)/(?P<version>[0-9]+)|/(?i:labels)/(?P<label>[^/:]+))?"
-_ASK = re.compile(_NAMED + r":(?P<verb>predict|classify|regress)")
+_CALL = re.compile(_NAMED + r":(?P<verb>predict|classify|regress)")
 _LOOK = re.compile(_NAMED + r"(?:/(?P<rest>(?i:metadata)))?")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 _MAX_VERSION = 2**63 - 1
@@ -48,7 +48,7 @@ def read_target(method: str, target: str) -> Target:
         MalformedTargetError: that is no request of this API.
         BadParameterError: the version is no 64-bit number.
     """
-    found = {"POST": _ASK, "GET": _LOOK}[method].fullmatch(target) if method in {"POST", "GET"} else None
+    found = {"POST": _CALL, "GET": _LOOK}[method].fullmatch(target) if method in {"POST", "GET"} else None
     if found is None:
         raise malformed_target(method, target)
     groups = found.groupdict()

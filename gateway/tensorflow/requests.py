@@ -8,14 +8,14 @@ from gateway.backend.model_client import CLASSIFY, METADATA, PREDICT, REGRESS, S
 from gateway.errors import (
     BadTensorError,
     ModelError,
-    QuestionRefusedError,
+    RequestRejectedError,
     UnknownSignatureError,
     UnsupportedError,
 )
 from gateway.predict.calls import call_model_server
 from gateway.predict.model_signatures import SIGNATURES, ModelSignatures, Signature
 from gateway.predict.request_context import RequestContext
-from gateway.tensorflow.empty_requests import answer_without_rows, has_no_rows
+from gateway.tensorflow.empty_requests import has_no_rows, respond_without_rows
 from gateway.tensorflow.error_bodies import unknown_signature
 from gateway.tensorflow.examples import read_examples
 from gateway.tensorflow.inputs import is_row_format, read_inputs, read_instances
@@ -28,10 +28,10 @@ from gateway.tensorflow.versions import WantedVersions
 _Document = dict[str, Any]
 
 # what another version might take: the one that was thought to answer may just have been replaced
-_PERHAPS_ANOTHER_VERSION = (BadTensorError, UnsupportedError, UnknownSignatureError, QuestionRefusedError, ModelError)
+_PERHAPS_ANOTHER_VERSION = (BadTensorError, UnsupportedError, UnknownSignatureError, RequestRejectedError, ModelError)
 
 
-class TensorFlowQuestions:
+class TensorFlowRequests:
     """Answers by verb. Every answer raises GatewayErrors; belongs to one event loop."""
 
     def __init__(self, signatures: ModelSignatures) -> None:
@@ -89,7 +89,7 @@ class TensorFlowQuestions:
         read = read_instances if in_rows else read_inputs
         tensors = read(document["instances" if in_rows else "inputs"], signature.inputs)
         if has_no_rows(tensors):
-            return write_outputs(answer_without_rows(tensors, signature))
+            return write_outputs(respond_without_rows(tensors, signature))
         request = messages.PredictRequest(inputs=tensors)
         fill_spec(request.model_spec, target.model, target.version, target.label, name)
         response = await call_model_server(PREDICT, request, context)

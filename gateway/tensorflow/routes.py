@@ -22,7 +22,7 @@ from gateway.predict.request_context import RequestContext, context_of
 from gateway.tensorflow import paths
 from gateway.tensorflow.bodies import read_body
 from gateway.tensorflow.error_bodies import reworded
-from gateway.tensorflow.requests import TensorFlowQuestions
+from gateway.tensorflow.requests import TensorFlowRequests
 from gateway.tensorflow.responses import (
     ExamplesRequest,
     MetadataResponse,
@@ -144,7 +144,7 @@ class _Endpoint:
     """What responds to every request of the API."""
 
     def __init__(self, signatures: ModelSignatures) -> None:
-        self._questions = TensorFlowQuestions(signatures)
+        self._requests = TensorFlowRequests(signatures)
 
     async def respond(self, request: Request) -> Response:
         """An existing client of TensorFlow Serving only changes its address: docs/predict-api.md."""
@@ -162,7 +162,7 @@ class _Endpoint:
         context.model = target.model
         body = await _read_body(request, context) if request.method == "POST" else b""
         try:
-            response = await getattr(self._questions, target.verb)(target, body, context)
+            response = await getattr(self._requests, target.verb)(target, body, context)
         except GatewayError as error:
             other = reworded(error, target)
             if other is error:

@@ -12,13 +12,13 @@ from gateway.predict.model_signatures import TensorSpec
 from gateway.tensorflow.dtypes import READABLE, is_base64
 from gateway.tensorflow.json_values import show, type_name
 
-_Refusal = (BadTensorError, UnsupportedError)
+_Rejection = (BadTensorError, UnsupportedError)
 _Shape = tuple[int, ...]
 
 _NEEDS_OBJECTS = "is a plain {}, but expecting {} as multiple input tensors required as per tensorinfo_map"
 
 
-def complain_about_instances(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> None:
+def check_instances(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> None:
     """Refuse what is wrong with a list of rows, at least one.
 
     Raises:
@@ -38,7 +38,7 @@ def complain_about_instances(instances: list[Any], inputs: Mapping[str, TensorSp
             _check_item(f"{number}", row, next(iter(inputs)), inputs, seen)
 
 
-def complain_about_inputs(value: Any, inputs: Mapping[str, TensorSpec]) -> None:
+def check_inputs(value: Any, inputs: Mapping[str, TensorSpec]) -> None:
     """Refuse what is wrong with the inputs of the column format.
 
     Raises:
@@ -83,7 +83,7 @@ def _check_item(where: str, item: Any, name: str, inputs: Mapping[str, TensorSpe
             raise BadTensorError(f"Expecting tensor size: {_size(expected)} but got: {count}")
         if expected != shape:
             raise BadTensorError(f"Expecting shape {_show_shape(expected)} but got: {_show_shape(shape)}")
-    except _Refusal as error:
+    except _Rejection as error:
         code = "UNIMPLEMENTED" if isinstance(error, UnsupportedError) else "INVALID_ARGUMENT"
         raise BadTensorError(
             f"Failed to process element: {where} of 'instances' list. Error: {code}: {error}"

@@ -36,7 +36,7 @@ class WantedVersions:
         if target.label is None:
             return max(state.available, default=None)
         known = self._labelled.get((target.model, target.label))
-        return known if known is not None else await self._ask(target, context)
+        return known if known is not None else await self._call_model_server(target, context)
 
     async def look_again(self, target: Target, seen: int | None, context: RequestContext) -> int | None:
         """Return the version that answers now if it is another than `seen`, else None.
@@ -48,7 +48,7 @@ class WantedVersions:
         if target.version is not None or not self._may_look(key, context.services.settings.poll_interval_seconds):
             return None
         try:
-            version = await self._ask(target, context)
+            version = await self._call_model_server(target, context)
         except GatewayError:
             self._labelled.pop(key, None)
             return None
@@ -66,7 +66,7 @@ class WantedVersions:
         self._looked[key] = now
         return True
 
-    async def _ask(self, target: Target, context: RequestContext) -> int:
+    async def _call_model_server(self, target: Target, context: RequestContext) -> int:
         request = messages.GetModelMetadataRequest(metadata_field=[SIGNATURES])
         fill_spec(request.model_spec, target.model, None, target.label)
         response = await call_model_server(METADATA, request, context)

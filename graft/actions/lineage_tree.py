@@ -36,7 +36,7 @@ def descendants_tree(found: Descendants) -> Tree:
         _branch(tree, _version_tree(export))
     if not found.exports:
         _branch(tree, _line("never exported"))
-    for child in found.grown:
+    for child in found.descended:
         branch = descendants_tree(child)
         branch.label = Text("grown on it: ").append_text(Text(str(branch.label)))
         _branch(tree, branch)

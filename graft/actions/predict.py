@@ -21,23 +21,23 @@ def predict_images(images: Sequence[Path], url: str, model: str | None, api_key:
         CommandError: a file cannot be read, or the gateway cannot be reached or has no model.
     """
     table = Table(Column("image", overflow="fold"), "answer", "probability", "ms")
-    all_answered = True
+    all_predicted = True
     headers = {"X-API-Key": api_key} if api_key else {}
     with httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False) as client:
         for image in images:
             content = _read(image)
             start = time.perf_counter()
-            answer = _request(client, content, {"model": model} if model else {})
+            prediction = _request(client, content, {"model": model} if model else {})
             milliseconds = f"{(time.perf_counter() - start) * 1000:.0f}"
-            refusal = answer.get("detail")
-            if refusal:
-                all_answered = False
-                table.add_row(str(image), f"refused: {refusal}", "", milliseconds)
+            rejection = prediction.get("detail")
+            if rejection:
+                all_predicted = False
+                table.add_row(str(image), f"refused: {rejection}", "", milliseconds)
             else:
-                (found,) = answer["predictions"]
+                (found,) = prediction["predictions"]
                 table.add_row(str(image), found["label"], f"{found['probability']:.3f}", milliseconds)
     Console(highlight=False).print(table)
-    return all_answered
+    return all_predicted
 
 
 def _read(image: Path) -> bytes:

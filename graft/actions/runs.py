@@ -59,7 +59,7 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
         RunFileError: the predictions of one cannot be read.
     """
     # SciPy takes seconds, which listing runs should not cost
-    from trainer.evaluation.comparison import compare_answers, configuration_differences, shared_test_images
+    from trainer.evaluation.comparison import compare_predictions, configuration_differences, shared_test_images
     from trainer.evaluation.predictions_file import read_predictions
 
     console = console or wide_console()
@@ -71,7 +71,7 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     _print_differences("data", _differing(*(_data_facts(record) for record in records)), console)
     _print_results(records[0].metrics, records[1].metrics, console)
     shared = shared_test_images(read_predictions(one / PREDICTIONS), read_predictions(other / PREDICTIONS))
-    _print_verdict(compare_answers(shared.a_right, shared.b_right), shared.relabelled, console)
+    _print_verdict(compare_predictions(shared.a_right, shared.b_right), shared.relabelled, console)
 
 
 def _row(folder: Path) -> tuple[str, ...]:

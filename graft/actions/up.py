@@ -18,7 +18,7 @@ from graft.actions.embedded_server import EmbeddedModelServer
 from graft.errors import GATE_SAID_NO, CommandError
 from graft.settings import make_settings
 
-_ASK_AGAIN_SECONDS = 0.1
+_RETRY_SECONDS = 0.1
 
 
 def serve_embedded(
@@ -89,16 +89,16 @@ def _wait_and_announce(url: str) -> None:
         contextlib.suppress(httpx.HTTPError),
     ):
         while client.get("/readyz").status_code != httpx.codes.OK:
-            time.sleep(_ASK_AGAIN_SECONDS)
+            time.sleep(_RETRY_SECONDS)
         _say(f"{_what_is_served(client)} is served at {url}")
         _say(f"Try: graft predict IMAGE --url {url}    Ctrl-C stops it.")
 
 
 def _what_is_served(client: httpx.Client) -> str:
-    answer = client.get("/v1/models")
-    if not answer.is_success:  # it wants a key
+    prediction = client.get("/v1/models")
+    if not prediction.is_success:  # it wants a key
         return "The model"
-    (model,) = answer.json()["models"]
+    (model,) = prediction.json()["models"]
     versions = ", ".join(row["version"] for row in model["versions"] if row["state"] == "AVAILABLE")
     return f"{model['name']} version {versions}"
 

@@ -70,12 +70,12 @@ class ServingFlags(TyperCommand):
         known = {flag: option for option in self.get_params(ctx) for flag in option.opts}
         for arg in given:
             if (flag := _FLAG.fullmatch(arg)) and flag[1] not in known:
-                raise CommandError(_refusal(flag[1], [name for name in known if name.startswith("--")]))
+                raise CommandError(_rejection(flag[1], [name for name in known if name.startswith("--")]))
         switches = {flag for flag, option in known.items() if getattr(option, "metavar", None) == SWITCH}
         return super().parse_args(ctx, [f"{arg}=true" if arg in switches else arg for arg in given])
 
 
-def _refusal(flag: str, known: list[str]) -> str:
+def _rejection(flag: str, known: list[str]) -> str:
     if flag in FOREIGN:
         return f"{flag} is a flag of TensorFlow Serving that this server does not have: {FOREIGN[flag]}; leave it out."
     spelled = f"--{flag.lstrip('-').replace('-', '_')}"

@@ -8,7 +8,7 @@ import typer
 Model = Annotated[Path, typer.Argument(metavar="models/NAME", help="The folder of a published model.")]
 Version = Annotated[Path, typer.Argument(metavar="models/NAME/VERSION", help="A published version.")]
 Why = Annotated[str, typer.Option(help="The reason, which is recorded.")]
-Who = Annotated[str | None, typer.Option(help="Who decided it.  [default: you]")]
+Names = Annotated[str | None, typer.Option(help="Who decided it.  [default: you]")]
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 EvenTheLast = Annotated[bool, typer.Option("--even-the-last", help="Also if no other version is left to serve.")]
 To = Annotated[
@@ -23,7 +23,7 @@ def versions(model: Model, as_json: Json = False) -> None:
     list_versions(model, as_json=as_json)
 
 
-def withdraw(version: Version, why: Why, who: Who = None, even_the_last: EvenTheLast = False) -> None:
+def withdraw(version: Version, why: Why, who: Names = None, even_the_last: EvenTheLast = False) -> None:
     """Hide a version from servers in one step, and record who did it and why.
 
     Its folder stays beside the others under a hidden name, and its number is never used again. (`graft lineage
@@ -35,7 +35,7 @@ def withdraw(version: Version, why: Why, who: Who = None, even_the_last: EvenThe
     withdraw_version(version, Reason.given(why, who), even_the_last=even_the_last)
 
 
-def rollback(model: Model, why: Why, to: To = None, who: Who = None) -> None:
+def rollback(model: Model, why: Why, to: To = None, who: Names = None) -> None:
     """Go back to an older version: publish its content again under a new number, which servers then load."""
     from graft.actions.versions.reason import Reason
     from graft.actions.versions.rollback import roll_back

@@ -3,7 +3,7 @@
 from scripts.dashboards.description import BAD, GOOD, MODEL, SERVICE, WARNING, Board, Panel, Query, Row, Variable
 
 _CHOSEN = 'route=~"$route", model=~"$model"'
-_QUESTIONS = 'route=~".*(/predict|/infer|/[{]target:path[}])"'
+_REQUESTS = 'route=~".*(/predict|/infer|/[{]target:path[}])"'
 _BURN_LIMITS = ((1, WARNING), (6, BAD))
 
 
@@ -129,13 +129,13 @@ _TRAFFIC = Row(
             unit="reqps",
         ),
         Panel(
-            "Requests by dialect and model",
-            "The same by dialect of the API and model; unknown is a name that is not configured.",
+            "Requests by protocol and model",
+            "The same by protocol of the API and model; unknown is a name that is not configured.",
             "stacked",
             (
                 Query(
-                    f"sum by (dialect, model) (rate(graft_gateway_requests_total{{{_CHOSEN}}}[$__rate_interval]))",
-                    "{{dialect}}, {{model}}",
+                    f"sum by (protocol, model) (rate(graft_gateway_requests_total{{{_CHOSEN}}}[$__rate_interval]))",
+                    "{{protocol}}, {{model}}",
                 ),
             ),
             unit="reqps",
@@ -207,7 +207,7 @@ _LATENCY = Row(
             "Questions",
             "From the head of a request to the end of its answer, a slow upload included. Dashed: the objective.",
             "lines",
-            _quantiles("graft_gateway_request_duration_seconds", where=_QUESTIONS + ', route=~"$route"'),
+            _quantiles("graft_gateway_request_duration_seconds", where=_REQUESTS + ', route=~"$route"'),
             unit="s",
             limits=((0.6, BAD),),
         ),
@@ -218,7 +218,7 @@ _LATENCY = Row(
             (
                 Query(
                     "sum by (le) (increase(graft_gateway_request_duration_seconds_bucket"
-                    f'{{{_QUESTIONS}, route=~"$route"}}[$__rate_interval]))',
+                    f'{{{_REQUESTS}, route=~"$route"}}[$__rate_interval]))',
                     "{{le}}",
                 ),
             ),

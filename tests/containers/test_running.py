@@ -22,9 +22,9 @@ def predict(client: httpx.Client) -> httpx.Response:
 
 def test_a_image_is_answered_through_the_published_port(service: Service) -> None:
     """An image that is sent to the published port with a key gets probabilities of all classes."""
-    answer = predict(service.client).raise_for_status().json()
-    assert (answer["model"], answer["version"]) == ("colours", "1")
-    top = answer["predictions"][0]["top"]
+    response = predict(service.client).raise_for_status().json()
+    assert (response["model"], response["version"]) == ("colours", "1")
+    top = response["predictions"][0]["top"]
     assert {each["label"] for each in top} == set(COLOURS)
     assert sum(each["probability"] for each in top) == pytest.approx(1, abs=1e-4)
 

@@ -20,7 +20,7 @@ from tests.fakes.made_up_predictions import LABELS, manifest_for
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.drift.references import image_of, reference_of
-from tests.gateway.protocol_requests import DIALECTS, ask
+from tests.gateway.protocol_requests import PROTOCOLS, send
 from tests.gateway.running import running_gateway
 from tests.gateway.security.api_keys import Keys, bearer
 
@@ -64,7 +64,7 @@ def faulty_service(folder: Path) -> Iterator[FaultyService]:
         gateway.headers.update(bearer(predict))
         metrics = ModelServerMetrics(lambda name: name == "flowers")
         port = stack.enter_context(metrics_port("127.0.0.1", 0, METRICS_PATH, metrics.page))
-        for load in (_questions, _bursts, _calls_for_trees):
+        for load in (_requests, _bursts, _calls_for_trees):
             stack.enter_context(_again_and_again(load, gateway))
         stack.enter_context(_again_and_again(_model_server_work, metrics))
         yield FaultyService(gateway.base_url.netloc.decode(), f"127.0.0.1:{port}", operate)
@@ -108,19 +108,19 @@ def _again_and_again(load: Callable[[Any, int], None], what: Any) -> Iterator[No
             running.result()
 
 
-def _questions(gateway: httpx.Client, number: int) -> None:
-    for dialect in DIALECTS:
-        ask(gateway, marked_image(f"BRIGHTNESS:0.{number % 5}", number), dialect)
-    ask(gateway, marked_image("STATUS:INTERNAL", number))
-    ask(gateway, marked_image("FIRST:1:UNAVAILABLE", number))
-    ask(gateway, b"no image")
+def _requests(gateway: httpx.Client, number: int) -> None:
+    for protocol in PROTOCOLS:
+        send(gateway, marked_image(f"BRIGHTNESS:0.{number % 5}", number), protocol)
+    send(gateway, marked_image("STATUS:INTERNAL", number))
+    send(gateway, marked_image("FIRST:1:UNAVAILABLE", number))
+    send(gateway, b"no image")
     gateway.post("/v1/predict", files=[("file", marked_image("BRIGHTNESS:0.2", number + each)) for each in range(16)])
     gateway.get("/v1/models")
 
 
 def _bursts(gateway: httpx.Client, number: int) -> None:
     with ThreadPoolExecutor(12) as callers:
-        list(callers.map(lambda each: ask(gateway, marked_image("SLEEP:0.7", 12 * number + each)), range(12)))
+        list(callers.map(lambda each: send(gateway, marked_image("SLEEP:0.7", 12 * number + each)), range(12)))
 
 
 def _calls_for_trees(gateway: httpx.Client, number: int) -> None:
@@ -129,7 +129,7 @@ def _calls_for_trees(gateway: httpx.Client, number: int) -> None:
 
 def _model_server_work(metrics: ModelServerMetrics, number: int) -> None:
     request = messages.PredictRequest(model_spec={"name": "flowers"})
-    asyncio.run(_ask_model_server(metrics, request))
+    asyncio.run(_call_model_server(metrics, request))
     folder = Path("/models/flowers/1")
     metrics.count_run(0.02)
     if number == 1:
@@ -138,14 +138,14 @@ def _model_server_work(metrics: ModelServerMetrics, number: int) -> None:
         metrics.count_warmup(folder, 0.1, ok=True)
 
 
-async def _ask_model_server(metrics: ModelServerMetrics, request: Any) -> None:
-    async def answer(_: Any) -> Any:
+async def _call_model_server(metrics: ModelServerMetrics, request: Any) -> None:
+    async def respond(_: Any) -> Any:
         return messages.PredictResponse(model_spec={"name": "flowers", "version": {"value": 1}})
 
     async def refuse(_: Any) -> Any:
         raise BadInputError("no image")
 
-    await metrics.counted("Predict", answer)(request)
+    await metrics.counted("Predict", respond)(request)
     try:
         await metrics.counted("Predict", refuse)(request)
     except BadInputError:

@@ -37,19 +37,19 @@ class Prometheus:
         Raises:
             AssertionError: Prometheus refuses the query.
         """
-        found = self.ask("query", query=expression)["result"]
+        found = self.send("query", query=expression)["result"]
         return [Series(each["metric"], float(each["value"][1])) for each in found]
 
     def label_values(self, label: str, match: str) -> list[str]:
         """Return the values of a label in the series that match."""
-        values: list[str] = self.ask(f"label/{label}/values", **{"match[]": match})
+        values: list[str] = self.send(f"label/{label}/values", **{"match[]": match})
         return values
 
-    def ask(self, path: str, **parameters: str) -> Any:
+    def send(self, path: str, **parameters: str) -> Any:
         """Return the data of an answer of the HTTP API."""
-        answer = self._client.get(f"/api/v1/{path}", params=parameters).json()
-        assert answer["status"] == "success", f"{parameters}: {answer}"
-        return answer["data"]
+        response = self._client.get(f"/api/v1/{path}", params=parameters).json()
+        assert response["status"] == "success", f"{parameters}: {response}"
+        return response["data"]
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def active(prometheus: Prometheus, name: str = "Graft.*") -> list[Series]:
 
 
 def rules(prometheus: Prometheus) -> list[dict[str, str]]:
-    return [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
+    return [rule for group in prometheus.send("rules")["groups"] for rule in group["rules"]]
 
 
 def has_data(prometheus: Prometheus, query: PanelQuery) -> bool:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from gateway.observability.metrics import Metrics
-from gateway.observability.predicted_image import AnsweredImage
+from gateway.observability.predicted_image import PredictedImage
 from scripts.dashboards.__main__ import FOLDER
 from tests.deploy.exported_metrics import edges_in, exported, labels_in, names_in
 from tests.deploy.prometheus_rules import alerts, records
@@ -64,7 +64,7 @@ def _edges() -> set[tuple[str, float]]:
     """Return every edge of the gateway's histograms."""
     metrics = Metrics(("flowers",))
     metrics.requests.time("/v1/predict", "native", 0.1, None)
-    metrics.images.note(AnsweredImage("flowers", 1, 0, "roses", 0.9, 10_000, 200_000, 0.5))
+    metrics.images.note(PredictedImage("flowers", 1, 0, "roses", 0.9, 10_000, 200_000, 0.5))
     return {
         (sample.name, float(sample.labels["le"]))
         for family in metrics.registry.collect()

@@ -19,7 +19,7 @@ def probe(*arguments: str | int) -> int:
     return subprocess.run(command, capture_output=True, check=False).returncode
 
 
-class Answers(BaseHTTPRequestHandler):
+class Responses(BaseHTTPRequestHandler):
     """Answers `/readyz` with 200 and anything else with 503."""
 
     def do_GET(self) -> None:
@@ -35,7 +35,7 @@ class Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def http_port() -> Iterator[int]:
     """The port of a server that is ready, but not in every way."""
-    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+    with HTTPServer(("127.0.0.1", 0), Responses) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield server.server_port
@@ -51,7 +51,7 @@ def test_a_server_that_answers_200_is_healthy(http_port: int) -> None:
 
 def test_nobody_who_listens_is_not_healthy() -> None:
     """The exit code is 1 where nothing answers, over HTTP and over gRPC."""
-    with HTTPServer(("127.0.0.1", 0), Answers) as gone:
+    with HTTPServer(("127.0.0.1", 0), Responses) as gone:
         port = gone.server_port
     assert probe("http", port, "/readyz") == 1
     assert probe("grpc", port) == 1

@@ -33,7 +33,7 @@ WORKBOOK = {("1h", "5m"): ("14.4", "page"), ("6h", "30m"): ("6", "page"), ("1d",
 }
 """Windows, factors and severities of The Site Reliability Workbook, chapter 5."""
 
-NO_QUESTIONS = {
+NO_REQUESTS = {
     "/livez",
     "/readyz",
     "/metrics",
@@ -153,9 +153,9 @@ def test_questions_are_the_routes_that_predict() -> None:
     (pattern,) = patterns | {found for alert in alerts() for found in re.findall(r'route=~"([^"]+)"', alert.expression)}
     app = create_app(Settings(models=("flowers",)))
     routes = {str(getattr(route, "path", "")) for route in app.router.routes}
-    questions = {route for route in routes if re.fullmatch(pattern, route)}
-    assert routes - questions == NO_QUESTIONS
-    assert len(questions) == 5
+    requests = {route for route in routes if re.fullmatch(pattern, route)}
+    assert routes - requests == NO_REQUESTS
+    assert len(requests) == 5
 
 
 @pytest.mark.parametrize(("name", "budget"), [("GraftAvailabilityBurn", "0.005"), ("GraftLatencyBurn", "0.01")])

@@ -28,18 +28,18 @@ def test_each_of_many_clients_gets_its_own_answer(colours_service: Service) -> N
     contents = [encoded(solid(colour), "JPEG") for colour in COLOURS.values()]
     contents.append(contents[0][:200])
 
-    def ask(content: bytes) -> dict[str, float]:
+    def predict(content: bytes) -> dict[str, float]:
         with colours_service.client() as client:
             response = client.post("/v1/predict", content=content, headers={"content-type": "image/jpeg"})
         if not response.is_success:
             return {response.json()["code"]: 1.0}
         return {each["label"]: each["probability"] for each in response.json()["predictions"][0]["top"]}
 
-    alone = [ask(content) for content in contents]
-    assert len({str(answer) for answer in alone}) == len(contents)
+    alone = [predict(content) for content in contents]
+    assert len({str(prediction) for prediction in alone}) == len(contents)
     with ThreadPoolExecutor(12) as pool:
-        together = list(pool.map(ask, contents * 12))
-    assert together == [pytest.approx(answer, abs=1e-5) for answer in alone * 12]
+        together = list(pool.map(predict, contents * 12))
+    assert together == [pytest.approx(prediction, abs=1e-5) for prediction in alone * 12]
 
 
 def test_tune_prints_the_curve_and_writes_the_parameters(colours: Trained, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_gateway_server_and_model_agree_on_a_folder(colours: Trained, colours_se
         "gateway",
     ]
     for row in report["rows"][1:]:
-        assert (row["verdict"], row["images"], row["answered"], row["broken"]) == ("agrees", 25, 20, 0)
+        assert (row["verdict"], row["images"], row["predicted"], row["broken"]) == ("agrees", 25, 20, 0)
 
 
 def test_awkward_files_are_answered_alike(colours: Trained, colours_service: Service) -> None:
@@ -74,7 +74,7 @@ def test_tflite_files_of_a_version_are_compared(colours: Trained, tmp_path: Path
         "TFLite float16": [1e-2],
     }
     assert "TFLite dynamic" in lite
-    assert all(row["broken"] == 0 and row["images"] == 10 and row["answered"] == 8 for row in lite.values())
+    assert all(row["broken"] == 0 and row["images"] == 10 and row["predicted"] == 8 for row in lite.values())
 
 
 @pytest.mark.slow
@@ -103,11 +103,11 @@ def await_version(client: httpx.Client, version: str) -> None:
     """Ask until `version` answers; no request may fail meanwhile."""
     image = encoded(solid(COLOURS["green"]), "JPEG")
 
-    def answering() -> str:
+    def predicting() -> str:
         response = client.post("/v1/predict", content=image, headers={"content-type": "image/jpeg"})
         return str(response.raise_for_status().json()["version"])
 
-    assert any(answering() == version for _ in range(10_000))
+    assert any(predicting() == version for _ in range(10_000))
 
 
 def test_bad_input_is_refused_before_tensorflow_starts(colours: Trained) -> None:
@@ -121,8 +121,8 @@ def test_bad_input_is_refused_before_tensorflow_starts(colours: Trained) -> None
         "versions": ["versions", version.parent.with_name("nobody")],
         "rollback": ["rollback", version.parent, "--why", "there is nothing before it"],
     }
-    asked = json.dumps({name: [str(word) for word in words] for name, words in refused.items()})
-    command = [sys.executable, "-c", _REFUSED_WITHOUT_TENSORFLOW, asked]
+    requested = json.dumps({name: [str(word) for word in words] for name, words in refused.items()})
+    command = [sys.executable, "-c", _REFUSED_WITHOUT_TENSORFLOW, requested]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True, env=os.environ)
     ended = json.loads(done.stdout.splitlines()[-1])
     assert ended == {name: [2, False] for name in refused}, done.stderr

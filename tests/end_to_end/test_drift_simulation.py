@@ -25,7 +25,7 @@ from exporter.saved_model.warmup import string_array
 from gateway.drift.buckets import FEATURES, Feature, reference_counts
 from gateway.drift.comparison import compare
 from gateway.drift.window import Counts, Window
-from gateway.observability.predicted_image import AnsweredImage
+from gateway.observability.predicted_image import PredictedImage
 from gateway.predict.image_guard import check_image
 from tests.end_to_end.conftest import Trained
 from tests.places import DATA
@@ -45,8 +45,8 @@ class Photographs:
 
     manifest: ModelManifest
     truths: tuple[str, ...]
-    bright: tuple[AnsweredImage, ...]
-    darker: tuple[AnsweredImage, ...]
+    bright: tuple[PredictedImage, ...]
+    darker: tuple[PredictedImage, ...]
     test_images: int
 
     @property
@@ -78,8 +78,8 @@ class Photographs:
     def _counted(self) -> dict[Feature, npt.NDArray[np.int64]]:
         """What a window of one image counts, a row for each."""
         windows = [Window("", self.reference, 1) for _ in self.bright]
-        for window, answer in zip(windows, self.bright, strict=True):
-            window.add(answer)
+        for window, prediction in zip(windows, self.bright, strict=True):
+            window.add(prediction)
         return {feature: np.array([window.counts()[feature] for window in windows]) for feature in FEATURES}
 
     def like_before(self, random: np.random.Generator, count: int) -> Indices:
@@ -105,22 +105,22 @@ def photographs(flowers: Trained) -> Photographs:
     return Photographs(
         manifest=manifest,
         truths=tuple(file.parent.name for file in files),
-        bright=tuple(_answers(version, manifest, contents)),
-        darker=tuple(_answers(version, manifest, [_at_half_brightness(content) for content in contents])),
+        bright=tuple(_predictions(version, manifest, contents)),
+        darker=tuple(_predictions(version, manifest, [_at_half_brightness(content) for content in contents])),
         test_images=len(test),
     )
 
 
-def _answers(version: LoadedVersion, manifest: ModelManifest, contents: list[bytes]) -> Iterator[AnsweredImage]:
+def _predictions(version: LoadedVersion, manifest: ModelManifest, contents: list[bytes]) -> Iterator[PredictedImage]:
     for start in range(0, len(contents), 10):
         batch = contents[start : start + 10]
-        answer = version.run({"serving_default": ("image_bytes", string_array(batch))})["serving_default"]
-        rows = zip(batch, answer["probabilities"], answer["brightness"], strict=True)
+        prediction = version.run({"serving_default": ("image_bytes", string_array(batch))})["serving_default"]
+        rows = zip(batch, prediction["probabilities"], prediction["brightness"], strict=True)
         for content, probabilities, brightness in rows:
             head = check_image(content, manifest.image_input.encodings, manifest.image_input.max_pixels)
             best = int(probabilities.argmax())
             label, probability = manifest.labels[best], float(probabilities[best])
-            yield AnsweredImage("flowers", 1, best, label, probability, len(content), head.pixels, float(brightness))
+            yield PredictedImage("flowers", 1, best, label, probability, len(content), head.pixels, float(brightness))
 
 
 def _at_half_brightness(content: bytes) -> bytes:
@@ -135,7 +135,7 @@ def moved(window: Window, counts: Counts) -> set[Feature]:
 
 
 def images_until_found(
-    photographs: Photographs, feature: str, random: np.random.Generator, shifted: Sequence[AnsweredImage], drawn: Any
+    photographs: Photographs, feature: str, random: np.random.Generator, shifted: Sequence[PredictedImage], drawn: Any
 ) -> int:
     """Return after how many shifted images the feature moves, in a window that was full of others; 10,000 if late."""
     window = Window("", photographs.draw_reference(random), WINDOW)

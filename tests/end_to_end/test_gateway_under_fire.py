@@ -15,7 +15,7 @@ from tests.fakes.made_up_predictions import LABELS, probabilities_for
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server_process import ModelServerProcess
 from tests.gateway.gateway_process import gateway_process
-from tests.gateway.protocol_requests import DIALECTS, ask, probabilities_in
+from tests.gateway.protocol_requests import PROTOCOLS, probabilities_in, send
 from tests.gateway.waiting import wait_until
 
 CLIENTS = 32
@@ -25,14 +25,14 @@ GRACE_SECONDS = 3.0
 PAUSE_SECONDS = 0.1
 """How long a client waits between requests; without it this machine would measure its own clients."""
 RECOVERY_SECONDS = 15
-"""How long it may take after a start until callers of every dialect are answered again."""
+"""How long it may take after a start until callers of every protocol are answered again."""
 
 
 @dataclass(frozen=True)
 class Experience:
     """What one request came to: `status` is 0 if there was no answer; `end` is on the monotonic clock."""
 
-    dialect: str
+    protocol: str
     status: int
     seconds: float
     end: float
@@ -42,18 +42,18 @@ class Experience:
 
 def experience(client: httpx.Client, number: int) -> Experience:
     """Ask about an image that nobody else asks about."""
-    image, dialect = marked_image(number=number), DIALECTS[number % len(DIALECTS)]
+    image, protocol = marked_image(number=number), PROTOCOLS[number % len(PROTOCOLS)]
     started = time.monotonic()
     try:
-        answer = ask(client, image, dialect)
+        prediction = send(client, image, protocol)
     except httpx.HTTPError:
-        return Experience(dialect, 0, time.monotonic() - started, time.monotonic(), own=False, honest=False)
+        return Experience(protocol, 0, time.monotonic() - started, time.monotonic(), own=False, honest=False)
     end = time.monotonic()
-    own = answer.status_code != 200 or probabilities_in(answer, dialect) == pytest.approx(
+    own = prediction.status_code != 200 or probabilities_in(prediction, protocol) == pytest.approx(
         sorted(probabilities_for(image, len(LABELS))), rel=1e-5
     )
-    honest = answer.status_code != 503 or "retry-after" in answer.headers
-    return Experience(dialect, answer.status_code, end - started, end, own, honest)
+    honest = prediction.status_code != 503 or "retry-after" in prediction.headers
+    return Experience(protocol, prediction.status_code, end - started, end, own, honest)
 
 
 def be_a_client(url: httpx.URL, first: int, over: threading.Event, seen: list[Experience]) -> None:
@@ -65,25 +65,25 @@ def be_a_client(url: httpx.URL, first: int, over: threading.Event, seen: list[Ex
                 return
 
 
-def wait_until_answered(seen: list[Experience]) -> None:
-    """Return when callers of every dialect were answered since now."""
+def wait_until_predicted(seen: list[Experience]) -> None:
+    """Return when callers of every protocol were answered since now."""
     since = time.monotonic()
 
-    def every_dialect() -> bool:
-        return {one.dialect for one in seen if one.status == 200 and one.end > since} == set(DIALECTS)
+    def every_protocol() -> bool:
+        return {one.protocol for one in seen if one.status == 200 and one.end > since} == set(PROTOCOLS)
 
-    wait_until(every_dialect, RECOVERY_SECONDS)
+    wait_until(every_protocol, RECOVERY_SECONDS)
 
 
 def kill_three_times(server: ModelServerProcess, seconds: float, seen: list[Experience]) -> None:
     """Kill and start the server again, three times; each time everybody is answered again, for a while."""
     for _ in range(3):
-        wait_until_answered(seen)
+        wait_until_predicted(seen)
         time.sleep(seconds / 6)
         server.kill()
         time.sleep(seconds / 30)
         server.start()
-    wait_until_answered(seen)
+    wait_until_predicted(seen)
     time.sleep(seconds / 6)
 
 
@@ -111,7 +111,7 @@ def test_a_model_server_that_is_killed_three_times(seconds: int) -> None:
             assert gateway.process.wait(20) == 0
     finally:
         server.kill()
-    counts = Counter((one.dialect, one.status) for one in seen)
+    counts = Counter((one.protocol, one.status) for one in seen)
     assert {one.status for one in seen} <= {200, 503, 504}, counts
     assert [one for one in seen if not one.own] == []
     assert [one for one in seen if not one.honest] == []

@@ -34,16 +34,16 @@ class Bundled:
     paths: list[Path]
     labels: Array
     pixels: Array
-    answers: Array
+    predictions: Array
     told: str
 
     def content(self, record: WrittenVariant) -> bytes:
         """Read a file of the bundle."""
         return (self.folder / record.file).read_bytes()
 
-    def right(self, answers: Array) -> int:
+    def right(self, predictions: Array) -> int:
         """Count right answers."""
-        return int((answers.argmax(axis=1) == self.labels).sum())
+        return int((predictions.argmax(axis=1) == self.labels).sum())
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def bundled(flowers: Trained, tmp_path_factory: pytest.TempPathFactory) -> Bundl
         paths=[image.path for image in images],
         labels=np.array([run.record.labels.index(image.label) for image in images]),
         pixels=pixels,
-        answers=PixelGraph(version).answer(pixels),
+        predictions=PixelGraph(version).predict(pixels),
         told=told,
     )
 
@@ -76,18 +76,18 @@ def variant(bundled: Bundled, name: str) -> WrittenVariant:
 @pytest.mark.parametrize(("name", "bound"), [("float32", 2e-3), ("float16", 1e-2)])
 def test_floats_answer_as_the_saved_model(bundled: Bundled, name: str, bound: float) -> None:
     """On every test photo the probabilities are within the bound, and so is the class where two are not a tie."""
-    answers = LiteModel(bundled.content(variant(bundled, name))).answer(bundled.pixels)
-    assert np.abs(answers - bundled.answers).max() <= bound
-    ordered = np.sort(bundled.answers, axis=1)
+    predictions = LiteModel(bundled.content(variant(bundled, name))).predict(bundled.pixels)
+    assert np.abs(predictions - bundled.predictions).max() <= bound
+    ordered = np.sort(bundled.predictions, axis=1)
     clear = ordered[:, -1] - ordered[:, -2] > bound
     assert clear.sum() >= 85
-    np.testing.assert_array_equal(answers.argmax(axis=1)[clear], bundled.answers.argmax(axis=1)[clear])
+    np.testing.assert_array_equal(predictions.argmax(axis=1)[clear], bundled.predictions.argmax(axis=1)[clear])
 
 
 def test_weights_of_eight_bits_lose_at_most_one_photo_and_one_percent(bundled: Bundled) -> None:
     """`dynamic` recognises at most one photo and 1 % less than the SavedModel."""
-    answers = LiteModel(bundled.content(variant(bundled, "dynamic"))).answer(bundled.pixels)
-    assert bundled.right(bundled.answers) - bundled.right(answers) <= 1 + 0.01 * len(bundled.labels)
+    predictions = LiteModel(bundled.content(variant(bundled, "dynamic"))).predict(bundled.pixels)
+    assert bundled.right(bundled.predictions) - bundled.right(predictions) <= 1 + 0.01 * len(bundled.labels)
 
 
 def test_integers_lose_at_most_three_points_or_are_refused(bundled: Bundled) -> None:
@@ -98,8 +98,8 @@ def test_integers_lose_at_most_three_points_or_are_refused(bundled: Bundled) -> 
         assert len(refused[0].tried_next) == 3
         return
     record = variant(bundled, "int8")
-    answers = LiteModel(bundled.content(record)).answer(bundled.pixels)
-    assert bundled.right(bundled.answers) - bundled.right(answers) <= 0.03 * len(bundled.labels)
+    predictions = LiteModel(bundled.content(record)).predict(bundled.pixels)
+    assert bundled.right(bundled.predictions) - bundled.right(predictions) <= 0.03 * len(bundled.labels)
     assert record.measured.file_bytes <= 0.3 * variant(bundled, "float32").measured.file_bytes
 
 
@@ -108,7 +108,7 @@ def test_what_is_told_is_what_is_recorded(bundled: Bundled) -> None:
     for record in bundled.record.written:
         assert f"{record.variant:<10} {record.measured.accuracy.share:>6.1%}" in bundled.told
     assert f"look at {bundled.folder / 'report.html'}" in bundled.told
-    assert bundled.record.saved_model.right == bundled.right(bundled.answers)
+    assert bundled.record.saved_model.right == bundled.right(bundled.predictions)
     manifest = json.loads((bundled.version / "assets.extra" / "manifest.json").read_text())
     assert bundled.record.source.digest == manifest["digest"]
 
@@ -144,7 +144,7 @@ class Phone:
         self._mediapipe = mediapipe
         self._labels = labels
 
-    def ask(self, pixels: Array) -> Array:
+    def predict(self, pixels: Array) -> Array:
         """Return the probabilities of one image of any size, uint8 [h, w, 3], in the order of the labels."""
         image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
         (head,) = self._classifier.classify(image).classifications
@@ -171,23 +171,23 @@ def phones(bundled: Bundled, mediapipe: Any) -> Iterator[dict[str, Phone]]:
 def test_mediapipe_answers_as_measured(bundled: Bundled, phones: dict[str, Phone]) -> None:
     """Given the same pixels, MediaPipe gives each photo the file's class, and each probability within 2/255."""
     for record in bundled.record.written:
-        answers = LiteModel(bundled.content(record)).answer(bundled.pixels)
-        seen = np.stack([phones[record.variant].ask(pixels) for pixels in bundled.pixels])
-        np.testing.assert_allclose(seen, answers, rtol=0, atol=2 / 255)
-        np.testing.assert_array_equal(seen.argmax(axis=1), answers.argmax(axis=1))
+        predictions = LiteModel(bundled.content(record)).predict(bundled.pixels)
+        seen = np.stack([phones[record.variant].predict(pixels) for pixels in bundled.pixels])
+        np.testing.assert_allclose(seen, predictions, rtol=0, atol=2 / 255)
+        np.testing.assert_array_equal(seen.argmax(axis=1), predictions.argmax(axis=1))
 
 
 def test_mediapipe_resizes_as_we_say_phones_do(bundled: Bundled, phones: dict[str, Phone]) -> None:
     """Given photos at their full size, MediaPipe's own resizing leads to the answers of ours in its place."""
     graph, (height, width) = PixelGraph(bundled.version), bundled.pixels.shape[1:3]
     photos = [read_upright(path) for path in bundled.paths]
-    expected = graph.answer(np.stack([stretch(photo, height, width) for photo in photos]))
-    seen = np.stack([phones["float32"].ask(photo) for photo in photos])
+    expected = graph.predict(np.stack([stretch(photo, height, width) for photo in photos]))
+    seen = np.stack([phones["float32"].predict(photo) for photo in photos])
     assert (seen.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.98
     assert np.abs(seen - expected).max() <= 0.02
-    assert np.abs(seen - bundled.answers).max() > 2 * np.abs(seen - expected).max()  # ours is another way
-    share = (expected.argmax(axis=1) == bundled.answers.argmax(axis=1)).mean()
-    assert variant(bundled, "float32").phone_resize.same_answer == pytest.approx(share)
+    assert np.abs(seen - bundled.predictions).max() > 2 * np.abs(seen - expected).max()  # ours is another way
+    share = (expected.argmax(axis=1) == bundled.predictions.argmax(axis=1)).mean()
+    assert variant(bundled, "float32").phone_resize.same_prediction == pytest.approx(share)
 
 
 def test_golden_images_hold_on_mediapipe(bundled: Bundled, phones: dict[str, Phone]) -> None:
@@ -196,7 +196,7 @@ def test_golden_images_hold_on_mediapipe(bundled: Bundled, phones: dict[str, Pho
     for entry in golden["images"]:
         for name, phone in phones.items():
             for kind, file in (("from_pixels", entry["pixels"]), ("from_original", entry["original"])):
-                seen = phone.ask(read_upright(bundled.folder / "golden" / file))
+                seen = phone.predict(read_upright(bundled.folder / "golden" / file))
                 np.testing.assert_allclose(
                     seen,
                     entry["expected"][name][kind],

@@ -54,8 +54,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     )
     with started(*serving, announces=r"listening on (\S+)") as model_server:
         models = [argument for model in MODELS for argument in ("--model", model)]
-        asking = ("gateway", "--port", "0", "--model-server", model_server.url, *models)
-        with started(*asking, announces=r"listening on (http://\S+)") as service:
+        predicting = ("gateway", "--port", "0", "--model-server", model_server.url, *models)
+        with started(*predicting, announces=r"listening on (http://\S+)") as service:
             with service.client() as client:
                 wait_until(lambda: _all_are_served(client), seconds=120)
             yield service

@@ -73,9 +73,9 @@ def test_a_new_version_takes_over_and_a_signal_stops_everything(colours: Trained
 
         def version() -> str:
             response = client.post("/v1/predict", content=image, headers={"content-type": "image/jpeg"})
-            answered = response.raise_for_status().json()["version"]
-            assert isinstance(answered, str)
-            return answered
+            predicted = response.raise_for_status().json()["version"]
+            assert isinstance(predicted, str)
+            return predicted
 
         assert version() == "1"
         must("export", "latest", "--runs", colours.runs, "--models", models)

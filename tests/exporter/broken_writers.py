@@ -47,18 +47,18 @@ def write_with_a_weight_off(run_folder: Path, target: Path, image_input: ImageIn
     return Written(save(network, labels, image_input, target), network.description)
 
 
-def write_what_answers_one_alone_otherwise(
+def write_what_predictions_one_alone_otherwise(
     run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool
 ) -> Written:
     """Write the run's model with answers that are off by a thousandth where an image comes alone."""
     model, labels = _read(run_folder)
     network = make_served_network(model, image_input, fold=fold)
 
-    def answer(pixels: tf.Tensor) -> tf.Tensor:
+    def predict(pixels: tf.Tensor) -> tf.Tensor:
         alone = tf.cast(tf.shape(pixels)[0] == 1, tf.float32)
-        return network.answer(pixels) + alone * tf.constant([1e-3, -1e-3, 0.0])
+        return network.predict(pixels) + alone * tf.constant([1e-3, -1e-3, 0.0])
 
-    changed = replace(network, answer=answer)
+    changed = replace(network, predict=predict)
     return Written(save(changed, labels, image_input, target), network.description)
 
 
@@ -74,13 +74,13 @@ def write_with_a_newer_operation(run_folder: Path, target: Path, image_input: Im
     """Write a graph that uses an operation which came to TensorFlow after 2.18."""
     model, labels = _read(run_folder)
 
-    def answer(pixels: tf.Tensor) -> tf.Tensor:
+    def predict(pixels: tf.Tensor) -> tf.Tensor:
         with tf.control_dependencies([tf.raw_ops.DecodeWebP(contents="", channels=3)]):
             return model(scale_pixels(pixels, image_input))
 
     root = tf.Module()
     root.variables_of_model = [weight.value for weight in model.weights]
-    return _save_module(root, answer, labels, image_input, target)
+    return _save_module(root, predict, labels, image_input, target)
 
 
 def _write_with(run_folder: Path, target: Path, image_input: ImageInput, fold: bool) -> Written:
@@ -96,7 +96,7 @@ def _read(run_folder: Path) -> tuple[Any, tuple[str, ...]]:
 
 def _save_module(
     root: tf.Module,
-    answer: Callable[[tf.Tensor], tf.Tensor],
+    prediction: Callable[[tf.Tensor], tf.Tensor],
     labels: tuple[str, ...],
     image_input: ImageInput,
     target: Path,
@@ -104,6 +104,6 @@ def _save_module(
     labels_file = target / "labels.txt"
     labels_file.write_text("".join(f"{label}\n" for label in labels))
     root.labels = tf.saved_model.Asset(str(labels_file))
-    signatures = ServingSignatures(answer, labels, image_input, root.labels).concrete()
+    signatures = ServingSignatures(prediction, labels, image_input, root.labels).concrete()
     tf.saved_model.save(root, str(target), signatures=signatures)
     return Written({}, ServedGraph(batch_norms_folded=0, batch_norms_kept=0, paddings_merged=0, frozen=False))

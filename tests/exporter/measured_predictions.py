@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.saved_model.loading import LoadedVersion
-from tests.exporter.rows import Rows, ask_rows
+from tests.exporter.rows import Rows, predict_rows
 from tests.peak_memory import peak_mb_above_now
 
 _ATTEMPTS = 3
@@ -21,25 +21,25 @@ class Measured:
     seconds: float
 
 
-def measure_answers(folder: Path, batches: Mapping[str, list[bytes]], warm_up: list[bytes]) -> dict[str, Measured]:
+def measure_predictions(folder: Path, batches: Mapping[str, list[bytes]], warm_up: list[bytes]) -> dict[str, Measured]:
     """Load the version in `folder`, warm it up with a batch, and ask it about each of `batches`.
 
     Call it in a fresh process: the memory of one that has grown before shows less.
     """
     version = LoadedVersion(folder)
     for _ in range(_ATTEMPTS):
-        ask_rows(version, warm_up)
+        predict_rows(version, warm_up)
     return {name: _measure(version, contents) for name, contents in batches.items()}
 
 
 def _measure(version: LoadedVersion, contents: list[bytes]) -> Measured:
-    answers: list[Rows] = []
+    predictions: list[Rows] = []
     seconds: list[float] = []
 
-    def ask() -> None:
+    def predict() -> None:
         start = time.perf_counter()
-        answers.append(ask_rows(version, contents))
+        predictions.append(predict_rows(version, contents))
         seconds.append(time.perf_counter() - start)
 
-    megabytes = max(peak_mb_above_now(ask) for _ in range(_ATTEMPTS))
-    return Measured(answers[-1], megabytes, min(seconds))
+    megabytes = max(peak_mb_above_now(predict) for _ in range(_ATTEMPTS))
+    return Measured(predictions[-1], megabytes, min(seconds))

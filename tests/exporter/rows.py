@@ -28,16 +28,18 @@ class Rows:
     valid: list[bool]
 
 
-def ask_rows(version: LoadedVersion, contents: Sequence[bytes]) -> Rows:
+def predict_rows(version: LoadedVersion, contents: Sequence[bytes]) -> Rows:
     """Ask a loaded version about encoded images, in one batch."""
-    question = {SERVING_DEFAULT: ("image_bytes", string_array(list(contents)))}
-    answer = version.run(question)[SERVING_DEFAULT]
-    return Rows(answer["probabilities"], [label.decode() for label in answer["label"]], answer["valid"].tolist())
+    one_input = {SERVING_DEFAULT: ("image_bytes", string_array(list(contents)))}
+    prediction = version.run(one_input)[SERVING_DEFAULT]
+    return Rows(
+        prediction["probabilities"], [label.decode() for label in prediction["label"]], prediction["valid"].tolist()
+    )
 
 
-def ask_each(version: LoadedVersion, contents: Sequence[bytes]) -> Rows:
+def predict_each(version: LoadedVersion, contents: Sequence[bytes]) -> Rows:
     """Ask a loaded version about each of some encoded images by itself."""
-    rows = [ask_rows(version, [content]) for content in contents]
+    rows = [predict_rows(version, [content]) for content in contents]
     return Rows(
         np.concatenate([row.probabilities for row in rows]),
         [label for row in rows for label in row.labels],
@@ -45,7 +47,7 @@ def ask_each(version: LoadedVersion, contents: Sequence[bytes]) -> Rows:
     )
 
 
-def assert_same_answers(seen: Rows, expected: Rows) -> None:
+def assert_same_predictions(seen: Rows, expected: Rows) -> None:
     """Compare row by row: the same images are valid, with the same labels and near enough probabilities."""
     assert (seen.valid, seen.labels) == (expected.valid, expected.labels)
     np.testing.assert_allclose(seen.probabilities, expected.probabilities, rtol=0, atol=TOLERANCE)
@@ -71,7 +73,7 @@ Shapes = dict[str, dict[str, tuple[int, ...]]]
 """Of each signature's outputs."""
 
 
-def ask_for_nothing(folder: Path) -> dict[str, Shapes]:
+def predict_for_nothing(folder: Path) -> dict[str, Shapes]:
     """Ask each signature about no rows, loaded in both ways; return the shapes of what came, by way of loading.
 
     Call it in a fresh process, which has oneDNN's operations as our servers have.
@@ -81,18 +83,18 @@ def ask_for_nothing(folder: Path) -> dict[str, Shapes]:
     """
     image_input = ModelManifest.read(folder / MANIFEST).image_input
     no_pixels = np.zeros((0, image_input.height, image_input.width, 3), np.uint8)
-    questions: dict[str, tuple[str, npt.NDArray[Any]]] = {
+    inputs: dict[str, tuple[str, npt.NDArray[Any]]] = {
         SERVING_DEFAULT: ("image_bytes", string_array([])),
         SERVING_PIXELS: ("pixels", no_pixels),
         DESCRIBE: ("query", string_array([])),
     }
     try:
-        by_python = LoadedVersion(folder).run(questions)
+        by_python = LoadedVersion(folder).run(inputs)
     except tf.errors.OpError as error:
         raise ValueError(f"loaded by Python: {error.message}") from None
-    as_serving_does = run_as_serving_loads(folder, questions)
+    as_serving_does = run_as_serving_loads(folder, inputs)
     return {"by Python": _shapes(by_python), "as TensorFlow Serving does": _shapes(as_serving_does)}
 
 
 def _shapes(outputs: Outputs) -> Shapes:
-    return {name: {key: value.shape for key, value in answer.items()} for name, answer in outputs.items()}
+    return {name: {key: value.shape for key, value in prediction.items()} for name, prediction in outputs.items()}

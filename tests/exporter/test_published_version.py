@@ -113,9 +113,9 @@ def test_eight_fixtures_are_answered_and_two_refused(first: Publication) -> None
 
 def test_expected_answers_tell_the_images_apart(first: Publication) -> None:
     """The fixtures' answers differ by far more than parity allows, or a comparison would prove nothing."""
-    answers = np.array([entry["probabilities"] for entry in expected_of(first.folder)[:8]])
-    np.testing.assert_allclose(answers.sum(axis=1), 1.0, rtol=1e-5)
-    assert answers.std(axis=0).max() > 1000 * LEAST_BOUND
+    predictions = np.array([entry["probabilities"] for entry in expected_of(first.folder)[:8]])
+    np.testing.assert_allclose(predictions.sum(axis=1), 1.0, rtol=1e-5)
+    assert predictions.std(axis=0).max() > 1000 * LEAST_BOUND
 
 
 def test_warmup_has_a_request_of_each_batch_size(first: Publication) -> None:

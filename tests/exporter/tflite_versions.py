@@ -20,16 +20,16 @@ CLASSES = tuple(COLOURS)
 DESCRIPTION = Description("colours", "Which colour an image has.", "7", CLASSES)
 IMAGE_INPUT = ImageInput(height=SIZE, width=SIZE)
 
-Answer = Callable[[tf.Tensor], tf.Tensor]
+Prediction = Callable[[tf.Tensor], tf.Tensor]
 
 
-def save_graph(folder: Path, answer: Answer, *variables: tf.Variable) -> Path:
-    """Save `serving_pixels` with what `answer` makes of float32 [N, SIZE, SIZE, 3]: probabilities [N, 3]."""
+def save_graph(folder: Path, predict: Prediction, *variables: tf.Variable) -> Path:
+    """Save `serving_pixels` with what `predict` makes of float32 [N, SIZE, SIZE, 3]: probabilities [N, 3]."""
     root = tf.Module()
     root.model_variables = list(variables)
 
     def serve(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": answer(tf.cast(pixels, tf.float32))}
+        return {"probabilities": predict(tf.cast(pixels, tf.float32))}
 
     spec = tf.TensorSpec([None, SIZE, SIZE, 3], tf.uint8, name="pixels")
     function = tf.function(serve, autograph=False).get_concrete_function(spec)
@@ -37,9 +37,9 @@ def save_graph(folder: Path, answer: Answer, *variables: tf.Variable) -> Path:
     return folder
 
 
-def save_version(folder: Path, answer: Answer) -> ModelManifest:
+def save_version(folder: Path, predict: Prediction) -> ModelManifest:
     """Save a graph as version 7 of the model `colours`, and return its manifest."""
-    save_graph(folder, answer)
+    save_graph(folder, predict)
     (folder / LABELS).parent.mkdir(exist_ok=True)
     (folder / LABELS).write_bytes(DESCRIPTION.labels_file())
     manifest = ModelManifest(

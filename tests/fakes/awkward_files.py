@@ -25,6 +25,6 @@ def content_of(row: Row) -> bytes:
     return (AWKWARD / row["file"]).read_bytes()
 
 
-def is_answered(row: Row) -> bool:
+def is_predicted(row: Row) -> bool:
     """Return whether a model answers the file: TensorFlow can decode it, and it is no GIF."""
     return row["tf_decode_image"].startswith("ok") and "GIF" not in row["pillow"]

@@ -30,7 +30,7 @@ from tests.fakes.made_up_predictions import (
     signature_definitions,
 )
 from tests.fakes.orders import Orders, read_orders
-from tests.fakes.seen_calls import ANSWERED, CANCELLED, Call, SeenCalls
+from tests.fakes.seen_calls import CANCELLED, REPLIED, Call, SeenCalls
 
 __all__ = ["LABELS", "SECRET_WORDS", "FakeModelServer", "label_for", "manifest_for", "probabilities_for"]
 
@@ -41,10 +41,10 @@ _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 _METHODS = ("Predict", "describe", "GetModelMetadata", "GetModelStatus")
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
 
-_Answer = Callable[[Any], Awaitable[Any]]
+_Response = Callable[[Any], Awaitable[Any]]
 
 
-class _RefusalError(Exception):
+class _RejectionError(Exception):
     def __init__(self, code: grpc.StatusCode, details: str) -> None:
         super().__init__(details)
         self.code = code
@@ -72,7 +72,7 @@ class FakeModelServer:
         self.calls = SeenCalls()
         self._lock = threading.Lock()
         self._versions: dict[str, dict[int, _Version]] = {}
-        self._refusals: dict[str, grpc.StatusCode] = {}
+        self._rejections: dict[str, grpc.StatusCode] = {}
         self._seen: Counter[bytes] = Counter()
         self._gates: dict[str, asyncio.Event] = {}
         self._loop: LoopThread | None = None
@@ -125,7 +125,7 @@ class FakeModelServer:
     def refuse(self, method: str, code: grpc.StatusCode) -> None:
         """Answer `method` (Predict, describe, GetModelMetadata, GetModelStatus) with a status; OK ends it."""
         with self._lock:
-            self._refusals[method] = code
+            self._rejections[method] = code
 
     @contextmanager
     def holding(self, method: str = "Predict") -> Iterator[None]:
@@ -169,7 +169,7 @@ class FakeModelServer:
         self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
         await self._server.start()
 
-    def _handler(self, method: str, answer: _Answer, request_type: Any, response_type: Any) -> Any:
+    def _handler(self, method: str, reply: _Response, request_type: Any, response_type: Any) -> Any:
         async def handle(request: Any, context: Any) -> Any:
             call = _note(method, request, context)
             self.calls.begin(call)
@@ -179,14 +179,14 @@ class FakeModelServer:
             try:
                 self._refuse_if_told(call.method)
                 await self._gates[call.method].wait()
-                response = await answer(request)
-                outcome = ANSWERED
-            except _RefusalError as error:
-                outcome, refusal = error.code.name, error
+                response = await reply(request)
+                outcome = REPLIED
+            except _RejectionError as error:
+                outcome, rejection = error.code.name, error
             finally:
                 self.calls.end(call, outcome)  # before the caller hears of it
             if response is None:
-                await context.abort(refusal.code, refusal.details)
+                await context.abort(rejection.code, rejection.details)
             return response
 
         return grpc.unary_unary_rpc_method_handler(handle, request_type.FromString, response_type.SerializeToString)
@@ -201,7 +201,7 @@ class FakeModelServer:
             outputs = await self._classify(request, version)
         else:
             details = f'Serving signature key "{signature}" not found.'
-            raise _RefusalError(grpc.StatusCode.FAILED_PRECONDITION, details)
+            raise _RejectionError(grpc.StatusCode.FAILED_PRECONDITION, details)
         response = messages.PredictResponse(model_spec={"name": request.model_spec.name, "signature_name": signature})
         response.model_spec.version.value = number
         for name in [*(request.output_filter or outputs), *({"padding"} & outputs.keys())]:
@@ -221,10 +221,10 @@ class FakeModelServer:
         with self._lock:
             versions = dict(self._versions.get(spec.name, {}))
         if not versions:
-            raise _RefusalError(_NOT_FOUND, f"Could not find any versions of model {spec.name}")
+            raise _RejectionError(_NOT_FOUND, f"Could not find any versions of model {spec.name}")
         if spec.HasField("version"):
             if spec.version.value not in versions:
-                raise _RefusalError(_NOT_FOUND, f"Could not find version {spec.version.value} of model {spec.name}")
+                raise _RejectionError(_NOT_FOUND, f"Could not find version {spec.version.value} of model {spec.name}")
             versions = {spec.version.value: versions[spec.version.value]}
         response = messages.GetModelStatusResponse()
         for number, version in sorted(versions.items()):
@@ -238,8 +238,8 @@ class FakeModelServer:
         available = {number: version for number, version in versions.items() if version.state == "AVAILABLE"}
         wanted = spec.version.value if spec.HasField("version") else max(available, default=0)
         if wanted not in available:
-            asked = f"Specific({spec.name}, {wanted})" if spec.HasField("version") else f"Latest({spec.name})"
-            raise _RefusalError(_NOT_FOUND, f"Servable not found for request: {asked}")
+            called = f"Specific({spec.name}, {wanted})" if spec.HasField("version") else f"Latest({spec.name})"
+            raise _RejectionError(_NOT_FOUND, f"Servable not found for request: {called}")
         return wanted, available[wanted]
 
     async def _classify(self, request: Any, version: _Version) -> dict[str, Any]:
@@ -262,7 +262,7 @@ class FakeModelServer:
             same = hashlib.sha256(b"".join(images)).digest()
             self._seen[same] += 1
             if self._seen[same] <= times:
-                raise _RefusalError(code, _DETAILS)
+                raise _RejectionError(code, _DETAILS)
         await asyncio.sleep(orders.sleep)
         if b"HANG" in orders.words:
             await asyncio.Event().wait()
@@ -270,12 +270,12 @@ class FakeModelServer:
             self.withdraw(spec.name, self._find(spec)[0])
             self._find(spec)
         if orders.status:
-            raise _RefusalError(orders.status, _DETAILS)
+            raise _RejectionError(orders.status, _DETAILS)
 
     def _refuse_if_told(self, method: str) -> None:
-        code = self._refusals.get(method, grpc.StatusCode.OK)
+        code = self._rejections.get(method, grpc.StatusCode.OK)
         if code is not grpc.StatusCode.OK:
-            raise _RefusalError(code, _DETAILS)
+            raise _RejectionError(code, _DETAILS)
 
 
 def _note(method: str, request: Any, context: Any) -> Call:

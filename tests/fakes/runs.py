@@ -14,7 +14,7 @@ from contract.manifest import BaseWeights
 from trainer.config import TrainingConfig
 from trainer.data.reference_histograms import brightness_of, make_reference
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature, reliability, with_temperature
-from trainer.evaluation.comparison import compare_answers
+from trainer.evaluation.comparison import compare_predictions
 from trainer.evaluation.metrics import Predictions, evaluate
 from trainer.evaluation.predictions_file import HeldOutPrediction, write_predictions
 from trainer.evaluation.worst_mistakes import worst_mistakes
@@ -27,7 +27,7 @@ ENDED = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
 PER_CLASS = 20
 
 
-def answers(classes: int, strength: float, seed: int = 0) -> Predictions:
+def predictions(classes: int, strength: float, seed: int = 0) -> Predictions:
     """Make answers to 20 images of each class: the truth's logit is raised by `strength` over noise."""
     labels = np.repeat(np.arange(classes, dtype=np.int32), PER_CLASS)
     logits = np.random.default_rng(seed).normal(0, 1.5, (len(labels), classes))
@@ -62,7 +62,7 @@ def make_report(
 
     Without `figures` there are the learning curves alone, which is much quicker.
     """
-    raw, validation = answers(len(class_names), strength), answers(len(class_names), strength, seed=1)
+    raw, validation = predictions(len(class_names), strength), predictions(len(class_names), strength, seed=1)
     temperature = fit_temperature(validation.probabilities, validation.labels)
     test = Predictions(with_temperature(raw.probabilities, temperature), raw.labels)
     metrics = {
@@ -144,8 +144,10 @@ def write_run(
 
 
 def _baseline(model: Predictions, strength: float, class_names: Sequence[str]) -> dict[str, Any]:
-    baseline = answers(len(class_names), strength, seed=2)
-    return evaluate(baseline, class_names) | {"versus_model": compare_answers(model.right, baseline.right).to_json()}
+    baseline = predictions(len(class_names), strength, seed=2)
+    return evaluate(baseline, class_names) | {
+        "versus_model": compare_predictions(model.right, baseline.right).to_json()
+    }
 
 
 def _pixels(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:

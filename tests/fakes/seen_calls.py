@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-RUNNING, ANSWERED, CANCELLED = "running", "answered", "cancelled"
+RUNNING, REPLIED, CANCELLED = "running", "answered", "cancelled"
 
 
 @dataclass

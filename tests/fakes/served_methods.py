@@ -12,7 +12,7 @@ from modelserver.errors import BadInputError
 from tests.fakes.loop_thread import LoopThread
 
 
-class RefusalError(Exception):
+class RejectionError(Exception):
     """A call ends with this status and these details."""
 
     def __init__(self, code: grpc.StatusCode, details: str) -> None:
@@ -46,40 +46,40 @@ class ServedMethods:
         self._loop.run(self._server.stop(None))
         self._loop.close()
 
-    def answer_predict(self, request: Any) -> Any:
+    def respond_predict(self, request: Any) -> Any:
         """Return the answer to a PredictRequest."""
         raise NotImplementedError
 
-    def answer_metadata(self, request: Any) -> Any:
+    def respond_metadata(self, request: Any) -> Any:
         """Return the answer to a GetModelMetadataRequest."""
         raise NotImplementedError
 
-    def answer_status(self, request: Any) -> Any:
+    def respond_status(self, request: Any) -> Any:
         """Return the answer to a GetModelStatusRequest."""
         raise NotImplementedError
 
     async def _listen(self) -> None:
         self._server = grpc.aio.server()
         prediction = {
-            "Predict": (self.answer_predict, messages.PredictRequest),
-            "GetModelMetadata": (self.answer_metadata, messages.GetModelMetadataRequest),
+            "Predict": (self.respond_predict, messages.PredictRequest),
+            "GetModelMetadata": (self.respond_metadata, messages.GetModelMetadataRequest),
         }
-        status = {"GetModelStatus": (self.answer_status, messages.GetModelStatusRequest)}
+        status = {"GetModelStatus": (self.respond_status, messages.GetModelStatusRequest)}
         for service, methods in ((messages.PREDICTION_SERVICE, prediction), (messages.MODEL_SERVICE, status)):
             handlers = {name: self._handler(name, *method) for name, method in methods.items()}
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         self.port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
 
-    def _handler(self, name: str, answer: Callable[[Any], Any], request: Any) -> Any:
+    def _handler(self, name: str, reply: Callable[[Any], Any], request: Any) -> Any:
         async def handle(message: Any, context: Any) -> Any:
             described = message.model_spec.signature_name == "describe"
             self.calls["describe" if described else name] += 1
             try:
-                return answer(message)
+                return reply(message)
             except BadInputError as error:
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-            except RefusalError as error:
+            except RejectionError as error:
                 await context.abort(error.code, str(error))
 
         return grpc.unary_unary_rpc_method_handler(

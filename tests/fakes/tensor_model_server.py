@@ -18,7 +18,7 @@ import numpy as np
 
 from contract import serving_messages as messages
 from modelserver.model.tensors import to_array
-from tests.fakes.served_methods import RefusalError, ServedMethods
+from tests.fakes.served_methods import RejectionError, ServedMethods
 from tests.fakes.tensors import to_tensor
 
 MODEL = "tensors"
@@ -64,7 +64,7 @@ class TensorModelServer(ServedMethods):
         super().__init__()
         self.versions: dict[int, bool] = {1: False}
 
-    def answer_status(self, request: Any) -> Any:
+    def respond_status(self, request: Any) -> Any:
         """List the versions."""
         if request.model_spec.name != MODEL:
             raise _not_found(request.model_spec)
@@ -73,22 +73,22 @@ class TensorModelServer(ServedMethods):
             response.model_version_status.add(version=version, state=messages.VersionState.Value("AVAILABLE"))
         return response
 
-    def answer_metadata(self, request: Any) -> Any:
+    def respond_metadata(self, request: Any) -> Any:
         """Describe the signatures of one version."""
         version = self._find(request.model_spec)
         response = messages.GetModelMetadataResponse(model_spec={"name": MODEL, "version": {"value": version}})
         response.metadata["signature_def"].Pack(_definitions(narrow=self.versions[version]))
         return response
 
-    def answer_predict(self, request: Any) -> Any:
+    def respond_predict(self, request: Any) -> Any:
         """Answer a question."""
         version = self._find(request.model_spec)
         name = request.model_spec.signature_name or "serving_default"
         if name not in _SIGNATURES:
             code = grpc.StatusCode.FAILED_PRECONDITION
-            raise RefusalError(code, f'Serving signature key "{name}" not found.')
+            raise RejectionError(code, f'Serving signature key "{name}" not found.')
         inputs = {key: to_array(tensor, key) for key, tensor in request.inputs.items()}
-        outputs = _answer(name, inputs)
+        outputs = _respond(name, inputs)
         response = messages.PredictResponse(model_spec={"name": MODEL, "signature_name": name})
         response.model_spec.version.value = version
         for key in request.output_filter or outputs:
@@ -102,12 +102,12 @@ class TensorModelServer(ServedMethods):
         return version
 
 
-def _not_found(spec: Any) -> RefusalError:
+def _not_found(spec: Any) -> RejectionError:
     wanted = f"Specific({spec.name}, {spec.version.value})" if spec.HasField("version") else f"Latest({spec.name})"
-    return RefusalError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}")
+    return RejectionError(grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}")
 
 
-def _answer(signature: str, inputs: dict[str, Any]) -> dict[str, Any]:
+def _respond(signature: str, inputs: dict[str, Any]) -> dict[str, Any]:
     if signature == "serving_default":
         pixels = inputs["pixels"]
         sizes = np.full(len(pixels), pixels[0].size, np.int32)

@@ -44,7 +44,7 @@ def connect(gateway: httpx.Client) -> socket.socket:
     return socket.create_connection((gateway.base_url.host, gateway.base_url.port or 80), timeout=10)
 
 
-def read_answer(connection: socket.socket) -> tuple[int, dict[str, object]]:
+def read_response(connection: socket.socket) -> tuple[int, dict[str, object]]:
     """Read an HTTP answer up to the length it declares; return its status and JSON."""
     received = b""
     while b"\r\n\r\n" not in received:

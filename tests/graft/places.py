@@ -45,7 +45,7 @@ class Place:
         """Open the lineage of the place."""
         return open_lineage(f"sqlite:///{self.root}/lineage.db")
 
-    def ask(self, *arguments: str) -> Ended:
+    def predict(self, *arguments: str) -> Ended:
         """Run a verb here, in this process: starting one takes longer than any verb."""
         if URL_VARIABLE in os.environ:
             pytest.skip(f"{URL_VARIABLE} is set, and tests must not write there")
@@ -57,13 +57,13 @@ class Place:
 
     def must(self, *arguments: str) -> str:
         """Run a verb that must succeed, and return its standard output."""
-        done = self.ask(*arguments)
+        done = self.predict(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def refused(self, *arguments: str) -> str:
         """Run a verb that must refuse its input in one line, and return the line."""
-        done = self.ask(*arguments)
+        done = self.predict(*arguments)
         assert done.returncode == 2, done.stdout + done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
         return done.stderr.strip()

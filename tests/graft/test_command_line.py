@@ -9,7 +9,7 @@ import pytest
 
 from tests.graft.places import Place
 
-_FIRST_ANSWER = """
+_FIRST_RESPONSE = """
 import sys
 from graft.cli import app
 for arguments in (["--help"], ["gateway", "--help"]):
@@ -47,7 +47,7 @@ def test_help_is_quick() -> None:
 def test_the_gateway_verb_never_loads_tensorflow() -> None:
     """Everything that `graft gateway` imports leaves TensorFlow out."""
     shown = subprocess.run(
-        [sys.executable, "-c", _FIRST_ANSWER], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", _FIRST_RESPONSE], capture_output=True, text=True, timeout=60, check=True
     )
     assert shown.stdout.splitlines()[-1] == "LIGHT"
 

@@ -15,7 +15,7 @@ from tests.lineage import made_up
 from tests.lineage.databases import new_database
 
 TABLES = sorted(Table.metadata.tables)
-REFUSAL = "the lineage only grows: rows of {} are never changed or deleted"
+REJECTION = "the lineage only grows: rows of {} are never changed or deleted"
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -46,7 +46,7 @@ def rows(connection: Connection, table: str) -> list[tuple[object, ...]]:
 def refused(connection: Connection, table: str, statement: str) -> None:
     before = rows(connection, table)
     assert before
-    with pytest.raises(IntegrityError, match=REFUSAL.format(table)):
+    with pytest.raises(IntegrityError, match=REJECTION.format(table)):
         connection.execute(text(statement))
     connection.rollback()
     assert rows(connection, table) == before
@@ -126,7 +126,7 @@ def test_plain_python_is_refused(tmp_path: Path) -> None:
     with open_lineage(f"sqlite:///{file}") as lineage:
         lineage.record_run(made_up.run())
     connection = sqlite3.connect(file)
-    with pytest.raises(sqlite3.IntegrityError, match=REFUSAL.format("runs")):
+    with pytest.raises(sqlite3.IntegrityError, match=REJECTION.format("runs")):
         connection.execute("DELETE FROM runs")
     connection.close()
 

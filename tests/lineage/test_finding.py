@@ -25,9 +25,9 @@ def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def _with_family(lineage: Lineage) -> Lineage:
     lineage.record_run(made_up.run("grandmother"))
     for name, parent in (("mother", "grandmother"), ("aunt", "grandmother"), ("daughter", "mother")):
-        grown = made_up.base(f"run:{parent}")
+        descended = made_up.base(f"run:{parent}")
         data = made_up.data_set("more flowers")
-        lineage.record_run(made_up.run(name, parent_run=parent, base=grown, data_set=data, code_version="0.3.0"))
+        lineage.record_run(made_up.run(name, parent_run=parent, base=descended, data_set=data, code_version="0.3.0"))
     lineage.record_run(made_up.run("outsider", data_set=made_up.data_set("leaves"), base=made_up.base("none")))
     lineage.record_export(made_up.export("grandmother", 1), made_up.publication())
     daughters = lineage.record_export(made_up.export("daughter", 2), made_up.publication())
@@ -61,8 +61,8 @@ def test_parents_in_a_circle_come_to_an_end(lineage: Lineage) -> None:
     lineage.record_export(made_up.export("egg"))
     assert [run.record.id for run in lineage.ancestry_of_version("flowers", 1).runs] == ["egg", "hen"]
     (found,) = lineage.runs_with(run="egg")
-    assert ids(found.grown) == ["hen"]
-    assert found.grown[0].grown == ()
+    assert ids(found.descended) == ["hen"]
+    assert found.descended[0].descended == ()
     assert ids(lineage.runs_with(code_version=made_up.run().code_version)) == ["egg", "hen"]
 
 
@@ -79,16 +79,16 @@ def test_weights_lead_to_what_was_made_of_them(family: Lineage) -> None:
 def test_what_was_grown_on_a_run_is_found_below_it(family: Lineage) -> None:
     """From a run one comes to the runs that were grown on it, and to theirs, with their versions."""
     (found,) = family.runs_with(run="grandmother")
-    assert ids(found.grown) == ["mother", "aunt"]
-    assert ids(found.grown[0].grown) == ["daughter"]
-    assert found.grown[0].grown[0].exports[0].withdrawn
+    assert ids(found.descended) == ["mother", "aunt"]
+    assert ids(found.descended[0].descended) == ["daughter"]
+    assert found.descended[0].descended[0].exports[0].withdrawn
 
 
 def test_a_data_set_leads_to_all_runs_on_it(family: Lineage) -> None:
     """All runs on a data set are found, each once: one that was grown on another is below it."""
     found = family.runs_with(dataset_digest=made_up.digest("more flowers"))
     assert ids(found) == ["mother", "aunt"]
-    assert ids(found[0].grown) == ["daughter"]
+    assert ids(found[0].descended) == ["daughter"]
 
 
 def test_a_base_and_a_code_version_lead_to_their_runs(family: Lineage) -> None:

@@ -31,7 +31,7 @@ class Ended:
     stderr: str
 
 
-def ask(folder: Path, *arguments: str) -> Ended:
+def predict(folder: Path, *arguments: str) -> Ended:
     """Run a verb in a folder, in this process: starting one takes longer than any verb."""
     if URL_VARIABLE in os.environ:
         pytest.skip(f"{URL_VARIABLE} is set, and tests must not write there")
@@ -43,7 +43,7 @@ def ask(folder: Path, *arguments: str) -> Ended:
 
 
 def must(folder: Path, *arguments: str) -> str:
-    done = ask(folder, *arguments)
+    done = predict(folder, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -132,7 +132,7 @@ def test_verify_says_that_all_is_well(place: Path) -> None:
 )
 def test_what_cannot_be_done_is_one_clear_line(place: Path, arguments: list[str], sentence: str) -> None:
     """Bad input gives one line on standard error and exit code 2, never a traceback."""
-    ended = ask(place, *arguments)
+    ended = predict(place, *arguments)
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert sentence in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1
@@ -140,7 +140,7 @@ def test_what_cannot_be_done_is_one_clear_line(place: Path, arguments: list[str]
 
 def test_asking_in_the_wrong_folder_says_so(tmp_path: Path) -> None:
     """Where there is no lineage, asking says where one was looked for, and makes none."""
-    ended = ask(tmp_path, "verify")
+    ended = predict(tmp_path, "verify")
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"There is no lineage at {tmp_path}/lineage.db;")
     assert list(tmp_path.iterdir()) == []
@@ -151,12 +151,12 @@ def test_verify_names_the_image_that_changed(tmp_path: Path) -> None:
     place = make_place(tmp_path)
     changed = next((place / "data" / "red").iterdir())
     changed.write_bytes(changed.read_bytes() + b"x")
-    ended = ask(place, "verify")
+    ended = predict(place, "verify")
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert f"changed: {changed} (recorded sha256:" in ended.stdout
     assert ended.stdout.splitlines()[-1] == "4 checked, 1 do not match."
     (place / "lineage.db").unlink()
-    ended = ask(place, "record", "first")
+    ended = predict(place, "record", "first")
     assert ended.returncode == 2
     assert "are not those that first was trained on; put them back." in ended.stderr
 
@@ -169,7 +169,7 @@ def test_a_withdrawal_is_recorded_and_shown(tmp_path: Path) -> None:
     shown = must(place, "show", "models/colours/1")
     assert "version colours/1 (withdrawn)" in shown
     assert "by grace: calls [red] things blue" in shown
-    assert ask(place, "withdraw", "models/colours/1", "--why", "again").returncode == 2
+    assert predict(place, "withdraw", "models/colours/1", "--why", "again").returncode == 2
 
 
 def test_recording_afterwards_twice_is_recording_once(tmp_path: Path) -> None:
@@ -178,8 +178,8 @@ def test_recording_afterwards_twice_is_recording_once(tmp_path: Path) -> None:
     must(place, "record", "second")
     with open_lineage(f"sqlite:///{place}/lineage.db") as lineage:
         (first,) = lineage.runs_with()
-        assert [export.record.version for export in first.grown[0].exports] == [1]
-        assert len(first.grown[0].exports[0].publications) == 1
+        assert [export.record.version for export in first.descended[0].exports] == [1]
+        assert len(first.descended[0].exports[0].publications) == 1
 
 
 def test_the_environment_says_where(tmp_path: Path, url: str) -> None:

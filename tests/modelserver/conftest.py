@@ -33,8 +33,8 @@ class Client:
     def call(self, method: str, request: bytes) -> bytes:
         """Send the bytes of a request and return those of the answer."""
         send = self.channel.unary_unary(method, request_serializer=bytes, response_deserializer=bytes)
-        answer: bytes = send(request, timeout=60)
-        return answer
+        response: bytes = send(request, timeout=60)
+        return response
 
     def predict(
         self, inputs: dict[str, npt.NDArray[Any]], signature: str = "", name: str = "scale", **more: Any
@@ -63,8 +63,8 @@ class Client:
     def states(self, name: str = "scale") -> dict[int, tuple[str, str]]:
         """Return the state and the error of every version."""
         request = messages.GetModelStatusRequest(model_spec={"name": name})
-        answer = self.call(f"/{messages.MODEL_SERVICE}/GetModelStatus", request.SerializeToString())
-        statuses = messages.GetModelStatusResponse.FromString(answer).model_version_status
+        response = self.call(f"/{messages.MODEL_SERVICE}/GetModelStatus", request.SerializeToString())
+        statuses = messages.GetModelStatusResponse.FromString(response).model_version_status
         return {
             status.version: (messages.VersionState.Name(status.state), status.status.error_message)
             for status in statuses
@@ -111,8 +111,8 @@ def start_server(
     servers = contextlib.AsyncExitStack()
 
     def start(base_path: Path | None = None, name: str = "scale", **more: Any) -> Client:
-        quick = {"port": 0, "file_system_poll_wait_seconds": 0.1, "max_num_load_retries": 0}
-        settings = ModelServerSettings(model_name=name, model_base_path=base_path, **{**quick, **more})
+        short = {"port": 0, "file_system_poll_wait_seconds": 0.1, "max_num_load_retries": 0}
+        settings = ModelServerSettings(model_name=name, model_base_path=base_path, **{**short, **more})
         opening = servers.enter_async_context(running_server(settings))
         server = asyncio.run_coroutine_threadsafe(opening, event_loop).result(60)
         client = connect(server.port)

@@ -63,7 +63,7 @@ def with_batcher(parameters: BatchParameters, scenario: Callable[[Batcher], Awai
     return asyncio.run(run())
 
 
-async def answers(batcher: Batcher, graph: Halves, calls: Sequence[GraphCall]) -> list[Any]:
+async def responses(batcher: Batcher, graph: Halves, calls: Sequence[GraphCall]) -> list[Any]:
     """Send calls together and return what each gets: its `y` as a list, or the error."""
     given = await asyncio.gather(*(batcher.run(graph, each) for each in calls), return_exceptions=True)
     return [each if isinstance(each, BaseException) else each["y"].tolist() for each in given]

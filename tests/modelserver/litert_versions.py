@@ -60,14 +60,14 @@ def _network(seed: int, repeats: int) -> Any:
     kernel = tf.constant(draw(0, 0.3, (5, 5, 3, 4)), tf.float32)
     weights = tf.constant(draw(0, 1, (4, 3)), tf.float32)
 
-    def answer(pixels: tf.Tensor) -> tf.Tensor:
+    def respond(pixels: tf.Tensor) -> tf.Tensor:
         values = tf.cast(pixels, tf.float32) / 127.5 - 1
         shifted = [values + 0.001 * number for number in range(repeats)]
         convolved = [tf.nn.relu(tf.nn.conv2d(each, kernel, 2, "SAME")) for each in shifted]
         features = tf.reduce_mean(tf.add_n(convolved), axis=[1, 2])
         return tf.nn.softmax(features @ weights)
 
-    return answer
+    return respond
 
 
 CONTENTS = [

@@ -42,15 +42,15 @@ def test_what_is_installed_by_name_exists(texts: dict[str, str]) -> None:
 
 def test_the_installed_version_is_asked_for_by_that_name() -> None:
     """Whatever asks importlib.metadata for Graft's version gives the distribution's name."""
-    asked = []
+    requested = []
     for path in tracked_files(*PACKAGES):
         if path.suffix == ".py":
-            asked += [(path.as_posix(), name) for name in versions_asked(ast.parse((ROOT / path).read_text()))]
-    assert [pair for pair in asked if pair[1] != PROJECT["name"]] == []
-    assert "trainer/runs/code_version.py" in dict(asked)
+            requested += [(path.as_posix(), name) for name in versions_called(ast.parse((ROOT / path).read_text()))]
+    assert [pair for pair in requested if pair[1] != PROJECT["name"]] == []
+    assert "trainer/runs/code_version.py" in dict(requested)
 
 
-def versions_asked(tree: ast.Module) -> list[str]:
+def versions_called(tree: ast.Module) -> list[str]:
     """Return the literals with which a module calls importlib.metadata's `version`."""
     called = {
         alias.asname or alias.name

@@ -16,7 +16,7 @@ from trainer.models.architectures import BASE
 from trainer.models.defaults import fill_in
 from trainer.runs.lineage_entry import describe_run
 from trainer.runs.record import find_run
-from trainer.runs.trained_model import answer_decoded, decode_each, digest_of_tensors, read_run
+from trainer.runs.trained_model import decode_each, digest_of_tensors, predict_decoded, read_run
 
 
 def variables_of_base(trained: Trained) -> dict[str, Any]:
@@ -168,8 +168,8 @@ def test_saved_model_is_calibrated(from_scratch: Trained) -> None:
     run = from_scratch.run
     image_input = run.record.image_input
     contents = [image.path.read_bytes() for image in run.record.test_images]
-    answers = answer_decoded(run.load_model(), image_input, decode_each(image_input, contents))
+    outputs = predict_decoded(run.load_model(), image_input, decode_each(image_input, contents))
     labels = [run.record.labels.index(image.label) for image in run.record.test_images]
-    of_truth = answers.probabilities[np.arange(len(labels)), labels]
+    of_truth = outputs.probabilities[np.arange(len(labels)), labels]
     assert float(-np.log(of_truth).mean()) == pytest.approx(run.record.metrics["test"]["cross_entropy"], rel=1e-4)
     assert run.record.weights_digest == digest_of_tensors(run.load_model().get_weights())

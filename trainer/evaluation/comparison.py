@@ -14,7 +14,7 @@ _FEW_IMAGES = 30
 
 
 @dataclass(frozen=True)
-class PairedAnswers:
+class PairedPredictions:
     """How often two models, A and B, were right on the same images, and how likely the difference is by chance.
 
     `only_a_right` and `only_b_right` count the images that only one of them got right; the others do not tell which
@@ -60,13 +60,13 @@ class Difference:
     b: Any
 
 
-def compare_answers(a_right: Iterable[bool], b_right: Iterable[bool]) -> PairedAnswers:
+def compare_predictions(a_right: Iterable[bool], b_right: Iterable[bool]) -> PairedPredictions:
     """Compare two models by whether each was right, on the same images in the same order."""
     pairs = [(bool(a), bool(b)) for a, b in zip(a_right, b_right, strict=True)]
     only_a, only_b = pairs.count((True, False)), pairs.count((False, True))
     both = pairs.count((True, True))
     p_value = float(binomtest(only_a, only_a + only_b, 0.5).pvalue) if only_a + only_b else 1.0
-    return PairedAnswers(len(pairs), both + only_a, both + only_b, only_a, only_b, p_value)
+    return PairedPredictions(len(pairs), both + only_a, both + only_b, only_a, only_b, p_value)
 
 
 def shared_test_images(a: Sequence[HeldOutPrediction], b: Sequence[HeldOutPrediction]) -> SharedImages:
@@ -77,7 +77,7 @@ def shared_test_images(a: Sequence[HeldOutPrediction], b: Sequence[HeldOutPredic
     return SharedImages([one.right for one, _ in alike], [other.right for _, other in alike], len(both) - len(alike))
 
 
-def verdict_in_words(paired: PairedAnswers, a: str, b: str) -> str:
+def verdict_in_words(paired: PairedPredictions, a: str, b: str) -> str:
     """Return the result of comparing models named `a` and `b`, as a sentence."""
     if not paired.images:
         return "They share no test images, so the difference in accuracy cannot be tested."

@@ -46,7 +46,7 @@ def read_predictions(path: Path) -> list[HeldOutPrediction]:
     """
     try:
         with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return [_answered(row) for row in csv.DictReader(file, strict=True)]
+            return [_predicted(row) for row in csv.DictReader(file, strict=True)]
     except OSError as error:
         raise RunFileError(f"The predictions in {path} cannot be read: {error.strerror}.") from error
     except (KeyError, TypeError, ValueError, csv.Error) as error:
@@ -59,7 +59,7 @@ def _cells(row: HeldOutPrediction) -> tuple[str, ...]:
     return row.split, str(row.path), row.digest, row.truth, row.predicted, repr(row.probability), right
 
 
-def _answered(row: dict[str, str]) -> HeldOutPrediction:
+def _predicted(row: dict[str, str]) -> HeldOutPrediction:
     return HeldOutPrediction(
         row["split"], Path(row["path"]), row["digest"], row["truth"], row["predicted"], float(row["probability"])
     )

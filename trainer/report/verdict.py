@@ -24,7 +24,7 @@ def findings(report: Report) -> list[str]:
         sentences.append(_gate(report.record.gate))
     if metrics.get("calibration"):
         sentences.append(_calibration(metrics["calibration"]))
-    sentences.append(_against_one_answer(metrics["test"]))
+    sentences.append(_against_one_class(metrics["test"]))
     baselines = metrics.get("baselines") or {}
     return sentences + [sentence for name, each in baselines.items() for sentence in _against(name, each)]
 
@@ -77,7 +77,7 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
     )
 
 
-def _against_one_answer(test: Mapping[str, Any]) -> str:
+def _against_one_class(test: Mapping[str, Any]) -> str:
     most = max(each["images"] for each in test["per_class"].values())
     return f"Always predicting the most frequent class would be right for {percent(most / test['images'])}."
 

@@ -35,7 +35,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """`probabilities` float32 [N, C], zeros where `valid`, bool [N], is false, as in the served model."""
 
     probabilities: npt.NDArray[np.float32]
@@ -66,10 +66,10 @@ def decode_each(image_input: ImageInput, images: Sequence[bytes]) -> DecodedImag
     return DecodedImages(np.concatenate([row for row, _ in rows]), np.concatenate([valid for _, valid in rows]))
 
 
-def answer_decoded(model: Any, image_input: ImageInput, images: DecodedImages) -> Answers:
+def predict_decoded(model: Any, image_input: ImageInput, images: DecodedImages) -> Predictions:
     """Predict decoded images with a loaded model, in one batch: the reference for everything that serves it."""
     probabilities = model(scale_pixels(images.pixels, image_input), training=False).numpy()
-    return Answers(np.where(images.valid[:, None], probabilities, np.float32(0)), images.valid)
+    return Predictions(np.where(images.valid[:, None], probabilities, np.float32(0)), images.valid)
 
 
 def digest_of_tensors(tensors: Sequence[npt.NDArray[Any]]) -> str:

@@ -40,7 +40,7 @@ def train_baseline(
     network = build_from_scratch(config, classes)
     predictor = Predictor(network.model)
     train_from_scratch(replace(context, network=network, predictor=predictor, state=TrainingState()))
-    return predictor.answer(test, config.data.batch_size)
+    return predictor.predict(test, config.data.batch_size)
 
 
 def _train_probe(network: Network, context: TrainingContext, test: InputPipeline) -> Probabilities:
@@ -61,5 +61,5 @@ def _train_probe(network: Network, context: TrainingContext, test: InputPipeline
     with warnings.catch_warnings():  # after so many steps the probe is near enough
         warnings.simplefilter("ignore", ConvergenceWarning)
         probe.fit(features(train), labels, sample_weight=weights)
-    answers: Probabilities = probe.predict_proba(features(test)).astype(np.float32)
-    return answers
+    predictions: Probabilities = probe.predict_proba(features(test)).astype(np.float32)
+    return predictions

@@ -20,7 +20,7 @@ class Predictor:
             lambda inputs: model(inputs, training=False), input_signature=[tf.TensorSpec(model.input_shape, tf.float32)]
         )
 
-    def answer(self, pipeline: InputPipeline, batch_size: int) -> npt.NDArray[np.float32]:
+    def predict(self, pipeline: InputPipeline, batch_size: int) -> npt.NDArray[np.float32]:
         """Return the probabilities for every image, float32 [N, C], in order.
 
         Raises:
@@ -38,7 +38,7 @@ class Predictor:
 
     def score(self, pipeline: InputPipeline, batch_size: int) -> Score:
         """Return cross-entropy and accuracy; a soft target counts for its largest class."""
-        probabilities = self.answer(pipeline, batch_size)
+        probabilities = self.predict(pipeline, batch_size)
         labels = pipeline.targets[0].argmax(axis=1)
         return Score(
             loss=cross_entropy(Predictions(probabilities, labels)),

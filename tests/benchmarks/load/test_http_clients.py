@@ -14,31 +14,31 @@ from benchmarks.serving.systems import free_port, request_bytes
 
 Reader = asyncio.StreamReader
 Writer = asyncio.StreamWriter
-Answer = Callable[[Reader, Writer], Awaitable[None]]
-Ask = Callable[[int], Awaitable[Any]]
+Response = Callable[[Reader, Writer], Awaitable[None]]
+Call = Callable[[int], Awaitable[Any]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BODY = b"body"
 
 
-def served(answer: Answer, ask: Ask) -> Any:
+def served(response: Response, send: Call) -> Any:
     """Let a server answer while its port is asked, and wait until it has seen that all connections ended."""
 
-    async def serve_and_ask() -> Any:
+    async def serve_and_call() -> Any:
         serving: list[asyncio.Task[None]] = []
 
         async def serve(reader: Reader, writer: Writer) -> None:
             serving.append(cast("asyncio.Task[None]", asyncio.current_task()))
             with contextlib.suppress(asyncio.IncompleteReadError):
-                await answer(reader, writer)
+                await response(reader, writer)
             writer.close()
             await writer.wait_closed()
 
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            seen = await ask(server.sockets[0].getsockname()[1])
+            seen = await send(server.sockets[0].getsockname()[1])
             await asyncio.gather(*serving)
             return seen
 
-    return asyncio.run(serve_and_ask())
+    return asyncio.run(serve_and_call())
 
 
 async def read_request(reader: Reader) -> None:
@@ -46,12 +46,12 @@ async def read_request(reader: Reader) -> None:
     await reader.readexactly(len(BODY))
 
 
-def answering(seconds: float = 0.0, answer: bytes = OK) -> Answer:
+def replying(seconds: float = 0.0, response: bytes = OK) -> Response:
     async def serve(reader: Reader, writer: Writer) -> None:
         while True:
             await read_request(reader)
             await asyncio.sleep(seconds)
-            writer.write(answer)
+            writer.write(response)
 
     return serve
 
@@ -101,7 +101,7 @@ def test_latency_of_an_open_loop_counts_from_when_a_request_was_due() -> None:
 def test_an_open_loop_sends_whether_or_not_others_were_answered() -> None:
     """Requests due every 10 ms are all sent in time to a server that takes 300 ms for each."""
     due = [number / 100 for number in range(20)]
-    load = served(answering(0.3), lambda port: open_loop(port, requests_to(port), due))
+    load = served(replying(0.3), lambda port: open_loop(port, requests_to(port), due))
     assert load.statuses == {200: 20}
     assert load.seconds < 1.5, "a closed loop of one client would have taken six seconds"
     assert len(load.late) == 20
@@ -111,10 +111,10 @@ def test_a_closed_loop_asks_again_when_answered_and_hears_of_each_answer() -> No
     """Clients share the time: the number of answers is what the latency allows, and each was announced."""
     heard: list[None] = []
 
-    async def ask(port: int) -> Load:
+    async def send(port: int) -> Load:
         return await closed_loop(port, requests_to(port), 4, 0.5, after_each=lambda: heard.append(None))
 
-    load = served(answering(0.02), ask)
+    load = served(replying(0.02), send)
     assert len(heard) == len(load.latencies) == load.statuses[200]
     assert 4 <= len(heard) <= 4 * 0.5 / 0.02 + 4
     assert load.failed == 0
@@ -122,13 +122,13 @@ def test_a_closed_loop_asks_again_when_answered_and_hears_of_each_answer() -> No
 
 def test_a_client_asks_once_however_short_the_time() -> None:
     """A load of no seconds is one request of each client."""
-    load = served(answering(), lambda port: closed_loop(port, requests_to(port), 3, 0.0))
+    load = served(replying(), lambda port: closed_loop(port, requests_to(port), 3, 0.0))
     assert load.statuses == {200: 3}
 
 
 def test_a_refusal_is_counted_and_has_no_latency() -> None:
     """Another status than 200 is a failure, told apart by its number."""
-    refusing = answering(answer=b"HTTP/1.1 503 Full\r\ncontent-length: 0\r\n\r\n")
+    refusing = replying(response=b"HTTP/1.1 503 Full\r\ncontent-length: 0\r\n\r\n")
     load = served(refusing, lambda port: closed_loop(port, requests_to(port), 2, 0.0))
     assert load.statuses == {503: 2}
     assert (load.failed, load.latencies) == (2, [])
@@ -143,21 +143,21 @@ def test_a_lost_connection_is_a_failure_and_the_next_request_connects_again() ->
         if next(turns):
             writer.write(OK)
 
-    async def ask(port: int) -> list[int]:
+    async def send(port: int) -> list[int]:
         connection = Connection(port)
-        return [await connection.ask(request_bytes("/", BODY, port)) for _ in range(2)]
+        return [await connection.send(request_bytes("/", BODY, port)) for _ in range(2)]
 
-    assert served(hang_up_first, ask) == [LOST, 200]
+    assert served(hang_up_first, send) == [LOST, 200]
 
 
 def test_a_server_that_says_it_closes_is_not_written_to_again() -> None:
     """After `connection: close` the next request goes over a new connection, and is not lost with the old one."""
 
-    async def answer_once(reader: Reader, writer: Writer) -> None:
+    async def respond_once(reader: Reader, writer: Writer) -> None:
         await read_request(reader)
         writer.write(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
 
-    seen = served(answer_once, lambda port: closed_loop(port, requests_to(port), 1, 0.1))
+    seen = served(respond_once, lambda port: closed_loop(port, requests_to(port), 1, 0.1))
     assert seen.statuses[200] > 1
     assert seen.failed == 0
 
@@ -165,7 +165,7 @@ def test_a_server_that_says_it_closes_is_not_written_to_again() -> None:
 def test_a_port_where_nobody_listens_is_a_lost_request() -> None:
     """Whoever waits for a service to start can ask again and again."""
     port = free_port()
-    assert asyncio.run(Connection(port).ask(request_bytes("/", BODY, port))) == LOST
+    assert asyncio.run(Connection(port).send(request_bytes("/", BODY, port))) == LOST
 
 
 def test_an_answer_in_pieces_is_put_together() -> None:
@@ -178,8 +178,8 @@ def test_an_answer_in_pieces_is_put_together() -> None:
             await writer.drain()
             await asyncio.sleep(0)
 
-    async def ask(port: int) -> tuple[int, bytes]:
+    async def send(port: int) -> tuple[int, bytes]:
         connection = Connection(port)
-        return await connection.ask(request_bytes("/", BODY, port)), connection.body
+        return await connection.send(request_bytes("/", BODY, port)), connection.body
 
-    assert served(slowly, ask) == (200, b"ok")
+    assert served(slowly, send) == (200, b"ok")

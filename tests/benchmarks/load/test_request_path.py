@@ -7,11 +7,11 @@ from benchmarks.load.request_path import RequestPath, path_table, read_totals
 METRICS = """\
 # HELP graft_gateway_request_duration_seconds From the head of a request to the end of its answer.
 # TYPE graft_gateway_request_duration_seconds histogram
-graft_gateway_request_duration_seconds_bucket{route="/v1/predict",dialect="native",le="+Inf"} 4.0
-graft_gateway_request_duration_seconds_count{route="/v1/predict",dialect="native"} 4.0
-graft_gateway_request_duration_seconds_sum{route="/v1/predict",dialect="native"} 0.12
-graft_gateway_request_duration_seconds_count{route="/metrics",dialect="none"} 9.0
-graft_gateway_request_duration_seconds_sum{route="/metrics",dialect="none"} 9.0
+graft_gateway_request_duration_seconds_bucket{route="/v1/predict",protocol="native",le="+Inf"} 4.0
+graft_gateway_request_duration_seconds_count{route="/v1/predict",protocol="native"} 4.0
+graft_gateway_request_duration_seconds_sum{route="/v1/predict",protocol="native"} 0.12
+graft_gateway_request_duration_seconds_count{route="/metrics",protocol="none"} 9.0
+graft_gateway_request_duration_seconds_sum{route="/metrics",protocol="none"} 9.0
 # HELP graft_gateway_stage_duration_seconds Stages of a request.
 # TYPE graft_gateway_stage_duration_seconds histogram
 graft_gateway_stage_duration_seconds_count{stage="model_server"} 4.0

@@ -42,7 +42,7 @@ def test_a_queue_that_only_grows_is_refused() -> None:
     with pytest.raises(OverloadedError, match=r"2\.00 servers would be busy, and there are 2"):
         erlang_c(2, 2.0)
     with pytest.raises(OverloadedError, match="can be answered"):
-        SERVER.answer(SERVER.capacity)
+        SERVER.respond(SERVER.capacity)
     with pytest.raises(ValueError, match="no server answers so"):
         BatchServer(fixed=0.0, each=0.0, most=8)
 
@@ -82,7 +82,7 @@ def test_batches_are_answered_as_simulated(load: float) -> None:
     """Mean time and 99th percentile of a server that batches are the simulated ones, within 4 % and 8 %."""
     rate = load * SERVER.capacity
     seen = simulate_batches(arrivals(rate, REQUESTS, np.random.default_rng(3)), SERVER.most, SERVER.time_of)
-    found = SERVER.answer(rate)
+    found = SERVER.respond(rate)
     assert found.mean == pytest.approx(seen.times.mean(), rel=MEAN_TOLERANCE)
     assert found.quantile(0.99) == pytest.approx(float(np.quantile(seen.times, 0.99)), rel=P99_TOLERANCE)
 
@@ -91,13 +91,13 @@ def test_a_batch_of_one_is_an_ordinary_queue() -> None:
     """A server that takes one at a time waits as M/D/1, which has a formula."""
     single = BatchServer(fixed=0.0, each=0.02, most=1)
     queue = Queue(0.7 / 0.02, 1, 0.02, variation=0)
-    assert single.answer(queue.rate).mean == pytest.approx(queue.mean_wait + 0.02, rel=0.01)
-    assert single.answer(queue.rate).busy == pytest.approx(0.7, rel=0.01)
+    assert single.respond(queue.rate).mean == pytest.approx(queue.mean_wait + 0.02, rel=0.01)
+    assert single.respond(queue.rate).busy == pytest.approx(0.7, rel=0.01)
 
 
 def test_batches_keep_up_where_single_images_would_not() -> None:
     """Batches grow with the load, and answer rates that one image at a time could not keep up with."""
-    sizes = [SERVER.answer(load * SERVER.capacity).mean_batch for load in (0.1, 0.5, 0.9)]
+    sizes = [SERVER.respond(load * SERVER.capacity).mean_batch for load in (0.1, 0.5, 0.9)]
     assert sizes[0] < 1.1
     assert sizes == sorted(sizes)
     assert sizes[-1] > 4

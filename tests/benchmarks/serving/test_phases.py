@@ -91,9 +91,9 @@ def test_junk_in_step_is_one_request_for_seven_answers(systems: tuple[System, Sy
     """The eighth client is refused about as often as each of the others is answered, and without pause more often."""
     seen = measure_neighbours(systems[0], [b"junk"], Plan(plan.images, 0.5, 1, plan.progress))
     in_step, unpaused = (each.load for each in seen.junk.rounds)
-    answered = len(seen.junk_in_step.rounds[0].load.latencies)
+    replied = len(seen.junk_in_step.rounds[0].load.latencies)
     assert in_step.statuses == {422: in_step.statuses.total()}
-    assert 0.5 * answered / GOOD <= in_step.statuses.total() <= answered / GOOD + 2
+    assert 0.5 * replied / GOOD <= in_step.statuses.total() <= replied / GOOD + 2
     assert unpaused.statuses[422] > 2 * in_step.statuses[422]
     assert seen.junk_in_step.failed == seen.junk_unpaused.failed == 0
 

@@ -48,10 +48,10 @@ class Grown:
     pixels: Array
     image_input: ImageInput
 
-    def answers(self, model: Any) -> Array:
+    def predictions(self, model: Any) -> Array:
         """Ask a Keras model for the probabilities of the images, float32 [N, 3]."""
-        answered: Array = model(scale_pixels(self.pixels, self.image_input), training=False).numpy()
-        return answered
+        predicted: Array = model(scale_pixels(self.pixels, self.image_input), training=False).numpy()
+        return predicted
 
     def train_one_step(self) -> None:
         """Take one step with the last layers of the base unfrozen, and no BatchNorm."""
@@ -85,14 +85,14 @@ def grow(architecture: str, weights: str, size: int | None) -> Grown:
     return Grown(config.model, config.phase_two.unfreeze[0], base, model, pixels, image_input)
 
 
-def ask_as_serving_loads(folder: Path, pixels: Array) -> dict[str, dict[str, Array]]:
+def predict_as_serving_loads(folder: Path, pixels: Array) -> dict[str, dict[str, Array]]:
     """Load the SavedModel through the graph's own restore operation, and ask each signature about the images.
 
     Their files are PNGs, which keep every pixel; one more is no image.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # the loader is deprecated; Serving's is the same
     files = string_array([*(encoded(Image.fromarray(image), "PNG") for image in pixels), b"no image"])
-    questions: dict[str, Any] = {
+    requests: dict[str, Any] = {
         "serving_pixels": pixels,
         "serving_default": files,
         "describe": string_array([b"", b""]),
@@ -100,41 +100,41 @@ def ask_as_serving_loads(folder: Path, pixels: Array) -> dict[str, dict[str, Arr
     }
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder)).signature_def
-        return {name: _ask(session, signatures[name], question) for name, question in questions.items()}
+        return {name: _predict(session, signatures[name], request_of) for name, request_of in requests.items()}
 
 
-def _ask(session: Any, signature: Any, question: Any) -> dict[str, Array]:
-    (asked,) = signature.inputs.values()
-    answers: dict[str, Array] = session.run(
-        {key: tensor.name for key, tensor in signature.outputs.items()}, {asked.name: question}
+def _predict(session: Any, signature: Any, request_of: Any) -> dict[str, Array]:
+    (requested,) = signature.inputs.values()
+    predictions: dict[str, Array] = session.run(
+        {key: tensor.name for key, tensor in signature.outputs.items()}, {requested.name: request_of}
     )
-    return answers
+    return predictions
 
 
-def assert_exported(model: Any, grown: Grown, folder: Path) -> None:
+def assert_exported(model: Any, descended: Grown, folder: Path) -> None:
     """Write the model as it is served: its four signatures answer as the model, and 2.18 knows every operation."""
     labels = tuple(COLOURS)
-    network = make_served_network(model, grown.image_input)
-    save(network, labels, grown.image_input, folder)
+    network = make_served_network(model, descended.image_input)
+    save(network, labels, descended.image_input, folder)
     (folder / MANIFEST).parent.mkdir()
     (folder / MANIFEST).write_text("the manifest")
     assert unknown_operations(folder) == []
     assert network.description.frozen
     assert network.description.batch_norms_folded > 0
-    expected, bound = grown.answers(model), max(1e-5, 3 * _noise(model, grown))
-    answers = ask_as_serving_loads(folder, grown.pixels)
-    np.testing.assert_allclose(answers["serving_pixels"]["probabilities"], expected, rtol=0, atol=bound)
-    default = answers["serving_default"]
+    expected, bound = descended.predictions(model), max(1e-5, 3 * _noise(model, descended))
+    predictions = predict_as_serving_loads(folder, descended.pixels)
+    np.testing.assert_allclose(predictions["serving_pixels"]["probabilities"], expected, rtol=0, atol=bound)
+    default = predictions["serving_default"]
     with_refused = np.concatenate([expected, np.zeros_like(expected[:1])])
     np.testing.assert_allclose(default["probabilities"], with_refused, rtol=0, atol=bound)
     assert [label.decode() for label in default["label"]] == [*(labels[row.argmax()] for row in expected), ""]
     assert default["valid"].tolist() == [*(True for _ in expected), False]
-    np.testing.assert_array_equal(default["brightness"], [*brightness_of(grown.pixels), 0.0])
-    np.testing.assert_array_equal(answers["pixels_of_image"]["pixels"], grown.pixels[-1])
-    assert answers["describe"]["manifest"].tolist() == 2 * [b"the manifest"]
+    np.testing.assert_array_equal(default["brightness"], [*brightness_of(descended.pixels), 0.0])
+    np.testing.assert_array_equal(predictions["pixels_of_image"]["pixels"], descended.pixels[-1])
+    assert predictions["describe"]["manifest"].tolist() == 2 * [b"the manifest"]
 
 
-def _noise(model: Any, grown: Grown) -> float:
+def _noise(model: Any, descended: Grown) -> float:
     """Return how far the answers move when each weight is rounded once more.
 
     Folding rounds each weight once. A deep network of random weights, unlike a trained one, makes 2e-4 of that
@@ -142,11 +142,11 @@ def _noise(model: Any, grown: Grown) -> float:
     """
     weights = [np.array(weight) for weight in model.get_weights()]
     signs = np.random.default_rng(0)
-    answers = grown.answers(model)
+    predictions = descended.predictions(model)
     model.set_weights([weight * (1 + 6e-8 * signs.choice([-1, 1], weight.shape)) for weight in weights])
-    moved = grown.answers(model)
+    moved = descended.predictions(model)
     model.set_weights(weights)
-    return float(np.abs(moved - answers).max())
+    return float(np.abs(moved - predictions).max())
 
 
 def assert_row_is_documented(name: str, base: Any) -> None:
@@ -154,31 +154,33 @@ def assert_row_is_documented(name: str, base: Any) -> None:
     assert table_row(name, ARCHITECTURES[name], base) in DOCUMENTATION.read_text().splitlines()
 
 
-def assert_splits(grown: Grown) -> None:
+def assert_splits(descended: Grown) -> None:
     """Cut the base where its default says, and compare the halves with the whole."""
-    assert grown.unfreeze in block_split_points(grown.base, spec_of(grown.settings.architecture))
-    tensor = split_tensor(grown.base, grown.unfreeze)
-    front, tail = keras.Model(grown.base.input, tensor), keras.Model(tensor, grown.base.output)
-    values = scale_pixels(grown.pixels, grown.image_input)
-    whole = grown.base(values, training=False).numpy()
+    assert descended.unfreeze in block_split_points(descended.base, spec_of(descended.settings.architecture))
+    tensor = split_tensor(descended.base, descended.unfreeze)
+    front, tail = keras.Model(descended.base.input, tensor), keras.Model(tensor, descended.base.output)
+    values = scale_pixels(descended.pixels, descended.image_input)
+    whole = descended.base(values, training=False).numpy()
     np.testing.assert_allclose(tail(front(values, training=False), training=False).numpy(), whole, rtol=0, atol=1e-6)
     assert np.ptp(whole, axis=0).max() > SPREAD
 
 
-def assert_round_trip(grown: Grown, folder: Path) -> None:
+def assert_round_trip(descended: Grown, folder: Path) -> None:
     """Train, save, reload and export the model; every one of them answers as the trained one."""
-    before = [np.array(weight) for weight in grown.base.get_weights()]
-    grown.train_one_step()
-    first_to_move = len(grown.base.weights) - sum(len(layer.weights) for layer in grown.base.layers[-grown.unfreeze :])
-    moved = [not np.array_equal(old, new) for old, new in zip(before, grown.base.get_weights(), strict=True)]
+    before = [np.array(weight) for weight in descended.base.get_weights()]
+    descended.train_one_step()
+    first_to_move = len(descended.base.weights) - sum(
+        len(layer.weights) for layer in descended.base.layers[-descended.unfreeze :]
+    )
+    moved = [not np.array_equal(old, new) for old, new in zip(before, descended.base.get_weights(), strict=True)]
     assert not any(moved[:first_to_move])
     assert any(moved[first_to_move:])
-    answers = grown.answers(grown.model)
-    assert np.ptp(answers, axis=0).max() > SPREAD  # a model that always answers the same proves nothing
-    grown.model.save(folder / "model.keras", include_optimizer=False)
+    predictions = descended.predictions(descended.model)
+    assert np.ptp(predictions, axis=0).max() > SPREAD  # a model that always answers the same proves nothing
+    descended.model.save(folder / "model.keras", include_optimizer=False)
     reloaded = keras.saving.load_model(folder / "model.keras", compile=False)
-    np.testing.assert_allclose(grown.answers(reloaded), answers, rtol=0, atol=1e-6)
-    assert_exported(reloaded, grown, folder / "exported")
+    np.testing.assert_allclose(descended.predictions(reloaded), predictions, rtol=0, atol=1e-6)
+    assert_exported(reloaded, descended, folder / "exported")
 
 
 def _draw(size: int) -> Array:

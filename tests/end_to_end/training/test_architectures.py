@@ -20,21 +20,21 @@ ROWS = [
 
 
 @pytest.fixture(scope="module", params=ROWS)
-def grown(request: pytest.FixtureRequest) -> Grown:
+def descended(request: pytest.FixtureRequest) -> Grown:
     """A base of each row, with a head."""
     return grow(request.param, "none", ARCHITECTURES[request.param].smallest_image)
 
 
-def test_row_is_documented(grown: Grown) -> None:
+def test_row_is_documented(descended: Grown) -> None:
     """The table for users says of the network what the code does."""
-    assert_row_is_documented(grown.settings.architecture, grown.base)
+    assert_row_is_documented(descended.settings.architecture, descended.base)
 
 
-def test_halves_answer_as_the_whole(grown: Grown) -> None:
+def test_halves_answer_as_the_whole(descended: Grown) -> None:
     """The layers that learn by default begin at a block, and the network cut there is still the network."""
-    assert_splits(grown)
+    assert_splits(descended)
 
 
-def test_round_trip_keeps_the_answers(grown: Grown, tmp_path: Path) -> None:
+def test_round_trip_keeps_the_answers(descended: Grown, tmp_path: Path) -> None:
     """After a step of fine-tuning, the saved, reloaded and exported model answers the same."""
-    assert_round_trip(grown, tmp_path)
+    assert_round_trip(descended, tmp_path)

@@ -58,7 +58,7 @@ def prepare_by_pillow(content: bytes, image_input: ImageInput) -> npt.NDArray[np
     return np.asarray(image.resize((image_input.width, image_input.height), Image.Resampling.BILINEAR))
 
 
-def answer_by_pillow(run: Run, image_input: ImageInput, contents: list[bytes]) -> Probabilities:
+def predict_by_pillow(run: Run, image_input: ImageInput, contents: list[bytes]) -> Probabilities:
     model = run.load_model()
     pixels = np.stack([prepare_by_pillow(content, image_input) for content in contents])
     batches = np.array_split(pixels, max(1, len(pixels) // 32))
@@ -74,8 +74,8 @@ def agreement(flowers: Trained) -> Agreement:
     image_input = ModelManifest.read(folder / MANIFEST).image_input
     test_photos = {image.path for image in run.record.test_images}
     return Agreement(
-        LoadedVersion(folder).answer(contents).probabilities,
-        answer_by_pillow(run, image_input, contents),
+        LoadedVersion(folder).predict(contents).probabilities,
+        predict_by_pillow(run, image_input, contents),
         np.array([photo in test_photos for photo in photos]),
     )
 

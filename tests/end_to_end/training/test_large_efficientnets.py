@@ -14,7 +14,7 @@ CUT_IN_EVERY_RUN = ("efficientnet_b3", "efficientnet_b5")
 
 
 @pytest.fixture(scope="module")
-def grown(request: pytest.FixtureRequest) -> Grown:
+def descended(request: pytest.FixtureRequest) -> Grown:
     """A base of a row, with a head."""
     return grow(request.param, "none", 32)
 
@@ -30,13 +30,13 @@ def test_row_is_documented(name: str) -> None:
     [pytest.param(name, marks=[] if name in CUT_IN_EVERY_RUN else [pytest.mark.slow]) for name in NAMES],
     indirect=True,
 )
-def test_halves_answer_as_the_whole(grown: Grown) -> None:
+def test_halves_answer_as_the_whole(descended: Grown) -> None:
     """The layers that learn by default begin at a block, and the network cut there is still the network."""
-    assert_splits(grown)
+    assert_splits(descended)
 
 
 @pytest.mark.slow  # four minutes for the five; the smaller ones take the same way in every run
 @pytest.mark.parametrize("grown", NAMES, indirect=True)
-def test_round_trip_keeps_the_answers(grown: Grown, tmp_path: Path) -> None:
+def test_round_trip_keeps_the_answers(descended: Grown, tmp_path: Path) -> None:
     """After a step of fine-tuning, the saved, reloaded and exported model answers the same."""
-    assert_round_trip(grown, tmp_path)
+    assert_round_trip(descended, tmp_path)

@@ -105,18 +105,18 @@ def test_record_says_where_it_comes_from(made: Made) -> None:
 def test_golden_images_get_their_answers(place: Path) -> None:
     """Each file answers each golden PNG as it says there, which differs from image to image."""
     golden = json.loads((place / "golden" / "expected.json").read_text())
-    answers = []
+    predictions = []
     for entry in golden["images"]:
         pixels = np.asarray(Image.open(place / "golden" / entry["pixels"]))
         assert pixels.shape == (SIZE, SIZE, 3)
         for variant in ALL:
             expected = entry["expected"][variant]["from_pixels"]
             model = LiteModel((place / f"model-{variant}.tflite").read_bytes())
-            np.testing.assert_allclose(model.answer(pixels[None])[0], expected, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(model.predict(pixels[None])[0], expected, rtol=0, atol=1e-6)
             assert golden["labels"][int(np.argmax(expected))] == entry["label"]
             np.testing.assert_allclose(entry["expected"][variant]["from_original"], expected, rtol=0, atol=0.2)
-        answers.append(entry["expected"]["float32"]["from_pixels"])
-    assert np.ptp(answers, axis=0).min() > 0.2
+        predictions.append(entry["expected"]["float32"]["from_pixels"])
+    assert np.ptp(predictions, axis=0).min() > 0.2
 
 
 def test_readme_uses_the_files_as_they_are_called(made: Made, place: Path) -> None:
@@ -135,7 +135,7 @@ def test_report_is_self_contained_and_has_the_numbers(made: Made, place: Path) -
     assert not re.search(r"<script|https?://(?!www\.w3\.org)|src=|@import", page)
     for record in made.bundle.written:
         assert f"{record.measured.file_bytes / 1e6:.2f}" in page
-        assert f"{100 * record.phone_resize.same_answer:.1f}" in page
+        assert f"{100 * record.phone_resize.same_prediction:.1f}" in page
     assert page.count("<svg") == 1
 
 
@@ -208,7 +208,7 @@ def test_warns_where_phones_answer_otherwise(made: Made) -> None:
     accuracy = record.phone_resize.accuracy
 
     def with_share(same: float) -> tuple[str, ...]:
-        changed = record.model_copy(update={"phone_resize": PhoneResize(same_answer=same, accuracy=accuracy)})
+        changed = record.model_copy(update={"phone_resize": PhoneResize(same_prediction=same, accuracy=accuracy)})
         return warnings_of([record, changed], IMAGE_INPUT)
 
     assert with_share(0.95) == ()
@@ -219,7 +219,7 @@ def test_warns_where_phones_answer_otherwise(made: Made) -> None:
     assert (
         "antialias = false"
         not in warnings_of(
-            [record.model_copy(update={"phone_resize": PhoneResize(same_answer=0.5, accuracy=accuracy)})],
+            [record.model_copy(update={"phone_resize": PhoneResize(same_prediction=0.5, accuracy=accuracy)})],
             IMAGE_INPUT.model_copy(update={"antialias": False}),
         )[0]
     )
@@ -228,4 +228,4 @@ def test_warns_where_phones_answer_otherwise(made: Made) -> None:
 def test_saved_model_is_not_touched(made: Made) -> None:
     """The version is read only: it still answers, and its files have the digests they had."""
     assert ModelManifest.read(made.version / MANIFEST) == made.manifest
-    assert PixelGraph(made.version).answer(np.zeros((1, SIZE, SIZE, 3), np.uint8)).shape == (1, 3)
+    assert PixelGraph(made.version).predict(np.zeros((1, SIZE, SIZE, 3), np.uint8)).shape == (1, 3)

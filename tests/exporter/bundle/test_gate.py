@@ -25,8 +25,8 @@ def measured(right: int, difference: float = 1e-6, same_where_clear: float = 1.0
     return Measurement(
         accuracy=accuracy(right),
         worst_class=ClassRecall(label="red", images=30, recall=0.5),
-        same_answer=same_where_clear,
-        same_answer_where_clear=same_where_clear,
+        same_prediction=same_where_clear,
+        same_prediction_where_clear=same_where_clear,
         largest_difference=difference,
         latency_ms={1: 1.0, 2: 0.6},
         file_bytes=1000,
@@ -90,17 +90,17 @@ def images_with(count: int, reference: Probabilities, labels: list[int]) -> Test
 
 def test_measurement_counts_what_it_says(graph: PixelGraph) -> None:
     """Accuracy, worst class, agreement and difference are those of the answers at hand; every image is reported."""
-    reference = graph.answer(draw(9))
+    reference = graph.predict(draw(9))
     reference[0] = [0.0, 0.2, 0.8]  # as if the SavedModel answered the first otherwise, and clearly
     labels = [0, 1, 2, 0, 1, 2, 0, 1, 0]  # the last is red, and said to be blue
     heard: list[int] = []
     content = convert(graph, "float32", draw(3), DESCRIPTION)
-    seen, answers = measure("float32", content, images_with(9, reference, labels), CLASSES, heard.append)
+    seen, predictions = measure("float32", content, images_with(9, reference, labels), CLASSES, heard.append)
     assert (seen.accuracy.right, seen.accuracy.images) == (8, 9)
     assert seen.accuracy.interval[0] < 8 / 9 < seen.accuracy.interval[1]
     assert (seen.worst_class.label, seen.worst_class.images, seen.worst_class.recall) == ("blue", 4, 0.75)
-    assert (seen.same_answer, seen.same_answer_where_clear) == (8 / 9, 8 / 9)
-    assert seen.largest_difference == pytest.approx(np.abs(answers - reference).max())
+    assert (seen.same_prediction, seen.same_prediction_where_clear) == (8 / 9, 8 / 9)
+    assert seen.largest_difference == pytest.approx(np.abs(predictions - reference).max())
     assert seen.largest_difference > 0.5
     assert sum(heard) == 9
     assert seen.file_bytes == len(content)
@@ -110,11 +110,11 @@ def test_measurement_counts_what_it_says(graph: PixelGraph) -> None:
 
 def test_a_tie_does_not_count_as_another_answer(graph: PixelGraph) -> None:
     """Where the SavedModel's first two classes are as good as equal, either answer is right for a float file."""
-    reference = graph.answer(draw(9))
+    reference = graph.predict(draw(9))
     reference[0] = [0.4995, 0.5005, 0.0]
     content = convert(graph, "float32", draw(3), DESCRIPTION)
     seen, _ = measure("float32", content, images_with(9, reference, [0, 1, 2] * 3), CLASSES, lambda _: None)
-    assert (seen.same_answer, seen.same_answer_where_clear) == (8 / 9, 1.0)
+    assert (seen.same_prediction, seen.same_prediction_where_clear) == (8 / 9, 1.0)
 
 
 def test_answers_that_are_not_numbers_are_refused(tmp_path: Path, graph: PixelGraph) -> None:
@@ -122,4 +122,4 @@ def test_answers_that_are_not_numbers_are_refused(tmp_path: Path, graph: PixelGr
     nan = PixelGraph(save_graph(tmp_path, lambda values: mean_colour(values) + tf.math.log(-1.0 - values[:, 0, 0])))
     content = convert(nan, "float32", draw(3), DESCRIPTION)
     with pytest.raises(ConversionError, match="answers test images with NaN"):
-        measure("float32", content, images_with(9, graph.answer(draw(9)), [0] * 9), CLASSES, lambda _: None)
+        measure("float32", content, images_with(9, graph.predict(draw(9)), [0] * 9), CLASSES, lambda _: None)

@@ -15,18 +15,18 @@ from exporter.errors import ConversionError, LiteGateError
 from exporter.tflite.graph import PixelGraph
 from exporter.tflite.records import RefusedVariant, Requested
 from tests.exporter.conftest import Counting
-from tests.exporter.tflite_versions import DESCRIPTION, SIZE, Answer, draw, mean_colour, save_graph, washed_out
+from tests.exporter.tflite_versions import DESCRIPTION, SIZE, Prediction, draw, mean_colour, save_graph, washed_out
 from trainer.data.pixel_store import MemoryBudget, PixelStore
 
 
 @contextmanager
-def inputs(folder: Path, answer: Answer, labels: list[int] | None = None) -> Iterator[VariantInputs]:
+def inputs(folder: Path, prediction: Prediction, labels: list[int] | None = None) -> Iterator[VariantInputs]:
     """Set up 30 test images of which the SavedModel gets all right, unless other `labels` are given."""
-    graph, budget = PixelGraph(save_graph(folder, answer)), MemoryBudget(100)
+    graph, budget = PixelGraph(save_graph(folder, prediction)), MemoryBudget(100)
     stores = [PixelStore(30, (SIZE, SIZE, 3), np.uint8, budget) for _ in range(2)]
     for store in stores:
         store.write(0, draw(30, seed=1))
-    reference = graph.answer(draw(30, seed=1))
+    reference = graph.predict(draw(30, seed=1))
     truth = np.array(labels, np.int32) if labels else reference.argmax(axis=1).astype(np.int32)
     paths = [Path(f"{place}.jpg") for place in range(30)]
     images = TestImages(paths, truth, stores[0], stores[1], reference)
@@ -53,7 +53,7 @@ def test_all_that_are_good_are_written(tmp_path: Path) -> None:
     first = results[0]
     assert isinstance(first, AcceptedVariant)
     assert (first.record.file, first.record.measured.file_bytes) == ("model-float32.tflite", len(first.content))
-    assert first.record.phone_resize.same_answer == 1.0
+    assert first.record.phone_resize.same_prediction == 1.0
     assert isinstance(variant_inputs.progress, Counting)
     assert variant_inputs.progress.done == variant_inputs.progress.announced
 

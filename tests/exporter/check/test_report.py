@@ -23,7 +23,7 @@ class SilentPredictor:
     bound: float | None = None
     timed = False
 
-    def answer(self, batch: ImageBatch) -> PredictedBatch:
+    def predict(self, batch: ImageBatch) -> PredictedBatch:
         """Never called."""
         raise AssertionError
 
@@ -47,7 +47,7 @@ def test_answers_within_the_bound_agree() -> None:
     """A difference below the bound is reported with its image, and breaks nothing."""
     row = tallied(changed(1, 0, 5e-5))
     assert (row.verdict, row.broken, row.breaches) == ("agrees", 0, ())
-    assert (row.images, row.answered, row.worst_image, row.top1_agreement) == (3, 2, "b.jpg", 1.0)
+    assert (row.images, row.predicted, row.worst_image, row.top1_agreement) == (3, 2, "b.jpg", 1.0)
     assert row.largest_difference == pytest.approx(5e-5, rel=0.01)
     assert row.mean_difference == pytest.approx(2.5e-5, rel=0.01)
 
@@ -76,7 +76,7 @@ def test_refusals_must_be_the_same() -> None:
         ("a.jpg", "refused, and must be answered", None),
         ("c.txt", "answered, and must be refused", None),
     ]
-    assert (row.broken, row.answered, row.largest_difference) == (2, 1, 0.0)
+    assert (row.broken, row.predicted, row.largest_difference) == (2, 1, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -35,19 +35,19 @@ def client(server: FakeModelServer) -> Iterator[ServerClient]:
 def test_answers_are_read_as_servers_write_them(server: FakeModelServer, client: ServerClient, raw: bool) -> None:
     """Numbers in typed fields and as raw bytes are the same numbers; labels and validity come along."""
     server.raw_tensors = raw
-    answer = client.answer(3, IMAGES)
+    prediction = client.predict(3, IMAGES)
     expected = np.array([probabilities_for(image, 3) for image in IMAGES], np.float32)
     expected[1] = 0
-    assert answer.valid.tolist() == [True, False, True]
-    np.testing.assert_array_equal(answer.probabilities, expected)
-    assert answer.labels == (label_for(b"first"), "", label_for(b"third"))
+    assert prediction.valid.tolist() == [True, False, True]
+    np.testing.assert_array_equal(prediction.probabilities, expected)
+    assert prediction.labels == (label_for(b"first"), "", label_for(b"third"))
 
 
 def test_the_version_that_is_meant_is_asked(server: FakeModelServer, client: ServerClient) -> None:
     """A newer version on the same server is not asked instead."""
     server.publish("flowers", 4)
     assert client.describe(3) == manifest_for("flowers", 3)
-    client.answer(3, IMAGES)
+    client.predict(3, IMAGES)
     assert {request.model_spec.version.value for request in server.predict_requests} == {3}
 
 
@@ -57,9 +57,9 @@ def test_large_answers_come_through(server: FakeModelServer) -> None:
     server.publish("flowers", 5, labels)
     many = [str(number).encode() for number in range(33_000)]
     with ServerClient(server.address, "flowers") as client:
-        answer = client.answer(5, many)
-    assert answer.probabilities.nbytes > 4 * 2**20
-    np.testing.assert_array_equal(answer.probabilities[-1], np.array(probabilities_for(many[-1], 32), np.float32))
+        prediction = client.predict(5, many)
+    assert prediction.probabilities.nbytes > 4 * 2**20
+    np.testing.assert_array_equal(prediction.probabilities[-1], np.array(probabilities_for(many[-1], 32), np.float32))
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_busy_server_is_asked_again(server: FakeModelServer, client: ServerClien
     """A server that is always too busy is given up after four tries, and no other failure is tried twice."""
     server.refuse("Predict", grpc.StatusCode.RESOURCE_EXHAUSTED)
     with pytest.raises(CheckError, match="RESOURCE_EXHAUSTED"):
-        client.answer(3, IMAGES)
+        client.predict(3, IMAGES)
     assert len(server.predict_requests) == 4
     server.refuse("Predict", grpc.StatusCode.INTERNAL)
     with pytest.raises(CheckError, match="INTERNAL"):
-        client.answer(3, IMAGES)
+        client.predict(3, IMAGES)
     assert len(server.predict_requests) == 5
 
 

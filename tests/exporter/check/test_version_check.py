@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from contract.versions import BLESSING, MANIFEST
-from exporter.check.local_predictors import RecordedAnswers, TrainedModel, bound_on_fixtures
+from exporter.check.local_predictors import RecordedPredictions, TrainedModel, bound_on_fixtures
 from exporter.check.server_client import ServerClient
 from exporter.export import ExportOptions, export
 from exporter.proof.rounding import LEAST_BOUND
@@ -22,7 +22,7 @@ from tests.fakes.images import COLOURS, encoded, speckled, write_classes
 from tests.graft.places import Ended, Place
 from trainer.progress import Progress
 from trainer.runs.record import MODEL
-from trainer.runs.trained_model import Run, answer_decoded, decode_each, read_run
+from trainer.runs.trained_model import Run, decode_each, predict_decoded, read_run
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _given(folder: Path, run: Run, model: Any) -> Path:
     """Write an image of a user's, who expects what the model says."""
     image = encoded(speckled(COLOURS["red"], 5), "PNG")
     image_input = run.record.image_input
-    predictions = answer_decoded(model, image_input, decode_each(image_input, [image]))
+    predictions = predict_decoded(model, image_input, decode_each(image_input, [image]))
     label = CLASSES[int(predictions.probabilities[0].argmax())]
     folder.mkdir()
     (folder / "mine.png").write_bytes(image)
@@ -81,7 +81,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def check(first: Publication, tmp_path: Path, *arguments: str | Path, runs: Path | None = None) -> Ended:
     """Check the first version."""
     runs = runs or first.run.folder.parent
-    return Place(tmp_path).ask("check", str(first.folder), "--runs", str(runs), *map(str, arguments))
+    return Place(tmp_path).predict("check", str(first.folder), "--runs", str(runs), *map(str, arguments))
 
 
 def rows_of(ended: Ended) -> dict[str, dict[str, Any]]:
@@ -106,7 +106,7 @@ def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_pa
         ("server, our own", [1e-4]),
     ):
         row = rows[name]
-        assert (row["images"], row["answered"], row["broken"]) == (21, 17, 0)  # two and two must be refused
+        assert (row["images"], row["predicted"], row["broken"]) == (21, 17, 0)  # two and two must be refused
         assert 0 <= row["mean_difference"] <= row["largest_difference"] <= bounds[-1]
         assert row["bounds"] == bounds
         assert (row["verdict"], row["top1_agreement"]) == ("agrees", 1.0)
@@ -164,7 +164,7 @@ def test_without_the_run_the_recorded_answers_are_the_reference(
 def test_another_version_of_the_same_number_is_refused(first: Publication, impostor: Impostor, tmp_path: Path) -> None:
     """A server whose digest is another one serves another model: that is bad input, with both digests."""
     digest = json.loads((impostor.version / MANIFEST).read_text())["digest"]
-    done = Place(tmp_path).ask("check", str(impostor.version), "--server", impostor.address)
+    done = Place(tmp_path).predict("check", str(impostor.version), "--server", impostor.address)
     assert done.returncode == 2
     assert done.stderr.strip() == (
         f"The model server at {impostor.address} serves another version 1 of colours: its digest is "
@@ -174,7 +174,7 @@ def test_another_version_of_the_same_number_is_refused(first: Publication, impos
 
 def test_given_fixtures_of_the_users_are_compared_too(impostor: Impostor, tmp_path: Path) -> None:
     """Images that a model's users gave to the export are part of the version, and of its check."""
-    done = Place(tmp_path).ask("check", str(impostor.version), "--runs", str(impostor.runs), "--json")
+    done = Place(tmp_path).predict("check", str(impostor.version), "--runs", str(impostor.runs), "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["images"] == {"fixtures": 10, "given fixtures": 1}
     assert [row["images"] for row in rows_of(done).values()] == [0, 11, 11, 11]
@@ -203,7 +203,7 @@ def test_what_cannot_be_checked_is_one_clear_line(
 
 def test_bound_on_fixtures_is_the_versions_own_or_what_the_noise_gives_here(first: Publication, tmp_path: Path) -> None:
     """What the export let through is let through again; with the trained model, never less than its noise asks for."""
-    fixtures = RecordedAnswers(first.folder, len(CLASSES)).images
+    fixtures = RecordedPredictions(first.folder, len(CLASSES)).images
     trained = TrainedModel(first.run, first.exported.manifest.image_input)
     (tmp_path / BLESSING).parent.mkdir()
     assert bound_on_fixtures(tmp_path, None, fixtures) == LEAST_BOUND  # a version without a blessing

@@ -20,7 +20,7 @@ from trainer.runs.record import TestImage
 def images(first: Publication) -> list[TestImage]:
     """The test images, called what the first version calls them, so that it is right on all nine."""
     paths = [image.path for image in first.run.record.test_images]
-    labels = LoadedVersion(first.folder).answer(path.read_bytes() for path in paths).labels
+    labels = LoadedVersion(first.folder).predict(path.read_bytes() for path in paths).labels
     return [TestImage(path=path, label=label) for path, label in zip(paths, labels, strict=True)]
 
 

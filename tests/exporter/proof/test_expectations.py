@@ -24,7 +24,7 @@ from exporter.saved_model.loading import PredictedImages
 from tests.exporter.runs import CLASSES, small_run
 from tests.fakes.images import encoded, speckled
 from trainer.progress import Progress
-from trainer.runs.trained_model import Run, answer_decoded, decode_each
+from trainer.runs.trained_model import Run, decode_each, predict_decoded
 
 HEADER = "file,label,minimal_probability\n"
 
@@ -48,7 +48,7 @@ def given(folder: Path, table: str, *images: str) -> Path:
     return folder
 
 
-def answering(*rows: Sequence[float]) -> Callable[[Sequence[bytes]], PredictedImages]:
+def predicting(*rows: Sequence[float]) -> Callable[[Sequence[bytes]], PredictedImages]:
     """Return a model that has these probabilities for the images, whatever they are; all zeros is a refusal."""
     probabilities = np.array(rows, np.float32)
     labels = tuple(CLASSES[row.argmax()] if row.any() else "" for row in probabilities)
@@ -101,7 +101,7 @@ def test_folder_without_a_table_is_refused(tmp_path: Path) -> None:
 
 def test_right_label_with_enough_probability_holds() -> None:
     """The label must be the likeliest one, and its probability at least what is asked."""
-    model = answering([0.2, 0.2, 0.6], [0.8, 0.1, 0.1])
+    model = predicting([0.2, 0.2, 0.6], [0.8, 0.1, 0.1])
     assert check_expectations([A, B], CLASSES, model, None) == ([A, B], [])
 
 
@@ -116,19 +116,19 @@ def test_right_label_with_enough_probability_holds() -> None:
 def test_expectation_that_does_not_hold_is_refused(row: Sequence[float], did: str) -> None:
     """Another label, too little probability or a refusal is said with the image, and what to do."""
     with pytest.raises(ExpectationError, match=rf"^a\.png must be 'red' with at least 0\.5, and {did}; nothing was"):
-        check_expectations([A, B], CLASSES, answering(row, [0.9, 0.1, 0.0]), None)
+        check_expectations([A, B], CLASSES, predicting(row, [0.9, 0.1, 0.0]), None)
 
 
 def test_all_that_fail_are_counted_and_an_unknown_class_is_named() -> None:
     """The first failure is told in full, with the classes there are; the others are counted."""
     unknown = Expectation("c.png", b"c", "tulips", 0.5)
     with pytest.raises(ExpectationError, match=r"tulips.* not have \(it has blue, green, red\).*; 1 more of the given"):
-        check_expectations([unknown, B], CLASSES, answering([1, 0, 0], [0, 1, 0]), None)
+        check_expectations([unknown, B], CLASSES, predicting([1, 0, 0], [0, 1, 0]), None)
 
 
 def test_accepted_change_gives_the_expectation_up() -> None:
     """With a reason, what does not hold is left out, and the change says what was and what is."""
-    held, (change,) = check_expectations([A, B], CLASSES, answering([0.6, 0.2, 0.2], [0.9, 0.1, 0]), "new camera")
+    held, (change,) = check_expectations([A, B], CLASSES, predicting([0.6, 0.2, 0.2], [0.9, 0.1, 0]), "new camera")
     assert held == [B]
     assert (change.file, change.label, change.seen_label, change.why) == ("a.png", "red", "blue", "new camera")
     assert change.seen_probability == pytest.approx(0.6)
@@ -146,7 +146,7 @@ def disputed(one: Run, other: Run, folder: Path) -> str:
     drawn = np.random.default_rng(1).integers(0, 256, (60, 3)).tolist()
     images = [encoded(speckled((red, green, blue), 0), "PNG") for red, green, blue in drawn]
     mine, theirs = (
-        answer_decoded(
+        predict_decoded(
             run.load_model(), run.record.image_input, decode_each(run.record.image_input, images)
         ).probabilities.argmax(axis=1)
         for run in (one, other)

@@ -11,8 +11,8 @@ from exporter.export import ExportOptions, export
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.loading import LoadedVersion
 from tests.exporter.conftest import Publication
-from tests.exporter.measured_predictions import Measured, measure_answers
-from tests.exporter.rows import ask_rows, assert_same_answers, mixed
+from tests.exporter.measured_predictions import Measured, measure_predictions
+from tests.exporter.rows import assert_same_predictions, mixed, predict_rows
 from tests.exporter.runs import small_run
 from tests.fakes.bombs import BOMBS, SIDE, gif_bomb, huge
 from tests.fakes.images import encoded, gradient
@@ -37,7 +37,7 @@ def measured(first: Publication, files: dict[str, bytes]) -> dict[str, Measured]
     image = encoded(gradient(), "PNG")
     batches = {kind: [bomb, image] for kind, bomb in files.items()}
     with fresh_process() as process:
-        return process.submit(measure_answers, first.folder, batches, [image, image]).result()
+        return process.submit(measure_predictions, first.folder, batches, [image, image]).result()
 
 
 @pytest.mark.parametrize("kind", [*BOMBS, "GIF"])
@@ -48,8 +48,8 @@ def test_bomb_is_refused_at_no_cost(
     seen = measured[kind]
     assert len(files[kind]) < MOST_FILE_BYTES
     image = encoded(gradient(), "PNG")
-    alone = ask_rows(LoadedVersion(first.folder), [image, image])
-    assert_same_answers(seen.rows, mixed(alone, [True, False]))
+    alone = predict_rows(LoadedVersion(first.folder), [image, image])
+    assert_same_predictions(seen.rows, mixed(alone, [True, False]))
     assert seen.megabytes < MOST_MEGABYTES
     assert seen.seconds < MOST_SECONDS
 
@@ -57,7 +57,7 @@ def test_bomb_is_refused_at_no_cost(
 @pytest.mark.parametrize("kind", BOMBS)
 def test_small_image_that_is_made_like_a_bomb_is_answered(first: Publication, kind: str) -> None:
     """It is for their size that the bombs are refused: small files of the same making are images."""
-    assert ask_rows(LoadedVersion(first.folder), [BOMBS[kind](300, 200)]).valid == [True]
+    assert predict_rows(LoadedVersion(first.folder), [BOMBS[kind](300, 200)]).valid == [True]
 
 
 LIMIT = 1500
@@ -70,8 +70,8 @@ def assert_limited(folder: Path) -> None:
     version = LoadedVersion(folder)
     drawn = [[encoded(gradient(*size), kind) for kind in ("JPEG", "PNG", "BMP", "WEBP")] for size in (WITHIN, BEYOND)]
     made = [[make(*size) for make in BOMBS.values()] for size in (WITHIN, BEYOND)]
-    assert ask_rows(version, drawn[0] + made[0]).valid == [True] * len(drawn[0] + made[0])
-    assert ask_rows(version, drawn[1] + made[1]).valid == [False] * len(drawn[1] + made[1])
+    assert predict_rows(version, drawn[0] + made[0]).valid == [True] * len(drawn[0] + made[0])
+    assert predict_rows(version, drawn[1] + made[1]).valid == [False] * len(drawn[1] + made[1])
 
 
 def test_limit_is_an_option_of_the_export(first: Publication, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def _randomise(model: Any) -> None:
             layer.set_weights([random.uniform(0.5, 2, weight.shape) for weight in layer.get_weights()])
 
 
-def assert_same_answers(model: Any, folded: Any) -> None:
+def assert_same_predictions(model: Any, folded: Any) -> None:
     images = np.random.default_rng(4).normal(size=(3, *model.input_shape[1:])).astype(np.float32)
     expected = np.asarray(model(images, training=False))
     np.testing.assert_allclose(folded(images, training=False), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
@@ -62,7 +62,7 @@ def test_norm_behind_a_convolution_is_folded(build: Callable[[Any], Any]) -> Non
     folded = fold_layers(model)
     assert (folded.folded, folded.kept) == (("norm",), ())
     assert "norm" not in names_of(folded.model)
-    assert_same_answers(model, folded.model)
+    assert_same_predictions(model, folded.model)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
@@ -92,7 +92,7 @@ def test_norm_that_cannot_be_folded_stays(build: Callable[[Any], Any]) -> None:
     model = network(build)
     folded = fold_layers(model)
     assert (folded.folded, folded.kept) == ((), ("norm",))
-    assert_same_answers(model, folded.model)
+    assert_same_predictions(model, folded.model)
 
 
 def padded(zeros: Any, convolution: Any) -> Callable[[Any], Any]:
@@ -120,7 +120,7 @@ def test_zeros_are_merged_only_where_the_convolution_would_add_the_same(
     folded = fold_layers(model)
     assert folded.merged == (("pad",) if is_merged else ())
     assert folded.folded == ("norm",)
-    assert_same_answers(model, folded.model)
+    assert_same_predictions(model, folded.model)
 
 
 def test_padding_with_another_reader_stays() -> None:
@@ -133,7 +133,7 @@ def test_padding_with_another_reader_stays() -> None:
     model = network(build)
     folded = fold_layers(model)
     assert folded.merged == ()
-    assert_same_answers(model, folded.model)
+    assert_same_predictions(model, folded.model)
 
 
 def test_models_inside_models_are_folded() -> None:
@@ -147,7 +147,7 @@ def test_models_inside_models_are_folded() -> None:
     folded = fold_layers(model)
     assert folded.folded == ("inner_norm",)
     assert "inner_norm" not in names_of(folded.model)
-    assert_same_answers(model, folded.model)
+    assert_same_predictions(model, folded.model)
 
 
 def test_norm_behind_an_output_stays() -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from exporter.saved_model.loading import LoadedVersion
 from tests.exporter.conftest import Publication
-from tests.exporter.rows import TOLERANCE, ask_each, ask_rows, assert_same_answers
+from tests.exporter.rows import TOLERANCE, assert_same_predictions, predict_each, predict_rows
 from tests.fakes.images import COLOURS, encoded, exif, gradient, speckled, upright
 
 DISTINCT = 100 * TOLERANCE
@@ -26,8 +26,8 @@ def test_a_batch_has_the_answers_of_its_images_alone(version: LoadedVersion, cou
     """A batch of N images of different sizes is answered as N batches of one."""
     colours = list(COLOURS.values())
     contents = [encoded(speckled(colours[row % 3], row, 20 + 5 * row, 90), "JPEG") for row in range(count)]
-    together = ask_rows(version, contents)
-    assert_same_answers(together, ask_each(version, contents))
+    together = predict_rows(version, contents)
+    assert_same_predictions(together, predict_each(version, contents))
     assert np.ptp(together.probabilities, axis=0).max() > DISTINCT
 
 
@@ -35,14 +35,14 @@ def test_a_batch_has_the_answers_of_its_images_alone(version: LoadedVersion, cou
 def test_equal_pixels_have_equal_answers_from_any_file(version: LoadedVersion, width: int, height: int) -> None:
     """PNG, BMP of 24 and of 32 bits and lossless WebP of the same pixels have the same answer, to the last bit."""
     image = speckled((90, 160, 60), 3, width, height)
-    png = ask_rows(version, [encoded(image, "PNG")])
+    png = predict_rows(version, [encoded(image, "PNG")])
     assert png.valid == [True]
     for other in (
         encoded(image, "BMP"),
         encoded(image.convert("RGBA"), "BMP"),
         encoded(image, "WEBP", lossless=True),
     ):
-        np.testing.assert_array_equal(ask_rows(version, [other]).probabilities, png.probabilities)
+        np.testing.assert_array_equal(predict_rows(version, [other]).probabilities, png.probabilities)
 
 
 def held_in_every_way() -> list[bytes]:
@@ -58,7 +58,7 @@ def test_a_turned_image_has_the_answer_of_the_upright_one(version: LoadedVersion
     """
     turned = held_in_every_way()
     as_png = [encoded(upright(content, orientation), "PNG") for orientation, content in enumerate(turned, start=1)]
-    seen, expected = ask_each(version, turned), ask_each(version, as_png)
+    seen, expected = predict_each(version, turned), predict_each(version, as_png)
     assert all(seen.valid)
     np.testing.assert_array_equal(seen.probabilities, expected.probabilities)
     for one, other in combinations(expected.probabilities, 2):
@@ -68,4 +68,4 @@ def test_a_turned_image_has_the_answer_of_the_upright_one(version: LoadedVersion
 def test_orientations_do_not_mix_within_a_batch(version: LoadedVersion) -> None:
     """Images of all orientations in one batch have the answers that they have alone."""
     turned = held_in_every_way()
-    assert_same_answers(ask_rows(version, turned), ask_each(version, turned))
+    assert_same_predictions(predict_rows(version, turned), predict_each(version, turned))

@@ -13,9 +13,9 @@ from exporter.saved_model.operations import known_operations, unknown_operations
 from tests.exporter.conftest import Publication
 
 
-def save(folder: Path, answer: Callable[[Any], Any]) -> Path:
+def save(folder: Path, prediction: Callable[[Any], Any]) -> Path:
     """Write a SavedModel of a function of strings."""
-    function = tf.function(answer).get_concrete_function(tf.TensorSpec([None], tf.string, name="x"))
+    function = tf.function(prediction).get_concrete_function(tf.TensorSpec([None], tf.string, name="x"))
     tf.saved_model.save(tf.Module(), str(folder), signatures={"serving_default": function})
     return folder
 
@@ -53,11 +53,11 @@ def test_newer_operation_is_found_inside_functions(tmp_path: Path) -> None:
             lambda: 0,
         )
 
-    def answer(contents: Any) -> dict[str, Any]:
+    def predict(contents: Any) -> dict[str, Any]:
         sizes = tf.data.Dataset.from_tensor_slices(contents).map(decode).batch(2)
         return {"size": sizes.get_single_element()}
 
-    assert unknown_operations(save(tmp_path / "model", answer)) == ["DecodeWebP"]
+    assert unknown_operations(save(tmp_path / "model", predict)) == ["DecodeWebP"]
 
 
 def add_attribute(graph: Any) -> None:

@@ -41,7 +41,7 @@ def _call(loaded: Any, content: bytes) -> dict[str, Any]:
     return {key: value.numpy() for key, value in loaded.signatures["pixels_of_image"](tf.constant(content)).items()}
 
 
-def questions(contents: list[bytes]) -> dict[str, tuple[str, Any]]:
+def requests(contents: list[bytes]) -> dict[str, tuple[str, Any]]:
     return {name: ("image_bytes", string_array(contents)) for name in ("serving_default", "pixels_of_image")}
 
 
@@ -67,7 +67,7 @@ def drawn() -> list[bytes]:
 def test_images_of_all_kinds_have_the_pixels_of_the_batch(first: Publication, version: LoadedVersion) -> None:
     """Drawn images of every kind, size and orientation come out as a row of a batch does."""
     contents = drawn()
-    outputs = version.run(questions(contents))
+    outputs = version.run(requests(contents))
     assert outputs["pixels_of_image"]["valid"].all()
     assert_as_a_row_of_a_batch(outputs, contents, first.exported.manifest.image_input)
 
@@ -75,7 +75,7 @@ def test_images_of_all_kinds_have_the_pixels_of_the_batch(first: Publication, ve
 def test_awkward_images_have_the_pixels_of_the_batch(first: Publication, version: LoadedVersion) -> None:
     """Files as users send them are decoded, or refused, as in a batch."""
     contents = [content_of(row) for row in awkward_rows()]
-    outputs = version.run(questions(contents))
+    outputs = version.run(requests(contents))
     assert set(outputs["pixels_of_image"]["valid"].tolist()) == {True, False}
     assert_as_a_row_of_a_batch(outputs, contents, first.exported.manifest.image_input)
 
@@ -83,7 +83,7 @@ def test_awkward_images_have_the_pixels_of_the_batch(first: Publication, version
 def test_loaded_as_serving_does_it_answers_the_same(first: Publication) -> None:
     """In a session, as a server runs it, the answers are the same too, and a broken image is refused."""
     contents = [encoded(gradient(), "JPEG", exif=exif(6, ">")), half_a("JPEG"), b"text", encoded(gradient(), "WEBP")]
-    outputs = run_as_serving_loads(first.folder, questions(contents))
+    outputs = run_as_serving_loads(first.folder, requests(contents))
     assert outputs["pixels_of_image"]["valid"].tolist() == [True, False, False, True]
     assert_as_a_row_of_a_batch(outputs, contents, first.exported.manifest.image_input)
 
@@ -99,8 +99,12 @@ BROKEN = {
 @pytest.mark.parametrize("kind", sorted(set(REFUSED) - BROKEN - {"animated WebP that claims to be still"}))
 def test_what_its_header_refuses_is_not_valid(signature: Any, kind: str) -> None:
     """What is no image by its first bytes is not valid, and has zeros; nothing fails."""
-    answer = signature(REFUSED[kind]())
-    assert (bool(answer["valid"]), float(answer["brightness"]), answer["pixels"].any()) == (False, 0.0, False)
+    prediction = signature(REFUSED[kind]())
+    assert (bool(prediction["valid"]), float(prediction["brightness"]), prediction["pixels"].any()) == (
+        False,
+        0.0,
+        False,
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(BROKEN))

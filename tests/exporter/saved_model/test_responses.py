@@ -27,7 +27,7 @@ class Loaded:
         self.root = root
         self.signatures = signatures
 
-    def ask(self, name: str, **inputs: Any) -> dict[str, Any]:
+    def predict(self, name: str, **inputs: Any) -> dict[str, Any]:
         """Ask one signature with named inputs."""
         return {key: value.numpy() for key, value in self.signatures[name](**inputs).items()}
 
@@ -36,9 +36,9 @@ def fixtures_of(folder: Path) -> list[bytes]:
     return [(folder / FIXTURES / entry["file"]).read_bytes() for entry in expected_of(folder)]
 
 
-def assert_as_expected(folder: Path, answer: dict[str, Any]) -> None:
+def assert_as_expected(folder: Path, prediction: dict[str, Any]) -> None:
     for entry, probabilities, label, valid in zip(
-        expected_of(folder), answer["probabilities"], answer["label"], answer["valid"], strict=True
+        expected_of(folder), prediction["probabilities"], prediction["label"], prediction["valid"], strict=True
     ):
         if entry["probabilities"] is None:
             assert (bool(valid), label, probabilities.tolist()) == (False, b"", [0.0, 0.0, 0.0])
@@ -49,14 +49,14 @@ def assert_as_expected(folder: Path, answer: dict[str, Any]) -> None:
 
 def test_answers_by_python_are_those_expected(first: Publication, signatures: Loaded) -> None:
     """Loaded by Python, a version answers its own fixtures as it says."""
-    answer = signatures.ask("serving_default", image_bytes=tf.constant(fixtures_of(first.folder)))
-    assert_as_expected(first.folder, answer)
+    prediction = signatures.predict("serving_default", image_bytes=tf.constant(fixtures_of(first.folder)))
+    assert_as_expected(first.folder, prediction)
 
 
 def test_describe_answers_with_the_manifest_in_every_row(first: Publication, signatures: Loaded) -> None:
     """`describe` answers each query with the manifest that lies beside the graph."""
-    answer = signatures.ask("describe", query=tf.constant(["a", "b", "c"]))
-    assert answer["manifest"].tolist() == 3 * [(first.folder / MANIFEST).read_bytes()]
+    prediction = signatures.predict("describe", query=tf.constant(["a", "b", "c"]))
+    assert prediction["manifest"].tolist() == 3 * [(first.folder / MANIFEST).read_bytes()]
 
 
 def test_bad_rows_never_change_their_neighbours(signatures: Loaded) -> None:
@@ -64,25 +64,25 @@ def test_bad_rows_never_change_their_neighbours(signatures: Loaded) -> None:
     colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (120, 120, 20)]
     good = [encoded(speckled(colour, seed), "JPEG") for seed, colour in enumerate(colours)]
     bad = [b"", good[1][:300], b"\x89PNG\r\n\x1a\n" + bytes(60), b"text"]
-    undisturbed = signatures.ask("serving_default", image_bytes=tf.constant(good))
+    undisturbed = signatures.predict("serving_default", image_bytes=tf.constant(good))
     assert undisturbed["valid"].all()
     for subset in range(1, 2 ** len(good)):
         is_bad = [bool(subset >> row & 1) for row in range(len(good))]
         rows = [bad[row] if is_bad[row] else good[row] for row in range(len(good))]
-        answer = signatures.ask("serving_default", image_bytes=tf.constant(rows))
+        prediction = signatures.predict("serving_default", image_bytes=tf.constant(rows))
         for row in range(len(good)):
             expected = np.zeros(3) if is_bad[row] else undisturbed["probabilities"][row]
-            np.testing.assert_allclose(answer["probabilities"][row], expected, atol=1e-6)
-            assert answer["label"][row] == (b"" if is_bad[row] else undisturbed["label"][row])
-            assert bool(answer["valid"][row]) is not is_bad[row]
+            np.testing.assert_allclose(prediction["probabilities"][row], expected, atol=1e-6)
+            assert prediction["label"][row] == (b"" if is_bad[row] else undisturbed["label"][row])
+            assert bool(prediction["valid"][row]) is not is_bad[row]
 
 
 def test_pixels_and_bytes_have_the_same_answer(signatures: Loaded) -> None:
     """An image at the model's own size has one answer, given as pixels or as a file."""
     images = [speckled((200, 30, 30), 1, 32, 32), speckled((30, 30, 200), 2, 32, 32)]
     pixels = np.stack([np.asarray(image) for image in images])
-    from_pixels = signatures.ask("serving_pixels", pixels=tf.constant(pixels))["probabilities"]
+    from_pixels = signatures.predict("serving_pixels", pixels=tf.constant(pixels))["probabilities"]
     files = tf.constant([encoded(image, "PNG") for image in images])
-    from_bytes = signatures.ask("serving_default", image_bytes=files)["probabilities"]
+    from_bytes = signatures.predict("serving_default", image_bytes=files)["probabilities"]
     np.testing.assert_allclose(from_pixels, from_bytes, atol=1e-6)
     assert np.abs(from_pixels[0] - from_pixels[1]).max() > 1e-3

@@ -10,9 +10,17 @@ from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.loading import LoadedVersion
 from tests.exporter.conftest import Publication
 from tests.exporter.refused_kinds import KINDS, REFUSED
-from tests.exporter.rows import Rows, ask_each, ask_for_nothing, ask_rows, assert_same_answers, mixed, refused
+from tests.exporter.rows import (
+    Rows,
+    assert_same_predictions,
+    mixed,
+    predict_each,
+    predict_for_nothing,
+    predict_rows,
+    refused,
+)
 from tests.exporter.runs import CLASSES
-from tests.fakes.awkward_files import awkward_rows, content_of, is_answered
+from tests.fakes.awkward_files import awkward_rows, content_of, is_predicted
 from tests.fakes.images import COLOURS, animated, encoded, gradient, solid, speckled
 
 ROWS = 64
@@ -27,17 +35,17 @@ def version(first: Publication) -> LoadedVersion:
 def test_each_awkward_file_is_answered_or_refused(version: LoadedVersion) -> None:
     """Files as users send them are answered where they can be decoded, and else refused: alone, and all in a batch."""
     rows = awkward_rows()
-    expected = {row["file"]: is_answered(row) for row in rows}
-    together = ask_rows(version, [content_of(row) for row in rows])
+    expected = {row["file"]: is_predicted(row) for row in rows}
+    together = predict_rows(version, [content_of(row) for row in rows])
     assert dict(zip(expected, together.valid, strict=True)) == expected
-    assert {name for name, answered in expected.items() if not answered} == {
+    assert {name for name, predicted in expected.items() if not predicted} == {
         "animated_31_frames.gif",
         "empty.jpg",
         "text_named.jpg",
         "truncated.jpg",
         "truncated.png",
     }
-    assert_same_answers(together, ask_each(version, [content_of(row) for row in rows]))
+    assert_same_predictions(together, predict_each(version, [content_of(row) for row in rows]))
     np.testing.assert_allclose(together.probabilities.sum(axis=1), list(expected.values()), atol=1e-5)
 
 
@@ -45,18 +53,18 @@ def test_of_an_animated_png_the_first_frame_is_answered(version: LoadedVersion) 
     """An animated PNG has the answer of its first frame."""
     black, moving = encoded(solid((0, 0, 0)), "PNG"), animated("PNG")
     assert b"acTL" in moving
-    assert_same_answers(ask_rows(version, [moving]), ask_rows(version, [black]))
+    assert_same_predictions(predict_rows(version, [moving]), predict_rows(version, [black]))
 
 
-def ask_loaded(folder: Path, contents: list[bytes]) -> Rows:
-    return ask_rows(LoadedVersion(folder), contents)
+def predict_loaded(folder: Path, contents: list[bytes]) -> Rows:
+    return predict_rows(LoadedVersion(folder), contents)
 
 
 def test_no_refused_kind_ends_the_process(first: Publication) -> None:
     """Kinds that a decoder gets wrong, or dies of, are refused, and the process lives on to answer an image."""
     contents = [make() for make in REFUSED.values()]
     with fresh_process() as process:
-        rows = process.submit(ask_loaded, first.folder, [*contents, encoded(gradient(), "PNG")]).result()
+        rows = process.submit(predict_loaded, first.folder, [*contents, encoded(gradient(), "PNG")]).result()
     assert dict(zip([*REFUSED, "PNG"], rows.valid, strict=True)) == {**dict.fromkeys(REFUSED, False), "PNG": True}
     assert rows.labels[:-1] == [""] * len(REFUSED)
     assert not rows.probabilities[:-1].any()
@@ -70,14 +78,14 @@ def test_refused_although_the_decoder_would_take_it(version: LoadedVersion, kind
     """What TensorFlow decodes without an error, but slowly or wrongly, is refused: its header is enough."""
     content = REFUSED[kind]()
     assert tf.io.decode_image(content, channels=channels, expand_animations=False).shape[2] == channels
-    rows = ask_rows(version, [content])
-    assert_same_answers(rows, refused(rows))
+    rows = predict_rows(version, [content])
+    assert_same_predictions(rows, refused(rows))
 
 
 def test_no_rows_are_answered_with_no_rows(first: Publication) -> None:
     """A batch of no rows has outputs of no rows, from every signature and in both ways of loading."""
     with fresh_process() as process:
-        shapes = process.submit(ask_for_nothing, first.folder).result()
+        shapes = process.submit(predict_for_nothing, first.folder).result()
     nothing = {
         "serving_default": {"probabilities": (0, len(CLASSES)), "label": (0,), "valid": (0,), "brightness": (0,)},
         "serving_pixels": {"probabilities": (0, len(CLASSES))},
@@ -99,7 +107,7 @@ def good_images() -> list[bytes]:
 @pytest.fixture(scope="module")
 def undisturbed(version: LoadedVersion) -> Rows:
     """The answers to the good images, each asked by itself."""
-    rows = ask_each(version, good_images())
+    rows = predict_each(version, good_images())
     assert all(rows.valid)
     assert len(np.unique(rows.probabilities.round(4), axis=0)) > ROWS / 2  # or mixing the rows up would not be seen
     return rows
@@ -121,4 +129,4 @@ def test_any_rows_of_a_batch_may_be_bad(version: LoadedVersion, undisturbed: Row
         bad[row % len(bad)] if row_is_bad else good
         for row, (row_is_bad, good) in enumerate(zip(is_bad, good_images(), strict=True))
     ]
-    assert_same_answers(ask_rows(version, contents), mixed(undisturbed, is_bad))
+    assert_same_predictions(predict_rows(version, contents), mixed(undisturbed, is_bad))

@@ -35,9 +35,9 @@ def test_variant_answers_as_the_saved_model(graph: PixelGraph, images: Pixels, v
     assert (model.input.name, model.output.name) == ("pixels", "probabilities")
     assert model.input.dtype == "uint8"
     assert (model.input.shape, model.output.shape) == ((1, SIZE, SIZE, 3), (1, 3))
-    reference = graph.answer(images)
+    reference = graph.predict(images)
     assert np.ptp(reference, axis=0).max() > 0.02  # answers that never change would always agree
-    np.testing.assert_allclose(model.answer(images), reference, rtol=0, atol=VARIANTS[variant])
+    np.testing.assert_allclose(model.predict(images), reference, rtol=0, atol=VARIANTS[variant])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -96,7 +96,7 @@ def test_variables_are_read_too(tmp_path: Path) -> None:
     shift = tf.Variable([0.5, 0.0, -0.5])
     graph = PixelGraph(save_graph(tmp_path, lambda values: tf.nn.softmax(mean_colour(values) + shift), shift))
     model = LiteModel(convert(graph, "float32", draw(3), DESCRIPTION))
-    np.testing.assert_allclose(model.answer(draw(6)), graph.answer(draw(6)), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(model.predict(draw(6)), graph.predict(draw(6)), rtol=0, atol=1e-6)
 
 
 def test_integers_need_pixels_that_become_floats(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_only_large_weights_are_halved(files: dict[Variant, bytes]) -> None:
 
 def test_halved_weights_answer_nearly_the_same(graph: PixelGraph, files: dict[Variant, bytes]) -> None:
     """Weights of 16 bits change probabilities by a little, but not by nothing."""
-    difference = np.abs(LiteModel(files["float16"]).answer(IMAGES) - graph.answer(IMAGES)).max()
+    difference = np.abs(LiteModel(files["float16"]).predict(IMAGES) - graph.predict(IMAGES)).max()
     assert 1e-6 < difference < 2e-3
 
 
@@ -69,7 +69,7 @@ def test_a_network_without_large_weights_stays_as_it_is(tmp_path: Path) -> None:
     graph = PixelGraph(save_graph(tmp_path, mean_colour))
     content = convert(graph, "float16", IMAGES, DESCRIPTION)
     assert constants(content, schema.TensorType.FLOAT16) == []
-    np.testing.assert_allclose(LiteModel(content).answer(IMAGES), graph.answer(IMAGES), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(LiteModel(content).predict(IMAGES), graph.predict(IMAGES), rtol=0, atol=1e-6)
 
 
 def test_equal_vectors_are_written_once(files: dict[Variant, bytes]) -> None:
@@ -80,7 +80,7 @@ def test_equal_vectors_are_written_once(files: dict[Variant, bytes]) -> None:
     packed = pack(model)
     assert len(packed) < len(builder.Output()) - 300
     assert pack(unpack(packed)) == packed
-    np.testing.assert_array_equal(LiteModel(packed).answer(IMAGES), LiteModel(bytes(builder.Output())).answer(IMAGES))
+    np.testing.assert_array_equal(LiteModel(packed).predict(IMAGES), LiteModel(bytes(builder.Output())).predict(IMAGES))
 
 
 def test_labels_are_an_archive_behind_the_model(files: dict[Variant, bytes]) -> None:

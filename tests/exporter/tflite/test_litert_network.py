@@ -26,13 +26,13 @@ from exporter.tflite.conversion import convert_network
 from exporter.tflite.graph import PixelGraph
 from exporter.tflite.interpreter import LiteModel
 from exporter.tflite.litert_network import judge_network, write_litert_network
-from tests.exporter.broken_writers import write_what_answers_one_alone_otherwise
+from tests.exporter.broken_writers import write_what_predictions_one_alone_otherwise
 from tests.exporter.conftest import Publication
 from tests.exporter.runs import expected_of
-from tests.exporter.tflite_versions import CLASSES, SIZE, Answer, draw, mean_colour, save_graph
+from tests.exporter.tflite_versions import CLASSES, SIZE, Prediction, draw, mean_colour, save_graph
 from trainer.data.preprocessing import ImageDecoder
 from trainer.progress import Progress
-from trainer.runs.trained_model import Answers
+from trainer.runs.trained_model import Predictions
 
 LARGEST = 100_000
 FROZEN = ServedGraph(batch_norms_folded=0, batch_norms_kept=0, paddings_merged=0, frozen=True)
@@ -58,7 +58,7 @@ def test_network_answers_the_fixtures_as_expected(first: Publication) -> None:
     contents = [(first.folder / "assets.extra/fixtures" / entry["file"]).read_bytes() for entry in expected]
     pixels, _ = ImageDecoder(first.exported.manifest.image_input).decode(contents)
     probabilities = [entry["probabilities"] for entry in expected]
-    np.testing.assert_allclose(model.answer(pixels), probabilities, rtol=0, atol=LEAST_BOUND)
+    np.testing.assert_allclose(model.predict(pixels), probabilities, rtol=0, atol=LEAST_BOUND)
 
 
 def test_network_has_the_signature_of_its_name(first: Publication) -> None:
@@ -89,7 +89,7 @@ def test_digest_covers_the_network(first: Publication, tmp_path: Path) -> None:
 def test_version_whose_network_answers_otherwise_is_published_without_it(first: Publication, tmp_path: Path) -> None:
     """A network that is off in LiteRT alone is left out, the blessing and one note say why; all else is published."""
     heard = Heard()
-    exported = export(first.run, tmp_path, heard, write=write_what_answers_one_alone_otherwise)
+    exported = export(first.run, tmp_path, heard, write=write_what_predictions_one_alone_otherwise)
     assert not (exported.folder / LITERT_NETWORK).exists()
     assert read_version(exported.folder) == exported.manifest
     reason = Blessing.read(exported.folder / BLESSING).without_litert
@@ -105,8 +105,8 @@ def test_version_whose_network_answers_otherwise_is_published_without_it(first: 
 def reference_of(folder: Path) -> Reference:
     """Return what the graph in `folder` answers, as the reference."""
     pixels = draw(4)
-    answers = Answers(PixelGraph(folder).answer(pixels), np.ones(4, np.bool_))
-    return Reference([Fixture(f"{row}.png", b"", CLASSES[0]) for row in range(4)], CLASSES, answers, pixels)
+    predictions = Predictions(PixelGraph(folder).predict(pixels), np.ones(4, np.bool_))
+    return Reference([Fixture(f"{row}.png", b"", CLASSES[0]) for row in range(4)], CLASSES, predictions, pixels)
 
 
 def done(folder: Path, served_graph: ServedGraph = FROZEN) -> "Future[None]":
@@ -168,10 +168,10 @@ def heavy(values: tf.Tensor) -> tf.Tensor:
     ],
 )
 def test_network_that_cannot_be_converted_is_left_out(
-    tmp_path: Path, answer: Answer, served_graph: ServedGraph, reason: str
+    tmp_path: Path, prediction: Prediction, served_graph: ServedGraph, reason: str
 ) -> None:
     """Operations that only TensorFlow has, or more weights than a graph holds, leave no file, and a reason."""
-    save_graph(tmp_path, answer)
+    save_graph(tmp_path, prediction)
     verdict = judge_network(done(tmp_path, served_graph), tmp_path, reference_of(tmp_path))
     assert verdict.comparison is None
     assert re.match(reason, verdict.reason or "")

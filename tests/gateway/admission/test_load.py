@@ -18,8 +18,8 @@ from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.metric_values import value
 from tests.gateway.observations import observation_of
-from tests.gateway.protocol_requests import DIALECTS, ask, label_in, sentence_in
-from tests.gateway.raw_requests import read_answer, sent
+from tests.gateway.protocol_requests import PROTOCOLS, label_in, send, sentence_in
+from tests.gateway.raw_requests import read_response, sent
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 TINY = {"max_in_flight": 2, "max_queued": 2, "queue_timeout_seconds": 8, "poll_interval_seconds": 3600}
@@ -52,18 +52,18 @@ def test_too_many_are_told_at_once(tiny: httpx.Client, model_server: FakeModelSe
         seconds = []
         for number in range(30):
             started = time.perf_counter()
-            answer = ask(tiny, marked_image(number=number), DIALECTS[number % 3])
+            response = send(tiny, marked_image(number=number), PROTOCOLS[number % 3])
             seconds.append(time.perf_counter() - started)
-            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-            assert "try again" in sentence_in(answer, DIALECTS[number % 3])
+            assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+            assert "try again" in sentence_in(response, PROTOCOLS[number % 3])
         assert statistics.median(seconds) < 0.05
         assert shed_count(tiny, "queue_full") == 30
         assert model_server.calls.count() == 2
         for path in ("/livez", "/readyz", "/metrics", "/v1/models"):
             assert tiny.get(path).status_code == 200
         model_server.release()
-        answers = [read_answer(connection) for connection in connections]
-    assert [(status, label_of(body)) for status, body in answers] == [(200, label_for(image)) for image in images]
+        responses = [read_response(connection) for connection in connections]
+    assert [(status, label_of(body)) for status, body in responses] == [(200, label_for(image)) for image in images]
     assert model_server.calls.most_running == 2
 
 
@@ -72,12 +72,12 @@ def test_waiting_has_an_end(start_gateway: StartGateway, model_server: FakeModel
     gateway = start_gateway(**{**TINY, "max_in_flight": 1, "queue_timeout_seconds": 0.3})
     wait_until_ready(gateway)
     with ThreadPoolExecutor(1) as threads, model_server.holding():
-        running = threads.submit(ask, gateway, marked_image())
+        running = threads.submit(send, gateway, marked_image())
         wait_until(lambda: model_server.calls.running == 1)
         started = time.monotonic()
-        answer = ask(gateway, marked_image(number=1))
+        response = send(gateway, marked_image(number=1))
         assert 0.25 < time.monotonic() - started < 2
-        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert (response.status_code, response.json()["code"]) == (503, "overloaded")
         assert shed_count(gateway, "queue_timeout") == 1
     assert running.result().status_code == 200
     assert model_server.calls.count() == 1
@@ -90,7 +90,7 @@ def test_those_who_wait_are_served_in_order(start_gateway: StartGateway, model_s
     marks = [f"place{number}" for number in range(6)]
     with model_server.holding(), sent(gateway, *map(marked_image, marks), in_order=True) as connections:
         model_server.release()
-        assert [read_answer(connection)[0] for connection in connections] == [200] * 6
+        assert [read_response(connection)[0] for connection in connections] == [200] * 6
     seen = [next(mark for mark in marks if mark.encode() in call.content) for call in model_server.calls.of()]
     assert seen == marks
 
@@ -99,11 +99,11 @@ def test_who_leaves_the_queue_makes_room(tiny: httpx.Client, model_server: FakeM
     """A caller who goes away while waiting leaves its place to the next one, and never reaches the model server."""
     with model_server.holding(), sent(tiny, marked_image(), marked_image()) as running:
         with sent(tiny, marked_image("gone"), marked_image("gone")):
-            assert ask(tiny, marked_image()).status_code == 503
+            assert send(tiny, marked_image()).status_code == 503
         wait_until(lambda: value(tiny, "requests_total", outcome="client_gone", route="/v1/predict") == 2)
         with sent(tiny, marked_image("stays")) as [waiting]:
             model_server.release()
-            assert [read_answer(connection)[0] for connection in (*running, waiting)] == [200] * 3
+            assert [read_response(connection)[0] for connection in (*running, waiting)] == [200] * 3
     assert model_server.calls.of(mark=b"gone") == []
 
 
@@ -113,11 +113,11 @@ def test_a_crowd_is_bounded(start_gateway: StartGateway, model_server: FakeModel
     wait_until_ready(gateway)
     images = [marked_image("SLEEP:0.02", number) for number in range(160)]
     with ThreadPoolExecutor(40) as threads:
-        answers = list(threads.map(lambda image: ask(gateway, image), images))
-    assert {answer.status_code for answer in answers} <= {200, 503}
-    good = [(image, answer) for image, answer in zip(images, answers, strict=True) if answer.status_code == 200]
+        responses = list(threads.map(lambda image: send(gateway, image), images))
+    assert {response.status_code for response in responses} <= {200, 503}
+    good = [(image, response) for image, response in zip(images, responses, strict=True) if response.status_code == 200]
     assert len(good) == model_server.calls.count() >= 12
-    assert [label_in(answer) for _, answer in good] == [label_for(image) for image, _ in good]
+    assert [label_in(response) for _, response in good] == [label_for(image) for image, _ in good]
     assert model_server.calls.most_running <= 4
 
 

@@ -12,7 +12,7 @@ from tests.fakes.made_up_predictions import label_for
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.gateway_process import gateway_process
-from tests.gateway.raw_requests import read_answer, sent, settle
+from tests.gateway.raw_requests import read_response, sent, settle
 from tests.gateway.waiting import wait_until
 
 HUNDRED = [marked_image(number=number) for number in range(100)]
@@ -51,9 +51,9 @@ def test_a_hundred_in_flight_get_a_hundred_answers(model_server: FakeModelServer
             wait_until(lambda: is_closed(gateway.client))
             assert gateway.process.poll() is None
             model_server.release()
-            answers = [read_answer(connection) for connection in connections]
-        assert [status for status, _ in answers] == [200] * 100
-        assert [label_of(body) for _, body in answers] == [label_for(image) for image in HUNDRED]
+            responses = [read_response(connection) for connection in connections]
+        assert [status for status, _ in responses] == [200] * 100
+        assert [label_of(body) for _, body in responses] == [label_for(image) for image in HUNDRED]
         assert gateway.process.wait(10) == 0
 
 
@@ -69,9 +69,9 @@ def test_those_who_wait_are_answered_too(model_server: FakeModelServer) -> None:
             gateway.process.send_signal(signal.SIGTERM)
             wait_until(lambda: is_closed(gateway.client))
             model_server.release()
-            answers = [read_answer(connection) for connection in connections]
-        assert [status for status, _ in answers] == [200] * 100
-        assert [label_of(body) for _, body in answers] == [label_for(image) for image in HUNDRED]
+            responses = [read_response(connection) for connection in connections]
+        assert [status for status, _ in responses] == [200] * 100
+        assert [label_of(body) for _, body in responses] == [label_for(image) for image in HUNDRED]
         assert gateway.process.wait(10) == 0
     assert model_server.calls.most_running == 10
 
@@ -82,7 +82,7 @@ def test_a_hanging_call_does_not_keep_it(model_server: FakeModelServer) -> None:
         with sent(gateway.client, marked_image("HANG")) as [connection]:
             wait_until(lambda: model_server.calls.running == 1)
             gateway.process.send_signal(signal.SIGTERM)
-            assert read_answer(connection)[0] == 504
+            assert read_response(connection)[0] == 504
         assert gateway.process.wait(10) == 0
 
 

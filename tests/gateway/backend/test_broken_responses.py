@@ -1,4 +1,4 @@
-"""Whatever the model server does to a call, its caller gets the documented status, in time and in its dialect."""
+"""Whatever the model server does to a call, its caller gets the documented status, in time and in its protocol."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from tests.fakes.made_up_predictions import label_for
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import SECRET_WORDS, FakeModelServer
 from tests.gateway.conftest import StartGateway
-from tests.gateway.protocol_requests import DIALECTS, ask, label_in, sentence_in
+from tests.gateway.protocol_requests import PROTOCOLS, label_in, send, sentence_in
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 MISBEHAVIOUR = [
@@ -31,7 +31,7 @@ MISBEHAVIOUR = [
     ("NAN", 502, "model_server_failed"),
     ("LARGE:300000", 413, "message_too_large"),
 ]
-IN_EVERY_DIALECT = [
+IN_EVERY_PROTOCOL = [
     entry
     for entry in MISBEHAVIOUR
     if entry[0].partition(":")[0] in {"STATUS", "HANG", "LARGE"} and entry[0] != "STATUS:UNIMPLEMENTED"  # a 501 there
@@ -42,7 +42,10 @@ IN_EVERY_DIALECT = [
 def impatient(start_gateway: StartGateway) -> httpx.Client:
     """A client of a gateway that waits 0.5 s for an answer of at most 200 kB, and never looks at versions again."""
     gateway = start_gateway(
-        request_timeout_seconds=0.5, max_answer_bytes=200_000, poll_interval_seconds=3600, circuit_failures=100
+        request_timeout_seconds=0.5,
+        max_response_message_bytes=200_000,
+        poll_interval_seconds=3600,
+        circuit_failures=100,
     )
     wait_until_ready(gateway)
     return gateway
@@ -61,50 +64,50 @@ def test_every_misbehaviour_has_its_status(impatient: httpx.Client) -> None:
     seen = []
     for mark, _, _ in MISBEHAVIOUR:
         started = time.monotonic()
-        answer = ask(impatient, marked_image(mark))
+        response = send(impatient, marked_image(mark))
         assert time.monotonic() - started < 1.5, mark
-        assert sentence_in(answer).endswith("."), mark
-        assert [word for word in SECRET_WORDS if word in answer.text] == [], mark
-        assert ("retry-after" in answer.headers) == (answer.status_code == 503), mark
-        seen.append((mark, answer.status_code, answer.json()["code"]))
+        assert sentence_in(response).endswith("."), mark
+        assert [word for word in SECRET_WORDS if word in response.text] == [], mark
+        assert ("retry-after" in response.headers) == (response.status_code == 503), mark
+        seen.append((mark, response.status_code, response.json()["code"]))
     assert seen == MISBEHAVIOUR
 
 
-@pytest.mark.parametrize("dialect", DIALECTS[1:])
-def test_every_misbehaviour_has_its_status_in_other_dialects(impatient: httpx.Client, dialect: str) -> None:
-    """In the dialects without labels a call that fails has the same status, and the dialect's own shape."""
+@pytest.mark.parametrize("protocol", PROTOCOLS[1:])
+def test_every_misbehaviour_has_its_status_in_other_protocols(impatient: httpx.Client, protocol: str) -> None:
+    """In the protocols without labels a call that fails has the same status, and the protocol's own shape."""
     seen = []
-    for mark, _, code in IN_EVERY_DIALECT:
-        answer = ask(impatient, marked_image(mark), dialect)
-        assert sentence_in(answer, dialect), mark
-        assert [word for word in SECRET_WORDS if word in answer.text] == [], mark
-        seen.append((mark, answer.status_code, code))
-    assert seen == IN_EVERY_DIALECT
+    for mark, _, code in IN_EVERY_PROTOCOL:
+        response = send(impatient, marked_image(mark), protocol)
+        assert sentence_in(response, protocol), mark
+        assert [word for word in SECRET_WORDS if word in response.text] == [], mark
+        seen.append((mark, response.status_code, code))
+    assert seen == IN_EVERY_PROTOCOL
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_neighbours_of_failing_calls_get_their_own_answers(patient: httpx.Client, dialect: str) -> None:
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_neighbours_of_failing_calls_get_their_own_answers(patient: httpx.Client, protocol: str) -> None:
     """Between calls that fail in every way, good ones on the same channel get the answer to their own image."""
     marks = [mark for mark, _, _ in MISBEHAVIOUR if mark not in {"STATUS:UNAVAILABLE", "HANG"}]
     images = [marked_image(marks[number // 2 % len(marks)] if number % 2 else "", number) for number in range(60)]
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda image: ask(patient, image, dialect), images))
-    good = list(zip(images, answers, strict=True))[::2]
-    assert [answer.status_code for _, answer in good] == [200] * 30
-    assert [label_in(answer, dialect) for _, answer in good] == [label_for(image) for image, _ in good]
+        responses = list(threads.map(lambda image: send(patient, image, protocol), images))
+    good = list(zip(images, responses, strict=True))[::2]
+    assert [response.status_code for _, response in good] == [200] * 30
+    assert [label_in(response, protocol) for _, response in good] == [label_for(image) for image, _ in good]
 
 
 @pytest.mark.parametrize("mark", ["FEWER_ROWS", "ROW_WITHOUT", "MORE_ROWS"])
 def test_rows_that_do_not_match_the_images_are_no_answer(impatient: httpx.Client, mark: str) -> None:
     """Of a batch whose answer has too few or too many rows nothing is passed on: nobody knows whose row is whose."""
     files = [("file", (str(number), marked_image(mark, number))) for number in range(3)]
-    answer = impatient.post("/v1/predict", files=files)
-    assert (answer.status_code, answer.json()["code"]) == (502, "model_server_failed")
+    response = impatient.post("/v1/predict", files=files)
+    assert (response.status_code, response.json()["code"]) == (502, "model_server_failed")
 
 
 def test_a_version_that_vanishes_is_no_answer(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """A version that is unloaded between status and call is a 503 for its model, and a 404 where it was named."""
-    unnamed = ask(own_gateway, marked_image("VANISH"))
+    unnamed = send(own_gateway, marked_image("VANISH"))
     assert (unnamed.status_code, unnamed.json()["code"]) == (503, "model_not_loaded")
     model_server.publish("flowers", 1)
     wait_until_ready(own_gateway)
@@ -113,7 +116,7 @@ def test_a_version_that_vanishes_is_no_answer(own_gateway: httpx.Client, model_s
 
 
 def test_no_rows_are_no_call(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
-    """Without a single acceptable image the model server is not asked, whatever the dialect: zero rows abort it."""
+    """Without a single acceptable image the model server is not asked, whatever the protocol: zero rows abort it."""
     files = [("file", ("a", b"text")), ("file", ("b", b""))]
     assert own_gateway.post("/v1/predict", files=files).status_code == 200
     assert own_gateway.post("/v1/models/flowers:predict", json={"instances": []}).status_code in {200, 400}
@@ -122,18 +125,18 @@ def test_no_rows_are_no_call(own_gateway: httpx.Client, model_server: FakeModelS
     assert model_server.calls.count("Predict") == 0
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_model_without_a_description(
-    start_gateway: StartGateway, model_server: FakeModelServer, dialect: str
+    start_gateway: StartGateway, model_server: FakeModelServer, protocol: str
 ) -> None:
     """A model of someone else's has no `describe`: the native API says so with 501, the other two answer."""
     model_server.publish("flowers", 1, describes=False)
     gateway = start_gateway()
     wait_until(lambda: model_server.calls.count("describe", "FAILED_PRECONDITION") == 1)
     image = marked_image()
-    answer = ask(gateway, image, dialect)
-    if dialect == "native":
-        assert (answer.status_code, answer.json()["code"]) == (501, "model_not_described")
-        assert "TensorFlow Serving" in sentence_in(answer)
+    response = send(gateway, image, protocol)
+    if protocol == "native":
+        assert (response.status_code, response.json()["code"]) == (501, "model_not_described")
+        assert "TensorFlow Serving" in sentence_in(response)
     else:
-        assert (answer.status_code, label_in(answer, dialect)) == (200, label_for(image))
+        assert (response.status_code, label_in(response, protocol)) == (200, label_for(image))

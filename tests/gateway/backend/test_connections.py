@@ -12,7 +12,7 @@ from tests.fakes.made_up_predictions import label_for
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
-from tests.gateway.protocol_requests import DIALECTS, ask, label_in, sentence_in
+from tests.gateway.protocol_requests import PROTOCOLS, label_in, send, sentence_in
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 
@@ -40,27 +40,27 @@ def test_a_call_without_any_answer_is_made_again(
     """A connection that ends before the first byte of the answer costs the caller nothing but time."""
     proxy.strike(fate)
     image = marked_image()
-    answer = ask(behind, image)
-    assert (answer.status_code, label_in(answer)) == (200, label_for(image))
+    response = send(behind, image)
+    assert (response.status_code, label_in(response)) == (200, label_for(image))
     assert model_server.calls.count() == 2
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(("fate", "status"), [(Fate.CUT_WITHIN, 503), (Fate.INTERNAL, 502)])
 def test_a_torn_answer_is_no_answer(
-    behind: httpx.Client, proxy: CuttingProxy, model_server: FakeModelServer, fate: Fate, status: int, dialect: str
+    behind: httpx.Client, proxy: CuttingProxy, model_server: FakeModelServer, fate: Fate, status: int, protocol: str
 ) -> None:
     """Half an answer is a 503, a reset stream a 502, neither is asked again nor names a host; the next call is good."""
-    assert ask(behind, marked_image(), dialect).status_code == 200  # asks for the signatures, where need be
+    assert send(behind, marked_image(), protocol).status_code == 200  # asks for the signatures, where need be
     model_server.calls.forget()
     proxy.strike(fate)
-    torn = ask(behind, marked_image(number=1), dialect)
+    torn = send(behind, marked_image(number=1), protocol)
     assert torn.status_code == status
-    assert "127.0.0.1" not in sentence_in(torn, dialect)
+    assert "127.0.0.1" not in sentence_in(torn, protocol)
     assert model_server.calls.count() == 1
     image = marked_image(number=2)
-    answer = ask(behind, image, dialect)
-    assert (answer.status_code, label_in(answer, dialect)) == (200, label_for(image))
+    response = send(behind, image, protocol)
+    assert (response.status_code, label_in(response, protocol)) == (200, label_for(image))
 
 
 def test_goaway_costs_no_call(behind: httpx.Client, proxy: CuttingProxy, model_server: FakeModelServer) -> None:
@@ -69,12 +69,12 @@ def test_goaway_costs_no_call(behind: httpx.Client, proxy: CuttingProxy, model_s
     with ThreadPoolExecutor(8) as threads:
         with model_server.holding():
             images = [marked_image(number=number) for number in range(8)]
-            asked = [threads.submit(ask, behind, image) for image in images]
+            called = [threads.submit(send, behind, image) for image in images]
             wait_until(lambda: model_server.calls.running == 8)
             proxy.say_goaway()
             wait_until(lambda: proxy.connections > before)
-            later = threads.submit(ask, behind, marked_image(number=8))
-        assert [label_in(answer.result()) for answer in asked] == [label_for(image) for image in images]
+            later = threads.submit(send, behind, marked_image(number=8))
+        assert [label_in(response.result()) for response in called] == [label_for(image) for image in images]
     assert later.result().status_code == 200
     assert model_server.calls.count() == 9
 
@@ -82,13 +82,13 @@ def test_goaway_costs_no_call(behind: httpx.Client, proxy: CuttingProxy, model_s
 def test_a_server_that_drains_answers_what_runs(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """A model server that stops in order loses no call, and a new one on its port is found."""
     with ThreadPoolExecutor(8) as threads:
-        asked = [threads.submit(ask, own_gateway, marked_image("SLEEP:0.5", number)) for number in range(8)]
+        called = [threads.submit(send, own_gateway, marked_image("SLEEP:0.5", number)) for number in range(8)]
         wait_until(lambda: model_server.calls.running == 8)
         model_server.stop(grace_seconds=5)
-        assert [answer.result().status_code for answer in asked] == [200] * 8
+        assert [response.result().status_code for response in called] == [200] * 8
     model_server.start()
     wait_until_ready(own_gateway)
-    assert ask(own_gateway, marked_image()).status_code == 200
+    assert send(own_gateway, marked_image()).status_code == 200
 
 
 def test_a_connection_that_says_nothing_ends_at_the_deadline(behind: httpx.Client, proxy: CuttingProxy) -> None:
@@ -96,14 +96,14 @@ def test_a_connection_that_says_nothing_ends_at_the_deadline(behind: httpx.Clien
     proxy.freeze()
     started = time.monotonic()
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda number: ask(behind, marked_image(number=number)), range(8)))
+        responses = list(threads.map(lambda number: send(behind, marked_image(number=number)), range(8)))
     assert time.monotonic() - started < 2
-    assert {answer.status_code for answer in answers} == {504}
+    assert {response.status_code for response in responses} == {504}
     assert behind.get("/livez").status_code == 200
     proxy.thaw()
     image = marked_image(number=99)
-    wait_until(lambda: ask(behind, image).status_code == 200)
-    assert label_in(ask(behind, image)) == label_for(image)
+    wait_until(lambda: send(behind, image).status_code == 200)
+    assert label_in(send(behind, image)) == label_for(image)
 
 
 def test_a_slow_start_is_waited_for(
@@ -114,11 +114,11 @@ def test_a_slow_start_is_waited_for(
     model_server.publish("flowers", 1, state="LOADING")
     gateway = start_gateway(model_server=proxy.address)
     assert gateway.get("/readyz").status_code == 503
-    early = ask(gateway, marked_image())
+    early = send(gateway, marked_image())
     assert early.status_code in {503, 504}
     assert gateway.get("/livez").status_code == 200
     wait_until(lambda: model_server.calls.count("GetModelStatus", "answered") > 0)
-    wait_until(lambda: ask(gateway, marked_image()).json()["code"] == "model_not_loaded")
+    wait_until(lambda: send(gateway, marked_image()).json()["code"] == "model_not_loaded")
     model_server.publish("flowers", 1)
     wait_until_ready(gateway)
-    assert ask(gateway, marked_image()).status_code == 200
+    assert send(gateway, marked_image()).status_code == 200

@@ -9,8 +9,8 @@ import pytest
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
-from tests.gateway.protocol_requests import DIALECTS, ask, sentence_in
-from tests.gateway.raw_requests import connect, read_answer, sent
+from tests.gateway.protocol_requests import PROTOCOLS, send, sentence_in
+from tests.gateway.raw_requests import connect, read_response, sent
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 
@@ -22,10 +22,10 @@ def quiet(start_gateway: StartGateway) -> httpx.Client:
     return gateway
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_callers_deadline_is_the_backends(quiet: httpx.Client, model_server: FakeModelServer, dialect: str) -> None:
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_callers_deadline_is_the_backends(quiet: httpx.Client, model_server: FakeModelServer, protocol: str) -> None:
     """X-Request-Timeout-Ms, if smaller than ours, reaches the model server as the call's deadline."""
-    assert ask(quiet, marked_image(), dialect, **{"X-Request-Timeout-Ms": "900"}).status_code == 200
+    assert send(quiet, marked_image(), protocol, **{"X-Request-Timeout-Ms": "900"}).status_code == 200
     [call] = model_server.calls.of()
     assert 0.5 < (call.seconds_left or 0) < 0.95
 
@@ -35,18 +35,18 @@ def test_our_deadline_is_the_longest(
     quiet: httpx.Client, model_server: FakeModelServer, headers: dict[str, str]
 ) -> None:
     """Without the header, or with more than ours in it, a call has request_timeout_seconds."""
-    assert ask(quiet, marked_image(), **headers).status_code == 200
+    assert send(quiet, marked_image(), **headers).status_code == 200
     [call] = model_server.calls.of()
     assert 4.5 < (call.seconds_left or 0) < 5.05
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_call_that_is_too_slow_is_given_up(quiet: httpx.Client, model_server: FakeModelServer, dialect: str) -> None:
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_call_that_is_too_slow_is_given_up(quiet: httpx.Client, model_server: FakeModelServer, protocol: str) -> None:
     """A hanging call is a 504 when its caller's time is over, and the model server is told to stop."""
     started = time.monotonic()
-    answer = ask(quiet, marked_image("HANG"), dialect, **{"X-Request-Timeout-Ms": "300"})
-    assert answer.status_code == 504
-    assert sentence_in(answer, dialect)
+    response = send(quiet, marked_image("HANG"), protocol, **{"X-Request-Timeout-Ms": "300"})
+    assert response.status_code == 504
+    assert sentence_in(response, protocol)
     assert 0.25 < time.monotonic() - started < 1.5
     wait_until(lambda: model_server.calls.count("Predict", "cancelled") == 1)
 
@@ -56,16 +56,16 @@ def test_a_deadline_that_is_no_number_is_refused(
     quiet: httpx.Client, model_server: FakeModelServer, value: str
 ) -> None:
     """A header that cannot be read is a 400 that shows it, and no call."""
-    answer = ask(quiet, marked_image(), **{"X-Request-Timeout-Ms": value})
-    assert answer.status_code == 400
-    assert value[:10] in sentence_in(answer)
+    response = send(quiet, marked_image(), **{"X-Request-Timeout-Ms": value})
+    assert response.status_code == 400
+    assert value[:10] in sentence_in(response)
     assert model_server.calls.count() == 0
 
 
 def test_no_time_at_all_is_no_call(quiet: httpx.Client, model_server: FakeModelServer) -> None:
     """A deadline of 0 ms is over before anything was asked."""
-    answer = ask(quiet, marked_image(), **{"X-Request-Timeout-Ms": "0"})
-    assert answer.status_code in {503, 504}
+    response = send(quiet, marked_image(), **{"X-Request-Timeout-Ms": "0"})
+    assert response.status_code in {503, 504}
     assert model_server.calls.count() == 0
 
 
@@ -76,9 +76,9 @@ def test_a_description_that_hangs_does_not_outlast_the_request(
     model_server.publish("flowers", 2)
     with model_server.holding("describe"):
         started = time.monotonic()
-        answer = ask(quiet, marked_image(), **{"X-Request-Timeout-Ms": "300"})
+        response = send(quiet, marked_image(), **{"X-Request-Timeout-Ms": "300"})
         assert time.monotonic() - started < 1.5
-        assert answer.status_code == 504
+        assert response.status_code == 504
 
 
 def test_a_caller_who_leaves_cancels_the_call(quiet: httpx.Client, model_server: FakeModelServer) -> None:
@@ -89,7 +89,7 @@ def test_a_caller_who_leaves_cancels_the_call(quiet: httpx.Client, model_server:
     wait_until(lambda: model_server.calls.count("Predict", "cancelled") == 1)
     assert time.monotonic() - started < 2
     wait_until(lambda: re.search(r'outcome="client_gone".* 1\.0', quiet.get("/metrics").text) is not None)
-    assert ask(quiet, marked_image()).status_code == 200
+    assert send(quiet, marked_image()).status_code == 200
 
 
 def test_only_the_caller_who_left_is_cancelled(quiet: httpx.Client, model_server: FakeModelServer) -> None:
@@ -99,7 +99,7 @@ def test_only_the_caller_who_left_is_cancelled(quiet: httpx.Client, model_server
             wait_until(lambda: model_server.calls.running == 2)
         wait_until(lambda: model_server.calls.count("Predict", "cancelled") == 1)
         model_server.release()
-        assert read_answer(stays)[0] == 200
+        assert read_response(stays)[0] == 200
 
 
 def test_a_slow_sender_is_cut_off(start_gateway: StartGateway, model_server: FakeModelServer) -> None:
@@ -110,16 +110,16 @@ def test_a_slow_sender_is_cut_off(start_gateway: StartGateway, model_server: Fak
         connection.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
         started = time.monotonic()
         connection.settimeout(0.05)
-        answered = b""
-        while not answered:
+        replied = b""
+        while not replied:
             connection.sendall(b"x")
             try:
-                answered = connection.recv(1, 2)  # MSG_PEEK
+                replied = connection.recv(1, 2)  # MSG_PEEK
             except TimeoutError:
                 assert time.monotonic() - started < 5
         assert 0.4 < time.monotonic() - started < 3
         connection.settimeout(10)
-        status, problem = read_answer(connection)
+        status, problem = read_response(connection)
         assert (status, problem["code"]) == (408, "body_too_slow")
         assert connection.recv(1) == b""
     assert model_server.calls.count() == 0
@@ -144,6 +144,6 @@ def test_slow_senders_hold_up_nobody(start_gateway: StartGateway) -> None:
     connections = [connect(gateway) for _ in range(20)]
     for connection in connections:
         connection.sendall(head)
-    assert [ask(gateway, marked_image(number=number)).status_code for number in range(5)] == [200] * 5
+    assert [send(gateway, marked_image(number=number)).status_code for number in range(5)] == [200] * 5
     for connection in connections:
         connection.close()

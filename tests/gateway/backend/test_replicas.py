@@ -10,7 +10,7 @@ from tests.fakes.made_up_predictions import label_for
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
-from tests.gateway.protocol_requests import ask, label_in
+from tests.gateway.protocol_requests import label_in, send
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 
@@ -30,22 +30,22 @@ def balanced(model_server: FakeModelServer, second: FakeModelServer, start_gatew
     gateway = start_gateway(model_server=f"ipv4:{model_server.address},{second.address}", poll_interval_seconds=0.2)
     wait_until_ready(gateway)
 
-    def both_asked() -> bool:
-        ask(gateway, marked_image())
+    def both_called() -> bool:
+        send(gateway, marked_image())
         return model_server.calls.count() > 0 < second.calls.count()
 
-    wait_until(both_asked)
+    wait_until(both_called)
     return gateway
 
 
-def ask_often(gateway: httpx.Client, count: int) -> list[int]:
+def call_often(gateway: httpx.Client, count: int) -> list[int]:
     """Ask about different images; return the statuses, and fail if an answer is not that image's."""
     statuses = []
     for number in range(count):
         image = marked_image(number=number)
-        answer = ask(gateway, image)
-        statuses.append(answer.status_code)
-        assert answer.status_code != 200 or label_in(answer) == label_for(image)
+        response = send(gateway, image)
+        statuses.append(response.status_code)
+        assert response.status_code != 200 or label_in(response) == label_for(image)
     return statuses
 
 
@@ -53,7 +53,7 @@ def test_calls_go_to_both(balanced: httpx.Client, model_server: FakeModelServer,
     """Replicas are asked in turn."""
     model_server.calls.forget()
     second.calls.forget()
-    assert ask_often(balanced, 40) == [200] * 40
+    assert call_often(balanced, 40) == [200] * 40
     assert min(model_server.calls.count(), second.calls.count()) >= 15
 
 
@@ -62,11 +62,11 @@ def test_one_dead_of_two_costs_no_answer(
 ) -> None:
     """One server dies and returns: no caller notices either, and both are asked again."""
     model_server.stop()
-    assert ask_often(balanced, 40) == [200] * 40
+    assert call_often(balanced, 40) == [200] * 40
     assert balanced.get("/readyz").status_code == 200
     model_server.calls.forget()
     model_server.start()
-    wait_until(lambda: ask_often(balanced, 2) == [200, 200] and model_server.calls.count() > 0)
+    wait_until(lambda: call_often(balanced, 2) == [200, 200] and model_server.calls.count() > 0)
     assert second.calls.count() > 0
 
 
@@ -76,5 +76,5 @@ def test_one_sick_of_two_costs_no_answer(
     """A server that accepts connections and answers UNAVAILABLE is made up for by the other, within the budget."""
     second.calls.forget()
     model_server.refuse("Predict", grpc.StatusCode.UNAVAILABLE)
-    assert ask_often(balanced, 8) == [200] * 8
+    assert call_often(balanced, 8) == [200] * 8
     assert second.calls.count() == 8

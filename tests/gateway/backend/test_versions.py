@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer, label_for
 from tests.gateway.conftest import StartGateway
-from tests.gateway.raw_requests import read_answer, sent
+from tests.gateway.raw_requests import read_response, sent
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 NEW_LABELS = ("fern", "moss", "lichen")  # as many as before, so that a wrong manifest would not be noticed by shape
@@ -31,8 +31,8 @@ def test_a_swap_between_reading_and_answering_is_labelled_right(
         digest = model_server.publish("flowers", 2, NEW_LABELS)
         model_server.withdraw("flowers", 1)
         model_server.release()
-        answers = [read_answer(connection) for connection in connections]
-    for image, (status, body) in zip(images, answers, strict=True):
+        responses = [read_response(connection) for connection in connections]
+    for image, (status, body) in zip(images, responses, strict=True):
         assert (status, body["version"], body["digest"]) == (200, "2", digest)
         assert str(body).count(f"'label': '{label_for(image, NEW_LABELS)}'") >= 1
     assert model_server.calls.count("describe") == 2
@@ -47,8 +47,8 @@ def test_without_the_new_manifest_there_are_no_labels(
     model_server.refuse("describe", code)
     assert unaware.post("/v1/predict", content=marked_image()).status_code == status
     model_server.refuse("describe", grpc.StatusCode.OK)
-    answer = unaware.post("/v1/predict", content=marked_image()).json()
-    assert answer["predictions"][0]["label"] == label_for(marked_image(), NEW_LABELS)
+    response = unaware.post("/v1/predict", content=marked_image()).json()
+    assert response["predictions"][0]["label"] == label_for(marked_image(), NEW_LABELS)
 
 
 def test_a_number_that_returns_as_another_model_between_looks(

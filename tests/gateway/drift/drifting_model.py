@@ -24,22 +24,22 @@ _PIXELS = 64
 def publish(server: FakeModelServer, version: int = 1, model: str = "flowers", **changed: Any) -> ModelManifest:
     """Serve a version with a reference of 300 images; `changed` are fields of its manifest."""
     images = [marked_image(number=number) for number in _TESTED]
-    answered = [
+    replied = [
         image_of(label_for(each), max(probabilities_for(each, len(LABELS))), _PIXELS, brightness_for(each))
         for each in images
     ]
-    described = {"reference": reference_of(answered, LABELS), **changed}
+    described = {"reference": reference_of(replied, LABELS), **changed}
     manifest = manifest_for(model, version).model_copy(update=described)
     server.publish(model, version, manifest=manifest.to_json().encode())
     return manifest
 
 
-def ask(gateway: httpx.Client, numbers: Sequence[int], mark: str = "", path: str = "/v1/predict") -> None:
+def send(gateway: httpx.Client, numbers: Sequence[int], mark: str = "", path: str = "/v1/predict") -> None:
     """Ask about an image for each number, in one request; all are answered."""
     images = [{"b64": base64.b64encode(marked_image(mark, number)).decode()} for number in numbers]
-    answer = gateway.post(path, json={"images": images})
-    assert answer.status_code == 200
-    assert all("label" in entry for entry in answer.json()["predictions"])
+    response = gateway.post(path, json={"images": images})
+    assert response.status_code == 200
+    assert all("label" in entry for entry in response.json()["predictions"])
 
 
 def drift_of(gateway: httpx.Client, query: str = "") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from contract.reference import Histogram, ReferenceDistributions
-from gateway.observability.predicted_image import AnsweredImage
+from gateway.observability.predicted_image import PredictedImage
 
 TWENTIETHS = tuple(index / 20 for index in range(21))
 PIXELS = tuple(float(2**power) for power in range(10, 27))
@@ -17,7 +17,7 @@ def histogram_of(values: Sequence[float], edges: tuple[float, ...] = TWENTIETHS)
     return Histogram(edges=edges, counts=tuple(counts))
 
 
-def reference_of(images: Sequence[AnsweredImage], labels: Sequence[str]) -> ReferenceDistributions:
+def reference_of(images: Sequence[PredictedImage], labels: Sequence[str]) -> ReferenceDistributions:
     """Return the reference that these images make, all of whose sizes and brightnesses are known."""
     return ReferenceDistributions(
         images=len(images),
@@ -37,6 +37,6 @@ def image_of(
     *,
     model: str = "flowers",
     version: int = 1,
-) -> AnsweredImage:
+) -> PredictedImage:
     """Return an image that was answered."""
-    return AnsweredImage(model, version, 0, label, probability, 10_000, pixels, brightness)
+    return PredictedImage(model, version, 0, label, probability, 10_000, pixels, brightness)

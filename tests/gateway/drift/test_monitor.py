@@ -20,10 +20,10 @@ from tests.gateway.drift.drifting_model import (
     LEAST,
     SETTINGS,
     WINDOW,
-    ask,
     drift_of,
     only_version,
     publish,
+    send,
     series,
 )
 from tests.gateway.security.api_keys import Keys, bearer
@@ -41,20 +41,20 @@ def gateway(model_server: FakeModelServer, start_gateway: StartGateway) -> httpx
 
 def test_nothing_is_claimed_before_enough_images(gateway: httpx.Client) -> None:
     """With one image too few there is only their number; with one more, all four features."""
-    ask(gateway, range(LEAST - 1))
+    send(gateway, range(LEAST - 1))
     assert series(gateway, "images") == {("1",): LEAST - 1}
     assert series(gateway, "psi") == series(gateway, "js_distance") == series(gateway, "threshold_psi") == {}
     few = only_version(gateway)
     assert (few["features"], few["moved"]) == ([], False)
     assert few["sentence"] == f"Too few images were answered to compare: {LEAST - 1} of {LEAST}."
-    ask(gateway, [LEAST])
+    send(gateway, [LEAST])
     assert set(series(gateway, "psi")) == {("1", feature) for feature in FEATURES}
     assert set(series(gateway, "js_distance")) == set(series(gateway, "threshold_psi")) == set(series(gateway, "psi"))
 
 
 def test_traffic_like_the_reference_has_not_moved(gateway: httpx.Client) -> None:
     """Other images of the same kind are below every threshold, and the answer says so in a sentence."""
-    ask(gateway, range(WINDOW))
+    send(gateway, range(WINDOW))
     found = only_version(gateway)
     assert (found["images"], found["wanted"], found["reference_images"]) == (WINDOW, LEAST, 300)
     assert [feature["feature"] for feature in found["features"]] == list(FEATURES)
@@ -66,8 +66,8 @@ def test_traffic_like_the_reference_has_not_moved(gateway: httpx.Client) -> None
 
 def test_darker_images_are_noticed(gateway: httpx.Client) -> None:
     """When images become darker, brightness alone moves, and the sentence says from where to where."""
-    ask(gateway, range(WINDOW))
-    ask(gateway, range(WINDOW, 2 * WINDOW), "BRIGHTNESS:0.23")
+    send(gateway, range(WINDOW))
+    send(gateway, range(WINDOW, 2 * WINDOW), "BRIGHTNESS:0.23")
     found = only_version(gateway)
     assert found["moved"]
     assert [feature["feature"] for feature in found["features"] if feature["moved"]] == ["brightness"]
@@ -80,16 +80,16 @@ def test_darker_images_are_noticed(gateway: httpx.Client) -> None:
 
 def test_the_window_slides(gateway: httpx.Client) -> None:
     """Once the images are as before, nothing has moved."""
-    ask(gateway, range(WINDOW), "BRIGHTNESS:0.23")
+    send(gateway, range(WINDOW), "BRIGHTNESS:0.23")
     assert only_version(gateway)["moved"]
-    ask(gateway, range(WINDOW))
+    send(gateway, range(WINDOW))
     assert not only_version(gateway)["moved"]
     assert only_version(gateway)["images"] == WINDOW
 
 
 def test_the_same_image_again_and_again_is_drift(gateway: httpx.Client) -> None:
     """One image asked a hundred times is not what the model was tested on, and is reported."""
-    ask(gateway, [7] * WINDOW)
+    send(gateway, [7] * WINDOW)
     assert {feature["feature"] for feature in only_version(gateway)["features"] if feature["moved"]} >= {
         "class",
         "confidence",
@@ -110,7 +110,7 @@ def test_versions_without_brightness_have_three_features(
     publish(model_server)
     gateway = start_gateway(**SETTINGS)
     wait_until_ready(gateway)
-    ask(gateway, range(LEAST), "WITHOUT:brightness")
+    send(gateway, range(LEAST), "WITHOUT:brightness")
     assert {feature for _, feature in series(gateway, "psi")} == {"class", "confidence", "size"}
 
 
@@ -127,10 +127,10 @@ def test_each_version_has_a_window_and_loses_it_with_its_place(
     model_server: FakeModelServer, gateway: httpx.Client
 ) -> None:
     """Two versions are compared apart; when the first is unloaded, its series are gone, and so is its window."""
-    ask(gateway, range(LEAST))
+    send(gateway, range(LEAST))
     publish(model_server, 2)
     wait_until(lambda: ("2",) in series(gateway, "images"))
-    ask(gateway, range(10))
+    send(gateway, range(10))
     assert series(gateway, "images") == {("1",): LEAST, ("2",): 10}
     assert [each["version"] for each in drift_of(gateway)["versions"]] == ["1", "2"]
     assert [each["images"] for each in drift_of(gateway, "?version=1")["versions"]] == [LEAST]
@@ -141,18 +141,18 @@ def test_each_version_has_a_window_and_loses_it_with_its_place(
 
 def test_another_model_under_the_same_number_begins_anew(model_server: FakeModelServer, gateway: httpx.Client) -> None:
     """A version number that comes back as another model does not inherit its images."""
-    ask(gateway, range(50))
+    send(gateway, range(50))
     model_server.withdraw("flowers", 1)
     wait_until(lambda: series(gateway, "images") == {})
     publish(model_server, digest="sha256:another")
     wait_until(lambda: series(gateway, "images") == {("1",): 0})
-    ask(gateway, range(3))
+    send(gateway, range(3))
     assert series(gateway, "images") == {("1",): 3}
 
 
 def test_images_outlast_a_model_server_that_is_away(model_server: FakeModelServer, gateway: httpx.Client) -> None:
     """While the model server is away nothing is claimed; when it is back, its version has the images it had."""
-    ask(gateway, range(50))
+    send(gateway, range(50))
     model_server.stop()
     wait_until(lambda: series(gateway, "images") == {})
     model_server.start()
@@ -167,10 +167,10 @@ def test_a_model_whose_state_is_unknown_keeps_its_images(
     publish(model_server, model="dogs")
     gateway = start_gateway(**SETTINGS, models=("flowers", "dogs"))
     wait_until_ready(gateway)
-    ask(gateway, range(50))
+    send(gateway, range(50))
     model_server.refuse("GetModelStatus", grpc.StatusCode.UNAVAILABLE)
     wait_until(lambda: gateway.get("/readyz").status_code == 503)
-    ask(gateway, [1], path="/v1/models/dogs/predict?version=1")
+    send(gateway, [1], path="/v1/models/dogs/predict?version=1")
     model_server.refuse("GetModelStatus", grpc.StatusCode.OK)
     wait_until_ready(gateway)
     assert only_version(gateway)["images"] == 50
@@ -181,7 +181,7 @@ def test_drift_can_be_switched_off(model_server: FakeModelServer, start_gateway:
     publish(model_server)
     gateway = start_gateway(**SETTINGS, drift=False)
     wait_until_ready(gateway)
-    ask(gateway, range(LEAST))
+    send(gateway, range(LEAST))
     assert series(gateway, "images") == {}
     assert (drift_of(gateway)["watched"], only_version(gateway)["features"]) == (False, [])
     assert only_version(gateway)["sentence"] == "Drift is not watched: the setting `drift` is off."
@@ -194,8 +194,8 @@ def test_what_is_not_there_is_refused(gateway: httpx.Client, model_server: FakeM
         ("/v1/models/flowers/drift?version=9", 404),
         ("/v1/models/flowers/drift?version=x", 400),
     ):
-        answer = gateway.get(path)
-        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+        reply = gateway.get(path)
+        assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
     model_server.publish("flowers", 2, describes=False)
     wait_until(lambda: gateway.get("/v1/models/flowers/drift").status_code == 501)
 
@@ -223,12 +223,12 @@ def test_windows_are_bounded(model_server: FakeModelServer, start_gateway: Start
     gateway = start_gateway(**SETTINGS)
     wait_until_ready(gateway)
     for version in range(1, 35):
-        ask(gateway, [version], path=f"/v1/predict?version={version}")
+        send(gateway, [version], path=f"/v1/predict?version={version}")
     seen = series(gateway, "images")
     assert [seen[str(version),] for version in range(1, 35)] == [0, 0] + [1] * 32
     model_server.withdraw("flowers", 34)
     wait_until(lambda: ("34",) not in series(gateway, "images"))
-    ask(gateway, [1], path="/v1/predict?version=1")
+    send(gateway, [1], path="/v1/predict?version=1")
     assert [series(gateway, "images")[str(version),] for version in (1, 2, 3)] == [1, 0, 1]
 
 
@@ -250,9 +250,9 @@ def test_drift_needs_the_scope_of_questions(
 def test_the_answer_is_as_described(gateway: httpx.Client) -> None:
     """What is answered has the fields that the description of the routes gives, on each level."""
     described = gateway.get("/openapi.json").json()["components"]["schemas"]["Drift"]
-    ask(gateway, range(LEAST))
-    answered = drift_of(gateway)
+    send(gateway, range(LEAST))
+    replied = drift_of(gateway)
     for inner in ("versions", "features", None):
-        assert set(answered) == set(described["required"]) == set(described["properties"])
+        assert set(replied) == set(described["required"]) == set(described["properties"])
         if inner is not None:
-            answered, described = answered[inner][0], described["properties"][inner]["items"]
+            replied, described = replied[inner][0], described["properties"][inner]["items"]

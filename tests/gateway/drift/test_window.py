@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from contract.reference import ReferenceDistributions
 from gateway.drift.buckets import reference_counts
 from gateway.drift.window import Window
-from gateway.observability.predicted_image import AnsweredImage
+from gateway.observability.predicted_image import PredictedImage
 from tests.gateway.drift.references import image_of, reference_of
 
 LABELS = ("daisy", "roses", "tulips")
@@ -22,7 +22,7 @@ IMAGES = st.builds(
 )
 
 
-def counted_plainly(images: list[AnsweredImage], reference: ReferenceDistributions) -> dict[str, list[int]]:
+def counted_plainly(images: list[PredictedImage], reference: ReferenceDistributions) -> dict[str, list[int]]:
     """Count as the reference itself would."""
     counts = {feature: [0] * len(reference_counts(reference, feature)) for feature in ("class", "confidence")}
     counts |= {feature: [0] * len(reference_counts(reference, feature)) for feature in ("brightness", "size")}
@@ -38,7 +38,7 @@ def counted_plainly(images: list[AnsweredImage], reference: ReferenceDistributio
 
 
 @given(st.lists(IMAGES, max_size=40), st.integers(1, 12))
-def test_the_last_images_count(images: list[AnsweredImage], size: int) -> None:
+def test_the_last_images_count(images: list[PredictedImage], size: int) -> None:
     """After any images the counts are those of the last ones, each feature by itself, in the reference's buckets."""
     window = Window("digest", REFERENCE, size)
     for image in images:

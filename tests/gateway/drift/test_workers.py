@@ -18,7 +18,7 @@ from gateway.drift.monitor import DriftMonitor
 from gateway.drift.sharing import SharedCounts, added_up
 from gateway.drift.window import Counts
 from tests.fakes.model_server import FakeModelServer
-from tests.gateway.drift.drifting_model import ask, only_version, publish, series
+from tests.gateway.drift.drifting_model import only_version, publish, send, series
 from tests.gateway.gateway_process import gateway_process
 from tests.gateway.running import settings_for
 from tests.gateway.waiting import wait_until, wait_until_ready
@@ -48,7 +48,7 @@ def test_the_windows_of_workers_are_added_up(model_server: FakeModelServer) -> N
     with gateway_process(model_server.address, **settings) as running, new_connections(running.client, 12) as clients:
         for number, client in enumerate(clients):
             wait_until_ready(client)
-            ask(client, range(10 * number, 10 * number + 10))
+            send(client, range(10 * number, 10 * number + 10))
         for client in clients:
             wait_until(lambda client=client: only_version(client)["images"] == 120)  # type: ignore[misc]
             wait_until(lambda client=client: series(client, "images") == {("1",): 120})  # type: ignore[misc]

@@ -10,11 +10,11 @@ from tests.gateway.images import draw
 from tests.gateway.waiting import wait_until_ready
 
 
-def assert_problem(answer: httpx.Response, status: int, code: str, *parts: str) -> None:
+def assert_problem(reply: httpx.Response, status: int, code: str, *parts: str) -> None:
     """Assert that an answer is a problem of this status and code, with these parts in its one sentence."""
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
+    assert reply.status_code == status
+    assert reply.headers["content-type"] == "application/problem+json"
+    problem = reply.json()
     assert problem["code"] == code
     assert isinstance(problem["detail"], str)
     assert problem["detail"].endswith(".")
@@ -65,8 +65,8 @@ def test_where_there_is_get_there_is_head(gateway: httpx.Client, path: str) -> N
 def test_an_unknown_model_names_those_there_are(start_gateway: StartGateway) -> None:
     """A model that is not configured is refused with 404 and the names of those that are."""
     gateway = start_gateway(models=("flowers", "dogs"))
-    answer = gateway.post("/v1/predict?model=cats", content=draw())
-    assert_problem(answer, 404, "unknown_model", "'cats'", "flowers", "dogs")
+    reply = gateway.post("/v1/predict?model=cats", content=draw())
+    assert_problem(reply, 404, "unknown_model", "'cats'", "flowers", "dogs")
 
 
 def test_a_version_that_is_not_served_is_refused(gateway: httpx.Client) -> None:
@@ -77,14 +77,14 @@ def test_a_version_that_is_not_served_is_refused(gateway: httpx.Client) -> None:
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "x"])
 def test_a_body_of_another_type_is_refused(gateway: httpx.Client, content_type: str) -> None:
     """A content type that is neither an image nor a form is refused with 415 and said back."""
-    answer = gateway.post("/v1/predict", content=draw(), headers={"Content-Type": content_type})
-    assert_problem(answer, 415, "unsupported_content_type", content_type)
+    reply = gateway.post("/v1/predict", content=draw(), headers={"Content-Type": content_type})
+    assert_problem(reply, 415, "unsupported_content_type", content_type)
 
 
 def test_a_form_without_files_is_refused(gateway: httpx.Client) -> None:
     """A form that has fields only is refused with 400."""
-    answer = gateway.post("/v1/predict", files={"comment": (None, "no file")})
-    assert_problem(answer, 400, "no_image")
+    reply = gateway.post("/v1/predict", files={"comment": (None, "no file")})
+    assert_problem(reply, 400, "no_image")
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_a_form_without_files_is_refused(gateway: httpx.Client) -> None:
 )
 def test_a_malformed_form_is_refused(gateway: httpx.Client, content_type: str, content: bytes) -> None:
     """A form without a boundary, without structure or without an end is refused with 400."""
-    answer = gateway.post("/v1/predict", content=content, headers={"Content-Type": content_type})
-    assert_problem(answer, 400, "bad_form")
+    reply = gateway.post("/v1/predict", content=content, headers={"Content-Type": content_type})
+    assert_problem(reply, 400, "bad_form")
 
 
 def test_too_many_images_are_refused(start_gateway: StartGateway) -> None:

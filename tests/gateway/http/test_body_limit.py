@@ -8,7 +8,7 @@ import pytest
 
 from tests.gateway.conftest import StartGateway
 from tests.gateway.images import draw
-from tests.gateway.raw_requests import connect, read_answer
+from tests.gateway.raw_requests import connect, read_response
 from tests.gateway.waiting import wait_until, wait_until_ready
 
 MEGABYTE = 1024 * 1024
@@ -23,7 +23,7 @@ def test_a_declared_length_is_refused_at_once(gateway: httpx.Client) -> None:
             f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: {30 * MEGABYTE}\r\n"
         )
         connection.sendall(head.encode() + b"\r\n" + bytes(100_000))
-        status, problem = read_answer(connection)
+        status, problem = read_response(connection)
         assert time.monotonic() - started < 1
     assert (status, problem["code"]) == (413, "body_too_large")
     assert str(30 * MEGABYTE) in str(problem["detail"])
@@ -36,15 +36,15 @@ def test_a_caller_who_asks_first_need_not_send(gateway: httpx.Client) -> None:
             f"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {30 * MEGABYTE}\r\nExpect: 100-continue\r\n\r\n"
         )
         connection.sendall(head.encode())
-        assert read_answer(connection)[0] == 413
+        assert read_response(connection)[0] == 413
 
 
 def test_a_caller_who_sends_everything_receives_the_refusal(gateway: httpx.Client) -> None:
     """A client that posts 30 MB before it reads gets the 413, not a broken connection."""
-    answer = gateway.post("/v1/predict", content=bytes(30 * MEGABYTE), headers=IMAGE)
-    assert answer.status_code == 413
-    assert answer.headers["connection"] == "close"
-    assert answer.json()["code"] == "body_too_large"
+    response = gateway.post("/v1/predict", content=bytes(30 * MEGABYTE), headers=IMAGE)
+    assert response.status_code == 413
+    assert response.headers["connection"] == "close"
+    assert response.json()["code"] == "body_too_large"
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -60,7 +60,7 @@ def test_the_rest_of_the_body_is_taken_before_the_end(gateway: httpx.Client, chu
         for _ in range(30):
             connection.sendall(piece)
         connection.sendall(b"0\r\n\r\n" if chunked else b"")
-        assert read_answer(connection)[0] == 413
+        assert read_response(connection)[0] == 413
         assert connection.recv(1) == b""
 
 
@@ -71,9 +71,9 @@ def test_a_body_without_a_length_is_counted(gateway: httpx.Client) -> None:
         for _ in range(30):
             yield bytes(MEGABYTE)
 
-    answer = gateway.post("/v1/predict", content=chunks(), headers=IMAGE)
-    assert answer.status_code == 413
-    assert str(20 * MEGABYTE) in answer.json()["detail"]
+    response = gateway.post("/v1/predict", content=chunks(), headers=IMAGE)
+    assert response.status_code == 413
+    assert str(20 * MEGABYTE) in response.json()["detail"]
 
 
 def test_a_chunked_upload_is_refused_before_its_end(start_gateway: StartGateway) -> None:
@@ -82,7 +82,7 @@ def test_a_chunked_upload_is_refused_before_its_end(start_gateway: StartGateway)
     with connect(gateway) as connection:
         head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         connection.sendall(head + b"7d0\r\n" + bytes(0x7D0) + b"\r\n")
-        assert read_answer(connection)[0] == 413
+        assert read_response(connection)[0] == 413
 
 
 @pytest.mark.parametrize("as_form", [False, True])
@@ -99,15 +99,15 @@ def test_the_limit_is_exact(start_gateway: StartGateway, as_form: bool) -> None:
 
 def test_other_early_refusals_arrive_as_well(gateway: httpx.Client) -> None:
     """A large body that nobody reads, for a path that is not there, does not destroy the answer either."""
-    answer = gateway.post("/nothing", content=bytes(10 * MEGABYTE), headers={**IMAGE, "Connection": "close"})
-    assert answer.status_code == 404
+    response = gateway.post("/nothing", content=bytes(10 * MEGABYTE), headers={**IMAGE, "Connection": "close"})
+    assert response.status_code == 404
 
 
 def test_the_connection_survives_small_answers(gateway: httpx.Client) -> None:
     """A request that was read whole leaves its connection open for the next one."""
-    answer = gateway.post("/v1/predict", content=b"no image", headers=IMAGE)
-    assert answer.status_code == 415
-    assert "connection" not in answer.headers
+    response = gateway.post("/v1/predict", content=b"no image", headers=IMAGE)
+    assert response.status_code == 415
+    assert "connection" not in response.headers
 
 
 def test_a_caller_who_leaves_disturbs_nobody(start_gateway: StartGateway) -> None:

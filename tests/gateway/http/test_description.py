@@ -72,14 +72,14 @@ def test_every_operation_answers_as_described(operation: Any, gateway: httpx.Cli
 
     @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
     @given(case=operation.as_strategy())
-    def ask(case: Any) -> None:
+    def send(case: Any) -> None:
         response = case.call(base_url=str(gateway.base_url))
         checks = [status_code_conformance, content_type_conformance, response_schema_conformance]
         if response.status_code not in _DOCUMENTED_FAILURES:
             checks.append(not_a_server_error)
         case.validate_response(response, checks=checks)
 
-    ask()
+    send()
 
 
 def test_every_operation_is_described() -> None:

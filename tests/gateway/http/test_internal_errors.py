@@ -18,13 +18,13 @@ def add_mistake(app: FastAPI) -> None:
 def test_an_unforeseen_failure_is_a_bare_500(start_gateway: StartGateway) -> None:
     """An exception that nobody foresaw is a 500 problem with the request's id, and nothing of the exception."""
     gateway = start_gateway(add_mistake)
-    answer = gateway.get("/mistake", headers={"X-Request-ID": "mine"})
-    assert answer.status_code == 500
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "mine"
-    assert answer.json()["code"] == "internal_error"
-    assert "secret" not in answer.text
-    assert "Traceback" not in answer.text
+    response = gateway.get("/mistake", headers={"X-Request-ID": "mine"})
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-request-id"] == response.json()["request_id"] == "mine"
+    assert response.json()["code"] == "internal_error"
+    assert "secret" not in response.text
+    assert "Traceback" not in response.text
 
 
 def test_an_unforeseen_failure_is_counted(start_gateway: StartGateway) -> None:

@@ -68,7 +68,7 @@ def running_model_server(pair: Pair, clients: Path | None = None) -> Iterator[st
     server.stop(None).wait()
 
 
-def ask(given: Settings) -> grpc.StatusCode:
+def send(given: Settings) -> grpc.StatusCode:
     """Ask the model server for a status over the gateway's own channel; return how that ended."""
 
     async def call() -> grpc.StatusCode:
@@ -80,10 +80,10 @@ def ask(given: Settings) -> grpc.StatusCode:
             )
             request = messages.GetModelStatusRequest(model_spec={"name": "flowers"})
             try:
-                answer = await method(request, timeout=10)
+                response = await method(request, timeout=10)
             except grpc.aio.AioRpcError as error:
                 return error.code()
-            assert answer.model_version_status[0].version == 7
+            assert response.model_version_status[0].version == 7
             return grpc.StatusCode.OK
 
     return asyncio.run(call())
@@ -106,10 +106,10 @@ def test_the_port_speaks_tls(authority: Authority, server_pair: Pair) -> None:
 def test_the_model_server_has_to_be_vouched_for(tmp_path: Path, authority: Authority, server_pair: Pair) -> None:
     """Over TLS the model server is asked only if the right authority vouches for it; without TLS it is not reached."""
     with running_model_server(server_pair) as address:
-        assert ask(settings_for(model_server=address, model_server_ca=authority.certificate)) is grpc.StatusCode.OK
+        assert send(settings_for(model_server=address, model_server_ca=authority.certificate)) is grpc.StatusCode.OK
         other = Authority(tmp_path, "other").certificate
-        assert ask(settings_for(model_server=address, model_server_ca=other)) is grpc.StatusCode.UNAVAILABLE
-        assert ask(settings_for(model_server=address)) is grpc.StatusCode.UNAVAILABLE
+        assert send(settings_for(model_server=address, model_server_ca=other)) is grpc.StatusCode.UNAVAILABLE
+        assert send(settings_for(model_server=address)) is grpc.StatusCode.UNAVAILABLE
 
 
 def test_mutual_tls(tmp_path: Path, authority: Authority, server_pair: Pair, client_pair: Pair) -> None:
@@ -122,8 +122,8 @@ def test_mutual_tls(tmp_path: Path, authority: Authority, server_pair: Pair, cli
             (stranger, grpc.StatusCode.UNAVAILABLE),
         ):
             with_pair = {"model_server_certificate": pair.certificate, "model_server_key": pair.key}
-            assert ask(alone.model_copy(update=with_pair)) is status
-        assert ask(alone) is grpc.StatusCode.UNAVAILABLE
+            assert send(alone.model_copy(update=with_pair)) is status
+        assert send(alone) is grpc.StatusCode.UNAVAILABLE
 
 
 def test_all_of_it_at_once(authority: Authority, server_pair: Pair, client_pair: Pair) -> None:

@@ -12,7 +12,7 @@ from tests.fakes.model_server import FakeModelServer, label_for
 from tests.gateway.gateway_process import gateway_process
 from tests.gateway.images import draw
 from tests.gateway.metric_values import value
-from tests.gateway.raw_requests import read_answer, sent
+from tests.gateway.raw_requests import read_response, sent
 from tests.gateway.waiting import wait_until
 
 
@@ -26,12 +26,12 @@ def workers_of(process_id: int) -> set[int]:
     return found
 
 
-def ask_on_new_connections(client: httpx.Client, count: int) -> None:
+def call_on_new_connections(client: httpx.Client, count: int) -> None:
     """Ask about an image so often, each time on a connection of its own, so that any worker may get it."""
     image = draw("PNG")
     for _ in range(count):
-        answer = httpx.post(f"{client.base_url}/v1/predict", content=image, trust_env=False)
-        assert answer.json()["predictions"][0]["label"] == label_for(image)
+        response = httpx.post(f"{client.base_url}/v1/predict", content=image, trust_env=False)
+        assert response.json()["predictions"][0]["label"] == label_for(image)
 
 
 def is_closed(connection: socket.socket) -> bool:
@@ -54,7 +54,7 @@ def test_workers_count_together_and_are_replaced(model_server: FakeModelServer) 
     with gateway_process(
         model_server.address, workers=2, shutdown_delay_seconds=0, request_timeout_seconds=60
     ) as running:
-        ask_on_new_connections(running.client, 20)
+        call_on_new_connections(running.client, 20)
         wait_until(lambda: value(running.client, "requests_total", **labels) == 20)
         before = workers_of(running.process.pid)
         assert len(before) == 2
@@ -66,12 +66,12 @@ def test_workers_count_together_and_are_replaced(model_server: FakeModelServer) 
             with httpx.Client(base_url=running.client.base_url, trust_env=False) as client:
                 wait_until(lambda: value(client, "in_flight") == len(left))
             model_server.release()
-            assert [read_answer(connection)[0] for connection in left] == [200] * len(left)
+            assert [read_response(connection)[0] for connection in left] == [200] * len(left)
         wait_until(lambda: len(workers_of(running.process.pid)) == 2, seconds=20)
         assert workers_of(running.process.pid) != before
         with httpx.Client(base_url=running.client.base_url, trust_env=False) as client:
             wait_until(lambda: value(client, "requests_total", **labels) == 20 + len(left))
-            ask_on_new_connections(client, 5)
+            call_on_new_connections(client, 5)
             wait_until(lambda: value(client, "requests_total", **labels) == 25 + len(left))
             assert value(client, "in_flight") == 0
             assert value(client, "model_served_version", model="flowers") == 1

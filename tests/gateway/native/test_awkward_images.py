@@ -6,7 +6,7 @@ import pytest
 from contract.image_input import Encoding
 from gateway.errors import TooManyPixelsError
 from gateway.predict.image_guard import check_image
-from tests.fakes.awkward_files import awkward_rows, content_of, is_answered
+from tests.fakes.awkward_files import awkward_rows, content_of, is_predicted
 from tests.fakes.bombs import BOMBS, huge, jpeg_bomb
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
@@ -28,13 +28,13 @@ def test_a_bomb_is_refused_before_any_call(
     own_gateway: httpx.Client, model_server: FakeModelServer, bombs: dict[str, bytes], kind: str
 ) -> None:
     """It is refused with its size, the model server hears nothing of it, and memory does not grow with its pixels."""
-    asked = len(model_server.predict_requests)
-    bomb, answers = bombs[kind], []
-    grown = peak_mb_above_now(lambda: answers.append(own_gateway.post("/v1/predict", content=bomb)))
-    assert (answers[0].status_code, answers[0].json()["code"]) == (413, "too_many_pixels")
-    assert "at most 50000000" in answers[0].json()["detail"]
-    assert len(model_server.predict_requests) == asked
-    assert grown < 60 + 6 * len(bomb) / 1e6  # the body itself is held a few times on its way
+    requested = len(model_server.predict_requests)
+    bomb, responses = bombs[kind], []
+    descended = peak_mb_above_now(lambda: responses.append(own_gateway.post("/v1/predict", content=bomb)))
+    assert (responses[0].status_code, responses[0].json()["code"]) == (413, "too_many_pixels")
+    assert "at most 50000000" in responses[0].json()["detail"]
+    assert len(model_server.predict_requests) == requested
+    assert descended < 60 + 6 * len(bomb) / 1e6  # the body itself is held a few times on its way
 
 
 def test_the_limit_is_the_models(start_gateway: StartGateway, model_server: FakeModelServer) -> None:
@@ -54,12 +54,12 @@ def test_every_awkward_file_is_judged_as_the_graph_does(
 ) -> None:
     """What TensorFlow decodes is handed on; all else is refused without a call."""
     for row in awkward_rows():
-        asked = len(model_server.predict_requests)
-        answer = own_gateway.post("/v1/predict", content=content_of(row))
-        called = len(model_server.predict_requests) - asked
-        expected = (200, 1) if is_answered(row) else (answer.status_code, 0)
-        assert (answer.status_code, called) == expected, row["file"]
-        assert answer.status_code in {200, 415, 422}
+        requested = len(model_server.predict_requests)
+        response = own_gateway.post("/v1/predict", content=content_of(row))
+        called = len(model_server.predict_requests) - requested
+        expected = (200, 1) if is_predicted(row) else (response.status_code, 0)
+        assert (response.status_code, called) == expected, row["file"]
+        assert response.status_code in {200, 415, 422}
 
 
 def test_only_the_beginning_is_searched_for_a_header() -> None:

@@ -36,12 +36,12 @@ def test_what_was_seen_is_said(
     own_gateway: httpx.Client, model_server: FakeModelServer, content: bytes, code: str, seen: str
 ) -> None:
     """A file that is no image, of a kind that is not accepted, or cut short is refused with what it is, uncalled."""
-    asked = len(model_server.predict_requests)
-    answer = own_gateway.post("/v1/predict", content=content, headers=GATEWAY_TYPES)
-    assert answer.status_code == (422 if code == "truncated_image" else 415)
-    assert answer.json()["code"] == code
-    assert seen in answer.json()["detail"]
-    assert len(model_server.predict_requests) == asked
+    called = len(model_server.predict_requests)
+    response = own_gateway.post("/v1/predict", content=content, headers=GATEWAY_TYPES)
+    assert response.status_code == (422 if code == "truncated_image" else 415)
+    assert response.json()["code"] == code
+    assert seen in response.json()["detail"]
+    assert len(model_server.predict_requests) == called
 
 
 def test_usual_bit_fields_are_accepted(gateway: httpx.Client) -> None:
@@ -52,29 +52,29 @@ def test_usual_bit_fields_are_accepted(gateway: httpx.Client) -> None:
 
 def test_a_image_the_graph_refuses_is_undecodable(gateway: httpx.Client) -> None:
     """An image of a good kind that the model marks as not valid is refused as damaged or too large."""
-    answer = gateway.post("/v1/predict", content=draw(mark=b"BROKEN"))
-    assert answer.status_code == 422
-    assert answer.json()["code"] == "undecodable_image"
-    assert "damaged or has more than 50000000 pixels" in answer.json()["detail"]
+    response = gateway.post("/v1/predict", content=draw(mark=b"BROKEN"))
+    assert response.status_code == 422
+    assert response.json()["code"] == "undecodable_image"
+    assert "damaged or has more than 50000000 pixels" in response.json()["detail"]
 
 
 def test_the_model_decides_which_kinds_it_decodes(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """A kind of image outside the manifest's encodings is refused, naming those inside."""
     model_server.publish("flowers", 2, encodings=("jpeg", "png"))
-    answer = own_gateway.post("/v1/predict?version=2", content=draw("WEBP"))
-    assert answer.status_code == 415
-    assert answer.json()["code"] == "unsupported_image"
-    assert "image/webp" in answer.json()["detail"]
-    assert "JPEG or PNG" in answer.json()["detail"]
+    response = own_gateway.post("/v1/predict?version=2", content=draw("WEBP"))
+    assert response.status_code == 415
+    assert response.json()["code"] == "unsupported_image"
+    assert "image/webp" in response.json()["detail"]
+    assert "JPEG or PNG" in response.json()["detail"]
 
 
 def test_a_refusal_is_a_problem(gateway: httpx.Client) -> None:
     """A refusal is application/problem+json with all of RFC 9457's members, a code and the request's id."""
-    answer = gateway.post("/v1/predict", content=b"text", headers=GATEWAY_TYPES)
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
+    response = gateway.post("/v1/predict", content=b"text", headers=GATEWAY_TYPES)
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
     assert set(problem) == {"type", "title", "status", "detail", "code", "request_id"}
     assert problem["status"] == 415
     assert problem["type"].endswith(problem["code"])
     assert problem["title"] in {row.title for row in TABLE.values()}
-    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert problem["request_id"] == response.headers["x-request-id"]

@@ -33,9 +33,9 @@ def post(gateway: httpx.Client, content: Any, path: str = "/v1/predict") -> http
 )
 def test_every_common_form_of_base64_is_read(gateway: httpx.Client, text: str) -> None:
     """Standard and URL-safe alphabet, with or without padding, data URLs and broken lines are the same image."""
-    answer = post(gateway, {"images": [{"b64": text}]})
-    assert answer.status_code == 200
-    assert answer.json()["predictions"][0]["label"] == label_for(IMAGE)
+    response = post(gateway, {"images": [{"b64": text}]})
+    assert response.status_code == 200
+    assert response.json()["predictions"][0]["label"] == label_for(IMAGE)
 
 
 def test_a_model_of_the_path_is_asked(gateway: httpx.Client) -> None:
@@ -60,9 +60,9 @@ def test_what_is_no_base64_hurts_no_other_image(gateway: httpx.Client, text: str
 
 def test_a_single_image_that_is_no_base64_is_the_answer(gateway: httpx.Client) -> None:
     """Where it is the only image, its refusal is the answer's status."""
-    answer = post(gateway, {"images": [{"b64": "%"}]})
-    assert (answer.status_code, answer.json()["code"]) == (400, "bad_encoding")
-    assert "Image 1 is not base64" in answer.json()["detail"]
+    response = post(gateway, {"images": [{"b64": "%"}]})
+    assert (response.status_code, response.json()["code"]) == (400, "bad_encoding")
+    assert "Image 1 is not base64" in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_a_single_image_that_is_no_base64_is_the_answer(gateway: httpx.Client) -
 )
 def test_a_body_of_another_shape_is_refused(gateway: httpx.Client, body: bytes, status: int, seen: str) -> None:
     """What is no JSON, or no such JSON, is refused with what it should be, however deeply it is nested."""
-    answer = gateway.post("/v1/predict", content=body, headers={"Content-Type": "application/json"})
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert seen in answer.json()["detail"]
+    response = gateway.post("/v1/predict", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert seen in response.json()["detail"]
 
 
 def test_brackets_in_texts_are_not_depth(gateway: httpx.Client) -> None:
@@ -97,8 +97,8 @@ def test_brackets_in_texts_are_not_depth(gateway: httpx.Client) -> None:
     assert post(gateway, {"images": images}).status_code == 200
 
 
-def test_a_request_of_the_other_dialect_is_told_so_in_its_shape(gateway: httpx.Client) -> None:
+def test_a_request_of_the_other_protocol_is_told_so_in_its_shape(gateway: httpx.Client) -> None:
     """TensorFlow's body on the native path gets TensorFlow Serving's answer to that path."""
-    answer = post(gateway, {"instances": [{"b64": STANDARD}]}, "/v1/models/flowers/predict")
-    assert answer.status_code == 400
-    assert answer.json() == {"error": "Malformed request: POST /v1/models/flowers/predict"}
+    response = post(gateway, {"instances": [{"b64": STANDARD}]}, "/v1/models/flowers/predict")
+    assert response.status_code == 400
+    assert response.json() == {"error": "Malformed request: POST /v1/models/flowers/predict"}

@@ -30,18 +30,18 @@ def test_a_card_is_the_manifest(gateway: httpx.Client) -> None:
     """A program gets the manifest of the latest version, or of the one it names, as JSON."""
     expected = manifest_for("flowers", 1).to_json()
     for path in ("/v1/models/flowers/card", "/v1/models/flowers/card?version=1"):
-        answer = gateway.get(path)
-        assert answer.headers["content-type"] == "application/json"
-        assert answer.text == expected
+        response = gateway.get(path)
+        assert response.headers["content-type"] == "application/json"
+        assert response.text == expected
 
 
 def test_a_browser_gets_a_page(gateway: httpx.Client) -> None:
     """A browser gets a page that names model, version and labels, and loads nothing from anywhere."""
-    answer = gateway.get("/v1/models/flowers/card", headers=BROWSER)
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    response = gateway.get("/v1/models/flowers/card", headers=BROWSER)
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
     for word in ("flowers", "version 1", "daisy", "roses", "tulips"):
-        assert word in answer.text
-    assert Links(answer.text).found == []
+        assert word in response.text
+    assert Links(response.text).found == []
 
 
 def test_labels_are_escaped_on_the_page(start_gateway: StartGateway, model_server: FakeModelServer) -> None:
@@ -55,14 +55,14 @@ def test_labels_are_escaped_on_the_page(start_gateway: StartGateway, model_serve
 
 
 def test_a_card_that_is_not_there_is_a_refusal(gateway: httpx.Client) -> None:
-    """Unknown models, versions and numbers are refused in the native dialect."""
+    """Unknown models, versions and numbers are refused in the native protocol."""
     for path, status in (
         ("/v1/models/weeds/card", 404),
         ("/v1/models/flowers/card?version=9", 404),
         ("/v1/models/flowers/card?version=x", 400),
     ):
-        answer = gateway.get(path)
-        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+        response = gateway.get(path)
+        assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
 
 
 def test_the_documentation_needs_no_network(gateway: httpx.Client) -> None:
@@ -76,8 +76,8 @@ def test_the_documentation_needs_no_network(gateway: httpx.Client) -> None:
         assert gateway.get(link if link.startswith("/") else f"/{link}").status_code == 200
 
 
-def test_every_dialect_is_described(gateway: httpx.Client) -> None:
-    """The description has the paths of all three dialects, and every reference in it leads somewhere."""
+def test_every_protocol_is_described(gateway: httpx.Client) -> None:
+    """The description has the paths of all three protocols, and every reference in it leads somewhere."""
     description = gateway.get("/openapi.json").json()
     for path in ("/v1/predict", "/v1/models/{model}/predict", "/v2/models/{model}/infer", "/v1/models/{model}:predict"):
         assert path in description["paths"]

@@ -16,9 +16,9 @@ def test_broken_files_leave_their_neighbours_alone(gateway: httpx.Client) -> Non
         ("file", ("torn.jpg", draw(mark=b"BROKEN"))),
         ("file", ("third.jpg", good[2])),
     ]
-    answer = gateway.post("/v1/predict", files=files)
-    assert answer.status_code == 200
-    first, notes, second, torn, third = answer.json()["predictions"]
+    response = gateway.post("/v1/predict", files=files)
+    assert response.status_code == 200
+    first, notes, second, torn, third = response.json()["predictions"]
     assert [entry["label"] for entry in (first, second, third)] == [label_for(image) for image in good]
     assert (notes["error"]["code"], notes["error"]["name"]) == ("not_an_image", "notes.txt")
     assert (torn["error"]["code"], torn["error"]["name"]) == ("undecodable_image", "torn.jpg")
@@ -41,15 +41,15 @@ def test_a_batch_without_any_image_is_answered_without_the_model(
 ) -> None:
     """If all files are refused there are reasons only, and no call: a batch of no rows would abort the server."""
     before = len(model_server.predict_requests)
-    answer = own_gateway.post("/v1/predict", files=[("file", ("a", b"text")), ("file", ("b", b""))])
-    assert answer.status_code == 200
-    assert [entry["error"]["name"] for entry in answer.json()["predictions"]] == ["a", "b"]
-    assert answer.json()["version"] == "1"
+    response = own_gateway.post("/v1/predict", files=[("file", ("a", b"text")), ("file", ("b", b""))])
+    assert response.status_code == 200
+    assert [entry["error"]["name"] for entry in response.json()["predictions"]] == ["a", "b"]
+    assert response.json()["version"] == "1"
     assert len(model_server.predict_requests) == before
 
 
 def test_a_form_with_one_refused_file_is_refused(gateway: httpx.Client) -> None:
     """A single image's refusal is the HTTP status itself, also when it came in a form."""
-    answer = gateway.post("/v1/predict", files={"file": ("a.txt", b"text")})
-    assert answer.status_code == 415
-    assert answer.json()["code"] == "not_an_image"
+    response = gateway.post("/v1/predict", files={"file": ("a.txt", b"text")})
+    assert response.status_code == 415
+    assert response.json()["code"] == "not_an_image"

@@ -19,17 +19,17 @@ from tests.gateway.raw_requests import connect, read_to_the_end, request_bytes, 
 BIG = draw(mark=bytes(range(256)) * 2000)
 
 
-def add_broken_answer(app: FastAPI) -> None:
+def add_broken_response(app: FastAPI) -> None:
     """Add a path whose answer fails after its head."""
 
     async def fail() -> AsyncIterator[bytes]:
         for part in (0,):
             yield bytes(1 // part)
 
-    async def answer(_: Request) -> StreamingResponse:
+    async def respond(_: Request) -> StreamingResponse:
         return StreamingResponse(fail())
 
-    app.router.routes.append(PlainRoute("/broken", answer))
+    app.router.routes.append(PlainRoute("/broken", respond))
 
 
 def content_of(model_server: FakeModelServer) -> bytes:
@@ -79,7 +79,7 @@ def test_an_answer_is_sent_in_one_piece(own_gateway: httpx.Client) -> None:
 
 def test_the_head_of_a_broken_answer_is_sent(start_gateway: StartGateway) -> None:
     """An answer that fails after its head is that head and the end of the connection: nobody takes it as whole."""
-    gateway = start_gateway(add_broken_answer)
+    gateway = start_gateway(add_broken_response)
     with connect(gateway) as connection:
         connection.sendall(b"GET /broken HTTP/1.1\r\nhost: x\r\n\r\n")
         received = read_to_the_end(connection)

@@ -70,7 +70,7 @@ def test_a_request_has_one_line(lines: Lines, start_gateway: StartGateway) -> No
     gateway, image = start_gateway(), draw()
     wait_until_ready(gateway)
     headers = {"X-Request-ID": "order-66", "traceparent": f"00-{TRACE}-b7ad6b7169203331-00"}
-    answer = gateway.post("/v1/predict?top_k=1", content=image, headers=headers)
+    response = gateway.post("/v1/predict?top_k=1", content=image, headers=headers)
     line = lines.the_one(request_id="order-66")
     assert 0 < line.pop("duration_ms") < 10_000
     assert line.pop("timestamp").endswith("Z")
@@ -80,13 +80,13 @@ def test_a_request_has_one_line(lines: Lines, start_gateway: StartGateway) -> No
         "request_id": "order-66",
         "trace_id": TRACE,
         "route": "/v1/predict",
-        "dialect": "native",
+        "protocol": "native",
         "model": "flowers",
         "version": "1",
         "outcome": "ok",
         "status": 200,
         "bytes_in": len(image),
-        "bytes_out": len(answer.content),
+        "bytes_out": len(response.content),
         "images": 1,
         "caller": None,
     }

@@ -63,18 +63,18 @@ def test_two_gateways_count_for_themselves(start_gateway: StartGateway) -> None:
     assert value(second, "requests_total", **labels) == 0
 
 
-def test_requests_tell_dialect_and_version(own_gateway: httpx.Client) -> None:
-    """Each dialect counts for itself, with the version that answered; `none` where none did."""
+def test_requests_tell_protocol_and_version(own_gateway: httpx.Client) -> None:
+    """Each protocol counts for itself, with the version that answered; `none` where none did."""
     image = draw()
     own_gateway.post("/v1/predict", content=image)
     own_gateway.post("/v1/predict", content=b"text")
     own_gateway.get("/v1/models/flowers/metadata")
     own_gateway.get("/v2/models/flowers")
     seen = {"native": "/v1/predict", "tensorflow": "/v1/models/{target:path}", "open_inference": "/v2/models/{model}"}
-    for dialect, route in seen.items():
-        labels = {"dialect": dialect, "route": route, "model": "flowers", "version": "1", "outcome": "ok"}
+    for protocol, route in seen.items():
+        labels = {"protocol": protocol, "route": route, "model": "flowers", "version": "1", "outcome": "ok"}
         assert value(own_gateway, "requests_total", **labels) == 1
-        assert value(own_gateway, "request_duration_seconds_count", dialect=dialect, route=route) >= 1
+        assert value(own_gateway, "request_duration_seconds_count", protocol=protocol, route=route) >= 1
     assert value(own_gateway, "requests_total", version="none", outcome="not_an_image") == 1
 
 
@@ -101,12 +101,12 @@ def test_stages_are_timed(own_gateway: httpx.Client) -> None:
 def test_answers_are_counted_by_class_and_confidence(own_gateway: httpx.Client) -> None:
     """Each image counts under its likeliest class, with its probability and its sizes; refused ones do not."""
     images = [draw(mark=b"%d" % number) for number in range(5)]
-    answers = [own_gateway.post("/v1/predict", content=each).json()["predictions"][0] for each in images]
+    responses = [own_gateway.post("/v1/predict", content=each).json()["predictions"][0] for each in images]
     own_gateway.post("/v1/predict", content=draw(mark=b"BROKEN"))
-    for label in {answer["label"] for answer in answers}:
-        count = sum(answer["label"] == label for answer in answers)
+    for label in {response["label"] for response in responses}:
+        count = sum(response["label"] == label for response in responses)
         assert value(own_gateway, "predicted_total", model="flowers", **{"class": label}) == count
-    total = sum(answer["probability"] for answer in answers)
+    total = sum(response["probability"] for response in responses)
     assert value(own_gateway, "confidence_sum", model="flowers", version="1") == pytest.approx(total)
     assert value(own_gateway, "image_bytes_sum") == sum(map(len, images))
     assert value(own_gateway, "image_pixels_count") == 5
@@ -116,8 +116,8 @@ def test_answers_are_counted_by_class_and_confidence(own_gateway: httpx.Client) 
 def test_attempts_are_counted(own_gateway: httpx.Client) -> None:
     """What gRPC tries again by itself shows in the attempts, and not in the calls."""
     wait_until(lambda: value(own_gateway, "backend_attempts_total") > 0)
-    asked = own_gateway.post("/v1/predict", content=draw(mark=b"FIRST:2:UNAVAILABLE"))
-    assert asked.status_code == 200
+    called = own_gateway.post("/v1/predict", content=draw(mark=b"FIRST:2:UNAVAILABLE"))
+    assert called.status_code == 200
     assert value(own_gateway, "backend_duration_seconds_count", method="Predict") == 2  # describe is one, too
 
     def more() -> float:
@@ -141,9 +141,9 @@ def test_slots_and_queue_are_shown(start_gateway: StartGateway, model_server: Fa
 
 def test_metrics_are_prometheus_text(own_gateway: httpx.Client) -> None:
     """/metrics is Prometheus's text format, without a second series for each that says since when it is there."""
-    answer = own_gateway.get("/metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert "_created" not in answer.text
+    response = own_gateway.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "_created" not in response.text
 
 
 def test_durations_name_the_trace(own_gateway: httpx.Client) -> None:
@@ -153,10 +153,10 @@ def test_durations_name_the_trace(own_gateway: httpx.Client) -> None:
         header = {"traceparent": f"00-{trace}-b7ad6b7169203331-{flags}"}
         own_gateway.post("/v1/predict", content=draw(), headers=header)
     accept = {"Accept": "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5"}
-    answer = own_gateway.get("/metrics", headers=accept)
-    assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    response = own_gateway.get("/metrics", headers=accept)
+    assert response.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     found: dict[str, set[str]] = {}
-    for family in openmetrics.text_string_to_metric_families(answer.text):  # type: ignore[no-untyped-call]
+    for family in openmetrics.text_string_to_metric_families(response.text):  # type: ignore[no-untyped-call]
         for sample in family.samples:
             if sample.exemplar is not None:
                 found.setdefault(family.name, set()).add(sample.exemplar.labels["trace_id"])

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.observability.metric_labels import MAX_CHARACTERS, MAX_CLASSES, MAX_VERSIONS
 from gateway.observability.metrics import Metrics
-from gateway.observability.predicted_image import AnsweredImage
+from gateway.observability.predicted_image import PredictedImage
 from tests.gateway.conftest import StartGateway
 from tests.gateway.metric_values import value
 from tests.gateway.raw_requests import connect
@@ -63,16 +63,16 @@ def odd_request(number: int) -> bytes:
     return f"{METHODS[method]} {target} HTTP/1.1\r\n{headers}\r\n".encode() + body
 
 
-def ask_oddly(gateway: httpx.Client, numbers: range) -> int:
+def call_oddly(gateway: httpx.Client, numbers: range) -> int:
     """Send odd requests, many at a time on one connection; return how many answers came."""
-    answered = 0
+    replied = 0
     for first in numbers[::AT_ONCE]:
         batch = numbers[numbers.index(first) : numbers.index(first) + AT_ONCE]
         with connect(gateway) as connection:
             last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
             connection.sendall(b"".join(map(odd_request, batch)) + last)
-            answered += b"".join(iter(lambda: connection.recv(1 << 16), b"")).count(b"HTTP/1.1 ") - 1
-    return answered
+            replied += b"".join(iter(lambda: connection.recv(1 << 16), b"")).count(b"HTTP/1.1 ") - 1
+    return replied
 
 
 def series_of(text: str) -> set[tuple[str, frozenset[tuple[str, str]]]]:
@@ -86,10 +86,10 @@ def test_callers_add_no_series(start_gateway: StartGateway) -> None:
     gateway = start_gateway(log_level="error")
     wait_until_ready(gateway)
     kinds = range(len(PATHS) * len(METHODS) * len(ODD))
-    assert ask_oddly(gateway, kinds) == len(kinds)
+    assert call_oddly(gateway, kinds) == len(kinds)
     gateway.get("/metrics")
     before = series_of(gateway.get("/metrics").text)
-    assert ask_oddly(gateway, range(len(kinds), ODD_REQUESTS)) == ODD_REQUESTS - len(kinds)
+    assert call_oddly(gateway, range(len(kinds), ODD_REQUESTS)) == ODD_REQUESTS - len(kinds)
     assert series_of(gateway.get("/metrics").text) == before
     assert value(gateway, "requests_total") >= ODD_REQUESTS
     assert len(before) < 3000
@@ -103,7 +103,7 @@ def test_keys_add_no_series(start_gateway: StartGateway, tmp_path: Path) -> None
     wait_until_ready(gateway)
     seen = []
     for numbers in (range(500), range(1), range(500, 1500)):
-        ask_oddly(gateway, numbers)
+        call_oddly(gateway, numbers)
         seen.append(text := gateway.get("/metrics", headers=bearer(operator)).text)
     assert series_of(seen[1]) == series_of(seen[2])
     assert public_id(ending) in text
@@ -115,7 +115,7 @@ def test_versions_of_a_model_are_bounded() -> None:
     metrics = Metrics(("flowers",))
     for version in range(1, 5 * MAX_VERSIONS + 1):
         metrics.requests.count("/v1/predict", "native", "flowers", version, "ok")
-        metrics.images.note(AnsweredImage("flowers", version, 0, "daisy", 0.5, 100, 64))
+        metrics.images.note(PredictedImage("flowers", version, 0, "daisy", 0.5, 100, 64))
         metrics.requests.count("/v1/predict", "native", "flowers", 1, "ok")  # is seen again and again, so it stays
     shown = {labels["version"] for labels in labels_of(metrics, "graft_gateway_requests_total")}
     assert shown == {"1"} | {str(number) for number in range(4 * MAX_VERSIONS + 2, 5 * MAX_VERSIONS + 1)}
@@ -128,7 +128,7 @@ def test_classes_of_a_model_are_bounded() -> None:
     for version in (1, 2):
         for number in range(1000):
             name = f'v{version} {number}\n"}} \u202e' + "x" * 500
-            metrics.images.note(AnsweredImage("flowers", version, number, name, 0.5, 100, 64))
+            metrics.images.note(PredictedImage("flowers", version, number, name, 0.5, 100, 64))
     labels = labels_of(metrics, "graft_gateway_predicted_total")
     assert len(labels) == MAX_CLASSES + 1
     assert max(len(each["class"]) for each in labels) == MAX_CHARACTERS

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
-from tests.gateway.drift.drifting_model import SETTINGS, WINDOW, ask, publish
+from tests.gateway.drift.drifting_model import SETTINGS, WINDOW, publish, send
 from tests.gateway.images import draw
 from tests.gateway.security.api_keys import HOUR, Keys, bearer
 from tests.gateway.waiting import wait_until, wait_until_ready
@@ -48,7 +48,7 @@ def text(start_gateway: StartGateway, model_server: FakeModelServer, tmp_path: P
     gateway = start_gateway(api_keys_file=keys.path, max_in_flight=1, max_queued=0, **SETTINGS)
     gateway.headers.update(bearer(operator))
     wait_until_ready(gateway)
-    ask(gateway, range(WINDOW))
+    send(gateway, range(WINDOW))
     assert gateway.post("/v1/predict", content=b"text").status_code == 415
     with ThreadPoolExecutor(1) as threads, model_server.holding():
         running = threads.submit(gateway.post, "/v1/predict", content=draw())

@@ -72,7 +72,7 @@ def _input(name: str, array: npt.NDArray[Any], datatype: str, *, binary: bool = 
     return given
 
 
-def _refusal(client: Client, *inputs: triton.InferInput, model: str = MODEL, **more: Any) -> tuple[str, str]:
+def _rejection(client: Client, *inputs: triton.InferInput, model: str = MODEL, **more: Any) -> tuple[str, str]:
     with pytest.raises(triton.InferenceServerException) as caught:
         client.infer(model, list(inputs), **more)
     return caught.value.status(), caught.value.message()
@@ -88,14 +88,14 @@ def test_every_datatype_comes_back_unchanged(client: Client, binary_in: bool, bi
         if name == "bf16" and not (binary_in and binary_out):
             continue  # the client has no JSON form of it
         values = VALUES[name]
-        answer = client.infer(
+        response = client.infer(
             MODEL,
             [_input("x", values, name.upper(), binary=binary_in)],
             outputs=[triton.InferRequestedOutput("y", binary_data=binary_out)],
             parameters={"signature_name": name},
         )
-        assert answer.get_output("y")["datatype"] == name.upper()
-        seen = answer.as_numpy("y")
+        assert response.get_output("y")["datatype"] == name.upper()
+        seen = response.as_numpy("y")
         if name == "bytes" and not binary_out:
             seen = np.array([text.encode() for text in seen], np.object_)
         assert seen.dtype == values.dtype
@@ -104,10 +104,10 @@ def test_every_datatype_comes_back_unchanged(client: Client, binary_in: bool, bi
 
 def test_pixels_are_answered_with_all_outputs(client: Client) -> None:
     """UINT8 pixels in, FP32 and INT32 out; without a selection all outputs come, as binary data."""
-    answer = client.infer(MODEL, [_input("pixels", PIXELS, "UINT8")], request_id="the-id")
-    np.testing.assert_array_equal(answer.as_numpy("mean"), PIXELS.mean((1, 2)).astype(np.float32))
-    np.testing.assert_array_equal(answer.as_numpy("size"), [12, 12])
-    said = answer.get_response()
+    response = client.infer(MODEL, [_input("pixels", PIXELS, "UINT8")], request_id="the-id")
+    np.testing.assert_array_equal(response.as_numpy("mean"), PIXELS.mean((1, 2)).astype(np.float32))
+    np.testing.assert_array_equal(response.as_numpy("size"), [12, 12])
+    said = response.get_response()
     assert (said["id"], said["model_name"], said["model_version"]) == ("the-id", MODEL, "1")
     assert [output["parameters"]["binary_data_size"] for output in said["outputs"]] == [24, 8]
 
@@ -118,11 +118,11 @@ def test_only_the_wanted_outputs_come_each_in_its_form(client: Client) -> None:
         triton.InferRequestedOutput("size", binary_data=False),
         triton.InferRequestedOutput("mean", binary_data=True),
     ]
-    answer = client.infer(MODEL, [_input("pixels", PIXELS, "UINT8")], outputs=wanted)
-    size, mean = answer.get_response()["outputs"]
+    response = client.infer(MODEL, [_input("pixels", PIXELS, "UINT8")], outputs=wanted)
+    size, mean = response.get_response()["outputs"]
     assert size == {"name": "size", "datatype": "INT32", "shape": [2], "data": [12, 12]}
     assert (mean["name"], mean["parameters"]) == ("mean", {"binary_data_size": 24})
-    np.testing.assert_array_equal(answer.as_numpy("mean"), PIXELS.mean((1, 2)).astype(np.float32))
+    np.testing.assert_array_equal(response.as_numpy("mean"), PIXELS.mean((1, 2)).astype(np.float32))
 
 
 def test_several_inputs_share_the_binary_part(client: Client) -> None:
@@ -130,23 +130,23 @@ def test_several_inputs_share_the_binary_part(client: Client) -> None:
     a, b = np.array([[1.5, 2]], np.float32), np.array([10], np.int64)
     for binary in (True, False):
         inputs = [_input("b", b, "INT64", binary=binary), _input("a", a, "FP32")]
-        answer = client.infer(MODEL, inputs, parameters={"signature_name": "two"})
-        np.testing.assert_array_equal(answer.as_numpy("sum"), [[11.5, 12]])
+        response = client.infer(MODEL, inputs, parameters={"signature_name": "two"})
+        np.testing.assert_array_equal(response.as_numpy("sum"), [[11.5, 12]])
 
 
 def test_an_input_with_a_default_may_be_left_out(client: Client) -> None:
     """An input for which the signature has a default need not be sent."""
     given = _input("a", np.array([[1.5, 2]], np.float32), "FP32")
-    answer = client.infer(MODEL, [given], parameters={"signature_name": "two"})
-    np.testing.assert_array_equal(answer.as_numpy("sum"), [[101.5, 102]])
+    response = client.infer(MODEL, [given], parameters={"signature_name": "two"})
+    np.testing.assert_array_equal(response.as_numpy("sum"), [[101.5, 102]])
 
 
 def test_a_model_that_takes_any_shape_gets_any_shape(client: Client) -> None:
     """Where the signature has no shape, scalars, lists and empty inner dimensions pass."""
     for shape in ((), (3,), (1, 2, 0), (2, 1, 2)):
         values = np.ones(shape, np.float32)
-        answer = client.infer(MODEL, [_input("x", values, "FP32")], parameters={"signature_name": "anything"})
-        assert answer.as_numpy("y").shape == shape
+        response = client.infer(MODEL, [_input("x", values, "FP32")], parameters={"signature_name": "anything"})
+        assert response.as_numpy("y").shape == shape
 
 
 def test_a_image_of_our_own_model_is_labelled(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
@@ -154,10 +154,10 @@ def test_a_image_of_our_own_model_is_labelled(own_gateway: httpx.Client, model_s
     image = draw()
     with _connect(own_gateway) as client:
         given = _input("image_bytes", np.array([image], np.object_), "BYTES")
-        answer = client.infer("flowers", [given])
-    assert answer.as_numpy("probabilities").tolist() == [probabilities_for(image, len(LABELS))]
-    assert answer.as_numpy("label").tolist() == [label_for(image).encode()]
-    assert answer.as_numpy("valid").tolist() == [True]
+        response = client.infer("flowers", [given])
+    assert response.as_numpy("probabilities").tolist() == [probabilities_for(image, len(LABELS))]
+    assert response.as_numpy("label").tolist() == [label_for(image).encode()]
+    assert response.as_numpy("valid").tolist() == [True]
 
 
 def test_the_server_says_what_it_is(client: Client) -> None:
@@ -193,7 +193,7 @@ def test_a_model_says_what_it_takes(client: Client) -> None:
 def test_an_unknown_model_is_not_found(client: Client, tensor_server: TensorModelServer) -> None:
     """A model that is not configured is 404, and the model server is not asked."""
     before = tensor_server.calls["Predict"], tensor_server.calls["GetModelMetadata"]
-    status, sentence = _refusal(client, _input("pixels", PIXELS, "UINT8"), model="nosuch")
+    status, sentence = _rejection(client, _input("pixels", PIXELS, "UINT8"), model="nosuch")
     assert status == "404"
     assert sentence == "There is no model 'nosuch'; there is: tensors."
     assert (tensor_server.calls["Predict"], tensor_server.calls["GetModelMetadata"]) == before
@@ -201,7 +201,7 @@ def test_an_unknown_model_is_not_found(client: Client, tensor_server: TensorMode
 
 def test_an_unknown_version_is_not_found(client: Client) -> None:
     """A version that is not served is 404, asked for metadata or an answer."""
-    status, _ = _refusal(client, _input("pixels", PIXELS, "UINT8"), model_version="9")
+    status, _ = _rejection(client, _input("pixels", PIXELS, "UINT8"), model_version="9")
     assert status == "404"
     with pytest.raises(triton.InferenceServerException) as caught:
         client.get_model_metadata(MODEL, "9")
@@ -229,7 +229,7 @@ def test_an_input_that_the_model_does_not_take_is_refused(
 ) -> None:
     """A wrong shape, datatype or name, or no rows, is 400 with a sentence, and never reaches the model server."""
     for binary in (True, False):
-        status, seen = _refusal(client, _input(name, np.ascontiguousarray(array), datatype, binary=binary))
+        status, seen = _rejection(client, _input(name, np.ascontiguousarray(array), datatype, binary=binary))
         assert status == "400"
         assert sentence in seen
     assert tensor_server.calls["Predict"] == 0
@@ -252,9 +252,9 @@ def test_a_new_version_is_asked_by_its_own_signature(
     tensor_server.versions = {2: True}
     wait_until(lambda: tensor_gateway.get(f"/v2/models/{MODEL}").json()["versions"] == ["2"])
     small = np.ones((3, 1, 1, 3), np.uint8)
-    answer = client.infer(MODEL, [_input("pixels", small, "UINT8")])
-    assert answer.get_response()["model_version"] == "2"
-    assert _refusal(client, _input("pixels", PIXELS, "UINT8"))[0] == "400"
+    response = client.infer(MODEL, [_input("pixels", small, "UINT8")])
+    assert response.get_response()["model_version"] == "2"
+    assert _rejection(client, _input("pixels", PIXELS, "UINT8"))[0] == "400"
 
 
 def test_a_version_number_that_comes_back_is_asked_anew(
@@ -273,7 +273,7 @@ def test_a_version_number_that_comes_back_is_asked_anew(
 def test_an_answer_of_another_type_than_declared_is_a_failure(client: Client) -> None:
     """A model server that answers with other types than it declared is 502, not an answer."""
     given = _input("x", np.array([1], np.int32), "INT32")
-    status, sentence = _refusal(client, given, parameters={"signature_name": "odd"})
+    status, sentence = _rejection(client, given, parameters={"signature_name": "odd"})
     assert (status, sentence) == ("502", "The model server's answer does not have the output y as declared.")
 
 
@@ -282,7 +282,7 @@ def test_types_that_the_protocol_lacks_are_refused(client: Client) -> None:
     metadata = client.get_model_metadata(MODEL, query_params={"signature_name": "complex"})
     assert metadata["inputs"] == [{"name": "x", "datatype": "COMPLEX64", "shape": [-1]}]
     given = _input("x", np.array([1], np.float32), "FP32")
-    status, sentence = _refusal(client, given, parameters={"signature_name": "complex"})
+    status, sentence = _rejection(client, given, parameters={"signature_name": "complex"})
     assert (status, "which this protocol does not have" in sentence) == ("400", True)
 
 
@@ -290,14 +290,14 @@ def test_bytes_that_are_no_text_need_binary_data(client: Client) -> None:
     """An output of bytes that are no UTF-8 is refused as JSON, with the way out."""
     given = _input("x", np.array([b"\xff\xd8"], np.object_), "BYTES")
     wanted = [triton.InferRequestedOutput("y", binary_data=False)]
-    status, sentence = _refusal(client, given, outputs=wanted, parameters={"signature_name": "bytes"})
+    status, sentence = _rejection(client, given, outputs=wanted, parameters={"signature_name": "bytes"})
     assert (status, "ask for it with binary_data" in sentence) == ("400", True)
 
 
 def test_an_unknown_signature_is_refused_with_those_there_are(client: Client) -> None:
     """A signature that the model does not have is 400, and the sentence names some that it has."""
     given = _input("pixels", PIXELS, "UINT8")
-    status, sentence = _refusal(client, given, parameters={"signature_name": "nosuch"})
+    status, sentence = _rejection(client, given, parameters={"signature_name": "nosuch"})
     assert status == "400"
     assert sentence.startswith("The model tensors has no signature 'nosuch'; it has: anything, bf16, bool,")
     assert "__saved_model_init_op" not in sentence
@@ -307,13 +307,13 @@ def test_an_unknown_signature_is_refused_with_those_there_are(client: Client) ->
 def test_outputs_that_cannot_be_had_are_refused(client: Client, wanted: list[str]) -> None:
     """An unknown output, or one asked for twice, is 400."""
     outputs = [triton.InferRequestedOutput(name) for name in wanted]
-    status, _ = _refusal(client, _input("pixels", PIXELS, "UINT8"), outputs=outputs)
+    status, _ = _rejection(client, _input("pixels", PIXELS, "UINT8"), outputs=outputs)
     assert status == "400"
 
 
 def test_a_compressed_body_is_refused(client: Client) -> None:
     """A compressed request is 415, as it is not unpacked here."""
-    status, sentence = _refusal(client, _input("pixels", PIXELS, "UINT8"), request_compression_algorithm="gzip")
+    status, sentence = _rejection(client, _input("pixels", PIXELS, "UINT8"), request_compression_algorithm="gzip")
     assert (status, "'gzip'" in sentence) == ("415", True)
 
 
@@ -322,6 +322,6 @@ def test_concurrent_first_requests_ask_for_the_signatures_once(
 ) -> None:
     """Many requests that come at once before the signatures are known share one question."""
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(tensor_gateway.get, f"/v2/models/{MODEL}") for _ in range(32)]
-        assert {answer.result().status_code for answer in asked} == {200}
+        called = [pool.submit(tensor_gateway.get, f"/v2/models/{MODEL}") for _ in range(32)]
+        assert {response.result().status_code for response in called} == {200}
     assert tensor_server.calls["GetModelMetadata"] == 1

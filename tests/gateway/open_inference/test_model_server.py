@@ -84,28 +84,28 @@ def _input(name: str, array: npt.NDArray[Any], datatype: str) -> triton.InferInp
 
 def test_models_of_every_kind_answer(client: triton.InferenceServerClient) -> None:
     """Models that know nothing of us answer: every datatype, several outputs, images, texts, and honest refusals."""
-    _ask_types(client)
-    _ask_dense(client)
-    _ask_images_and_texts(client)
+    _call_types(client)
+    _call_dense(client)
+    _call_images_and_texts(client)
 
 
-def _ask_types(client: triton.InferenceServerClient) -> None:
+def _call_types(client: triton.InferenceServerClient) -> None:
     for signature, (datatype, values) in TYPES.items():
-        answer = client.infer("types", [_input("x", values, datatype)], parameters={"signature_name": signature})
-        seen = answer.as_numpy("y")
-        assert answer.get_output("y")["datatype"] == datatype
+        response = client.infer("types", [_input("x", values, datatype)], parameters={"signature_name": signature})
+        seen = response.as_numpy("y")
+        assert response.get_output("y")["datatype"] == datatype
         expected = values.astype(ml_dtypes.bfloat16).astype(np.float32) if datatype == "BF16" else values
         np.testing.assert_array_equal(seen, expected, err_msg=signature)
     with pytest.raises(triton.InferenceServerException, match="COMPLEX64, which this protocol does not have"):
         client.infer("types", [_input("x", TYPES["f64"][1], "FP64")], parameters={"signature_name": "c64"})
 
 
-def _ask_dense(client: triton.InferenceServerClient) -> None:
+def _call_dense(client: triton.InferenceServerClient) -> None:
     x = np.array([[1, 2, 3, 4], [-1, 0, 1, 2]], np.float32)
-    answer = client.infer("dense", [_input("x", x, "FP32")], parameters={"signature_name": "several"})
-    np.testing.assert_array_equal(answer.as_numpy("y"), x * np.array([1, 2, 0.5, -1], np.float32))
-    np.testing.assert_array_equal(answer.as_numpy("best"), [1, 2])
-    np.testing.assert_array_equal(answer.as_numpy("any_negative"), [True, True])
+    response = client.infer("dense", [_input("x", x, "FP32")], parameters={"signature_name": "several"})
+    np.testing.assert_array_equal(response.as_numpy("y"), x * np.array([1, 2, 0.5, -1], np.float32))
+    np.testing.assert_array_equal(response.as_numpy("best"), [1, 2])
+    np.testing.assert_array_equal(response.as_numpy("any_negative"), [True, True])
     for signature, shape in (("serving_default", (2, 3)), ("fixed", (3, 4))):  # the server itself would not mind
         given = _input("x", np.ones(shape, np.float32), "FP32")
         with pytest.raises(triton.InferenceServerException, match="the model takes") as caught:
@@ -118,11 +118,11 @@ def _ask_dense(client: triton.InferenceServerClient) -> None:
     assert "{{node" not in caught.value.message()
 
 
-def _ask_images_and_texts(client: triton.InferenceServerClient) -> None:
+def _call_images_and_texts(client: triton.InferenceServerClient) -> None:
     images = np.array([draw("JPEG"), draw("PNG")], np.object_)
-    answer = client.infer("image", [_input("image_bytes", images, "BYTES")])
-    assert answer.as_numpy("mean_rgb").shape == (2, 3)
-    assert set(answer.as_numpy("label")) <= {b"red", b"green", b"blue"}
+    response = client.infer("image", [_input("image_bytes", images, "BYTES")])
+    assert response.as_numpy("mean_rgb").shape == (2, 3)
+    assert set(response.as_numpy("label")) <= {b"red", b"green", b"blue"}
     pixels = client.infer(
         "image",
         [_input("image_bytes", np.array(images[1], np.object_), "BYTES")],
@@ -131,6 +131,6 @@ def _ask_images_and_texts(client: triton.InferenceServerClient) -> None:
     ).as_numpy("image")
     assert (pixels.dtype, pixels.ndim, pixels.shape[2]) == (np.uint8, 3, 3)
     texts = np.array(["häuser".encode(), b""], np.object_)
-    answer = client.infer("strings", [_input("text", texts, "BYTES")])
-    assert answer.as_numpy("upper").tolist() == ["HÄUSER".encode(), b""]
-    assert answer.as_numpy("chars").tolist() == [6, 0]
+    response = client.infer("strings", [_input("text", texts, "BYTES")])
+    assert response.as_numpy("upper").tolist() == ["HÄUSER".encode(), b""]
+    assert response.as_numpy("chars").tolist() == [6, 0]

@@ -22,11 +22,11 @@ def body_with(**changes: Any) -> dict[str, Any]:
     return {"inputs": [{key: value for key, value in changed.items() if value is not None}]}
 
 
-def refusal(answer: httpx.Response) -> tuple[int, str]:
-    """Return status and sentence of a refusal in the dialect's shape."""
-    assert answer.headers["content-type"] == "application/json"
-    assert list(answer.json()) == ["error"]
-    return answer.status_code, answer.json()["error"]
+def rejection(response: httpx.Response) -> tuple[int, str]:
+    """Return status and sentence of a refusal in the protocol's shape."""
+    assert response.headers["content-type"] == "application/json"
+    assert list(response.json()) == ["error"]
+    return response.status_code, response.json()["error"]
 
 
 def post(gateway: httpx.Client, head: dict[str, Any] | bytes, binary: bytes = b"", length: str | None = None) -> Any:
@@ -46,10 +46,10 @@ def binary_request(
 
 def test_a_text_is_answered_as_json(gateway: httpx.Client) -> None:
     """A request that is nothing but JSON is answered with nothing but JSON, and without an id if it had none."""
-    answer = gateway.post(INFER, json=body_with())
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    assert LENGTH_HEADER not in answer.headers
-    said = answer.json()
+    response = gateway.post(INFER, json=body_with())
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    assert LENGTH_HEADER not in response.headers
+    said = response.json()
     assert list(said) == ["model_name", "model_version", "outputs"]
     outputs = {output["name"]: output for output in said["outputs"]}
     assert list(outputs) == sorted(outputs)
@@ -61,9 +61,9 @@ def test_what_the_protocol_leaves_open_may_be_null_or_unknown(gateway: httpx.Cli
     """Optional keys may be null, and keys of other servers' extensions are left alone."""
     body = body_with(parameters={"content_type": "str"})
     body.update(id=None, outputs=None, parameters={"priority": 3, "sequence_id": 0}, extension={"any": ["thing"]})
-    answer = gateway.post(INFER, json=body)
-    assert answer.status_code == 200
-    assert "id" not in answer.json()
+    response = gateway.post(INFER, json=body)
+    assert response.status_code == 200
+    assert "id" not in response.json()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_the_protocol_leaves_open_may_be_null_or_unknown(gateway: httpx.Cli
 def test_a_malformed_length_header_is_refused(gateway: httpx.Client, length: str, sentence: str) -> None:
     """The header has to be a number of bytes that the body has."""
     head, binary = binary_request(b"an image")
-    status, seen = refusal(post(gateway, head, binary, length))
+    status, seen = rejection(post(gateway, head, binary, length))
     assert status == 400
     assert seen.startswith(LENGTH_HEADER)
     assert sentence in seen
@@ -119,7 +119,7 @@ def test_a_malformed_length_header_is_refused(gateway: httpx.Client, length: str
 )
 def test_a_body_that_is_no_inference_request_is_refused(gateway: httpx.Client, body: bytes, sentence: str) -> None:
     """What is no JSON, or no request, is 400; the sentence says where it is wrong, and shows nothing of its content."""
-    status, seen = refusal(gateway.post(INFER, content=body))
+    status, seen = rejection(gateway.post(INFER, content=body))
     assert status == 400
     assert sentence in seen
     assert len(seen) < 200
@@ -143,7 +143,7 @@ def test_a_body_that_is_no_inference_request_is_refused(gateway: httpx.Client, b
 )
 def test_an_input_that_does_not_fit_is_refused(gateway: httpx.Client, changes: dict[str, Any], sentence: str) -> None:
     """An input whose parts do not fit each other or the model is 400."""
-    status, seen = refusal(gateway.post(INFER, json=body_with(**changes)))
+    status, seen = rejection(gateway.post(INFER, json=body_with(**changes)))
     assert status == 400
     assert sentence in seen
 
@@ -151,7 +151,7 @@ def test_an_input_that_does_not_fit_is_refused(gateway: httpx.Client, changes: d
 def test_an_input_given_twice_is_refused(gateway: httpx.Client) -> None:
     """Two inputs of the same name are 400: one of them would be lost."""
     body = {"inputs": body_with()["inputs"] * 2}
-    assert refusal(gateway.post(INFER, json=body)) == (400, "The input image_bytes is given twice.")
+    assert rejection(gateway.post(INFER, json=body)) == (400, "The input image_bytes is given twice.")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_binary_data_that_does_not_fit_is_refused(
     gateway: httpx.Client, head: dict[str, Any], binary: bytes, sentence: str
 ) -> None:
     """Binary data has to be as long as announced, and to hold as many elements as the shape says."""
-    status, seen = refusal(post(gateway, head, binary))
+    status, seen = rejection(post(gateway, head, binary))
     assert status == 400
     assert sentence in seen
 
@@ -187,7 +187,7 @@ def test_binary_data_that_does_not_fit_is_refused(
 def test_binary_data_without_the_header_is_refused(gateway: httpx.Client) -> None:
     """Without the header all of the body is JSON, so binary data behind it is 400."""
     head, binary = binary_request(b"an image")
-    status, _ = refusal(gateway.post(INFER, content=json.dumps(head).encode() + binary))
+    status, _ = rejection(gateway.post(INFER, content=json.dumps(head).encode() + binary))
     assert status == 400
 
 
@@ -195,26 +195,26 @@ def test_binary_data_without_the_header_is_refused(gateway: httpx.Client) -> Non
 @pytest.mark.parametrize("path", ["", "/ready"])
 def test_a_version_that_is_no_number_is_refused(gateway: httpx.Client, version: str, path: str) -> None:
     """A version in the path has to be an int64."""
-    status, sentence = refusal(gateway.get(f"/v2/models/flowers/versions/{version}{path}"))
+    status, sentence = rejection(gateway.get(f"/v2/models/flowers/versions/{version}{path}"))
     assert status == 400
     assert sentence.startswith("A version is a whole number up to 9223372036854775807, not '")
 
 
 @pytest.mark.parametrize("path", ["/v2/nothing", "/v2/models/flowers/nothing", "/v2/models", "/v2/"])
 def test_other_paths_are_not_found(gateway: httpx.Client, path: str) -> None:
-    """What the protocol does not have is 404 in the dialect's shape."""
-    assert refusal(gateway.get(path))[0] == 404
+    """What the protocol does not have is 404 in the protocol's shape."""
+    assert rejection(gateway.get(path))[0] == 404
 
 
 def test_another_method_is_refused(gateway: httpx.Client) -> None:
-    """A method that a path does not have is 405 in the dialect's shape."""
-    assert refusal(gateway.get(INFER))[0] == 405
+    """A method that a path does not have is 405 in the protocol's shape."""
+    assert rejection(gateway.get(INFER))[0] == 405
 
 
 @pytest.mark.parametrize("path", ["", "/ready", "/versions/1", "/versions/1/ready"])
 def test_a_model_that_is_not_there_is_not_found(gateway: httpx.Client, path: str) -> None:
     """An unknown model is 404 everywhere."""
-    assert refusal(gateway.get(f"/v2/models/nosuch{path}"))[0] == 404
+    assert rejection(gateway.get(f"/v2/models/nosuch{path}"))[0] == 404
 
 
 def test_no_request_without_rows_reaches_the_model_server(
@@ -230,11 +230,11 @@ def test_no_request_without_rows_reaches_the_model_server(
 def test_only_what_is_wanted_is_asked_for(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """The wanted outputs are the model server's filter, and it is asked for its latest version unless one is named."""
     body = {**body_with(), "outputs": [{"name": "valid"}, {"name": "label"}]}
-    answer = own_gateway.post(INFER, json=body)
-    assert [output["name"] for output in answer.json()["outputs"]] == ["valid", "label"]
-    asked = model_server.predict_requests[-1]
-    assert list(asked.output_filter) == ["valid", "label"]
-    assert not asked.model_spec.HasField("version")
+    response = own_gateway.post(INFER, json=body)
+    assert [output["name"] for output in response.json()["outputs"]] == ["valid", "label"]
+    called = model_server.predict_requests[-1]
+    assert list(called.output_filter) == ["valid", "label"]
+    assert not called.model_spec.HasField("version")
     own_gateway.post("/v2/models/flowers/versions/1/infer", json=body)
     assert model_server.predict_requests[-1].model_spec.version.value == 1
 
@@ -244,7 +244,7 @@ def test_while_stopping_nothing_is_ready(start_gateway: StartGateway) -> None:
     gateway = start_gateway(lambda app: setattr(app.state, "stopping", True))
     assert gateway.get("/v2/health/live").status_code == 200
     for path in ("/v2/health/ready", "/v2/models/flowers/ready"):
-        assert refusal(gateway.get(path)) == (503, "The gateway is stopping.")
+        assert rejection(gateway.get(path)) == (503, "The gateway is stopping.")
 
 
 def test_without_versions_nothing_is_ready(start_gateway: StartGateway, model_server: FakeModelServer) -> None:
@@ -255,7 +255,7 @@ def test_without_versions_nothing_is_ready(start_gateway: StartGateway, model_se
     wait_until(lambda: gateway.get("/v2/health/ready").status_code == 503)
     assert gateway.get("/v2/health/live").status_code == 200
     for path in ("/v2/health/ready", "/v2/models/flowers/ready", "/v2/models/flowers/versions/1/ready"):
-        assert refusal(gateway.get(path))[0] == 503
+        assert rejection(gateway.get(path))[0] == 503
 
 
 def test_a_model_that_does_not_describe_itself_is_answered(

@@ -16,13 +16,13 @@ def wait_until_not_ready(gateway: httpx.Client) -> str:
     return str(gateway.get("/readyz").json()["detail"])
 
 
-def assert_unavailable(answer: httpx.Response, code: str) -> None:
+def assert_unavailable(response: httpx.Response, code: str) -> None:
     """Assert that an answer is a 503 that invites to try again and gives away nothing."""
-    assert (answer.status_code, answer.json()["code"]) == (503, code)
-    assert answer.headers["retry-after"] == "1"
-    assert answer.json()["detail"].endswith(".")
-    assert "127.0.0.1" not in answer.text
-    assert "internal" not in answer.text
+    assert (response.status_code, response.json()["code"]) == (503, code)
+    assert response.headers["retry-after"] == "1"
+    assert response.json()["detail"].endswith(".")
+    assert "127.0.0.1" not in response.text
+    assert "internal" not in response.text
 
 
 def test_without_a_model_server_there_is_life_but_no_answer(
@@ -98,20 +98,20 @@ def test_a_model_that_cannot_describe_itself_is_not_ready(
     gateway = start_gateway(models=("mute",))
     wait_until(lambda: "manifest" in gateway.get("/readyz").json().get("detail", ""))
     assert gateway.get("/readyz").status_code == 503
-    answer = gateway.post("/v1/predict", content=draw())
-    assert (answer.status_code, answer.json()["code"]) == (502, "model_server_failed")
+    response = gateway.post("/v1/predict", content=draw())
+    assert (response.status_code, response.json()["code"]) == (502, "model_server_failed")
 
 
-def test_a_model_without_description_is_ready_for_other_dialects(
+def test_a_model_without_description_is_ready_for_other_protocols(
     start_gateway: StartGateway, model_server: FakeModelServer
 ) -> None:
-    """A model without the signature `describe` is ready; only the native dialect says that it cannot (501)."""
+    """A model without the signature `describe` is ready; only the native protocol says that it cannot (501)."""
     model_server.refuse("describe", grpc.StatusCode.FAILED_PRECONDITION)
     gateway = start_gateway()
     wait_until_ready(gateway)
-    answer = gateway.post("/v1/predict", content=draw())
-    assert (answer.status_code, answer.json()["code"]) == (501, "model_not_described")
-    assert [word for word in SECRET_WORDS if word in answer.text] == []
+    response = gateway.post("/v1/predict", content=draw())
+    assert (response.status_code, response.json()["code"]) == (501, "model_not_described")
+    assert [word for word in SECRET_WORDS if word in response.text] == []
 
 
 def test_a_busy_model_server_stays_ready(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:

@@ -41,41 +41,41 @@ def test_a_latest_version_that_is_not_found_means_none_is_loaded() -> None:
         ("UNAVAILABLE", 503, "model_server_unavailable"),
         ("DEADLINE_EXCEEDED", 504, "model_server_timeout"),
         ("RESOURCE_EXHAUSTED", 503, "model_server_busy"),
-        ("INVALID_ARGUMENT", 400, "question_refused"),
-        ("FAILED_PRECONDITION", 400, "question_refused"),
+        ("INVALID_ARGUMENT", 400, "request_rejected"),
+        ("FAILED_PRECONDITION", 400, "request_rejected"),
         ("INTERNAL", 502, "model_server_failed"),
         ("UNKNOWN", 502, "model_server_failed"),
     ],
 )
 def test_a_failed_call_is_answered_in_our_words(gateway: httpx.Client, name: str, status: int, code: str) -> None:
     """A call that ends with a status is a problem without details of the model server: no host, no graph node."""
-    answer = gateway.post("/v1/predict", content=draw(mark=f"STATUS:{name}".encode()))
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert ("retry-after" in answer.headers) == (status == 503)
+    response = gateway.post("/v1/predict", content=draw(mark=f"STATUS:{name}".encode()))
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert ("retry-after" in response.headers) == (status == 503)
     for word in SECRET_WORDS:
-        assert word not in answer.text
+        assert word not in response.text
 
 
 def test_a_slow_model_server_is_given_up(start_gateway: StartGateway) -> None:
     """A call that takes longer than request_timeout_seconds is a 504."""
     gateway = start_gateway(request_timeout_seconds=0.2)
     wait_until_ready(gateway)
-    answer = gateway.post("/v1/predict", content=draw(mark=b"SLEEP:1 "))
-    assert (answer.status_code, answer.json()["code"]) == (504, "model_server_timeout")
+    response = gateway.post("/v1/predict", content=draw(mark=b"SLEEP:1 "))
+    assert (response.status_code, response.json()["code"]) == (504, "model_server_timeout")
 
 
 def test_probabilities_that_are_no_numbers_are_not_passed_on(gateway: httpx.Client) -> None:
     """NaN from the model is a 502, not a label."""
-    answer = gateway.post("/v1/predict", content=draw(mark=b"NAN"))
-    assert (answer.status_code, answer.json()["code"]) == (502, "model_server_failed")
+    response = gateway.post("/v1/predict", content=draw(mark=b"NAN"))
+    assert (response.status_code, response.json()["code"]) == (502, "model_server_failed")
 
 
 def test_a_large_batch_is_sent_whole(gateway: httpx.Client) -> None:
     """Images beyond gRPC's usual 4 MB go through in one call."""
     files = [("file", (f"{number}", draw(mark=bytes(6_000_000)))) for number in range(3)]
-    answer = gateway.post("/v1/predict", files=files)
-    assert answer.status_code == 200
-    assert len(answer.json()["predictions"]) == 3
+    response = gateway.post("/v1/predict", files=files)
+    assert response.status_code == 200
+    assert len(response.json()["predictions"]) == 3
 
 
 def test_hidden_causes_stay_hidden_while_not_ready(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:

@@ -20,9 +20,9 @@ def test_answers_of_a_new_version_have_its_labels(start_gateway: StartGateway, m
     wait_until_ready(gateway)
     digest = model_server.publish("flowers", 2, NEW_LABELS)
     model_server.withdraw("flowers", 1)
-    answer = gateway.post("/v1/predict", content=draw()).json()
-    assert (answer["version"], answer["digest"]) == ("2", digest)
-    assert answer["predictions"][0]["label"] == label_for(draw(), NEW_LABELS)
+    response = gateway.post("/v1/predict", content=draw()).json()
+    assert (response["version"], response["digest"]) == ("2", digest)
+    assert response["predictions"][0]["label"] == label_for(draw(), NEW_LABELS)
 
 
 def test_a_swap_under_load_loses_and_mislabels_nothing(
@@ -32,7 +32,7 @@ def test_a_swap_under_load_loses_and_mislabels_nothing(
     swapped = threading.Event()
     image = draw()
 
-    def ask(number: int) -> Any:
+    def send(number: int) -> Any:
         if number == 40:
             model_server.publish("flowers", 2, NEW_LABELS)
             model_server.withdraw("flowers", 1)
@@ -40,13 +40,13 @@ def test_a_swap_under_load_loses_and_mislabels_nothing(
         return own_gateway.post("/v1/predict", content=image).json()
 
     with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(ask, range(120)))
+        responses = list(threads.map(send, range(120)))
     assert swapped.is_set()
     expected = {"1": label_for(image, LABELS), "2": label_for(image, NEW_LABELS)}
-    assert [answer["predictions"][0]["label"] for answer in answers] == [
-        expected[answer["version"]] for answer in answers
+    assert [response["predictions"][0]["label"] for response in responses] == [
+        expected[response["version"]] for response in responses
     ]
-    assert {answer["version"] for answer in answers} == {"1", "2"}
+    assert {response["version"] for response in responses} == {"1", "2"}
 
 
 def test_an_answer_on_its_way_keeps_its_version(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
@@ -59,14 +59,14 @@ def test_an_answer_on_its_way_keeps_its_version(own_gateway: httpx.Client, model
         return [state["state"] for state in states] == ["END", "AVAILABLE"]
 
     with ThreadPoolExecutor(1) as thread:
-        asked = thread.submit(own_gateway.post, "/v1/predict", content=image)
+        called = thread.submit(own_gateway.post, "/v1/predict", content=image)
         wait_until(lambda: len(model_server.predict_requests) > before)
         model_server.publish("flowers", 2, NEW_LABELS)
         model_server.withdraw("flowers", 1)
         wait_until(version_1_is_gone)
-        answer = asked.result().json()
-    assert answer["version"] == "1"
-    assert answer["predictions"][0]["label"] == label_for(image, LABELS)
+        response = called.result().json()
+    assert response["version"] == "1"
+    assert response["predictions"][0]["label"] == label_for(image, LABELS)
 
 
 def test_a_number_that_returns_is_described_anew(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
@@ -75,13 +75,13 @@ def test_a_number_that_returns_is_described_anew(own_gateway: httpx.Client, mode
     wait_until(lambda: own_gateway.get("/readyz").status_code == 503)
     model_server.publish("flowers", 1, NEW_LABELS)
     wait_until_ready(own_gateway)
-    answer = own_gateway.post("/v1/predict", content=draw()).json()
-    assert answer["predictions"][0]["label"] in NEW_LABELS
+    response = own_gateway.post("/v1/predict", content=draw()).json()
+    assert response["predictions"][0]["label"] in NEW_LABELS
 
 
 def test_an_old_version_that_is_gone_is_not_served(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """After a swap the old version, asked for by number, is a 404."""
     model_server.publish("flowers", 2, NEW_LABELS)
     model_server.withdraw("flowers", 1)
-    answer = own_gateway.post("/v1/predict?version=1", content=draw())
-    assert (answer.status_code, answer.json()["code"]) == (404, "version_not_served")
+    response = own_gateway.post("/v1/predict?version=1", content=draw())
+    assert (response.status_code, response.json()["code"]) == (404, "version_not_served")

@@ -26,14 +26,14 @@ _ALGORITHM_CLASSES: dict[str, Any] = {
 
 @dataclass
 class Issuer:
-    """Signs with its last key, which it shows unless told otherwise. `answer` replaces what the URL answers.
+    """Signs with its last key, which it shows unless told otherwise. `response` replaces what the URL answers.
 
     `fetched` counts how often the URL was asked, and `pause` is how long it thinks, in seconds.
     """
 
     private: dict[str, tuple[_Private, str]] = field(default_factory=dict)
     shown: list[dict[str, Any]] = field(default_factory=list)
-    answer: tuple[int, bytes] | None = None
+    response: tuple[int, bytes] | None = None
     fetched: int = 0
     pause: float = 0.0
 
@@ -76,7 +76,7 @@ class Issuer:
             def do_GET(self) -> None:
                 issuer.fetched += 1
                 time.sleep(issuer.pause)
-                status, content = issuer.answer or (200, issuer.jwks())
+                status, content = issuer.response or (200, issuer.jwks())
                 self.send_response(status)
                 self.end_headers()
                 self.wfile.write(content)

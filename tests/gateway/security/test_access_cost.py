@@ -10,7 +10,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from gateway.app import create_app
-from gateway.security.access import Access, Doorkeeper
+from gateway.security.access import Access, Authenticator
 from tests.gateway.observations import observation_of
 from tests.gateway.running import settings_for
 from tests.gateway.security.api_keys import Keys
@@ -30,7 +30,7 @@ USUAL_HEADERS = [
 ]
 
 
-async def _answer_nothing(scope: Scope, receive: Receive, send: Send) -> None:
+async def _respond_with_nothing(scope: Scope, receive: Receive, send: Send) -> None:
     """Stand for the application."""
 
 
@@ -40,8 +40,8 @@ async def _never(*_: Any) -> Any:
 
 def seconds_of_access(credentials: str, **settings: Any) -> float:
     """Return the processor time that access adds to a request with these credentials, in the best of some rounds."""
-    doorkeeper = Doorkeeper.for_settings(settings_for(**settings))
-    assert doorkeeper is not None
+    authenticator = Authenticator.for_settings(settings_for(**settings))
+    assert authenticator is not None
     headers = [*USUAL_HEADERS, (b"authorization", b"Bearer " + credentials.encode())]
     state = {"context": observation_of()}
 
@@ -54,7 +54,7 @@ def seconds_of_access(credentials: str, **settings: Any) -> float:
     async def best(app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> float:
         return min([await seconds(app) for _ in range(ROUNDS)])
 
-    return asyncio.run(best(Access(_answer_nothing, doorkeeper))) - asyncio.run(best(_answer_nothing))
+    return asyncio.run(best(Access(_respond_with_nothing, authenticator))) - asyncio.run(best(_respond_with_nothing))
 
 
 def busyness() -> float:

@@ -46,8 +46,8 @@ def test_a_key_opens_in_either_header(start_gateway: StartGateway, keys: Keys) -
     gateway = start_gateway(api_keys_file=keys.path)
     wait_until_ready(gateway)
     for headers in (bearer(key), {"Authorization": f"bearer {key}"}, {"X-API-Key": key}):
-        answer = gateway.post("/v1/predict", content=draw(), headers={**IMAGE, **headers})
-        assert answer.status_code == 200
+        response = gateway.post("/v1/predict", content=draw(), headers={**IMAGE, **headers})
+        assert response.status_code == 200
 
 
 def test_x_api_key_wins(start_gateway: StartGateway, keys: Keys) -> None:
@@ -62,16 +62,16 @@ def test_x_api_key_wins(start_gateway: StartGateway, keys: Keys) -> None:
 def test_without_a_key_nothing_is_told(locked: httpx.Client, headers: dict[str, str]) -> None:
     """Without credentials every guarded path, one that is not there included, is a 401 that says what to send."""
     for path in ("/v1/models", "/metrics", "/v2/models/flowers/ready", "/nothing", "/livez/", "//metrics"):
-        answer = locked.get(path, headers=headers)
-        assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == 'Bearer realm="graft"'
-        assert "X-API-Key" in answer.text
+        response = locked.get(path, headers=headers)
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == 'Bearer realm="graft"'
+        assert "X-API-Key" in response.text
 
 
-@pytest.mark.parametrize("dialect_path", ["/v2/models/flowers/infer", "/v1/models/flowers:predict"])
-def test_a_refusal_speaks_the_dialect_of_its_path(locked: httpx.Client, dialect_path: str) -> None:
+@pytest.mark.parametrize("protocol_path", ["/v2/models/flowers/infer", "/v1/models/flowers:predict"])
+def test_a_refusal_speaks_the_protocol_of_its_path(locked: httpx.Client, protocol_path: str) -> None:
     """A 401 has the shape of an error that the path's clients expect, and the request's id."""
-    other = locked.post(dialect_path, json={})
+    other = locked.post(protocol_path, json={})
     assert (other.status_code, list(other.json())) == (401, ["error"])
     native = locked.post("/v1/predict", content=draw(), headers=IMAGE)
     assert native.headers["content-type"] == "application/problem+json"
@@ -81,12 +81,12 @@ def test_a_refusal_speaks_the_dialect_of_its_path(locked: httpx.Client, dialect_
 
 def test_a_large_upload_without_a_key_receives_its_refusal(locked: httpx.Client) -> None:
     """A caller who sends ten megabytes before it reads gets the 401 and no broken connection."""
-    answer = locked.post("/v1/predict", content=bytes(10_000_000), headers=IMAGE)
-    assert answer.status_code == 401
+    response = locked.post("/v1/predict", content=bytes(10_000_000), headers=IMAGE)
+    assert response.status_code == 401
 
 
 def test_health_is_open(locked: httpx.Client) -> None:
-    """Health in both dialects needs no key, so that whatever watches the process needs none."""
+    """Health in both protocols needs no key, so that whatever watches the process needs none."""
     assert [status(locked, path) for path in ("/livez", "/readyz")] == [200, 503]
     assert [status(locked, f"/v2/health/{name}") == 401 for name in ("live", "ready")] == [False, False]
 

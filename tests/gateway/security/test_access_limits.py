@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from gateway.errors import TooManyRequestsError
-from gateway.security.rate_limits import Allowance, Allowances, Limits
+from gateway.security.rate_limits import Limits, RateLimiter, RateLimiters
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.images import draw
@@ -29,46 +29,46 @@ class Clock:
         return self.now
 
 
-def taken(allowance: Allowance, tries: int) -> int:
+def taken(rate_limiter: RateLimiter, tries: int) -> int:
     """Return how many of so many requests are let in, each being answered at once."""
     count = 0
     for _ in range(tries):
         try:
-            allowance.take()
+            rate_limiter.take()
         except TooManyRequestsError:
             continue
-        allowance.give_back()
+        rate_limiter.give_back()
         count += 1
     return count
 
 
-def retry_after(allowance: Allowance) -> str:
+def retry_after(rate_limiter: RateLimiter) -> str:
     """Return when a refused caller may ask again."""
     with pytest.raises(TooManyRequestsError) as refused:
-        allowance.take()
+        rate_limiter.take()
     return refused.value.headers["Retry-After"]
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
     """At once a key may send its burst; then the rate; and a pause fills no more than the burst."""
     clock = Clock()
-    allowance = Allowances(clock).of("a", Limits(rate_per_second=2, burst=5))
-    assert taken(allowance, 20) == 5
+    rate_limiter = RateLimiters(clock).of("a", Limits(rate_per_second=2, burst=5))
+    assert taken(rate_limiter, 20) == 5
     clock.now += 3
-    assert taken(allowance, 20) == 5
+    assert taken(rate_limiter, 20) == 5
     clock.now += 1
-    assert taken(allowance, 20) == 2
+    assert taken(rate_limiter, 20) == 2
     clock.now += 3600
-    assert taken(allowance, 20) == 5
+    assert taken(rate_limiter, 20) == 5
 
 
 def test_the_long_term_rate_is_kept() -> None:
     """Over a minute of constant asking a key gets its rate and one burst, not more and not less."""
     clock = Clock()
-    allowance = Allowances(clock).of("a", Limits(rate_per_second=7.5))
+    rate_limiter = RateLimiters(clock).of("a", Limits(rate_per_second=7.5))
     count = 0
     for _ in range(6000):
-        count += taken(allowance, 1)
+        count += taken(rate_limiter, 1)
         clock.now += 0.01
     assert count == pytest.approx(7.5 * 60 + 8, abs=1)
 
@@ -76,40 +76,40 @@ def test_the_long_term_rate_is_kept() -> None:
 def test_retry_after_is_when_the_next_one_is_let_in() -> None:
     """The refusal tells the whole seconds until a request fits; then it does."""
     clock = Clock()
-    allowance = Allowances(clock).of("a", Limits(rate_per_second=0.25))
-    assert taken(allowance, 2) == 1
-    assert retry_after(allowance) == "4"
+    rate_limiter = RateLimiters(clock).of("a", Limits(rate_per_second=0.25))
+    assert taken(rate_limiter, 2) == 1
+    assert retry_after(rate_limiter) == "4"
     clock.now += 1.5
-    assert retry_after(allowance) == "3"
+    assert retry_after(rate_limiter) == "3"
     clock.now += 2.5
-    assert taken(allowance, 2) == 1
+    assert taken(rate_limiter, 2) == 1
 
 
 def test_refused_requests_cost_nothing() -> None:
     """Asking while the limit is reached neither takes from the bucket nor counts as in flight."""
     clock = Clock()
-    allowance = Allowances(clock).of("a", Limits(rate_per_second=1, burst=2, max_in_flight=1))
-    allowance.take()
+    rate_limiter = RateLimiters(clock).of("a", Limits(rate_per_second=1, burst=2, max_in_flight=1))
+    rate_limiter.take()
     for _ in range(10):
-        assert retry_after(allowance) == "1"
-    allowance.give_back()
-    assert taken(allowance, 5) == 1
+        assert retry_after(rate_limiter) == "1"
+    rate_limiter.give_back()
+    assert taken(rate_limiter, 5) == 1
 
 
 def test_each_key_has_its_own_allowance_and_keeps_it() -> None:
     """One key's use is not another's, and the limits of a file that is read again apply to what was used before."""
     clock = Clock()
-    allowances = Allowances(clock)
-    assert taken(allowances.of("a", Limits(rate_per_second=1, burst=3)), 5) == 3
-    assert taken(allowances.of("b", Limits(rate_per_second=1, burst=3)), 5) == 3
-    assert taken(allowances.of("a", Limits(rate_per_second=1, burst=3)), 5) == 0
-    assert taken(allowances.of("a", Limits(rate_per_second=5, burst=9)), 5) == 0
+    rate_limiters = RateLimiters(clock)
+    assert taken(rate_limiters.of("a", Limits(rate_per_second=1, burst=3)), 5) == 3
+    assert taken(rate_limiters.of("b", Limits(rate_per_second=1, burst=3)), 5) == 3
+    assert taken(rate_limiters.of("a", Limits(rate_per_second=1, burst=3)), 5) == 0
+    assert taken(rate_limiters.of("a", Limits(rate_per_second=5, burst=9)), 5) == 0
     clock.now += 1
-    assert taken(allowances.of("a", Limits(rate_per_second=5, burst=9)), 20) == 5
+    assert taken(rate_limiters.of("a", Limits(rate_per_second=5, burst=9)), 20) == 5
 
 
 def test_too_fast_is_429(start_gateway: StartGateway, tmp_path: Path) -> None:
-    """A key beyond its rate gets 429 with Retry-After in the dialect of the path; other keys and health do not."""
+    """A key beyond its rate gets 429 with Retry-After in the protocol of the path; other keys and health do not."""
     keys = Keys(tmp_path / "keys.json")
     limited, free = keys.add(rate_per_second=0.01, burst=2), keys.add()
     gateway = start_gateway(api_keys_file=keys.path)
@@ -132,7 +132,7 @@ def test_too_many_at_once_is_429(start_gateway: StartGateway, model_server: Fake
     wait_until_ready(gateway)
     headers = {**IMAGE, **bearer(key)}
 
-    def ask(mark: bytes = b"", seconds: float = 30) -> int:
+    def send(mark: bytes = b"", seconds: float = 30) -> int:
         return httpx.post(
             gateway.base_url.join("/v1/predict"),
             content=draw(mark=mark),
@@ -141,18 +141,18 @@ def test_too_many_at_once_is_429(start_gateway: StartGateway, model_server: Fake
             trust_env=False,
         ).status_code
 
-    def ask_and_leave() -> None:
+    def call_and_leave() -> None:
         with pytest.raises(httpx.ReadTimeout):
-            ask(b"SLEEP:5 ", 0.5)
+            send(b"SLEEP:5 ", 0.5)
 
-    def ask_beside(slow: Callable[[], object]) -> None:
+    def call_beside(slow: Callable[[], object]) -> None:
         before = len(model_server.predict_requests)
-        asking = threading.Thread(target=slow)
-        asking.start()
+        calling = threading.Thread(target=slow)
+        calling.start()
         wait_until(lambda: len(model_server.predict_requests) > before)
-        assert ask() == 429
-        asking.join()
-        wait_until(lambda: ask() == 200, 3)
+        assert send() == 429
+        calling.join()
+        wait_until(lambda: send() == 200, 3)
 
-    ask_beside(lambda: ask(b"SLEEP:1 "))
-    ask_beside(ask_and_leave)
+    call_beside(lambda: send(b"SLEEP:1 "))
+    call_beside(call_and_leave)

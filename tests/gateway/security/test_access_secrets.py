@@ -16,7 +16,7 @@ from tests.gateway.security.issuer import AUDIENCE, ISSUER, Issuer
 
 def requests_with(gateway: httpx.Client, credentials: str) -> list[httpx.Response]:
     """Present credentials wherever one could, rightly and wrongly; return all answers."""
-    answers = [
+    responses = [
         gateway.request(method, path, headers=headers, content=b"no image")
         for headers in (bearer(credentials), {"X-API-Key": credentials}, {"Authorization": credentials})
         for method, path in (
@@ -29,8 +29,8 @@ def requests_with(gateway: httpx.Client, credentials: str) -> list[httpx.Respons
             ("GET", "/nothing"),
         )
     ]
-    answers += [gateway.get("/v1/models", headers=bearer(credentials + tail)) for tail in ("x", ".a.b", " x")]
-    return answers
+    responses += [gateway.get("/v1/models", headers=bearer(credentials + tail)) for tail in ("x", ".a.b", " x")]
+    return responses
 
 
 def test_no_credential_is_repeated(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -43,10 +43,10 @@ def test_no_credential_is_repeated(tmp_path: Path, caplog: pytest.LogCaptureFixt
     tokens = {"jwt_issuer": ISSUER, "jwt_audience": AUDIENCE, "jwt_jwks": str(issuer.write(tmp_path / "jwks.json"))}
     with caplog.at_level(logging.DEBUG), running_gateway(api_keys_file=keys.path, **tokens) as gateway:
         caplog.clear()
-        answers = [answer for each in presented for answer in requests_with(gateway, each)]
-        shown = [answer.text + str(answer.headers.raw) for answer in answers]
+        responses = [response for each in presented for response in requests_with(gateway, each)]
+        shown = [response.text + str(response.headers.raw) for response in responses]
         shown.append(gateway.get("/metrics", headers=bearer(good)).text)
-        assert {200, 401, 403, 429} <= {answer.status_code for answer in answers}
+        assert {200, 401, 403, 429} <= {response.status_code for response in responses}
     logged = [record.getMessage() for record in caplog.records if not record.name.startswith(("httpcore", "httpx"))]
     everything = "\n".join([*shown, *logged])
     for credentials in presented:

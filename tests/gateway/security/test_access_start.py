@@ -135,17 +135,17 @@ def test_insecure_is_a_word_on_the_command_line(tmp_path: Path) -> None:
 def test_cors_is_off_by_default(keys: Keys) -> None:
     """Without a setting no page of another origin may read an answer; with it the named one may, a 401 included."""
     origin = {"Origin": "https://app.example"}
-    asking = {**origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    calling = {**origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
     with running_gateway() as gateway:
         assert "access-control-allow-origin" not in gateway.get("/v1/models", headers=origin).headers
     with running_gateway(cors_origins="https://app.example, https://b.example", api_keys_file=keys.path) as gateway:
-        allowed = gateway.options("/v1/predict", headers=asking)
+        allowed = gateway.options("/v1/predict", headers=calling)
         assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, "https://app.example")
         assert "x-api-key" in allowed.headers["access-control-allow-headers"].lower()
         assert "access-control-allow-credentials" not in allowed.headers
         refused = gateway.get("/v1/models", headers=origin)
         assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "https://app.example")
-        stranger = {**asking, "Origin": "https://evil.example"}
+        stranger = {**calling, "Origin": "https://evil.example"}
         assert gateway.options("/v1/predict", headers=stranger).status_code == 400
         assert "access-control-allow-origin" not in gateway.get("/livez", headers=stranger).headers
 

@@ -74,8 +74,8 @@ def test_keys_are_fetched_once_for_many(issuer: Issuer, url: str) -> None:
 
     async def story(tokens: BearerTokens) -> None:
         issuer.pause = 0.1
-        asked = await asyncio.gather(*(is_believed(tokens, issuer.token(sub=str(number))) for number in range(20)))
-        assert all(asked)
+        called = await asyncio.gather(*(is_believed(tokens, issuer.token(sub=str(number))) for number in range(20)))
+        assert all(called)
         clock.now += REFRESH_SECONDS - 1
         assert await is_believed(tokens, issuer.token())
         assert issuer.fetched == 1
@@ -142,7 +142,7 @@ def test_invented_key_ids_do_not_bother_the_issuer(issuer: Issuer, url: str) -> 
     "answer", [(500, b"down"), (200, b"no json"), (200, b"[]"), (200, b'{"keys": []}'), (302, b""), (200, b"\xff")]
 )
 def test_an_issuer_that_fails_is_one_clear_error(
-    issuer: Issuer, url: str, answer: tuple[int, bytes], caplog: pytest.LogCaptureFixture
+    issuer: Issuer, url: str, response: tuple[int, bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where the keys were never had, a token cannot be judged: that is the gateway's trouble, and one line in its log.
 
@@ -150,17 +150,17 @@ def test_an_issuer_that_fails_is_one_clear_error(
     """
     clock = Clock()
     good_token = issuer.token()
-    issuer.answer = answer
+    issuer.response = response
 
     async def story(tokens: BearerTokens) -> None:
         for _ in range(3):
             with pytest.raises(TokensUnverifiableError):
                 await tokens.caller_of(good_token.encode(), time.time())
         assert (issuer.fetched, len(caplog.records)) == (1, 1)
-        issuer.answer = None
+        issuer.response = None
         clock.now += RETRY_SECONDS
         assert await is_believed(tokens, good_token)
-        issuer.answer = answer
+        issuer.response = response
         clock.now += KEEP_SECONDS - 1
         assert await is_believed(tokens, good_token)
         await fetches(issuer, 3)
@@ -178,10 +178,10 @@ def test_an_issuer_that_is_not_there_is_a_503(issuer: Issuer) -> None:
     with issuer.serving() as url:
         pass
     with running_gateway(jwt_issuer=ISSUER, jwt_audience=AUDIENCE, jwt_jwks=url) as gateway:
-        answer = gateway.get("/v1/models", headers=bearer(issuer.token()))
-        assert (answer.status_code, answer.json()["code"]) == (503, "tokens_unverifiable")
-        assert "retry-after" in answer.headers
-        assert url not in answer.text
+        response = gateway.get("/v1/models", headers=bearer(issuer.token()))
+        assert (response.status_code, response.json()["code"]) == (503, "tokens_unverifiable")
+        assert "retry-after" in response.headers
+        assert url not in response.text
         assert gateway.get("/livez").status_code == 200
 
 
@@ -190,17 +190,17 @@ def test_a_slow_issuer_does_not_hold_up_others(issuer: Issuer, url: str) -> None
     issuer.pause = 1.0
     with running_gateway(jwt_issuer=ISSUER, jwt_audience=AUDIENCE, jwt_jwks=url) as gateway:
 
-        async def ask_both() -> None:
+        async def call_both() -> None:
 
             async with httpx.AsyncClient(base_url=gateway.base_url, trust_env=False, timeout=30) as client:
-                asking = asyncio.create_task(client.get("/v1/models", headers=bearer(issuer.token())))
+                calling = asyncio.create_task(client.get("/v1/models", headers=bearer(issuer.token())))
                 await fetches(issuer, 1)
                 for _ in range(5):
                     assert (await client.get("/livez")).status_code == 200
-                assert not asking.done()
-                assert (await asking).status_code == 200
+                assert not calling.done()
+                assert (await calling).status_code == 200
 
-        asyncio.run(ask_both())
+        asyncio.run(call_both())
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,10 @@ def gateway(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield client
 
 
-def ask(gateway: httpx.Client, token: str, path: str = "/v1/models") -> tuple[int, str]:
+def send(gateway: httpx.Client, token: str, path: str = "/v1/models") -> tuple[int, str]:
     """Return the status and the sentence of a GET with a token."""
-    answer = gateway.get(path, headers=bearer(token))
-    return answer.status_code, str(answer.json().get("detail", "")) if answer.is_error else ""
+    response = gateway.get(path, headers=bearer(token))
+    return response.status_code, str(response.json().get("detail", "")) if response.is_error else ""
 
 
 def forged(header: dict[str, Any], claims: dict[str, Any], signature: bytes = b"") -> str:
@@ -88,21 +88,21 @@ def test_claims_that_are_wrong_are_refused(
     gateway: httpx.Client, issuer: Issuer, claims: dict[str, Any], sentence: str
 ) -> None:
     """A token that expired, is not valid yet, or is of or for somebody else is a 401 that says which."""
-    assert ask(gateway, issuer.token(**claims)) == (401, sentence)
-    answer = gateway.get("/v1/models", headers=bearer(issuer.token(**claims)))
-    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    assert send(gateway, issuer.token(**claims)) == (401, sentence)
+    response = gateway.get("/v1/models", headers=bearer(issuer.token(**claims)))
+    assert 'error="invalid_token"' in response.headers["www-authenticate"]
 
 
 def test_an_audience_may_be_one_of_several(gateway: httpx.Client, issuer: Issuer) -> None:
     """A token may be for us and for others."""
-    assert ask(gateway, issuer.token(aud=["another", AUDIENCE]))[0] == 200
+    assert send(gateway, issuer.token(aud=["another", AUDIENCE]))[0] == 200
 
 
 def test_a_token_without_a_signature_is_refused(gateway: httpx.Client) -> None:
     """The algorithm none proves nothing, however it is spelled, and whether or not the token names a key."""
     for algorithm in ("none", "None", "NONE", "", None):
         for key in ({"kid": "first"}, {}):
-            status, sentence = ask(gateway, forged({"alg": algorithm, "typ": "JWT", **key}, good_claims()))
+            status, sentence = send(gateway, forged({"alg": algorithm, "typ": "JWT", **key}, good_claims()))
             assert (status, "predict" in sentence) == (401, False)
 
 
@@ -121,7 +121,7 @@ def test_the_public_key_is_no_shared_secret(gateway: httpx.Client, issuer: Issue
         for secret in secrets:
             unsigned = forged({"alg": name, "kid": "first"}, good_claims()).rpartition(".")[0]
             signature = base64.urlsafe_b64encode(algorithm.sign(unsigned.encode(), secret)).rstrip(b"=").decode()
-            assert ask(gateway, f"{unsigned}.{signature}")[0] == 401
+            assert send(gateway, f"{unsigned}.{signature}")[0] == 401
 
 
 def test_a_token_does_not_bring_its_own_key(gateway: httpx.Client) -> None:
@@ -131,23 +131,23 @@ def test_a_token_does_not_bring_its_own_key(gateway: httpx.Client) -> None:
     with own.serving() as url:
         for header in ({"jwk": own.public_key("first")}, {"jku": url}, {"x5u": url}, {"kid": url}, {"kid": "../first"}):
             token = jwt.encode(good_claims(), own.private["first"][0], "ES256", headers={"kid": "first", **header})
-            assert ask(gateway, token)[0] == 401
+            assert send(gateway, token)[0] == 401
     assert own.fetched == 0
 
 
 def test_a_changed_token_is_refused(gateway: httpx.Client, issuer: Issuer) -> None:
     """Another body under a good signature, or another signature, is refused; so is a stranger's token."""
     token = issuer.token()
-    assert ask(gateway, token)[0] == 200
+    assert send(gateway, token)[0] == 200
     head, _, signature = token.split(".")
     body = base64.urlsafe_b64encode(json.dumps(good_claims(sub="root")).encode()).rstrip(b"=").decode()
-    assert ask(gateway, f"{head}.{body}.{signature}") == (401, "The token's signature is wrong.")
-    assert ask(gateway, token[:-6] + "AAAAAA")[0] == 401
+    assert send(gateway, f"{head}.{body}.{signature}") == (401, "The token's signature is wrong.")
+    assert send(gateway, token[:-6] + "AAAAAA")[0] == 401
     stranger = Issuer()
     stranger.add_key("first", rsa.generate_private_key(public_exponent=65537, key_size=2048), "RS256")
-    assert ask(gateway, stranger.token()) == (401, "The token's signature is wrong.")
+    assert send(gateway, stranger.token()) == (401, "The token's signature is wrong.")
     stranger.add_key("unknown")
-    assert ask(gateway, stranger.token()) == (401, "The token was signed with a key that is not known here.")
+    assert send(gateway, stranger.token()) == (401, "The token was signed with a key that is not known here.")
 
 
 NESTED = base64.urlsafe_b64encode(b"[" * 5000).decode()
@@ -157,9 +157,9 @@ NO_TOKENS = ("x", "a.b", "a.b.c", "....", "e30.e30.", "bnVsbA.e30.AA", "W10.e30.
 @pytest.mark.parametrize("token", [*NO_TOKENS, f"{NESTED}.e30.AA"])
 def test_what_is_no_token_is_refused(gateway: httpx.Client, token: str) -> None:
     """Anything that is no token is a 401 with one sentence that does not repeat it."""
-    answer = gateway.get("/v1/models", headers={b"Authorization": f"Bearer {token}".encode()})
-    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
-    assert len(answer.json()["detail"]) < 100
+    response = gateway.get("/v1/models", headers={b"Authorization": f"Bearer {token}".encode()})
+    assert (response.status_code, response.json()["code"]) == (401, "invalid_credentials")
+    assert len(response.json()["detail"]) < 100
 
 
 def test_asymmetric_algorithms_are_believed_and_short_keys_are_not(issuer: Issuer, tmp_path: Path) -> None:
@@ -176,10 +176,10 @@ def test_asymmetric_algorithms_are_believed_and_short_keys_are_not(issuer: Issue
     several.add_key("short", rsa.generate_private_key(public_exponent=65537, key_size=1024), "RS256")
     with running_gateway(**JWT_SETTINGS, jwt_jwks=str(several.write(tmp_path / "jwks.json"))) as gateway:
         for key_id in ("PS256", "RS512", "ES256", "ES384", "EdDSA"):
-            assert ask(gateway, several.token(key_id)) == (200, "")
+            assert send(gateway, several.token(key_id)) == (200, "")
         with pytest.warns(jwt.InsecureKeyLengthWarning):
             token = several.token("short")
-        assert ask(gateway, token) == (401, "The token is signed with a key that is too short.")
+        assert send(gateway, token) == (401, "The token is signed with a key that is too short.")
 
 
 def test_a_key_that_is_taken_back_proves_nothing_more(tmp_path: Path) -> None:
@@ -188,12 +188,12 @@ def test_a_key_that_is_taken_back_proves_nothing_more(tmp_path: Path) -> None:
     issuer.add_key("first")
     old = issuer.token()
     with running_gateway(**JWT_SETTINGS, jwt_jwks=str(issuer.write(tmp_path / "jwks.json"))) as gateway:
-        assert ask(gateway, old)[0] == 200
+        assert send(gateway, old)[0] == 200
         issuer.add_key("second")
         issuer.shown.pop(0)
         issuer.write(tmp_path / "jwks.json")
-        wait_until(lambda: ask(gateway, issuer.token())[0] == 200, 5)
-        assert ask(gateway, old)[0] == 401
+        wait_until(lambda: send(gateway, issuer.token())[0] == 200, 5)
+        assert send(gateway, old)[0] == 401
 
 
 def test_keys_and_tokens_side_by_side(issuer: Issuer, tmp_path: Path) -> None:
@@ -202,12 +202,12 @@ def test_keys_and_tokens_side_by_side(issuer: Issuer, tmp_path: Path) -> None:
     key, token = keys.add(), issuer.token()
     jwks = str(issuer.write(tmp_path / "jwks.json"))
     with running_gateway(api_keys_file=keys.path, **JWT_SETTINGS, jwt_jwks=jwks) as gateway:
-        assert [ask(gateway, each)[0] for each in (key, token)] == [200, 200]
+        assert [send(gateway, each)[0] for each in (key, token)] == [200, 200]
         assert gateway.get("/v1/models", headers={"X-API-Key": token}).status_code == 401
 
 
 def test_only_tokens(gateway: httpx.Client, tmp_path: Path) -> None:
     """Where only tokens are accepted, an API key is told so."""
     key = Keys(tmp_path / "keys.json").add()
-    status, sentence = ask(gateway, key)
+    status, sentence = send(gateway, key)
     assert (status, "not accepted here" in sentence) == (401, True)

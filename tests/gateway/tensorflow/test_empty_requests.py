@@ -7,7 +7,7 @@ import pytest
 from contract import serving_messages as messages
 from gateway.errors import BadTensorError
 from gateway.predict.model_signatures import Signature, TensorSpec
-from gateway.tensorflow.empty_requests import answer_without_rows, has_no_rows
+from gateway.tensorflow.empty_requests import has_no_rows, respond_without_rows
 from gateway.tensorflow.inputs import read_inputs
 from gateway.tensorflow.outputs import write_outputs
 
@@ -24,16 +24,16 @@ def _signature(outputs: dict[str, _Shape], inputs: dict[str, TensorSpec] = _WORD
 def test_every_output_is_empty() -> None:
     """Without rows, outputs with a row dimension, or of any shape, are empty lists."""
     tensors = read_inputs([], _WORDS)
-    answer = answer_without_rows(tensors, _signature({"a": (-1,), "b": (-1, 3), "c": (-1, -1, 2), "d": None}))
+    response = respond_without_rows(tensors, _signature({"a": (-1,), "b": (-1, 3), "c": (-1, -1, 2), "d": None}))
     assert has_no_rows(tensors)
-    assert json.loads(write_outputs(answer)) == {"outputs": {"a": [], "b": [], "c": [], "d": []}}
+    assert json.loads(write_outputs(response)) == {"outputs": {"a": [], "b": [], "c": [], "d": []}}
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (1, -1)])
 def test_outputs_that_are_no_rows_cannot_be_known(shape: _Shape) -> None:
     """An output that does not consist of rows would have to be computed, which is refused."""
     with pytest.raises(BadTensorError, match="its output total does not consist of rows"):
-        answer_without_rows(read_inputs([], _WORDS), _signature({"a": (-1,), "total": shape}))
+        respond_without_rows(read_inputs([], _WORDS), _signature({"a": (-1,), "total": shape}))
 
 
 @pytest.mark.parametrize("shape", [(), (-1, 4), (3,)])
@@ -41,7 +41,7 @@ def test_inputs_have_to_fit(shape: _Shape) -> None:
     """No rows of another shape than the model's are refused, as the graph would do."""
     inputs = {"x": TensorSpec("STRING", _STRING, shape)}
     with pytest.raises(BadTensorError, match="Incompatible shapes: "):
-        answer_without_rows(read_inputs([], inputs), _signature({"a": (-1,)}, inputs))
+        respond_without_rows(read_inputs([], inputs), _signature({"a": (-1,)}, inputs))
 
 
 def test_any_input_without_rows_counts() -> None:

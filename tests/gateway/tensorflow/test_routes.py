@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST dialect before a model server whose model changes under it."""
+"""TensorFlow Serving's REST protocol before a model server whose model changes under it."""
 
 import gzip
 import json
@@ -50,16 +50,16 @@ def gateway(start: _Start) -> httpx.Client:
 
 def test_what_a_model_takes_is_asked_once(gateway: httpx.Client, changing: ChangingModelServer) -> None:
     """The second request is answered without another look at the model's signatures."""
-    answers = [gateway.post(_PREDICT, json={"instances": [1, 2.5]}).json() for _ in range(2)]
-    assert answers == [{"predictions": [1.0, 2.5]}] * 2
+    responses = [gateway.post(_PREDICT, json={"instances": [1, 2.5]}).json() for _ in range(2)]
+    assert responses == [{"predictions": [1.0, 2.5]}] * 2
     assert (changing.calls["GetModelMetadata"], changing.calls["Predict"]) == (1, 2)
 
 
 def test_a_label_is_resolved_once(gateway: httpx.Client, changing: ChangingModelServer) -> None:
     """Requests by label ask for the label's version and for its signatures, and never again."""
     changing.labels = {"stable": 1}
-    answers = [gateway.post(_STABLE, json={"instances": [1]}).json() for _ in range(3)]
-    assert answers == [{"predictions": [1.0]}] * 3
+    responses = [gateway.post(_STABLE, json={"instances": [1]}).json() for _ in range(3)]
+    assert responses == [{"predictions": [1.0]}] * 3
     assert (changing.calls["GetModelMetadata"], changing.calls["Predict"]) == (2, 3)
 
 
@@ -100,12 +100,12 @@ def test_no_rows_never_reach_the_model_server(gateway: httpx.Client, changing: C
 def test_the_model_servers_words_reach_the_caller_without_the_graphs_names(
     gateway: httpx.Client, changing: ChangingModelServer
 ) -> None:
-    """Of what the model server says, the part that names nodes of the graph is cut off, in either dialect."""
+    """Of what the model server says, the part that names nodes of the graph is cut off, in either protocol."""
     text = "Input is empty.\n\t [[{{function_node map_while_body_16}}{{node map/while/decode_image/DecodeImage}}]]"
-    changing.refusal = (grpc.StatusCode.INVALID_ARGUMENT, text)
-    answer = gateway.post(_PREDICT, json={"instances": [1]})
-    assert (answer.status_code, answer.json()) == (400, {"error": "Input is empty."})
-    changing.refusal = (grpc.StatusCode.FAILED_PRECONDITION, "{{function_node a}} {{node b}} No variable.")
+    changing.rejection = (grpc.StatusCode.INVALID_ARGUMENT, text)
+    response = gateway.post(_PREDICT, json={"instances": [1]})
+    assert (response.status_code, response.json()) == (400, {"error": "Input is empty."})
+    changing.rejection = (grpc.StatusCode.FAILED_PRECONDITION, "{{function_node a}} {{node b}} No variable.")
     assert gateway.post(_PREDICT, json={"instances": [1]}).json() == {"error": "No variable."}
     inference = {"inputs": [{"name": "x1", "shape": [1], "datatype": "FP32", "data": [1]}]}
     assert gateway.post(f"/v2/models/{MODEL}/infer", json=inference).json() == {"error": "No variable."}
@@ -125,28 +125,28 @@ def test_statuses_are_those_of_tensorflow_serving(
     gateway: httpx.Client, changing: ChangingModelServer, code: grpc.StatusCode, status: int
 ) -> None:
     """What a model server refuses has the status that the real server's REST API gives it, and its text."""
-    changing.refusal = (code, "So it is.")
-    answer = gateway.post(_PREDICT, json={"instances": [1]})
-    assert (answer.status_code, answer.json()) == (status, {"error": "So it is."})
+    changing.rejection = (code, "So it is.")
+    response = gateway.post(_PREDICT, json={"instances": [1]})
+    assert (response.status_code, response.json()) == (status, {"error": "So it is."})
 
 
 def test_a_hosts_name_never_reaches_the_caller(gateway: httpx.Client, changing: ChangingModelServer) -> None:
     """An unavailable model server is 503 with a sentence of the gateway's own."""
-    changing.refusal = (grpc.StatusCode.UNAVAILABLE, "connect to 10.0.0.7:8500 failed")
-    answer = gateway.post(_PREDICT, json={"instances": [1]})
-    assert answer.status_code == 503
-    assert "10.0.0.7" not in answer.text
-    assert list(answer.json()) == ["error"]
+    changing.rejection = (grpc.StatusCode.UNAVAILABLE, "connect to 10.0.0.7:8500 failed")
+    response = gateway.post(_PREDICT, json={"instances": [1]})
+    assert response.status_code == 503
+    assert "10.0.0.7" not in response.text
+    assert list(response.json()) == ["error"]
 
 
 def test_a_model_that_is_not_configured_is_not_asked_for(gateway: httpx.Client, changing: ChangingModelServer) -> None:
     """Whatever verb names an unknown model, the model server hears nothing of it."""
     before = sum(changing.calls.values())
     paths = ("/v1/models/nosuch:predict", "/v1/models/nosuch/labels/x:predict", "/v1/models/nosuch/versions/3:classify")
-    answers = [gateway.post(path, json={"instances": [1], "examples": [{"x": 1}]}) for path in paths]
-    answers += [gateway.get(path) for path in ("/v1/models/nosuch", "/v1/models/nosuch/metadata")]
-    assert [answer.status_code for answer in answers] == [404, 400, 404, 404, 404]
-    assert answers[2].json() == {"error": "Servable not found for request: Specific(nosuch, 3)"}
+    responses = [gateway.post(path, json={"instances": [1], "examples": [{"x": 1}]}) for path in paths]
+    responses += [gateway.get(path) for path in ("/v1/models/nosuch", "/v1/models/nosuch/metadata")]
+    assert [response.status_code for response in responses] == [404, 400, 404, 404, 404]
+    assert responses[2].json() == {"error": "Servable not found for request: Specific(nosuch, 3)"}
     assert sum(changing.calls.values()) == before
 
 
@@ -154,9 +154,9 @@ def test_a_packed_body_is_bounded_once_it_is_unpacked(start: _Start) -> None:
     """A small gzip body that holds more than may be sent is refused with 413."""
     gateway = start(max_body_bytes=10_000)
     bomb = gzip.compress(b" " * 1_000_000, mtime=0)
-    answer = gateway.post(_PREDICT, content=bomb, headers={"Content-Encoding": "gzip"})
+    response = gateway.post(_PREDICT, content=bomb, headers={"Content-Encoding": "gzip"})
     assert len(bomb) < 10_000
-    assert answer.status_code == 413
+    assert response.status_code == 413
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_a_packed_body_is_bounded_once_it_is_unpacked(start: _Start) -> None:
 )
 def test_content_encodings(gateway: httpx.Client, encoding: str, content: bytes, status: int) -> None:
     """Gzip is unpacked; what is no gzip, cut short or packed in another way is refused."""
-    answer = gateway.post(_PREDICT, content=content, headers={"Content-Encoding": encoding})
-    assert answer.status_code == status
-    assert json.loads(answer.content).keys() <= {"error", "predictions"}
+    response = gateway.post(_PREDICT, content=content, headers={"Content-Encoding": encoding})
+    assert response.status_code == status
+    assert json.loads(response.content).keys() <= {"error", "predictions"}
 
 
 def test_nesting_is_bounded(start: _Start) -> None:
@@ -199,23 +199,23 @@ def test_the_real_servers_oddities(
     gateway: httpx.Client, method: str, path: str, status: int, content_type: str
 ) -> None:
     """Methods, broken escapes and cases are answered as the recorded server does."""
-    answer = gateway.send(httpx.Request(method, gateway.base_url, extensions={"target": path.encode()}))
-    assert (answer.status_code, answer.headers["content-type"]) == (status, content_type)
+    response = gateway.send(httpx.Request(method, gateway.base_url, extensions={"target": path.encode()}))
+    assert (response.status_code, response.headers["content-type"]) == (status, content_type)
 
 
 @pytest.mark.parametrize("key", ["instances", "inputs"])
 def test_a_question_by_the_native_path_is_malformed(gateway: httpx.Client, key: str) -> None:
-    """A predict request of this dialect that came by the native path is refused in this dialect's shape."""
-    answer = gateway.post(f"/v1/models/{MODEL}/predict", json={key: [1]})
-    assert answer.status_code == 400
-    assert answer.json() == {"error": f"Malformed request: POST /v1/models/{MODEL}/predict"}
+    """A predict request of this protocol that came by the native path is refused in this protocol's shape."""
+    response = gateway.post(f"/v1/models/{MODEL}/predict", json={key: [1]})
+    assert response.status_code == 400
+    assert response.json() == {"error": f"Malformed request: POST /v1/models/{MODEL}/predict"}
 
 
 def test_a_query_belongs_to_the_models_name(gateway: httpx.Client) -> None:
     """Nothing is cut off a target, not even an empty query."""
-    answers = [gateway.send(_get(gateway, f"/v1/models/{MODEL}{more}")) for more in ("?", "#x", "?x=1")]
-    assert [answer.status_code for answer in answers] == [404, 404, 404]
-    assert answers[0].json() == {"error": f"Could not find any versions of model {MODEL}?"}
+    responses = [gateway.send(_get(gateway, f"/v1/models/{MODEL}{more}")) for more in ("?", "#x", "?x=1")]
+    assert [response.status_code for response in responses] == [404, 404, 404]
+    assert responses[0].json() == {"error": f"Could not find any versions of model {MODEL}?"}
 
 
 def test_status_and_metadata(gateway: httpx.Client, changing: ChangingModelServer) -> None:

@@ -70,7 +70,7 @@ def start(
     return _start
 
 
-def _ask(client: Any, *rows: list[float], **more: Any) -> Any:
+def _send(client: Any, *rows: list[float], **more: Any) -> Any:
     """Start a call about rows; its answer is a future."""
     return client.start_predict({"x": np.array(rows, np.float32)}, name="reciprocal", **more)
 
@@ -87,7 +87,7 @@ def _batch_sizes(future: Any) -> set[int]:
 def test_requests_of_several_clients_share_a_run(start: Callable[..., Any]) -> None:
     """Calls that are in flight together are answered from one batch, each with its own rows."""
     client = start(most=3)
-    futures = [_ask(client, [1, 2]), _ask(client, [4, 5]), _ask(client, [8, 10])]
+    futures = [_send(client, [1, 2]), _send(client, [4, 5]), _send(client, [8, 10])]
     assert [_rows(future) for future in futures] == [
         [[1, 0.5]],
         [[0.25, pytest.approx(0.2)]],
@@ -99,7 +99,7 @@ def test_requests_of_several_clients_share_a_run(start: Callable[..., Any]) -> N
 def test_a_request_that_the_graph_refuses_harms_no_other(start: Callable[..., Any]) -> None:
     """Of a batch with a bad row, only the request with that row gets the graph's error."""
     client = start(most=4)
-    good, bad, other = _ask(client, [1, 2]), _ask(client, [1, 0]), _ask(client, [4, 8], [2, 1])
+    good, bad, other = _send(client, [1, 2]), _send(client, [1, 0]), _send(client, [4, 8], [2, 1])
     assert (_rows(good), _rows(other)) == ([[1, 0.5]], [[0.25, 0.125], [0.5, 1]])
     with pytest.raises(grpc.RpcError) as caught:
         bad.result()
@@ -111,7 +111,7 @@ def test_a_request_that_the_graph_refuses_harms_no_other(start: Callable[..., An
 def test_rows_of_other_widths_are_both_answered(start: Callable[..., Any]) -> None:
     """Requests that differ in an inner dimension do not fail each other, as they do in TensorFlow Serving."""
     client = start()
-    narrow, wide = _ask(client, [1, 2]), _ask(client, [1, 2, 4])
+    narrow, wide = _send(client, [1, 2]), _send(client, [1, 2, 4])
     assert (_rows(narrow), _rows(wide)) == ([[1, 0.5]], [[1, 0.5, 0.25]])
 
 
@@ -120,7 +120,7 @@ def test_zero_rows_are_answered_with_allowed_sizes(start: Callable[..., Any]) ->
     client = start(more="allowed_batch_sizes: [4, 8]")
     empty = client.start_predict({"x": np.zeros((0, 2), np.float32)}, name="reciprocal")
     assert to_array(empty.result().outputs["y"], "y").shape == (0, 2)
-    padded = _ask(client, [1, 2], [4, 8], [2, 1])
+    padded = _send(client, [1, 2], [4, 8], [2, 1])
     assert _rows(padded) == [[1, 0.5], [0.25, 0.125], [0.5, 1]]
     assert _batch_sizes(padded) == {4}
 
@@ -149,7 +149,7 @@ def test_a_full_queue_is_unavailable(start: Callable[..., Any]) -> None:
 def test_outputs_may_be_filtered_in_a_batch(start: Callable[..., Any]) -> None:
     """Requests that want different outputs share a batch, and each gets those it asked for."""
     client = start(most=2)
-    one, other = _ask(client, [1, 2], output_filter=["rows"]), _ask(client, [4, 8], output_filter=["y"])
+    one, other = _send(client, [1, 2], output_filter=["rows"]), _send(client, [4, 8], output_filter=["y"])
     assert _batch_sizes(one) == {2}
     assert set(one.result().outputs) == {"rows"}
     assert set(other.result().outputs) == {"y"}
@@ -171,7 +171,7 @@ def test_a_measurement_at_the_start_chooses_the_parameters(
     assert any(
         re.search(r"Batching up to \d+ rows on \d+ threads?: up to \d+ rows/s", line) for line in caplog.messages
     )
-    many = _rows(_ask(client, *[[1.0, number + 1.0] for number in range(500)]))
+    many = _rows(_send(client, *[[1.0, number + 1.0] for number in range(500)]))
     assert [round(1 / second) for _, second in many] == [*range(1, 501)]
 
 
@@ -183,7 +183,7 @@ def test_a_version_without_warm_up_requests_is_served_with_defaults(
         client = start_server(base_path, "reciprocal", enable_batching=True, tune_batching=True)
         eventually(lambda: client.is_available(1, "reciprocal"))
     assert any("the version has no warm-up request" in line for line in caplog.messages)
-    assert _rows(_ask(client, [1, 2])) == [[1, 0.5]]
+    assert _rows(_send(client, [1, 2])) == [[1, 0.5]]
 
 
 def _copy_with_warmup(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from modelserver.batching.batcher import Batcher
 from modelserver.batching.parameters import BatchParameters
 from modelserver.errors import BadInputError, BatchedOutputError, QueueFullError, ServingError
 from modelserver.model.calls import GraphCall, GraphOutputs
-from tests.modelserver.halving_graph import Halves, answers, call, until_started, with_batcher
+from tests.modelserver.halving_graph import Halves, call, responses, until_started, with_batcher
 
 FOREVER = 3_600_000_000
 
@@ -19,7 +19,7 @@ def test_requests_that_come_together_share_a_run() -> None:
     """Rows of several requests go through the graph at once, and each gets its own back."""
     graph = Halves()
     parameters = BatchParameters(max_batch_size=8)
-    got = with_batcher(parameters, lambda batcher: answers(batcher, graph, [call(2, 4), call(6), call(8, 10, 12)]))
+    got = with_batcher(parameters, lambda batcher: responses(batcher, graph, [call(2, 4), call(6), call(8, 10, 12)]))
     assert got == [[1, 2], [3], [4, 5, 6]]
     assert graph.rows == [[2, 4, 6, 8, 10, 12]]
 
@@ -28,7 +28,7 @@ def test_a_full_batch_does_not_wait() -> None:
     """With an endless timeout a batch starts once it has `max_batch_size` rows."""
     graph = Halves()
     parameters = BatchParameters(max_batch_size=4, batch_timeout_micros=FOREVER)
-    got = with_batcher(parameters, lambda batcher: answers(batcher, graph, [call(2, 4), call(6, 8)]))
+    got = with_batcher(parameters, lambda batcher: responses(batcher, graph, [call(2, 4), call(6, 8)]))
     assert got == [[1, 2], [3, 4]]
     assert graph.shapes == [(4,)]
 
@@ -38,7 +38,7 @@ def test_a_batch_that_has_no_room_left_starts_without_the_next_request() -> None
     graph = Halves()
     parameters = BatchParameters(max_batch_size=4, batch_timeout_micros=FOREVER)
     got = with_batcher(
-        parameters, lambda batcher: answers(batcher, graph, [call(2, 4, 6), call(8, 10), call(12, 14.5)])
+        parameters, lambda batcher: responses(batcher, graph, [call(2, 4, 6), call(8, 10), call(12, 14.5)])
     )
     assert got == [[1, 2, 3], [4, 5], [6, 7.25]]
     assert sorted(graph.shapes) == [(3,), (4,)]
@@ -66,12 +66,12 @@ def test_only_company_makes_a_request_wait_for_more() -> None:
         await asyncio.wait_for(batcher.run(graph, call(2)), 10)
         await asyncio.wait_for(batcher.run(graph, call(4)), 10)
         batcher.use(BatchParameters(max_batch_size=2))
-        await answers(batcher, graph, [call(6), call(8)])
+        await responses(batcher, graph, [call(6), call(8)])
         batcher.use(parameters)
         waiting = asyncio.create_task(batcher.run(graph, call(10)))
         await asyncio.sleep(0.02)
         assert len(graph.rows) == 3
-        await asyncio.wait_for(answers(batcher, graph, [call(12)]), 10)
+        await asyncio.wait_for(responses(batcher, graph, [call(12)]), 10)
         await waiting
 
     parameters = BatchParameters(max_batch_size=2, gather_micros=FOREVER)
@@ -85,9 +85,9 @@ def test_requests_join_while_the_threads_are_busy() -> None:
 
     async def scenario(batcher: Batcher) -> list[Any]:
         graph.free.clear()
-        first = asyncio.create_task(answers(batcher, graph, [call(2)]))
+        first = asyncio.create_task(responses(batcher, graph, [call(2)]))
         await until_started(graph)
-        others = [asyncio.create_task(answers(batcher, graph, [call(x)])) for x in (4, 6, 8)]
+        others = [asyncio.create_task(responses(batcher, graph, [call(x)])) for x in (4, 6, 8)]
         await asyncio.sleep(0)
         graph.free.set()
         return list(await asyncio.gather(first, *others))
@@ -119,7 +119,7 @@ def test_rows_of_other_shapes_and_signatures_are_kept_apart() -> None:
     """Only calls of one signature with rows of one shape share a run, where TensorFlow Serving would fail them all."""
     graph = Halves()
     calls = [call([2, 4]), call([2, 4, 6]), call([6, 8]), call([2, 4], signature="other")]
-    got = with_batcher(BatchParameters(max_batch_size=8), lambda batcher: answers(batcher, graph, calls))
+    got = with_batcher(BatchParameters(max_batch_size=8), lambda batcher: responses(batcher, graph, calls))
     assert got == [[[1, 2]], [[1, 2, 3]], [[3, 4]], [[1, 2]]]
     assert sorted(graph.shapes) == [(1, 2), (1, 3), (2, 2)]
 
@@ -156,7 +156,7 @@ def test_batches_are_padded_to_the_next_allowed_size() -> None:
     """The graph sees an allowed size, filled with a row that was sent; nobody gets the rows that were added."""
     graph = Halves()
     parameters = BatchParameters(max_batch_size=8, allowed_batch_sizes=(2, 4, 8))
-    got = with_batcher(parameters, lambda batcher: answers(batcher, graph, [call(2, 4), call(6)]))
+    got = with_batcher(parameters, lambda batcher: responses(batcher, graph, [call(2, 4), call(6)]))
     assert got == [[1, 2], [3]]
     assert graph.rows == [[2, 4, 6, 6]]
 
@@ -166,7 +166,7 @@ def test_only_the_guilty_request_gets_the_error() -> None:
     graph = Halves()
     calls = [call(2), call(13), call(6, 8)]
     first, guilty, last = with_batcher(
-        BatchParameters(max_batch_size=8), lambda batcher: answers(batcher, graph, calls)
+        BatchParameters(max_batch_size=8), lambda batcher: responses(batcher, graph, calls)
     )
     assert (first, last) == ([1], [3, 4])
     assert isinstance(guilty, BadInputError)
@@ -176,7 +176,7 @@ def test_only_the_guilty_request_gets_the_error() -> None:
 def test_a_lone_request_that_is_refused_runs_once() -> None:
     """Where nobody else was in the batch, there is nobody to run apart from."""
     graph = Halves()
-    (guilty,) = with_batcher(BatchParameters(), lambda batcher: answers(batcher, graph, [call(13)]))
+    (guilty,) = with_batcher(BatchParameters(), lambda batcher: responses(batcher, graph, [call(13)]))
     assert isinstance(guilty, BadInputError)
     assert graph.rows == [[13]]
 
@@ -186,7 +186,7 @@ def test_an_error_that_nobody_foresaw_reaches_every_caller() -> None:
     graph = Halves()
 
     async def scenario(batcher: Batcher) -> list[Any]:
-        return [await answers(batcher, graph, [call(2), call(14)]), await answers(batcher, graph, [call(4)])]
+        return [await responses(batcher, graph, [call(2), call(14)]), await responses(batcher, graph, [call(4)])]
 
     (first, second), after = with_batcher(BatchParameters(max_batch_size=8, num_batch_threads=1), scenario)
     assert isinstance(first, ZeroDivisionError)
@@ -198,7 +198,7 @@ def test_a_request_without_rows_is_answered_by_itself() -> None:
     """Zero rows are neither merged nor padded, which ends TensorFlow Serving's process."""
     graph = Halves()
     parameters = BatchParameters(max_batch_size=4, batch_timeout_micros=FOREVER, allowed_batch_sizes=(2, 4))
-    assert with_batcher(parameters, lambda batcher: answers(batcher, graph, [call()])) == [[]]
+    assert with_batcher(parameters, lambda batcher: responses(batcher, graph, [call()])) == [[]]
     assert graph.shapes == [(0,)]
 
 
@@ -257,9 +257,9 @@ def test_a_caller_that_hung_up_costs_no_run() -> None:
 )
 def test_what_cannot_be_merged_is_refused(arguments: list[Any], text: str) -> None:
     """Inputs without a common first dimension, or with too many rows, are refused with TensorFlow Serving's text."""
-    asked = GraphCall("serving_default", tuple(np.asarray(each) for each in arguments), ("y",))
+    called = GraphCall("serving_default", tuple(np.asarray(each) for each in arguments), ("y",))
     with pytest.raises(BadInputError) as caught:
-        with_batcher(BatchParameters(max_batch_size=8), lambda batcher: batcher.run(Halves(), asked))
+        with_batcher(BatchParameters(max_batch_size=8), lambda batcher: batcher.run(Halves(), called))
     assert str(caught.value) == text
 
 
@@ -267,8 +267,8 @@ def test_an_output_without_rows_is_refused() -> None:
     """An output that cannot be split among requests is refused, to one request as to several."""
     calls = [call(2, outputs=["y", "count"]), call(4, outputs=["y", "count"])]
     parameters = BatchParameters(max_batch_size=8)
-    together = with_batcher(parameters, lambda batcher: answers(batcher, Halves(), calls))
-    alone = with_batcher(parameters, lambda batcher: answers(batcher, Halves(), calls[:1]))
+    together = with_batcher(parameters, lambda batcher: responses(batcher, Halves(), calls))
+    alone = with_batcher(parameters, lambda batcher: responses(batcher, Halves(), calls[:1]))
     for error in (*together, *alone):
         assert isinstance(error, BatchedOutputError)
         assert str(error) == "Batched output tensor has 0 dimensions"
@@ -314,7 +314,7 @@ def test_other_parameters_may_be_used_at_any_time() -> None:
 
     async def scenario(batcher: Batcher) -> list[Any]:
         batcher.use(BatchParameters(max_batch_size=2))
-        return await answers(batcher, graph, [call(2), call(4), call(6), call(8)])
+        return await responses(batcher, graph, [call(2), call(4), call(6), call(8)])
 
     assert with_batcher(BatchParameters(max_batch_size=1), scenario) == [[1], [2], [3], [4]]
     assert sorted(graph.rows) == [[2, 4], [6, 8]]
@@ -325,7 +325,7 @@ def test_nothing_is_kept_of_a_version_that_has_no_requests() -> None:
     graph = Halves()
 
     async def scenario(batcher: Batcher) -> int:
-        await answers(batcher, graph, [call(2), call([4, 6])])
+        await responses(batcher, graph, [call(2), call([4, 6])])
         return len(batcher._queues)
 
     assert with_batcher(BatchParameters(max_batch_size=2), scenario) == 0

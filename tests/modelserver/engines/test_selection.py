@@ -43,35 +43,35 @@ def by_engine(
     return clients
 
 
-def outputs_of(answer: Any) -> dict[str, Any]:
+def outputs_of(response: Any) -> dict[str, Any]:
     """Return what a PredictResponse holds, with floats as far as rounding may not matter."""
     return {
-        "valid": list(answer.outputs["valid"].bool_val),
-        "label": list(answer.outputs["label"].string_val),
-        "probabilities": np.round(answer.outputs["probabilities"].float_val, 5).tolist(),
-        "brightness": list(answer.outputs["brightness"].float_val),
+        "valid": list(response.outputs["valid"].bool_val),
+        "label": list(response.outputs["label"].string_val),
+        "probabilities": np.round(response.outputs["probabilities"].float_val, 5).tolist(),
+        "brightness": list(response.outputs["brightness"].float_val),
     }
 
 
 @pytest.mark.parametrize("engine", ["litert", "auto"])
 def test_answers_over_grpc_do_not_depend_on_the_engine(by_engine: dict[str, Client], engine: str) -> None:
     """Good and bad images in one request are answered as by TensorFlow."""
-    asked = {"image_bytes": strings(CONTENTS)}
-    expected = outputs_of(by_engine["tensorflow"].predict(asked, name=NAME))
-    assert outputs_of(by_engine[engine].predict(asked, name=NAME)) == expected
+    called = {"image_bytes": strings(CONTENTS)}
+    expected = outputs_of(by_engine["tensorflow"].predict(called, name=NAME))
+    assert outputs_of(by_engine[engine].predict(called, name=NAME)) == expected
     assert expected["valid"] == [True, False, False, True, False, False, True]
 
 
 def test_errors_over_grpc_do_not_depend_on_the_engine(by_engine: dict[str, Client]) -> None:
     """Unknown signatures, wrong types and shapes that no graph takes have the same status."""
-    questions: list[tuple[dict[str, Any], str]] = [
+    requests: list[tuple[dict[str, Any], str]] = [
         ({"image_bytes": strings([b""])}, "nonsense"),
         ({"image_bytes": np.zeros(1, np.float32)}, "serving_default"),
         ({"pixels": np.zeros((1, 24, 24, 4), np.uint8)}, "serving_pixels"),
         ({"image_bytes": np.array(b"no image", np.object_)}, "serving_default"),
     ]
     statuses = {
-        engine: [client.start_predict(asked, signature, NAME).code() for asked, signature in questions]
+        engine: [client.start_predict(called, signature, NAME).code() for called, signature in requests]
         for engine, client in by_engine.items()
     }
     assert statuses["litert"] == statuses["auto"] == statuses["tensorflow"]
@@ -96,11 +96,11 @@ def test_batching_holds_for_litert(
     client = start_server(base_path, NAME, engine="litert", enable_batching=True, **batching)
     eventually(lambda: client.is_available(1, NAME))
     contents = [CONTENTS[number % len(CONTENTS)] for number in range(40)]
-    answers = [client.start_predict({"image_bytes": strings([content])}, name=NAME) for content in contents]
+    responses = [client.start_predict({"image_bytes": strings([content])}, name=NAME) for content in contents]
     expected = [
         outputs_of(by_engine["tensorflow"].predict({"image_bytes": strings([one])}, name=NAME)) for one in CONTENTS
     ]
-    found = [outputs_of(answer.result()) for answer in answers]
+    found = [outputs_of(response.result()) for response in responses]
     assert found == [expected[number % len(CONTENTS)] for number in range(40)]
 
 
@@ -142,13 +142,13 @@ def test_auto_takes_the_one_that_is_faster(tmp_path: Path) -> None:
     folder = write_version(tmp_path / NAME / "1")
     slow = write_version(tmp_path / "slow" / "1", repeats=100)
     (folder / LITERT_NETWORK).write_bytes((slow / LITERT_NETWORK).read_bytes())
-    asked = {"image_bytes": strings([image(1)])}
+    called = {"image_bytes": strings([image(1)])}
     by_auto, by_tensorflow = (
         engines(folder.parent, "auto").load(folder),
         engines(folder.parent, "tensorflow").load(folder),
     )
     assert by_auto.engine == "TensorFlow"
-    assert_same(by_auto.run("serving_default", asked), by_tensorflow.run("serving_default", asked))
+    assert_same(by_auto.run("serving_default", called), by_tensorflow.run("serving_default", called))
 
 
 def test_tensorflow_is_started_once_and_only_when_wanted(tmp_path: Path) -> None:
@@ -174,14 +174,14 @@ def test_tensorflow_starts_in_a_thread_of_the_usual_priority(tmp_path: Path) -> 
     start = TensorFlowStart(ModelServerSettings(model_base_path=tmp_path), refuse)
     errors: list[str] = []
 
-    def ask_aside() -> None:
+    def call_aside() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         try:
             start.ensure()
         except ImportError as error:
             errors.append(str(error))
 
-    thread = threading.Thread(target=ask_aside)
+    thread = threading.Thread(target=call_aside)
     assert seen == []  # nobody has asked yet
     thread.start()
     thread.join()

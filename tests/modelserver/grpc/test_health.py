@@ -46,8 +46,8 @@ def test_health_follows_the_models(tmp_path: Path) -> None:
             while (await seen.read()).status != Status.NOT_SERVING:
                 pass
             assert (await stub.Check(health_pb2.HealthCheckRequest())).status == Status.NOT_SERVING
-            answer = await stub.Check(health_pb2.HealthCheckRequest(service=MODEL_SERVICE))
-            assert answer.status == Status.SERVING
+            response = await stub.Check(health_pb2.HealthCheckRequest(service=MODEL_SERVICE))
+            assert response.status == Status.SERVING
             make_versions(late.base_path, 1)
             assert (await seen.read()).status == Status.SERVING
             await following
@@ -85,7 +85,7 @@ def _pool(serialized: Iterable[bytes]) -> descriptor_pool.DescriptorPool:
 def test_reflection_describes_all_services() -> None:
     """A client that knows no message can list the services, and learn each method and its messages."""
 
-    async def ask(channel: grpc.aio.Channel, **request: str) -> reflection_pb2.ServerReflectionResponse:
+    async def send(channel: grpc.aio.Channel, **request: str) -> reflection_pb2.ServerReflectionResponse:
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(**request)]))
         return await call.read()
@@ -93,10 +93,10 @@ def test_reflection_describes_all_services() -> None:
     async def play() -> dict[str, list[str]]:
         methods = {}
         async with _served() as (_, channel):
-            listed = (await ask(channel, list_services="")).list_services_response.service
+            listed = (await send(channel, list_services="")).list_services_response.service
             for service in listed:
-                answer = await ask(channel, file_containing_symbol=service.name)
-                pool = _pool(answer.file_descriptor_response.file_descriptor_proto)
+                response = await send(channel, file_containing_symbol=service.name)
+                pool = _pool(response.file_descriptor_response.file_descriptor_proto)
                 methods[service.name] = [method.name for method in pool.FindServiceByName(service.name).methods]
         return methods
 

@@ -46,13 +46,13 @@ def _request(name: str = "flowers") -> Any:
     return messages.PredictRequest(model_spec={"name": name})
 
 
-async def _answer_with_version_3(_: Any) -> Any:
+async def _respond_with_version_3(_: Any) -> Any:
     return messages.PredictResponse(model_spec={"name": "flowers", "version": {"value": 3}})
 
 
 def test_answers_are_counted_by_version(metrics: ModelServerMetrics) -> None:
     """Count and latency carry the version that answered, under the real server's names and labels."""
-    asyncio.run(metrics.counted("Predict", _answer_with_version_3)(_request()))
+    asyncio.run(metrics.counted("Predict", _respond_with_version_3)(_request()))
     samples = _samples(metrics)
     assert samples[':tensorflow:serving:request_count{model_name="flowers",status="OK",version="3"}'] == 1
     labels = '{API="Predict",entrypoint="GRPC",model_name="flowers",version="3"}'
@@ -89,10 +89,10 @@ def test_several_tasks_are_one_request(metrics: ModelServerMetrics) -> None:
     """A MultiInference request counts for the model of its first task; one without tasks for no model."""
     spec = {"name": "flowers", "version": {"value": 3}}
 
-    async def answer(request: Any) -> Any:
+    async def respond(request: Any) -> Any:
         return messages.MultiInferenceResponse(results=[{"model_spec": spec} for _ in request.tasks])
 
-    counted = metrics.counted("MultiInference", answer)
+    counted = metrics.counted("MultiInference", respond)
     asyncio.run(counted(messages.MultiInferenceRequest(tasks=[{"model_spec": spec}, {"model_spec": spec}])))
     assert _samples(metrics)[':tensorflow:serving:request_count{model_name="flowers",status="OK",version="3"}'] == 1
 
@@ -137,7 +137,7 @@ def test_the_page_is_prometheus_text_with_the_real_names(metrics: ModelServerMet
 
 def test_buckets_are_those_of_the_real_server(metrics: ModelServerMetrics) -> None:
     """From 10 µs, each 1.8 times the one before, the last bound at 25 minutes."""
-    asyncio.run(metrics.counted("Predict", _answer_with_version_3)(_request()))
+    asyncio.run(metrics.counted("Predict", _respond_with_version_3)(_request()))
     lines = [line for line in _page(metrics).splitlines() if "request_latency_bucket" in line]
     bounds = [line.partition('le="')[2].partition('"')[0] for line in lines]
     assert len(bounds) == 34

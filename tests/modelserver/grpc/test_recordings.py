@@ -106,8 +106,8 @@ def test_multi_inference_gives_each_task_its_result(client: Any) -> None:
     feature = request.input.example_list.examples.add().features.feature["x"]
     feature.float_list.value.extend([1.5, 2.5])
     sent = request.SerializeToString()
-    answer = client.call(f"/{messages.PREDICTION_SERVICE}/MultiInference", sent)
-    first, second = messages.MultiInferenceResponse.FromString(answer).results
+    response = client.call(f"/{messages.PREDICTION_SERVICE}/MultiInference", sent)
+    first, second = messages.MultiInferenceResponse.FromString(response).results
     assert [one.value for one in first.regression_result.regressions] == [5.5]
     (row,) = second.classification_result.classifications
     assert [(one.label, one.score) for one in row.classes] == [("a", 1.5), ("b", 2.5), ("c", 4.0)]

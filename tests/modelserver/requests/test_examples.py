@@ -59,7 +59,7 @@ def _input(*values: float) -> dict[str, Any]:
     return {"example_list": {"examples": examples}}
 
 
-def _ask(client: Any, method: str, **request: Any) -> Any:
+def _send(client: Any, method: str, **request: Any) -> Any:
     request_class, response_class = CALLS[method]
     sent = request_class(**request).SerializeToString()
     return response_class.FromString(client.call(f"/{messages.PREDICTION_SERVICE}/{method}", sent))
@@ -67,7 +67,7 @@ def _ask(client: Any, method: str, **request: Any) -> Any:
 
 def _one(client: Any, method: str, signature: str) -> Any:
     spec = {"name": "examples", "signature_name": signature}
-    return _ask(client, method, model_spec=spec, input=_input(0.5, 2.0))
+    return _send(client, method, model_spec=spec, input=_input(0.5, 2.0))
 
 
 def _task(kind: str, signature: str = "", name: str = "examples") -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _task(kind: str, signature: str = "", name: str = "examples") -> dict[str, A
     }
 
 
-def _refusal(call: Callable[[], object]) -> tuple[str, str]:
+def _rejection(call: Callable[[], object]) -> tuple[str, str]:
     with pytest.raises(grpc.RpcError) as caught:
         call()
     error: Any = caught.value  # also a grpc.Call, which the stubs do not know
@@ -90,11 +90,11 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base_path = tmp_path_factory.mktemp("models") / "examples"
     module = Examples()
     tf.saved_model.save(module, str(base_path / "1"), signatures=module.signatures())
-    asked = {"model_spec": {"name": "examples"}, "input": _input(1.0)}
+    called = {"model_spec": {"name": "examples"}, "input": _input(1.0)}
     records = [
-        messages.PredictionLog(classify_log={"request": asked}),
+        messages.PredictionLog(classify_log={"request": called}),
         messages.PredictionLog(
-            regress_log={"request": {**asked, "model_spec": {"name": "examples", "signature_name": "value"}}}
+            regress_log={"request": {**called, "model_spec": {"name": "examples", "signature_name": "value"}}}
         ),
         messages.PredictionLog(multi_inference_log={"request": {"tasks": [_task("classify")], "input": _input(1.0)}}),
     ]
@@ -126,7 +126,7 @@ def test_a_context_fills_only_what_an_example_lacks(client: Any) -> None:
     """A feature of the context counts for the examples without one, and not for those that have their own."""
     own = _input(0.5)["example_list"]["examples"][0]
     context = _input(2.0)["example_list"]["examples"][0]
-    response = _ask(
+    response = _send(
         client,
         "Regress",
         model_spec={"name": "examples", "signature_name": "value"},
@@ -159,7 +159,7 @@ def test_outputs_that_are_no_answer_are_refused(
     client: Any, method: str, signature: str, code: str, sentence: str
 ) -> None:
     """A signature whose outputs are no classification or regression is refused with TensorFlow Serving's text."""
-    seen, details = _refusal(lambda: _one(client, method, signature))
+    seen, details = _rejection(lambda: _one(client, method, signature))
     assert (seen, details[: len(sentence)]) == (code, sentence)
 
 
@@ -180,5 +180,5 @@ def test_outputs_that_are_no_answer_are_refused(
 )
 def test_tasks_that_do_not_go_together_are_refused(client: Any, tasks: list[dict[str, Any]], sentence: str) -> None:
     """Tasks of several models, or whose signatures read different tensors, are refused before any runs."""
-    refusal = _refusal(lambda: _ask(client, "MultiInference", tasks=tasks, input=_input(1.0)))
-    assert refusal == ("INVALID_ARGUMENT", sentence)
+    rejection = _rejection(lambda: _send(client, "MultiInference", tasks=tasks, input=_input(1.0)))
+    assert rejection == ("INVALID_ARGUMENT", sentence)

@@ -7,14 +7,14 @@ import pytest
 from modelserver.batching.batcher import Batcher
 from modelserver.batching.parameters import BatchParameters
 from modelserver.errors import BadInputError, QueueFullError
-from tests.modelserver.halving_graph import Halves, answers, call, until_started, with_batcher
+from tests.modelserver.halving_graph import Halves, call, responses, until_started, with_batcher
 
 
 def test_a_large_request_runs_in_pieces() -> None:
     """Where splitting is on, a request of more rows than a batch is split and its answer put together."""
     graph = Halves()
     parameters = BatchParameters(max_batch_size=8, max_execution_batch_size=3)
-    assert with_batcher(parameters, lambda batcher: answers(batcher, graph, [call(*range(8))])) == [
+    assert with_batcher(parameters, lambda batcher: responses(batcher, graph, [call(*range(8))])) == [
         [x / 2 for x in range(8)]
     ]
     assert sorted(graph.rows) == [[0, 1, 2], [3, 4, 5], [6, 7]]
@@ -25,7 +25,7 @@ def test_a_large_request_fails_as_a_whole() -> None:
     graph = Halves()
     parameters = BatchParameters(max_batch_size=8, max_execution_batch_size=3)
     calls = [call(2, 4, 6, 8, 10, 12, 13), call(4)]
-    guilty, other = with_batcher(parameters, lambda batcher: answers(batcher, graph, calls))
+    guilty, other = with_batcher(parameters, lambda batcher: responses(batcher, graph, calls))
     assert isinstance(guilty, BadInputError)
     assert other == [2]
 

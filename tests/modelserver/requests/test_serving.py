@@ -29,7 +29,7 @@ def client(
     return started
 
 
-def _refusal(call: Callable[[], object]) -> tuple[grpc.StatusCode, str]:
+def _rejection(call: Callable[[], object]) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.RpcError) as caught:
         call()
     error: Any = caught.value  # also a grpc.Call, which the stubs do not know
@@ -117,7 +117,7 @@ def test_status_shows_the_served_version(client: Any) -> None:
 def test_predict_refuses_what_is_not_served(client: Any, spec: dict[str, Any] | None, code: str, details: str) -> None:
     """An unknown model, version, label or signature is refused with TensorFlow Serving's status and text."""
     request = messages.PredictRequest(model_spec=spec)
-    assert _refusal(client.send(request).result) == (grpc.StatusCode[code], details)
+    assert _rejection(client.send(request).result) == (grpc.StatusCode[code], details)
 
 
 @pytest.mark.parametrize(
@@ -140,19 +140,19 @@ def test_a_bad_request_is_refused_and_harms_nobody(
     client: Any, x: npt.NDArray[np.float32], inputs: dict[str, npt.NDArray[Any]], details: str
 ) -> None:
     """Inputs that do not fit are refused with TensorFlow Serving's text, and the next request is answered."""
-    assert _refusal(lambda: client.predict(inputs)) == (grpc.StatusCode.INVALID_ARGUMENT, details)
+    assert _rejection(lambda: client.predict(inputs)) == (grpc.StatusCode.INVALID_ARGUMENT, details)
     assert list(client.predict({"x": x}).outputs["y"].float_val) == [2.0, -4.0, 6.0]
 
 
 def test_status_refuses_what_was_never_seen(client: Any) -> None:
     """GetModelStatus knows neither another model nor a version that never appeared."""
     nosuch = messages.GetModelStatusRequest(model_spec={"name": "nosuch"})
-    assert _refusal(lambda: client.call(STATUS, nosuch.SerializeToString())) == (
+    assert _rejection(lambda: client.call(STATUS, nosuch.SerializeToString())) == (
         grpc.StatusCode.NOT_FOUND,
         "Could not find any versions of model nosuch",
     )
     seventh = messages.GetModelStatusRequest(model_spec={"name": "scale", "version": {"value": 7}})
-    assert _refusal(lambda: client.call(STATUS, seventh.SerializeToString())) == (
+    assert _rejection(lambda: client.call(STATUS, seventh.SerializeToString())) == (
         grpc.StatusCode.NOT_FOUND,
         "Could not find version 7 of model scale",
     )

@@ -33,9 +33,9 @@ def _reload(client: Any, *base_paths: Path) -> None:
     for path in base_paths:
         request.config.model_config_list.config.add(name=path.name, base_path=str(path), model_platform="tensorflow")
     send = client.channel.unary_unary(RELOAD, request_serializer=bytes, response_deserializer=bytes)
-    answer = messages.ReloadConfigResponse.FromString(send(request.SerializeToString(), timeout=30))
-    assert answer.HasField("status")
-    assert answer.status.error_code == 0
+    response = messages.ReloadConfigResponse.FromString(send(request.SerializeToString(), timeout=30))
+    assert response.HasField("status")
+    assert response.status.error_code == 0
 
 
 def test_a_reload_that_cannot_be_applied_blocks_nothing(
@@ -138,10 +138,10 @@ def test_metrics_tell_versions_apart(
     with pytest.raises(grpc.RpcError):
         client.predict({"x": x}, signature="nosig")
     page = _page(client.metrics_port, "/metrics")
-    answered = ':tensorflow:serving:request_count{model_name="scale",status='
-    assert f'{answered}"OK",version="1"}} 1.0\n' in page
-    assert f'{answered}"OK",version="2"}} 2.0\n' in page
-    assert f'{answered}"FAILED_PRECONDITION",version=""}} 1.0\n' in page
+    replied = ':tensorflow:serving:request_count{model_name="scale",status='
+    assert f'{replied}"OK",version="1"}} 1.0\n' in page
+    assert f'{replied}"OK",version="2"}} 2.0\n' in page
+    assert f'{replied}"FAILED_PRECONDITION",version=""}} 1.0\n' in page
     assert ":tensorflow:core:graph_runs 3.0\n" in page
     place = f'model_path="{base_path / "2"}"'
     assert f':tensorflow:cc:saved_model:load_attempt_count{{{place},status="success"}} 1.0\n' in page
@@ -163,7 +163,7 @@ def test_health_says_when_models_are_served(
     client = start_server(tmp_path / "scale")
     seen = health_pb2_grpc.HealthStub(client.channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
     status = health_pb2.HealthCheckResponse
-    assert next(answer.status for answer in seen if answer.status == status.NOT_SERVING)
+    assert next(response.status for response in seen if response.status == status.NOT_SERVING)
     publish(tmp_path / "scale", 1, 2.0)
     assert next(seen).status == status.SERVING
     assert client.is_available(1)

@@ -49,7 +49,7 @@ def _served(client: Any, name: str) -> list[int]:
     return sorted(version for version, (state, _) in client.states(name).items() if state == "AVAILABLE")
 
 
-def _ask(client: Any, x: npt.NDArray[np.float32], name: str, **choice: Any) -> tuple[int, float]:
+def _send(client: Any, x: npt.NDArray[np.float32], name: str, **choice: Any) -> tuple[int, float]:
     """Return which version answered, and the factor it multiplied with."""
     spec = messages.ModelSpec(name=name, **choice)
     response = client.predict({"x": x}, name=name, model_spec=spec)
@@ -57,29 +57,29 @@ def _ask(client: Any, x: npt.NDArray[np.float32], name: str, **choice: Any) -> t
     return response.model_spec.version.value, response.outputs["y"].float_val[0] / x[0]
 
 
-def _refusal(client: Any, x: npt.NDArray[np.float32], name: str, **choice: Any) -> tuple[grpc.StatusCode, str]:
+def _rejection(client: Any, x: npt.NDArray[np.float32], name: str, **choice: Any) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.RpcError) as caught:
-        _ask(client, x, name, **choice)
+        _send(client, x, name, **choice)
     error: Any = caught.value  # also a grpc.Call, which the stubs do not know
     return error.code(), error.details()
 
 
 def test_each_model_serves_the_versions_of_its_policy(client: Any, x: npt.NDArray[np.float32]) -> None:
     """Requests get the newest served version, or the one they name; no other model's version answers."""
-    assert [_ask(client, x, name) for name in POLICIES] == [(3, 2.0), (3, 2.0), (3, 2.0), (1, 2.0)]
-    assert _ask(client, x, "every", version={"value": 2}) == (2, 3.0)
-    assert _ask(client, x, "two", version={"value": 2}) == (2, 3.0)
-    gone = _refusal(client, x, "newest", version={"value": 2})
+    assert [_send(client, x, name) for name in POLICIES] == [(3, 2.0), (3, 2.0), (3, 2.0), (1, 2.0)]
+    assert _send(client, x, "every", version={"value": 2}) == (2, 3.0)
+    assert _send(client, x, "two", version={"value": 2}) == (2, 3.0)
+    gone = _rejection(client, x, "newest", version={"value": 2})
     assert gone == (grpc.StatusCode.NOT_FOUND, "Servable not found for request: Specific(newest, 2)")
 
 
 def test_a_label_stands_for_its_version(client: Any, x: npt.NDArray[np.float32]) -> None:
     """A label finds its version; one whose version is not served, or of another model, is refused."""
-    assert _ask(client, x, "chosen", version_label="stable") == (1, 2.0)
-    waiting = _refusal(client, x, "chosen", version_label="next")
+    assert _send(client, x, "chosen", version_label="stable") == (1, 2.0)
+    waiting = _rejection(client, x, "chosen", version_label="next")
     assert waiting == (grpc.StatusCode.NOT_FOUND, "Servable not found for request: Specific(chosen, 9)")
     for name in ("every", "nosuch"):
-        unknown = _refusal(client, x, name, version_label="stable")
+        unknown = _rejection(client, x, name, version_label="stable")
         assert unknown == (grpc.StatusCode.INVALID_ARGUMENT, "Unrecognized servable version label: stable")
 
 
@@ -119,5 +119,5 @@ def test_a_chosen_version_that_comes_later_is_served(
     """A version that the policy names, and a label too, is served as soon as it is published."""
     publish(base_path, 9, 3.0)
     eventually(lambda: _served(client, "chosen") == [1, 9])
-    assert _ask(client, x, "chosen", version_label="next") == (9, 3.0)
-    assert _ask(client, x, "chosen") == (9, 3.0)
+    assert _send(client, x, "chosen", version_label="next") == (9, 3.0)
+    assert _send(client, x, "chosen") == (9, 3.0)

@@ -69,27 +69,27 @@ def test_a_swap_under_load_loses_no_request(
 ) -> None:
     """While version 2 replaces version 1, every request is answered, rightly by whichever version it names."""
     factors = {1: 2.0, 2: 3.0}
-    answered: list[int] = []
+    replied: list[int] = []
     stop = threading.Event()
 
-    def ask_until_stopped() -> None:
+    def call_until_stopped() -> None:
         while not stop.is_set():
             response = serving_one.predict({"x": x})
             version = response.model_spec.version.value
             assert list(response.outputs["y"].float_val) == (x * factors[version]).tolist()
-            answered.append(version)
+            replied.append(version)
 
     with ThreadPoolExecutor(3) as pool:
-        askers = [pool.submit(ask_until_stopped) for _ in range(3)]
+        callers = [pool.submit(call_until_stopped) for _ in range(3)]
         try:
-            eventually(lambda: len(answered) > 10)
+            eventually(lambda: len(replied) > 10)
             publish(base_path, 2, 3.0)
-            eventually(lambda: answered[-1:] == [2])
+            eventually(lambda: replied[-1:] == [2])
         finally:
             stop.set()
-    for asker in askers:
-        asker.result()  # raises the first request's failure
-    assert set(answered) == {1, 2}
+    for caller in callers:
+        caller.result()  # raises the first request's failure
+    assert set(replied) == {1, 2}
     assert serving_one.states() == {2: ("AVAILABLE", ""), 1: ("END", "")}
 
 

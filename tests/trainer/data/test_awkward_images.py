@@ -3,7 +3,7 @@
 import pytest
 
 from contract.image_input import ImageInput
-from tests.fakes.awkward_files import Row, awkward_rows, content_of, is_answered
+from tests.fakes.awkward_files import Row, awkward_rows, content_of, is_predicted
 from tests.trainer.tracing import decoded
 
 SMALL = ImageInput(height=32, width=32)
@@ -17,7 +17,7 @@ def rows() -> list[Row]:
 
 def test_each_file_is_answered_as_the_index_says(rows: list[Row]) -> None:
     """A file is an image where TensorFlow can decode it; GIF, which it can, is refused all the same."""
-    expected = {row["file"]: is_answered(row) for row in rows}
+    expected = {row["file"]: is_predicted(row) for row in rows}
     valid = decoded([content_of(row) for row in rows], SMALL).valid.numpy().tolist()
     assert dict(zip(expected, valid, strict=True)) == expected
     assert True in valid

@@ -91,8 +91,8 @@ found = walk(Path(sys.argv[1]))
 names = {path.name: "an image" for path in found.images}
 print(json.dumps(names | {each.path.name: each.reason for each in found.skipped}))
 """
-    answer = subprocess.check_output([sys.executable, "-c", program, str(folder)])
-    found: dict[str, str] = json.loads(answer)
+    prediction = subprocess.check_output([sys.executable, "-c", program, str(folder)])
+    found: dict[str, str] = json.loads(prediction)
     return found
 
 

@@ -43,73 +43,75 @@ def test_known_temperature_is_found(temperature: float) -> None:
 def test_no_other_temperature_is_better() -> None:
     """The temperature that is found has the least cross-entropy on the images it was fitted on."""
     logits, labels = honest(300)
-    answers = softmax(logits * 2.5)
-    found = fit_temperature(answers, labels)
-    least = cross_entropy(with_temperature(answers, found), labels)
-    others = [cross_entropy(with_temperature(answers, other), labels) for other in (1.0, found * 0.99, found * 1.01)]
+    predictions = softmax(logits * 2.5)
+    found = fit_temperature(predictions, labels)
+    least = cross_entropy(with_temperature(predictions, found), labels)
+    others = [
+        cross_entropy(with_temperature(predictions, other), labels) for other in (1.0, found * 0.99, found * 1.01)
+    ]
     assert all(least < other for other in others)
 
 
 def test_a_temperature_above_one_makes_answers_less_sure() -> None:
     """Dividing the logits by two has the value computed by hand."""
-    answers = with_temperature(np.array([[0.8, 0.2]], np.float32), 2.0)
-    assert answers.dtype == np.float32
-    assert answers[0] == pytest.approx([2 / 3, 1 / 3], rel=1e-6)  # the square roots of 0.8 and 0.2 are 2 to 1
+    predictions = with_temperature(np.array([[0.8, 0.2]], np.float32), 2.0)
+    assert predictions.dtype == np.float32
+    assert predictions[0] == pytest.approx([2 / 3, 1 / 3], rel=1e-6)  # the square roots of 0.8 and 0.2 are 2 to 1
 
 
 @pytest.mark.parametrize("temperature", [BOUNDS[0], 0.3, 1.0, 4.0, BOUNDS[1]])
 def test_no_decision_changes(temperature: float) -> None:
     """The most probable class is the same at any temperature, and probabilities still add up to one."""
-    answers = softmax(honest(500)[0] * 3)
-    calibrated = with_temperature(answers, temperature)
-    assert (calibrated.argmax(axis=1) == answers.argmax(axis=1)).all()
+    predictions = softmax(honest(500)[0] * 3)
+    calibrated = with_temperature(predictions, temperature)
+    assert (calibrated.argmax(axis=1) == predictions.argmax(axis=1)).all()
     assert calibrated.sum(axis=1) == pytest.approx(np.ones(500), abs=1e-5)
 
 
 def test_probabilities_of_zero_stay_finite() -> None:
     """An answer that excludes a class altogether can be calibrated, even where it is the true one."""
-    answers = np.tile(np.array([[1.0, 0.0]], np.float32), (100, 1))
+    predictions = np.tile(np.array([[1.0, 0.0]], np.float32), (100, 1))
     labels = np.array([0] * 90 + [1] * 10, np.int32)
-    temperature = fit_temperature(answers, labels)
+    temperature = fit_temperature(predictions, labels)
     assert 1 < temperature <= BOUNDS[1]
-    assert np.isfinite(with_temperature(answers, temperature)).all()
+    assert np.isfinite(with_temperature(predictions, temperature)).all()
 
 
 def test_all_right_is_no_reason_to_be_surer() -> None:
     """Where every validation image is right the answers stay as sure as they were; T would go to zero."""
     logits, _ = honest(200)
-    answers = softmax(logits)
-    assert fit_temperature(answers, np.asarray(answers.argmax(axis=1), np.int32)) == 1.0
+    predictions = softmax(logits)
+    assert fit_temperature(predictions, np.asarray(predictions.argmax(axis=1), np.int32)) == 1.0
 
 
 def test_all_wrong_ends_at_the_bound() -> None:
     """A model that is always wrong is made as unsure as the bounds allow, and not beyond."""
-    answers = np.tile(np.array([[0.9, 0.1]], np.float32), (100, 1))
-    assert fit_temperature(answers, np.ones(100, np.int32)) == pytest.approx(BOUNDS[1], rel=1e-3)
+    predictions = np.tile(np.array([[0.9, 0.1]], np.float32), (100, 1))
+    assert fit_temperature(predictions, np.ones(100, np.int32)) == pytest.approx(BOUNDS[1], rel=1e-3)
 
 
 def test_few_images_change_nothing() -> None:
     """Fewer images than can tell leave the answers as they are; one more is enough."""
     logits, labels = honest(FEWEST_IMAGES)
-    answers = softmax(logits * 3)
-    assert fit_temperature(answers[:-1], labels[:-1]) == 1.0
-    assert fit_temperature(answers, labels) > 1.5
+    predictions = softmax(logits * 3)
+    assert fit_temperature(predictions[:-1], labels[:-1]) == 1.0
+    assert fit_temperature(predictions, labels) > 1.5
 
 
 def test_calibration_error_by_hand() -> None:
     """Two answers of 0.9, of which one is right, and two of 0.6, both right, are 0.4 apart on average."""
-    answers = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]], np.float32)
+    predictions = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]], np.float32)
     labels = np.array([0, 1, 1, 1], np.int32)
     # (2 * |0.5 - 0.9| + 2 * |1.0 - 0.6|) / 4
-    assert expected_calibration_error(answers, labels) == pytest.approx(0.4, abs=1e-6)
+    assert expected_calibration_error(predictions, labels) == pytest.approx(0.4, abs=1e-6)
     # in one bin: |0.75 - 0.75|
-    assert expected_calibration_error(answers, labels, bins=1) == pytest.approx(0.0, abs=1e-6)
+    assert expected_calibration_error(predictions, labels, bins=1) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_bins_of_a_reliability_diagram() -> None:
     """Each bin that holds an answer has its count, its mean confidence and its share of right answers."""
-    answers = np.array([[0.5, 0.5], [1.0, 0.0], [0.99, 0.01]], np.float32)
-    low, high = reliability(answers, np.array([0, 0, 1], np.int32), bins=10)
+    predictions = np.array([[0.5, 0.5], [1.0, 0.0], [0.99, 0.01]], np.float32)
+    low, high = reliability(predictions, np.array([0, 0, 1], np.int32), bins=10)
     assert (low.low, low.high, low.images, low.confidence, low.accuracy) == (0.4, 0.5, 1, 0.5, 1.0)
     assert (high.low, high.high, high.images, high.accuracy) == (0.9, 1.0, 2, 0.5)
     assert high.confidence == pytest.approx(0.995)
@@ -118,8 +120,8 @@ def test_bins_of_a_reliability_diagram() -> None:
 def test_calibrating_makes_answers_more_honest() -> None:
     """On images that the temperature was not fitted on, the calibration error falls."""
     logits, labels = honest(4_000)
-    answers = softmax(logits * 2)
-    temperature = fit_temperature(answers[:2_000], labels[:2_000])
-    before = expected_calibration_error(answers[2_000:], labels[2_000:])
-    after = expected_calibration_error(with_temperature(answers[2_000:], temperature), labels[2_000:])
+    predictions = softmax(logits * 2)
+    temperature = fit_temperature(predictions[:2_000], labels[:2_000])
+    before = expected_calibration_error(predictions[2_000:], labels[2_000:])
+    after = expected_calibration_error(with_temperature(predictions[2_000:], temperature), labels[2_000:])
     assert after < before / 3

@@ -8,8 +8,8 @@ import pytest
 from trainer.evaluation.metrics import Predictions, accuracy_interval, evaluate
 
 
-def predictions(answers: list[list[float]], labels: list[int]) -> Predictions:
-    return Predictions(np.array(answers, np.float32), np.array(labels, np.int32))
+def predictions(probabilities_of: list[list[float]], labels: list[int]) -> Predictions:
+    return Predictions(np.array(probabilities_of, np.float32), np.array(labels, np.int32))
 
 
 FOUR = predictions([[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.2, 0.8, 0.0], [0.5, 0.25, 0.25]], [0, 0, 1, 0])
@@ -42,15 +42,15 @@ def test_rows_of_the_confusion_matrix_are_the_truth() -> None:
 @pytest.mark.parametrize(("classes", "expected"), [(2, set()), (3, {"2"}), (5, {"2", "3"}), (6, {"2", "3", "5"})])
 def test_top_k_is_for_k_below_the_classes(classes: int, expected: set[str]) -> None:
     """The truth is always among as many answers as there are classes, which says nothing."""
-    answers = np.full((3, classes), 1 / classes, np.float32)
-    metrics = evaluate(Predictions(answers, np.zeros(3, np.int32)), [str(index) for index in range(classes)])
+    probabilities_of = np.full((3, classes), 1 / classes, np.float32)
+    metrics = evaluate(Predictions(probabilities_of, np.zeros(3, np.int32)), [str(index) for index in range(classes)])
     assert set(metrics["top_k"]) == expected
 
 
 def test_top_k_by_hand() -> None:
     """The truth of two images is second, that of the third is third."""
-    answers = [[0.5, 0.3, 0.2, 0.0]] * 3
-    top = evaluate(predictions(answers, [1, 1, 2]), ("a", "b", "c", "d"))["top_k"]
+    probabilities_of = [[0.5, 0.3, 0.2, 0.0]] * 3
+    top = evaluate(predictions(probabilities_of, [1, 1, 2]), ("a", "b", "c", "d"))["top_k"]
     assert top == {"2": pytest.approx(2 / 3), "3": 1.0}
 
 
@@ -82,9 +82,9 @@ def test_certain_error_has_a_finite_cross_entropy() -> None:
 @pytest.mark.parametrize("classes", [2, 3, 40])
 def test_metrics_are_strict_json(classes: int) -> None:
     """Metrics have no NaN, even where most classes have no image and are never predicted."""
-    answers = np.full((1, classes), 1 / classes, np.float32)
+    probabilities_of = np.full((1, classes), 1 / classes, np.float32)
     names = [f"class {index}" for index in range(classes)]
-    metrics = evaluate(Predictions(answers, np.ones(1, np.int32)), names)
+    metrics = evaluate(Predictions(probabilities_of, np.ones(1, np.int32)), names)
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
 
 
@@ -97,10 +97,10 @@ def test_metrics_are_strict_json(classes: int) -> None:
     ],
 )
 def test_predictions_that_cannot_be_evaluated_are_refused(
-    answers: np.ndarray[tuple[int, int], np.dtype[np.float32]],
+    probabilities_of: np.ndarray[tuple[int, int], np.dtype[np.float32]],
     labels: np.ndarray[tuple[int], np.dtype[np.int32]],
     reason: str,
 ) -> None:
     """No predictions, another number of labels, and NaN raise ValueError."""
     with pytest.raises(ValueError, match=reason):
-        Predictions(answers, labels)
+        Predictions(probabilities_of, labels)

@@ -106,14 +106,14 @@ def test_preset_takes_another_size(resnet: Path) -> None:
 
 def test_trained_model_needs_no_keras_hub(resnet: Path, tmp_path: Path) -> None:
     """Fine-tuned on a preset, the model reloads in a process without KerasHub, and exports; all answer the same."""
-    grown = grow(f"hub:{resnet}", "imagenet", None)
-    before = grown.base.get_layer("stack1_block1_2_conv").kernel.numpy()
-    grown.train_one_step()
-    assert not np.array_equal(before, grown.base.get_layer("stack1_block1_2_conv").kernel.numpy())
-    answers = grown.answers(grown.model)
-    assert np.ptp(answers, axis=0).max() > 1e-3
-    grown.model.save(tmp_path / "model.keras", include_optimizer=False)
-    np.save(tmp_path / "pixels.npy", grown.pixels)
+    descended = grow(f"hub:{resnet}", "imagenet", None)
+    before = descended.base.get_layer("stack1_block1_2_conv").kernel.numpy()
+    descended.train_one_step()
+    assert not np.array_equal(before, descended.base.get_layer("stack1_block1_2_conv").kernel.numpy())
+    predictions = descended.predictions(descended.model)
+    assert np.ptp(predictions, axis=0).max() > 1e-3
+    descended.model.save(tmp_path / "model.keras", include_optimizer=False)
+    np.save(tmp_path / "pixels.npy", descended.pixels)
     script = WITHOUT_KERAS_HUB + (
         "import pathlib, keras, numpy\n"
         "from trainer.models.hub import prepare_to_load\n"
@@ -124,8 +124,8 @@ def test_trained_model_needs_no_keras_hub(resnet: Path, tmp_path: Path) -> None:
         "numpy.save(folder / 'answers.npy', model(pixels, training=False))\n"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True)
-    np.testing.assert_allclose(np.load(tmp_path / "answers.npy"), answers, rtol=0, atol=1e-6)
-    assert_exported(grown.model, grown, tmp_path / "exported")
+    np.testing.assert_allclose(np.load(tmp_path / "answers.npy"), predictions, rtol=0, atol=1e-6)
+    assert_exported(descended.model, descended, tmp_path / "exported")
 
 
 def test_transformer_is_kept_in_one_piece(vit: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from trainer.config import TrainingConfig
 from trainer.errors import RunNotFoundError
 from trainer.run_folder import Start, begun_run, reopened_run
 from trainer.runs.record import CHECKPOINT, MODEL, RECORD, RunRecord, find_run, list_runs, unfinished_runs
-from trainer.runs.trained_model import Run, answer_decoded, decode_each, digest_of_tensors, read_run
+from trainer.runs.trained_model import Run, decode_each, digest_of_tensors, predict_decoded, read_run
 
 STARTED = datetime(2026, 11, 21, tzinfo=UTC)
 INPUT = ImageInput(height=4, width=4, scale=1 / 255)
@@ -185,9 +185,9 @@ def test_digest_of_tensors_is_of_values_and_order(model: Any) -> None:
 def test_images_are_answered_as_the_served_model_answers(model: Any) -> None:
     """Each image has its probabilities, and one that is none has zeros and is not valid."""
     contents = [encoded(solid((0, 0, 255)), "PNG"), b"no image", encoded(solid((255, 0, 0)), "PNG")]
-    answers = answer_decoded(model, INPUT, decode_each(INPUT, contents))
-    assert answers.valid.tolist() == [True, False, True]
+    predictions = predict_decoded(model, INPUT, decode_each(INPUT, contents))
+    assert predictions.valid.tolist() == [True, False, True]
     likely = float(np.exp(5) / (np.exp(5) + 1))
     expected = np.array([[likely, 1 - likely], [0, 0], [1 - likely, likely]])
-    np.testing.assert_allclose(answers.probabilities, expected, rtol=1e-4, atol=1e-7)
-    assert answers.probabilities.dtype == np.float32
+    np.testing.assert_allclose(predictions.probabilities, expected, rtol=1e-4, atol=1e-7)
+    assert predictions.probabilities.dtype == np.float32

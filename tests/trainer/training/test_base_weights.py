@@ -147,13 +147,15 @@ def test_efficientnet_from_a_file_is_the_network_from_imagenet(offline: tuple[Pa
     base, _ = prepare_base(model, tmp_path)
     assert [type(layer).__name__ for layer in base.layers] == expected["layers"]
     assert [list(weight.shape) for weight in base.weights] == expected["weights"]
-    answers = np.load(folder / "answers.npz")
+    predictions = np.load(folder / "answers.npz")
     behind_scaling = len(base.layers) - [layer.name for layer in base.layers].index("stem_conv_pad")
-    scaled = keras.Model(base.input, split_tensor(base, behind_scaling))(answers["pixels"])
-    np.testing.assert_allclose(scaled, answers["scaled"], rtol=0, atol=1e-6)
-    assert float(np.ptp(answers["features"], axis=0).max()) > 1e-2
-    largest = float(np.abs(answers["features"]).max())  # the other process may add in another order: oneDNN or not
-    np.testing.assert_allclose(base(answers["pixels"], training=False), answers["features"], rtol=0, atol=largest / 100)
+    scaled = keras.Model(base.input, split_tensor(base, behind_scaling))(predictions["pixels"])
+    np.testing.assert_allclose(scaled, predictions["scaled"], rtol=0, atol=1e-6)
+    assert float(np.ptp(predictions["features"], axis=0).max()) > 1e-2
+    largest = float(np.abs(predictions["features"]).max())  # the other process may add in another order: oneDNN or not
+    np.testing.assert_allclose(
+        base(predictions["pixels"], training=False), predictions["features"], rtol=0, atol=largest / 100
+    )
 
 
 def test_weights_that_cannot_be_downloaded_are_named(offline: tuple[Path, str]) -> None:

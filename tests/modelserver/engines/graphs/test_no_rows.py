@@ -107,7 +107,7 @@ def save_convolution(folder: Path) -> Path:
     return folder
 
 
-def answer_no_rows(folder: Path) -> None:
+def respond_no_rows(folder: Path) -> None:
     """Ask both engines of TensorFlow's about no rows: alone, in a batch of none, and beside a row."""
     model = TensorFlowModel.load(folder)
     nothing, one = np.zeros((0, 8, 8, 3), np.float32), np.ones((1, 8, 8, 3), np.float32)
@@ -118,8 +118,8 @@ def answer_no_rows(folder: Path) -> None:
         none, row = model.check(name, {"x": nothing}), model.check(name, {"x": one})
         assert run_alone(model.call, none)["y"].shape == (0, *inner)
         for calls in ([none, none], [none, row], [row, none]):
-            answers = run_batch(model.call, calls, ())
-            assert [answer["y"].shape for answer in answers if isinstance(answer, dict)] == [
+            responses = run_batch(model.call, calls, ())
+            assert [response["y"].shape for response in responses if isinstance(response, dict)] == [
                 (len(call.arguments[0]), *inner) for call in calls
             ]
 

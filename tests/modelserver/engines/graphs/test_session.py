@@ -44,8 +44,8 @@ def test_it_runs_as_the_whole_model(version: Path) -> None:
     signature = tf.saved_model.load(str(version)).signatures["serving_pixels"]
     for rows in (1, 3):
         pixels = np.random.default_rng(rows).integers(0, 256, (rows, SIZE, SIZE, 3), np.uint8)
-        answer = session.run({"pixels": pixels}, ["probabilities"])["probabilities"]
-        np.testing.assert_allclose(answer, signature(pixels=tf.constant(pixels))["probabilities"], atol=1e-6)
+        response = session.run({"pixels": pixels}, ["probabilities"])["probabilities"]
+        np.testing.assert_allclose(response, signature(pixels=tf.constant(pixels))["probabilities"], atol=1e-6)
     nothing = session.run({"pixels": np.zeros((0, SIZE, SIZE, 3), np.uint8)}, ["probabilities"])["probabilities"]
     assert nothing.shape == (0, 3)
     assert nothing.dtype == np.float32
@@ -81,9 +81,9 @@ def test_strings_and_truth_values_go_through(tmp_path: Path) -> None:
     ).get_concrete_function(spec)
     session = GraphSession(SavedGraphs(save(tmp_path / "1", tf.Module(), lengths)).cut_out("serving_default"))
     text = np.array([[b"", b"\0\xff"], [b"long" * 5000, b"\0"]], np.object_)
-    answer = session.run({"text": text}, ["hash", "empty"])
-    assert answer["empty"].tolist() == [[True, False], [False, False]]
-    np.testing.assert_array_equal(answer["hash"], lengths(text=tf.constant(text))["hash"])
+    response = session.run({"text": text}, ["hash", "empty"])
+    assert response["empty"].tolist() == [[True, False], [False, False]]
+    np.testing.assert_array_equal(response["hash"], lengths(text=tf.constant(text))["hash"])
 
 
 def test_a_signature_that_is_not_there_is_named(version: Path) -> None:

@@ -77,17 +77,17 @@ def test_images_are_answered_as_by_tensorflow(
     model: LitertModel, by_tensorflow: TensorFlowModel, contents: list[bytes]
 ) -> None:
     """Probabilities, labels, validity and brightness are the same, row by row, for good images and bad ones."""
-    asked = {"image_bytes": strings(contents)}
-    assert_same(model.run("serving_default", asked), by_tensorflow.run("serving_default", asked))
+    called = {"image_bytes": strings(contents)}
+    assert_same(model.run("serving_default", called), by_tensorflow.run("serving_default", called))
 
 
 def test_bad_rows_have_zeros_and_no_label(model: LitertModel) -> None:
     """What is no image is not valid, and its neighbours are answered."""
-    answer = model.run("serving_default", {"image_bytes": strings(CONTENTS)})
-    assert answer["valid"].tolist() == [True, False, False, True, False, False, True]
-    assert not answer["probabilities"][~answer["valid"]].any()
-    assert set(answer["label"][~answer["valid"]]) == {b""}
-    assert set(answer["label"][answer["valid"]]) <= {label.encode() for label in LABELS}
+    response = model.run("serving_default", {"image_bytes": strings(CONTENTS)})
+    assert response["valid"].tolist() == [True, False, False, True, False, False, True]
+    assert not response["probabilities"][~response["valid"]].any()
+    assert set(response["label"][~response["valid"]]) == {b""}
+    assert set(response["label"][response["valid"]]) <= {label.encode() for label in LABELS}
 
 
 def test_pixels_are_answered_as_by_tensorflow(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
@@ -101,25 +101,25 @@ def test_pixels_are_answered_as_by_tensorflow(model: LitertModel, by_tensorflow:
 
 def test_one_image_becomes_the_same_pixels(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
     """`pixels_of_image` is there too, and refuses what is an image by its header alone."""
-    asked = {"image_bytes": np.array(image(1), np.object_)}
-    assert_same(model.run("pixels_of_image", asked), by_tensorflow.run("pixels_of_image", asked))
+    called = {"image_bytes": np.array(image(1), np.object_)}
+    assert_same(model.run("pixels_of_image", called), by_tensorflow.run("pixels_of_image", called))
     with pytest.raises(BadInputError, match="JPEG"):
         model.run("pixels_of_image", {"image_bytes": np.array(image(1)[:400], np.object_)})
 
 
 def test_it_describes_itself_as_by_tensorflow(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
     """`describe` answers with the manifest, as often as it is asked."""
-    asked = {"query": strings([b"", b"anything"])}
-    answer = model.run("describe", asked)
-    assert_same(answer, by_tensorflow.run("describe", asked))
-    assert answer["manifest"].tolist() == [MANIFEST_TEXT.encode()] * 2
+    called = {"query": strings([b"", b"anything"])}
+    response = model.run("describe", called)
+    assert_same(response, by_tensorflow.run("describe", called))
+    assert response["manifest"].tolist() == [MANIFEST_TEXT.encode()] * 2
 
 
 def test_signatures_and_filters_are_as_by_tensorflow(model: LitertModel, by_tensorflow: TensorFlowModel) -> None:
     """The definitions are the graph's own, an output can be asked for alone, and there is no other signature."""
     assert model.signature_definitions == by_tensorflow.signature_definitions
-    asked = {"image_bytes": strings(CONTENTS)}
-    assert list(model.run("serving_default", asked, ["valid"])) == ["valid"]
+    called = {"image_bytes": strings(CONTENTS)}
+    assert list(model.run("serving_default", called, ["valid"])) == ["valid"]
     with pytest.raises(SignatureNotFoundError, match="__saved_model_init_op"):
         model.run("__saved_model_init_op", {})
 
@@ -145,15 +145,15 @@ def test_many_threads_at_once_have_their_own_answers(model: LitertModel) -> None
     """Answers of 200 images in 16 threads are those that each image has alone."""
     contents = [CONTENTS[number % len(CONTENTS)] if number % 3 else image(number) for number in range(200)]
 
-    def answer(content: bytes) -> list[float]:
+    def respond(content: bytes) -> list[float]:
         probabilities: list[float] = model.run("serving_default", {"image_bytes": strings([content])})[
             "probabilities"
         ].tolist()[0]
         return probabilities
 
-    alone = [answer(content) for content in contents]
+    alone = [respond(content) for content in contents]
     with ThreadPoolExecutor(16) as threads:
-        assert list(threads.map(answer, contents)) == alone
+        assert list(threads.map(respond, contents)) == alone
 
 
 def test_a_model_that_is_replaced_is_gone_at_once(version: Path) -> None:
