@@ -110,7 +110,7 @@ def _add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     """Add the routes of routers as they are.
 
     `include_router` would make each anew at the first request that reaches its router, which then takes a quarter of a
-    second, and would match it twice for every request: docs/decisions/0013-routes.md.
+    second, and would match it twice for every request: docs/decisions/0015-the-gateways-routes.md.
     """
     for router in routers:
         app.router.routes.extend(router.routes)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.errors import FixtureError
 from trainer.runs.record import TestImage
-from trainer.runs.trained_model import Predictions
+from trainer.runs.trained_model import MaskedPredictions
 
 ACCEPTED = 8
 EXPECTED = "expected.json"
@@ -39,7 +39,7 @@ def choose_fixtures(test_images: Sequence[TestImage]) -> list[Fixture]:
     return [*accepted, truncated, Fixture("not-a-image.txt", _NOT_A_IMAGE, None)]
 
 
-def write_fixtures(folder: Path, fixtures: Sequence[Fixture], predictions: Predictions) -> None:
+def write_fixtures(folder: Path, fixtures: Sequence[Fixture], predictions: MaskedPredictions) -> None:
     """Write the images, and `expected.json` with the trained model's probabilities (null: refused)."""
     folder.mkdir(parents=True)
     expected = []

@@ -16,7 +16,7 @@ from exporter.proof.rounding import bound_for, largest_difference, measure_noise
 from exporter.saved_model.loading import Inputs, Outputs
 from exporter.saved_model.warmup import string_array
 from trainer.data.reference_histograms import brightness_of
-from trainer.runs.trained_model import Predictions, Run, decode_each, predict_decoded
+from trainer.runs.trained_model import MaskedPredictions, Run, decode_each, predict_decoded
 
 LARGEST_BRIGHTNESS_DIFFERENCE = 1e-5
 """Brightness is a mean of pixels: no network multiplies its rounding."""
@@ -32,7 +32,7 @@ class Reference:
 
     fixtures: Sequence[Fixture]
     labels: tuple[str, ...]
-    predictions: Predictions
+    predictions: MaskedPredictions
     pixels: npt.NDArray[np.uint8]
     noise: RoundingNoise | None = None
 

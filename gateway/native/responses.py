@@ -32,7 +32,7 @@ class ErrorReason(BaseModel):
     name: str | None = Field(description="The image's name in the request, if it had one.")
 
 
-class ImageError(BaseModel):
+class RejectedImage(BaseModel):
     """What stands in the place of an image's prediction if that image is refused."""
 
     error: ErrorReason
@@ -60,7 +60,7 @@ class PredictResponse(BaseModel):
     version: str = Field(description="An int64 as text: more than a JavaScript number holds.")
     digest: str = Field(description="Content identity of the published files.")
     request_id: str
-    predictions: list[ImagePrediction | ImageError] = Field(description="One entry per image, in the order sent.")
+    predictions: list[ImagePrediction | RejectedImage] = Field(description="One entry per image, in the order sent.")
 
 
 class ListedVersion(BaseModel):

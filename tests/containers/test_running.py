@@ -8,7 +8,7 @@ import pytest
 
 from tests.containers.conftest import Service
 from tests.containers.engine import CommandFailedError, inspect, run
-from tests.fakes.images import COLOURS, encoded, solid
+from tests.drawn.images import COLOURS, encoded, solid
 
 pytestmark = pytest.mark.containers
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.images import write_classes
+from tests.drawn.images import write_classes
 from tests.places import ROOT
 
 PAGE = ROOT / "docs" / "python.md"

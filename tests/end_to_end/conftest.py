@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.drawn.images import write_classes
 from tests.end_to_end.command import Service, keep_lineage_in, must, must_as_process, started
-from tests.fakes.images import write_classes
 from tests.places import DATA
 from tests.sharing import made_once
 

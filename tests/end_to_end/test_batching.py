@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from modelserver.batching.parameters import read_batch_parameters
+from tests.drawn.images import COLOURS, encoded, solid
 from tests.end_to_end.command import Service, must
 from tests.end_to_end.conftest import Trained
-from tests.fakes.images import COLOURS, encoded, solid
 
 
 def test_up_says_what_a_measurement_chose(colours_service: Service) -> None:

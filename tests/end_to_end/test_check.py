@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.drawn.images import COLOURS, encoded, solid, write_classes
 from tests.end_to_end.command import Service, graft, must, started
 from tests.end_to_end.conftest import SERVED, Trained
-from tests.fakes.images import COLOURS, encoded, solid, write_classes
 from tests.places import DATA
 
 _REFUSED_WITHOUT_TENSORFLOW = """

@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.drawn.images import COLOURS, encoded, solid
 from tests.end_to_end.command import Service, graft, must, started
 from tests.end_to_end.conftest import SERVED, Trained
-from tests.fakes.images import COLOURS, encoded, solid
 
 
 def test_the_served_answers_are_those_that_the_export_recorded(colours: Trained, colours_service: Service) -> None:

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 
-from tests.fakes.images import animated, encoded, gradient
+from tests.drawn.images import animated, encoded, gradient
 
 KINDS = ("JPEG", "PNG", "BMP", "WEBP")
 

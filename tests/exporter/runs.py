@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from contract.manifest import BaseWeights
-from tests.fakes.images import COLOURS, speckled, write_classes
+from tests.drawn.images import COLOURS, speckled, write_classes
 from trainer.config import TrainingConfig, read_config
 from trainer.models.architectures import BASE, image_input_of
 from trainer.models.base import batch_norms

@@ -12,7 +12,7 @@ from contract.manifest import BaseWeights, ModelManifest
 from contract.versions import LABELS, MANIFEST, digest_of_version
 from exporter.tflite.graph import Pixels
 from exporter.tflite.metadata import Description
-from tests.fakes.images import COLOURS, speckled
+from tests.drawn.images import COLOURS, speckled
 from trainer.config import TrainingConfig
 
 SIZE = 24

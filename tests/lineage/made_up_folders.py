@@ -8,7 +8,7 @@ from contract.digests import digest_of_file
 from contract.image_input import ImageInput
 from contract.manifest import BaseWeights, ModelManifest
 from contract.versions import BLESSING, MANIFEST, digest_of_version
-from tests.fakes.images import write_classes
+from tests.drawn.images import write_classes
 from tests.lineage.made_up import MORNING, NOON, digest
 from trainer.config import read_config
 from trainer.data.image_folder import find_images

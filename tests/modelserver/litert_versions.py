@@ -19,7 +19,7 @@ from exporter.saved_model.warmup import write_warmup
 from exporter.saved_model.writer import save
 from exporter.tflite.litert_network import write_litert_network
 from modelserver.model.tensors import Array
-from tests.fakes.images import encoded, gradient, speckled
+from tests.drawn.images import encoded, gradient, speckled
 
 SIZE = 24
 LABELS = ("red", "green", "blue")

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.fakes.images import write_classes
+from tests.drawn.images import write_classes
 from tests.packaging.built_wheel import build_wheel
 from tests.places import ROOT
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tests.fakes.images import gradient, speckled
+from tests.drawn.images import gradient, speckled
 from trainer.augmentation.pipeline import Augmentation
 from trainer.augmentation_settings import (
     Brightness,

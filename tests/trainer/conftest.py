@@ -10,7 +10,7 @@ import keras
 import pytest
 
 import trainer
-from tests.fakes.images import write_classes
+from tests.drawn.images import write_classes
 from tests.sharing import made_once
 from trainer.config import TrainingConfig, read_config
 from trainer.progress import Epoch, PhaseName, Progress

@@ -35,7 +35,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class MaskedPredictions:
     """`probabilities` float32 [N, C], zeros where `valid`, bool [N], is false, as in the served model."""
 
     probabilities: npt.NDArray[np.float32]
@@ -66,10 +66,10 @@ def decode_each(image_input: ImageInput, images: Sequence[bytes]) -> DecodedImag
     return DecodedImages(np.concatenate([row for row, _ in rows]), np.concatenate([valid for _, valid in rows]))
 
 
-def predict_decoded(model: Any, image_input: ImageInput, images: DecodedImages) -> Predictions:
+def predict_decoded(model: Any, image_input: ImageInput, images: DecodedImages) -> MaskedPredictions:
     """Predict decoded images with a loaded model, in one batch: the reference for everything that serves it."""
     probabilities = model(scale_pixels(images.pixels, image_input), training=False).numpy()
-    return Predictions(np.where(images.valid[:, None], probabilities, np.float32(0)), images.valid)
+    return MaskedPredictions(np.where(images.valid[:, None], probabilities, np.float32(0)), images.valid)
 
 
 def digest_of_tensors(tensors: Sequence[npt.NDArray[Any]]) -> str:

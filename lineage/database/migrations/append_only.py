@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from alembic import op
 
-_REFUSAL = "the lineage only grows: rows of {table} are never changed or deleted"
+_REJECTION = "the lineage only grows: rows of {table} are never changed or deleted"
 
 _POSTGRESQL_FUNCTION = """
 CREATE FUNCTION lineage_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -33,7 +33,7 @@ def refuse_changes(table: str, keys: Sequence[Sequence[str]]) -> None:
         )
         op.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER only_grows")  # for replicated changes too
         return
-    refuse = f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL.format(table=table)}'); END"
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{_REJECTION.format(table=table)}'); END"
     for change in ("UPDATE", "DELETE"):
         op.execute(f"CREATE TRIGGER {table}_refuse_{change.lower()} BEFORE {change} ON {table} {refuse}")
     # INSERT OR REPLACE deletes rows without firing their triggers

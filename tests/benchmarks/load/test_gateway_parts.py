@@ -2,16 +2,17 @@
 
 from benchmarks.load.gateway_parts import REST, count_parts
 
-STORY = (
+FRAMES = (
     "<module> (graft/__main__.py:6);RequestMiddleware.__call__ (gateway/http/middleware.py:62);"
     "predict_images (gateway/native/images.py:45)"
 )
 STACKS = (
-    f"{STORY};predict (gateway/predict/prediction.py:110) 5",
-    f"{STORY};predict (gateway/predict/prediction.py:115);Stage.__exit__ (gateway/observability/observation.py:127);"
+    f"{FRAMES};predict (gateway/predict/prediction.py:110) 5",
+    f"{FRAMES};predict (gateway/predict/prediction.py:115);Stage.__exit__ (gateway/observability/observation.py:127);"
     "Histogram.observe (prometheus_client/metrics.py:706);"
     "MutexValue.inc (prometheus_client/values.py:28) 3",
-    f"{STORY};ModelClient.call (gateway/backend/model_client.py:116);UnaryUnaryCall.__init__ (grpc/aio/_call.py:569) 7",
+    f"{FRAMES};ModelClient.call (gateway/backend/model_client.py:116);"
+    "UnaryUnaryCall.__init__ (grpc/aio/_call.py:569) 7",
     "<module> (graft/__main__.py:6);Runner.run (asyncio/runners.py:118) 2",
     "Thread._bootstrap (threading.py:1002);Thread.run (threading.py:982);_worker (concurrent/futures/thread.py:81) 99",
 )

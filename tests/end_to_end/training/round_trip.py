@@ -19,7 +19,7 @@ from exporter.saved_model.operations import unknown_operations
 from exporter.saved_model.warmup import string_array
 from exporter.saved_model.writer import save
 from scripts.architecture_table import table_row
-from tests.fakes.images import COLOURS, encoded, speckled
+from tests.drawn.images import COLOURS, encoded, speckled
 from tests.places import ROOT
 from trainer.config import ModelSettings, read_config
 from trainer.data.preprocessing import scale_pixels

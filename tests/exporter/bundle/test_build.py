@@ -23,9 +23,9 @@ from exporter.errors import ExportError, LiteGateError
 from exporter.tflite.graph import PixelGraph
 from exporter.tflite.interpreter import LiteModel
 from exporter.tflite.records import MobileBundle, PhoneResize, Requested
+from tests.drawn.images import write_classes
 from tests.exporter.conftest import Counting
 from tests.exporter.tflite_versions import IMAGE_INPUT, SIZE, mean_colour, save_version
-from tests.fakes.images import write_classes
 from trainer.config import DataSettings
 from trainer.data.image_folder import find_images
 from trainer.progress import Progress

@@ -7,9 +7,9 @@ import pytest
 from contract.manifest import ModelManifest
 from exporter.bundle.image_source import ImageSource, find_source, find_split_images
 from exporter.errors import FixtureError
+from tests.drawn.images import write_classes
 from tests.exporter.conftest import Counting
 from tests.exporter.tflite_versions import mean_colour, save_version
-from tests.fakes.images import write_classes
 from trainer.config import TrainingConfig
 from trainer.data.image_folder import find_images
 from trainer.errors import DataSetError

@@ -16,9 +16,9 @@ from exporter.check.server_client import ServerClient
 from exporter.export import ExportOptions, export
 from exporter.proof.rounding import LEAST_BOUND
 from graft.actions.embedded_server import EmbeddedModelServer
+from tests.drawn.images import COLOURS, encoded, speckled, write_classes
 from tests.exporter.conftest import Publication
 from tests.exporter.runs import CLASSES
-from tests.fakes.images import COLOURS, encoded, speckled, write_classes
 from tests.graft.places import Ended, Place
 from trainer.progress import Progress
 from trainer.runs.record import MODEL

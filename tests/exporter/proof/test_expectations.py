@@ -21,8 +21,8 @@ from exporter.proof.expectations import (
     write_expectations,
 )
 from exporter.saved_model.loading import PredictedImages
+from tests.drawn.images import encoded, speckled
 from tests.exporter.runs import CLASSES, small_run
-from tests.fakes.images import encoded, speckled
 from trainer.progress import Progress
 from trainer.runs.trained_model import Run, decode_each, predict_decoded
 

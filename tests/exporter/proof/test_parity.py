@@ -12,14 +12,14 @@ from exporter.proof.fixtures import Fixture
 from exporter.proof.parity import Reference, compare, with_one_thread
 from exporter.proof.rounding import LEAST_BOUND
 from exporter.saved_model.loading import Outputs
-from trainer.runs.trained_model import Predictions
+from trainer.runs.trained_model import MaskedPredictions
 
 MANIFEST = '{"name": "colours"}\n'
 EXPECTED = np.array([[0.75, 0.25], [0.125, 0.875], [0.0, 0.0]], np.float32)
 REFERENCE = Reference(
     fixtures=[Fixture("a.jpg", b"a", "blue"), Fixture("b.jpg", b"b", "red"), Fixture("c.txt", b"c", None)],
     labels=("blue", "red"),
-    predictions=Predictions(EXPECTED, np.array([True, True, False])),
+    predictions=MaskedPredictions(EXPECTED, np.array([True, True, False])),
     pixels=np.zeros((2, 4, 4, 3), np.uint8),
 )
 

@@ -10,12 +10,12 @@ from contract.versions import MANIFEST
 from exporter.export import ExportOptions, export
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.loading import LoadedVersion
+from tests.drawn.bombs import BOMBS, SIDE, gif_bomb, huge
+from tests.drawn.images import encoded, gradient
 from tests.exporter.conftest import Publication
 from tests.exporter.measured_predictions import Measured, measure_predictions
 from tests.exporter.rows import assert_same_predictions, mixed, predict_rows
 from tests.exporter.runs import small_run
-from tests.fakes.bombs import BOMBS, SIDE, gif_bomb, huge
-from tests.fakes.images import encoded, gradient
 from trainer.progress import Progress
 
 MOST_MEGABYTES = 100

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from exporter.saved_model.loading import LoadedVersion
+from tests.drawn.images import COLOURS, encoded, exif, gradient, speckled, upright
 from tests.exporter.conftest import Publication
 from tests.exporter.rows import TOLERANCE, assert_same_predictions, predict_each, predict_rows
-from tests.fakes.images import COLOURS, encoded, exif, gradient, speckled, upright
 
 DISTINCT = 100 * TOLERANCE
 """By how much the answers to two images differ at least, or their comparison would prove little."""

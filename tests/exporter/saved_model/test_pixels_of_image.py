@@ -13,11 +13,11 @@ from tensorflow.core.protobuf import saved_model_pb2
 from contract.image_input import ImageInput
 from exporter.saved_model.loading import LoadedVersion, Outputs, run_as_serving_loads
 from exporter.saved_model.warmup import string_array
+from tests.drawn.awkward_files import awkward_rows, content_of
+from tests.drawn.bombs import BOMBS
+from tests.drawn.images import COLOURS, encoded, exif, gradient, speckled
 from tests.exporter.conftest import Publication
 from tests.exporter.refused_kinds import KINDS, REFUSED, half_a
-from tests.fakes.awkward_files import awkward_rows, content_of
-from tests.fakes.bombs import BOMBS
-from tests.fakes.images import COLOURS, encoded, exif, gradient, speckled
 from trainer.data.preprocessing import ImageDecoder
 
 MOST_OPERATIONS = 110

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from contract.versions import FIXTURES, MANIFEST
+from tests.drawn.images import encoded, speckled
 from tests.exporter.conftest import Publication
 from tests.exporter.runs import CLASSES, expected_of
-from tests.fakes.images import encoded, speckled
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.loading import LoadedVersion
+from tests.drawn.awkward_files import awkward_rows, content_of, is_predicted
+from tests.drawn.images import COLOURS, animated, encoded, gradient, solid, speckled
 from tests.exporter.conftest import Publication
 from tests.exporter.refused_kinds import KINDS, REFUSED
 from tests.exporter.rows import (
@@ -20,8 +22,6 @@ from tests.exporter.rows import (
     refused,
 )
 from tests.exporter.runs import CLASSES
-from tests.fakes.awkward_files import awkward_rows, content_of, is_predicted
-from tests.fakes.images import COLOURS, animated, encoded, gradient, solid, speckled
 
 ROWS = 64
 

@@ -32,7 +32,7 @@ from tests.exporter.runs import expected_of
 from tests.exporter.tflite_versions import CLASSES, SIZE, Prediction, draw, mean_colour, save_graph
 from trainer.data.preprocessing import ImageDecoder
 from trainer.progress import Progress
-from trainer.runs.trained_model import Predictions
+from trainer.runs.trained_model import MaskedPredictions
 
 LARGEST = 100_000
 FROZEN = ServedGraph(batch_norms_folded=0, batch_norms_kept=0, paddings_merged=0, frozen=True)
@@ -105,7 +105,7 @@ def test_version_whose_network_answers_otherwise_is_published_without_it(first: 
 def reference_of(folder: Path) -> Reference:
     """Return what the graph in `folder` answers, as the reference."""
     pixels = draw(4)
-    predictions = Predictions(PixelGraph(folder).predict(pixels), np.ones(4, np.bool_))
+    predictions = MaskedPredictions(PixelGraph(folder).predict(pixels), np.ones(4, np.bool_))
     return Reference([Fixture(f"{row}.png", b"", CLASSES[0]) for row in range(4)], CLASSES, predictions, pixels)
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from contract.image_input import ImageInput
 from exporter.tflite.resize import read_upright, stretch, stretch_file
-from tests.fakes.images import encoded, gradient
+from tests.drawn.images import encoded, gradient
 
 
 def test_places_are_counted_from_the_upper_left_corner() -> None:

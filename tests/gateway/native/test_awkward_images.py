@@ -6,8 +6,8 @@ import pytest
 from contract.image_input import Encoding
 from gateway.errors import TooManyPixelsError
 from gateway.predict.image_guard import check_image
-from tests.fakes.awkward_files import awkward_rows, content_of, is_predicted
-from tests.fakes.bombs import BOMBS, huge, jpeg_bomb
+from tests.drawn.awkward_files import awkward_rows, content_of, is_predicted
+from tests.drawn.bombs import BOMBS, huge, jpeg_bomb
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.images import draw

@@ -45,11 +45,11 @@ def url(issuer: Issuer) -> Iterator[str]:
         yield url
 
 
-def with_tokens(url: str, clock: Clock, story: Callable[[BearerTokens], Awaitable[None]]) -> None:
-    """Tell a story about tokens that are believed by the keys at a URL."""
+def with_tokens(url: str, clock: Clock, scenario: Callable[[BearerTokens], Awaitable[None]]) -> None:
+    """Tell a scenario about tokens that are believed by the keys at a URL."""
 
     async def tell() -> None:
-        await story(BearerTokens(ISSUER, AUDIENCE, FetchedKeys(url, clock)))
+        await scenario(BearerTokens(ISSUER, AUDIENCE, FetchedKeys(url, clock)))
 
     asyncio.run(tell())
 
@@ -72,7 +72,7 @@ def test_keys_are_fetched_once_for_many(issuer: Issuer, url: str) -> None:
     """Twenty callers at once with different tokens cause one fetch, and the next ones none for five minutes."""
     clock = Clock()
 
-    async def story(tokens: BearerTokens) -> None:
+    async def scenario(tokens: BearerTokens) -> None:
         issuer.pause = 0.1
         called = await asyncio.gather(*(is_believed(tokens, issuer.token(sub=str(number))) for number in range(20)))
         assert all(called)
@@ -80,14 +80,14 @@ def test_keys_are_fetched_once_for_many(issuer: Issuer, url: str) -> None:
         assert await is_believed(tokens, issuer.token())
         assert issuer.fetched == 1
 
-    with_tokens(url, clock, story)
+    with_tokens(url, clock, scenario)
 
 
 def test_old_keys_are_fetched_anew_while_they_still_serve(issuer: Issuer, url: str) -> None:
     """After five minutes the keys are fetched again beside the requests: none of them waits for a slow issuer."""
     clock = Clock()
 
-    async def story(tokens: BearerTokens) -> None:
+    async def scenario(tokens: BearerTokens) -> None:
         old = issuer.token()
         assert await is_believed(tokens, old)
         issuer.shown.clear()
@@ -104,14 +104,14 @@ def test_old_keys_are_fetched_anew_while_they_still_serve(issuer: Issuer, url: s
                 await asyncio.to_thread(time.sleep, 0.01)
         assert await is_believed(tokens, issuer.token("second"))
 
-    with_tokens(url, clock, story)
+    with_tokens(url, clock, scenario)
 
 
 def test_a_new_key_is_looked_for(issuer: Issuer, url: str) -> None:
     """A token of a key that was not there causes a fetch at once, if the last one is half a minute ago."""
     clock = Clock()
 
-    async def story(tokens: BearerTokens) -> None:
+    async def scenario(tokens: BearerTokens) -> None:
         assert await is_believed(tokens, issuer.token())
         issuer.add_key("second")
         assert not await is_believed(tokens, issuer.token())
@@ -119,14 +119,14 @@ def test_a_new_key_is_looked_for(issuer: Issuer, url: str) -> None:
         assert await is_believed(tokens, issuer.token())
         assert issuer.fetched == 2
 
-    with_tokens(url, clock, story)
+    with_tokens(url, clock, scenario)
 
 
 def test_invented_key_ids_do_not_bother_the_issuer(issuer: Issuer, url: str) -> None:
     """A hundred tokens with key ids that nobody knows cause one fetch in half a minute."""
     clock = Clock()
 
-    async def story(tokens: BearerTokens) -> None:
+    async def scenario(tokens: BearerTokens) -> None:
         assert await is_believed(tokens, issuer.token())
         clock.now += RETRY_SECONDS
         stranger = Issuer()
@@ -135,7 +135,7 @@ def test_invented_key_ids_do_not_bother_the_issuer(issuer: Issuer, url: str) -> 
             assert not await is_believed(tokens, stranger.token())
         assert issuer.fetched == 2
 
-    with_tokens(url, clock, story)
+    with_tokens(url, clock, scenario)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_an_issuer_that_fails_is_one_clear_error(
     good_token = issuer.token()
     issuer.response = response
 
-    async def story(tokens: BearerTokens) -> None:
+    async def scenario(tokens: BearerTokens) -> None:
         for _ in range(3):
             with pytest.raises(TokensUnverifiableError):
                 await tokens.caller_of(good_token.encode(), time.time())
@@ -169,7 +169,7 @@ def test_an_issuer_that_fails_is_one_clear_error(
             await tokens.caller_of(good_token.encode(), time.time())
 
     with caplog.at_level(logging.ERROR, "gateway.security.token_keys"):
-        with_tokens(url, clock, story)
+        with_tokens(url, clock, scenario)
     assert url in caplog.records[0].getMessage()
 
 

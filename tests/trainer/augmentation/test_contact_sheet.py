@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from tests.fakes.images import gradient, speckled
+from tests.drawn.images import gradient, speckled
 from trainer.augmentation.contact_sheet import describe_label, write_contact_sheet
 from trainer.augmentation_settings import Brightness, CutMix, Flip, MixUp, Step
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.fakes.images import write_classes
+from tests.drawn.images import write_classes
 from trainer.augmentation.preview import preview_training_images
 from trainer.config import read_config
 from trainer.errors import DataSetError

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from contract.image_input import ImageInput
-from tests.fakes.awkward_files import AWKWARD, Row, awkward_rows
-from tests.fakes.images import write_classes
+from tests.drawn.awkward_files import AWKWARD, Row, awkward_rows
+from tests.drawn.images import write_classes
 from trainer.config import DataSettings
 from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
 from trainer.data.image_folder import SPLITS, ImageFolder, Split, find_images

@@ -3,7 +3,7 @@
 import pytest
 
 from contract.image_input import ImageInput
-from tests.fakes.awkward_files import Row, awkward_rows, content_of, is_predicted
+from tests.drawn.awkward_files import Row, awkward_rows, content_of, is_predicted
 from tests.trainer.tracing import decoded
 
 SMALL = ImageInput(height=32, width=32)

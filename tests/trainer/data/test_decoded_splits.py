@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from contract.image_input import ImageInput
-from tests.fakes.images import encoded, exif, gradient, pixels_of, solid
+from tests.drawn.images import encoded, exif, gradient, pixels_of, solid
 from trainer.augmentation_settings import ResizeKernel
 from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
 from trainer.data.image_folder import LabelledImage

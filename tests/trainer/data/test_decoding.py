@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from contract.image_input import ImageInput
-from tests.fakes.images import animated, encoded, gradient, pixels_of, solid
+from tests.drawn.images import animated, encoded, gradient, pixels_of, solid
 from tests.trainer.tracing import decoded
 from trainer.data.image_headers import NOT_A_IMAGE, read_headers
 from trainer.data.preprocessing import scale_pixels

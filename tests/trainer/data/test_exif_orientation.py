@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from contract.image_input import ImageInput
-from tests.fakes.images import encoded, exif, gradient, pixels_of, upright
+from tests.drawn.images import encoded, exif, gradient, pixels_of, upright
 from tests.trainer.tracing import decoded
 
 WIDTH, HEIGHT = 40, 30

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contract.digests import digest_of_entries, digest_of_file
-from tests.fakes.images import write_classes
+from tests.drawn.images import write_classes
 from trainer.config import DataSettings
 from trainer.data.image_folder import SPLITS, ImageFolder, find_images
 from trainer.errors import DataSetError

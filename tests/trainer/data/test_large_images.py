@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from contract.image_input import ImageInput
-from tests.fakes.bombs import jpeg_bomb, png_bomb
-from tests.fakes.images import encoded, gradient, solid
+from tests.drawn.bombs import jpeg_bomb, png_bomb
+from tests.drawn.images import encoded, gradient, solid
 from tests.peak_memory import peak_mb_above_now
 from tests.trainer.tracing import decoded
 

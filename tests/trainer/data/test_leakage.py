@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from contract.image_input import ImageInput
 from examples.digits import as_image as digit
-from tests.fakes.images import COLOURS, encoded, speckled
+from tests.drawn.images import COLOURS, encoded, speckled
 from tests.places import DATA
 from trainer.config import DataSettings
 from trainer.data.decoded_split import DecodedSplit, decode_split

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.images import write_classes
+from tests.drawn.images import write_classes
 from trainer.config import DataSettings
 from trainer.data.image_folder import find_images
 from trainer.runs.data_split import DataSetError, find_run_images, split_as_trained

@@ -10,7 +10,7 @@ import pytest
 
 from contract.image_input import ImageInput
 from contract.manifest import BaseWeights
-from tests.fakes.images import encoded, solid
+from tests.drawn.images import encoded, solid
 from trainer.config import TrainingConfig
 from trainer.errors import RunNotFoundError
 from trainer.run_folder import Start, begun_run, reopened_run
