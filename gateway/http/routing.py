@@ -59,7 +59,7 @@ class PlainRoute(GatewayRoute):
     """A route whose endpoint takes the request and returns a response, as Starlette's does.
 
     What its `dependencies` declare is only described: the endpoint reads parameters and body by itself. FastAPI's own
-    reading costs more than predict routes may: docs/decisions/0015-the-gateways-routes.md has the figures. Errors are left to the
+    reading costs more than predict routes may (docs/decisions/0015-the-gateways-routes.md). Errors are left to the
     application, which responds to all of them; FastAPI would look at them here too, at a cost for each request.
     """
 
