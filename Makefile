@@ -28,14 +28,14 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 leaves the service up
 	@$(BIN)/python examples/digits.py $(if $(KEEP),--keep)
 
-test: $(READY) ## run the tests
-	@$(BIN)/pytest
+test: $(READY) ## run the tests; ARGS="--junitxml=tests.xml" and the like
+	@$(BIN)/pytest $(ARGS)
 
 test-fast: $(READY) ## run the tests that need no TensorFlow, in about a minute
-	@$(BIN)/pytest --fast
+	@$(BIN)/pytest --fast $(ARGS)
 
 test-slow: $(READY) ## run the tests that take minutes each, but for test-wheel
-	@$(BIN)/pytest -m slow -n0 --ignore=tests/packaging/test_wheel.py
+	@$(BIN)/pytest -m slow -n0 --ignore=tests/packaging/test_wheel.py $(ARGS)
 
 test-containers: $(READY) ## build the images and run them with podman; skips where that cannot be done
 	@$(BIN)/pytest -m containers -n0 tests/containers

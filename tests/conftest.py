@@ -21,6 +21,33 @@ WITH_TENSORFLOW = (
 )
 """What `make test-fast` leaves out."""
 
+LONGEST_FIRST = (
+    "end_to_end/training/test_architectures.py",
+    "end_to_end/test_mobile.py",
+    "trainer/training/test_resuming.py",
+    "end_to_end/test_check.py",
+    "trainer/training/test_fine_tuning.py",
+    "trainer/test_train.py",
+    "end_to_end/training/test_large_efficientnets.py",
+    "exporter/test_published_version.py",
+    "trainer/training/test_feature_cache.py",
+    "trainer/models/test_hub.py",
+    "end_to_end/test_export_killed.py",
+    "end_to_end/test_export_disk_full.py",
+    "trainer/training/test_base_weights.py",
+    "exporter/proof/test_expectations.py",
+    "exporter/check/test_compare.py",
+    "end_to_end/test_service.py",
+    "end_to_end/training/test_flowers_preprocessing.py",
+    "end_to_end/test_drift_simulation.py",
+    "exporter/bundle/test_gates.py",
+    "exporter/saved_model/test_bombs.py",
+    "end_to_end/test_rest_recordings.py",
+    "lineage/test_writers.py",
+    "modelserver/engines/test_selection.py",
+)
+"""A worker takes a file at a time, so that both end together; those that need the same model do not begin together."""
+
 # a lineage that a developer keeps must never hear of what tests train
 os.environ.pop("GRAFT_LINEAGE_URL", None)
 
@@ -48,6 +75,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         inside = collection_path.relative_to(TESTS)
         return True if any(inside.is_relative_to(place) for place in WITH_TENSORFLOW) else None
     return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the others keep their order."""
+    turns = {TESTS / name: turn for turn, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: turns.get(item.path, len(turns)))
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,10 @@ _BINARY = {
     }
 }
 _LENGTH = {LENGTH_HEADER: {"schema": {"type": "integer"}, "description": "Set if an output is binary."}}
+_INFER_RESPONSES = {
+    **error_responses(_CALL_ERRORS | _BODY_ERRORS),
+    200: {"content": _BINARY, "headers": _LENGTH},
+}
 
 _ModelPath = Annotated[str, Path()]
 _VersionPath = Annotated[str, Path(pattern="^[0-9]{1,19}$")]
@@ -129,10 +133,7 @@ def open_inference_router(signatures: ModelSignatures) -> APIRouter:
             dependencies=[Depends(describe), Depends(_describe_request)],
             response_model=InferenceResponse,
             response_description="The outputs of the version that was used",
-            responses={
-                **error_responses(_CALL_ERRORS | _BODY_ERRORS),
-                200: {"content": _BINARY, "headers": _LENGTH},
-            },
+            responses=_INFER_RESPONSES,
             openapi_extra={"requestBody": {"required": True, "content": _BINARY}},
         )
         router.add_api_route(

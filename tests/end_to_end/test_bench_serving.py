@@ -16,7 +16,7 @@ def bench(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=ROOT)
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # two minutes of load, which other tests beside it would disturb
 def test_a_quick_run_measures_everything(colours: Trained, tmp_path: Path) -> None:
     """Both services answer every request under every load, and each thing that has to hold is judged."""
     version = ("--models", colours.models, "--name", colours.name, "--run", colours.run)

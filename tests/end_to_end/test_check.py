@@ -58,7 +58,7 @@ def test_awkward_files_are_answered_alike(colours: Trained, colours_service: Ser
     assert shown.splitlines()[-1] == "All answer the same, within their bounds."
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a bundle and two checks of it; tests/exporter/check compares the same in every run
 def test_tflite_files_of_a_version_are_compared(colours: Trained, tmp_path: Path) -> None:
     """The files of a bundle are compared, given or recorded in the lineage; of integers there is no bound."""
     version = colours.models / "colours" / "1"
@@ -77,7 +77,7 @@ def test_tflite_files_of_a_version_are_compared(colours: Trained, tmp_path: Path
     assert all(row["broken"] == 0 and row["images"] == 10 and row["predicted"] == 8 for row in lite.values())
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # a service, two exports, two checks; tests/graft/verbs rolls back and withdraws in every run
 def test_services_follow_a_rollback_and_a_withdrawal(colours: Trained, tmp_path: Path) -> None:
     """A running service goes to the rolled back version, which passes its check, and from a withdrawn one back."""
     models = shutil.copytree(colours.models, tmp_path / "models")

@@ -87,6 +87,7 @@ def kill_three_times(server: ModelServerProcess, seconds: float, seen: list[Expe
     time.sleep(seconds / 6)
 
 
+# a minute finds what six seconds find only sometimes, and takes ten times as long
 @pytest.mark.parametrize("seconds", [6, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_model_server_that_is_killed_three_times(seconds: int) -> None:
     """Every request gets its own answer, or an honest 503 or 504, within its deadline; each restart is noticed soon."""

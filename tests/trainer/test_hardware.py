@@ -1,12 +1,10 @@
 """What a run computes with: precision by device, and several devices together."""
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 
+from tests.forked import run_forked
 from tests.trainer.small_network import small_config
 from trainer.config import HardwareSettings
 from trainer.hardware import precision, precision_of, strategy_for
@@ -17,6 +15,7 @@ ON_TWO_DEVICES = """
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tests.forked import run_forked
 from tests.trainer.small_network import learn, small_config, small_network
 from trainer.hardware import strategy_for
 config = small_config()
@@ -68,9 +67,7 @@ def test_one_device_needs_no_strategy() -> None:
 
 def test_two_devices_share_each_batch() -> None:
     """Over two devices a run takes the same steps; only dropout draws differently on each."""
-    done = subprocess.run(
-        [sys.executable, "-c", ON_TWO_DEVICES], capture_output=True, text=True, timeout=300, check=False
-    )
+    done = run_forked(ON_TWO_DEVICES)
     assert done.returncode == 0, done.stderr
     replicas, difference = done.stdout.split()[-2:]
     assert replicas == "2"

@@ -13,8 +13,7 @@ from tests.places import DATA
 
 WANTED_ACCURACY = 0.86
 
-
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow  # two more trainings; that of the first seed is looked at in every run
 
 
 @pytest.fixture(scope="module")

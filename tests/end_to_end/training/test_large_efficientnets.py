@@ -10,7 +10,7 @@ from trainer.models.base import build_base
 
 NAMES = [f"efficientnet_b{number}" for number in range(3, 8)]
 CUT_IN_EVERY_RUN = ("efficientnet_b3", "efficientnet_b5")
-"""One of each number of layers that learn by default; the others have the same blocks, only more of them."""
+"""One of each number of layers that learn by default; the others, slow, have the same blocks, only more of them."""
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def record_of(runs: Path) -> dict[str, Any]:
     return record
 
 
-@pytest.mark.slow  # four minutes; tests/trainer/training/test_resuming.py interrupts after each epoch in every run
+@pytest.mark.slow  # four minutes; tests/trainer/training/test_resuming.py interrupts in both phases in every run
 @pytest.mark.timeout(1100)
 def test_killed_run_is_resumed_to_the_same_weights(colours: Trained, tmp_path: Path) -> None:
     """Killed in phase one, terminated and killed in phase two, and resumed each time, a run has the same weights.

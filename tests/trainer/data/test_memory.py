@@ -26,7 +26,7 @@ def write_images(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # half an hour
 @pytest.mark.timeout(3600)
 def test_twenty_thousand_images_train_within_three_gigabytes(tmp_path: Path) -> None:
     """A data set whose decoded images take 2.9 GB trains in both phases within 3 GB of resident memory."""

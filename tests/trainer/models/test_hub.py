@@ -1,7 +1,5 @@
 """Bases from KerasHub: presets that the tests save themselves, read without a network."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.end_to_end.training.round_trip import assert_exported, grow
+from tests.forked import run_forked
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import ConfigurationError, WeightsError
 from trainer.models.architectures import BASE, image_input_of
@@ -123,7 +122,8 @@ def test_trained_model_needs_no_keras_hub(resnet: Path, tmp_path: Path) -> None:
         "pixels = numpy.load(folder / 'pixels.npy').astype('float32')\n"
         "numpy.save(folder / 'answers.npy', model(pixels, training=False))\n"
     )
-    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True)
+    done = run_forked(script, str(tmp_path))
+    assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(np.load(tmp_path / "answers.npy"), predictions, rtol=0, atol=1e-6)
     assert_exported(descended.model, descended, tmp_path / "exported")
 
@@ -150,8 +150,7 @@ def test_model_with_layers_of_keras_hub_says_that_it_needs_it(vit: Path, tmp_pat
         "try: prepare_to_load(pathlib.Path(sys.argv[1]))\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )
-    command = [sys.executable, "-c", script, str(tmp_path / "model.keras")]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = run_forked(script, str(tmp_path / "model.keras"))
     assert done.stdout.startswith("ConfigurationError Presets need KerasHub")
     assert "pip install 'graft-serving[hub]'" in done.stdout
 

@@ -105,7 +105,9 @@ def test_unknown_run_is_refused_with_those_there_are(tmp_path: Path, model: Any)
     names = sorted(saved(tmp_path, model).folder.name for _ in range(2))
     with pytest.raises(RunNotFoundError) as caught:
         find_run("three", tmp_path)
-    assert f"There is no run 'three' under {tmp_path}; there are {', '.join(names)}. `graft train`" in str(caught.value)
+    assert f"There is no run 'three' under {tmp_path}; the last runs are {', '.join(names)}. `graft train`" in str(
+        caught.value
+    )
 
 
 @pytest.mark.parametrize("name", ["latest", "one"])
