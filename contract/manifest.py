@@ -2,16 +2,17 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from contract.errors import ContractError
 from contract.image_input import ImageInput
+from contract.old_names import metrics_with_current_names
 from contract.reference import ReferenceDistributions
 
-SCHEMA_VERSION = "1.2"
-_KNOWN_MAJOR = SCHEMA_VERSION.split(".", maxsplit=1)[0]
+SCHEMA_VERSION = "2.0"
+_KNOWN_MAJORS = ("1", "2")
 
 
 class SignatureTensor(BaseModel):
@@ -80,7 +81,7 @@ class ModelManifest(BaseModel):
     dataset_digest: str
     code_version: str
     training_configuration: dict[str, Any]
-    metrics: dict[str, Any]
+    metrics: Annotated[dict[str, Any], BeforeValidator(metrics_with_current_names)]
     temperature: float = Field(
         1.0, gt=0, description="Divides the logits, so that probabilities are calibrated; the graph does it already."
     )
@@ -103,10 +104,10 @@ class ModelManifest(BaseModel):
             field = ".".join(str(part) for part in first["loc"]) or "the whole"
             raise ContractError(f"{where} is not a model manifest: {field}: {first['msg']}.") from error
         major = manifest.schema_version.split(".", maxsplit=1)[0]
-        if major != _KNOWN_MAJOR:
+        if major not in _KNOWN_MAJORS:
             raise ContractError(
                 f"{where} has manifest schema {manifest.schema_version}; this version of Graft reads "
-                f"{_KNOWN_MAJOR}.x. Update Graft, or export the model again."
+                f"{'.x and '.join(_KNOWN_MAJORS)}.x. Update Graft, or export the model again."
             )
         return manifest
 

@@ -35,7 +35,7 @@ class Record(BaseModel):
 
         Fields at their defaults do not count, so that a field added later leaves the digests of old records alone.
         """
-        content = json.loads(self.model_dump_json(exclude_defaults=True))
+        content = json.loads(self.model_dump_json(exclude_defaults=True, by_alias=True))
         return digest_of_bytes(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
 
 
@@ -58,7 +58,8 @@ class DataSetRecord(Record):
     digest: Digest
     folder: AnyPath
     counts: dict[str, dict[str, int]]
-    images: tuple[ImageRecord, ...] = ()
+    images: tuple[ImageRecord, ...] = Field((), serialization_alias="pictures")
+    """Its alias is the name under which the digests of records have known it from the beginning."""
 
     @classmethod
     def of_images(cls, digest: str, folder: Path, images: Iterable[ImageRecord]) -> Self:

@@ -17,6 +17,7 @@ WITH_TENSORFLOW = (
     "exporter",
     "gateway/open_inference/test_model_server.py",
     "modelserver",
+    "test_library_internals.py",
     "trainer",
 )
 """What `make test-fast` leaves out."""
@@ -36,11 +37,11 @@ LONGEST_FIRST = (
     "end_to_end/test_export_disk_full.py",
     "trainer/training/test_base_weights.py",
     "exporter/proof/test_expectations.py",
-    "exporter/check/test_compare.py",
+    "exporter/check/test_version_check.py",
     "end_to_end/test_service.py",
     "end_to_end/training/test_flowers_preprocessing.py",
     "end_to_end/test_drift_simulation.py",
-    "exporter/bundle/test_gates.py",
+    "exporter/test_refused_exports.py",
     "exporter/saved_model/test_bombs.py",
     "end_to_end/test_rest_recordings.py",
     "lineage/test_writers.py",

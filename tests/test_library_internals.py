@@ -9,14 +9,14 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-ROOT = Path(__file__).parents[1]
+from tests.places import ROOT
+
 PRODUCT = ("contract", "lineage", "trainer", "exporter", "modelserver", "gateway", "graft")
 OF_NAMED_TUPLES = {"_replace", "_asdict", "_fields", "_make", "_field_defaults"}
 OF_THE_STANDARD_LIBRARY = {"os._exit"}

@@ -3,8 +3,9 @@
 import sys
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
+from pydantic import ConfigDict
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,6 +19,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 from rich.text import Text
+
+from contract.old_names import READS_OLD_NAMES
 
 PhaseName = Literal["phase_one", "phase_two", "from_scratch"]
 _TITLES = {"phase_one": "phase one", "phase_two": "phase two", "from_scratch": "from scratch"}
@@ -41,6 +44,8 @@ class Epoch:
     unfrozen_layers: int = 0
     images: int = 0
     seconds: float = 0.0
+
+    __pydantic_config__: ClassVar[ConfigDict] = READS_OLD_NAMES  # it is stored in checkpoints
 
 
 class Progress:

@@ -2,7 +2,7 @@
 
 A network that is computed in another order, by another library or with folded layers rounds differently. How much that
 moves a probability depends on the network: 1e-7 for a fine-tuned one, 1e-5 for a small one trained from scratch. So
-the bound is a multiple of what the trained model itself shows; docs/decisions/0013-the-bound-on-differences.md has the
+the bound is a multiple of what the trained model itself shows; docs/decisions/0014-the-bound-on-differences.md has the
 measurements.
 """
 

@@ -16,8 +16,8 @@ BUNDLE_FILE, LABELS_FILE, README_FILE, REPORT_FILE, GOLDEN = (
     "report.html",
     "golden",
 )
-SCHEMA_VERSION = "1.0"
-_KNOWN_MAJOR = SCHEMA_VERSION.split(".", maxsplit=1)[0]
+SCHEMA_VERSION = "2.0"
+_KNOWN_MAJORS = ("1", "2")
 
 Requested = Literal["float32", "float16", "dynamic", "int8"]
 REQUESTED: tuple[Requested, ...] = get_args(Requested)
@@ -153,9 +153,10 @@ class MobileBundle(_BundleRecord):
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "the whole"
             raise ContractError(f"{file} describes no mobile bundle: {field}: {first['msg']}.") from error
-        if bundle.schema_version.split(".", maxsplit=1)[0] != _KNOWN_MAJOR:
+        if bundle.schema_version.split(".", maxsplit=1)[0] not in _KNOWN_MAJORS:
             raise ContractError(
-                f"{file} has schema {bundle.schema_version}; this version of Graft reads {_KNOWN_MAJOR}.x. "
+                f"{file} has schema {bundle.schema_version}; this version of Graft reads "
+                f"{'.x and '.join(_KNOWN_MAJORS)}.x. "
                 "Update Graft, or make the bundle again."
             )
         return bundle

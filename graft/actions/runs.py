@@ -48,7 +48,7 @@ def show_run(runs: Path, name: str, console: Console | None = None) -> None:
     table = plain_table(("", ""), _facts(folder, record).items())
     table.show_header = False
     console.print(table)
-    _print_classes(record.metrics["test"]["per_class"], console)
+    _print_classes(record.current_metrics["test"]["per_class"], console)
 
 
 def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> None:
@@ -69,7 +69,7 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     settings = configuration_differences(read_settings(one), read_settings(other))
     _print_differences("setting", {each.name: (each.a, each.b) for each in settings}, console)
     _print_differences("data", _differing(*(_data_facts(record) for record in records)), console)
-    _print_results(records[0].metrics, records[1].metrics, console)
+    _print_results(records[0].current_metrics, records[1].current_metrics, console)
     shared = shared_test_images(read_predictions(one / PREDICTIONS), read_predictions(other / PREDICTIONS))
     _print_verdict(compare_predictions(shared.a_right, shared.b_right), shared.relabelled, console)
 
@@ -79,7 +79,7 @@ def _row(folder: Path) -> tuple[str, ...]:
         record = read_record(folder)
     except RunNotFoundError:
         return folder.name, "cannot be read"
-    test = record.metrics["test"]
+    test = record.current_metrics["test"]
     return (
         record.id,
         record.name,
@@ -96,7 +96,7 @@ def _resumable(folder: Path) -> tuple[str, ...]:
 
 
 def _facts(folder: Path, record: RunRecord) -> dict[str, str]:
-    test = record.metrics["test"]
+    test = record.current_metrics["test"]
     report = folder / REPORT
     return {
         "run": record.id,

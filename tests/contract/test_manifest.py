@@ -56,16 +56,18 @@ def test_same_values_have_the_same_text() -> None:
 
 
 def test_unknown_major_is_refused_with_both_versions() -> None:
-    """A manifest of another major schema is refused, naming its version and the one that is known."""
-    with pytest.raises(ContractError, match=r"here has manifest schema 2\.0; this version of Graft reads 1\.x\."):
-        ModelManifest.from_json(written_with(schema_version="2.0"), where="here")
+    """A manifest of another major schema is refused, naming its version and those that are known."""
+    with pytest.raises(
+        ContractError, match=r"here has manifest schema 3\.0; this version of Graft reads 1\.x and 2\.x\."
+    ):
+        ModelManifest.from_json(written_with(schema_version="3.0"), where="here")
 
 
 def test_unknown_minor_is_read_and_its_fields_are_kept() -> None:
     """A newer minor schema is read, and a field that it added is passed on."""
-    newer = ModelManifest.from_json(written_with(schema_version="1.7", temperature=1.25), where="here")
+    newer = ModelManifest.from_json(written_with(schema_version="2.7", temperature=1.25), where="here")
     passed_on = json.loads(newer.to_json())
-    assert (passed_on["schema_version"], passed_on["temperature"]) == ("1.7", 1.25)
+    assert (passed_on["schema_version"], passed_on["temperature"]) == ("2.7", 1.25)
 
 
 def test_current_schema_is_written() -> None:

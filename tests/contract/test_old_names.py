@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from contract.old_names import OLD_WORDS, READS_OLD_NAMES
+from contract.old_names import OLD_WORDS, READS_OLD_NAMES, metrics_with_current_names
 
 
 class Stored(BaseModel):
@@ -31,3 +31,12 @@ def test_a_missing_field_is_named_as_it_is_now() -> None:
     with pytest.raises(ValidationError) as raised:
         Stored.model_validate({"test_images": 3, "samples": 1})
     assert [error["loc"] for error in raised.value.errors()] == [("same_prediction_where_clear",), ("samples",)]
+
+
+def test_counts_of_images_in_metrics_are_read_under_both_names() -> None:
+    """Counts get their present name at any depth; a class that is called as the old name keeps it."""
+    old = f"{OLD_WORDS['image']}s"
+    written = {"test": {old: 3, "per_class": {old: {old: 2, "f1": None}, "b": {old: 1}}}, "confusion": [[2, 0], [0, 1]]}
+    per_class = {old: {"images": 2, "f1": None}, "b": {"images": 1}}
+    read = {"test": {"images": 3, "per_class": per_class}, "confusion": [[2, 0], [0, 1]]}
+    assert metrics_with_current_names(written) == metrics_with_current_names(read) == read

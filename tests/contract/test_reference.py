@@ -54,7 +54,7 @@ def test_buckets_that_make_no_sense_are_refused(edges: tuple[float, ...], counts
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"), [([1.0, 0.0], 0.0), ([0.5, 0.5], 1.0), ([0.25] * 4, 1.0), ([0.5, 0.5, 0.0, 0.0], 0.5)]
+    ("prediction", "expected"), [([1.0, 0.0], 0.0), ([0.5, 0.5], 1.0), ([0.25] * 4, 1.0), ([0.5, 0.5, 0.0, 0.0], 0.5)]
 )
 def test_entropy_does_not_depend_on_the_number_of_classes(prediction: list[float], expected: float) -> None:
     """A sure answer has entropy 0 and one without any idea 1, whatever the number of classes."""

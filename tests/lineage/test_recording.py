@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from lineage.errors import AmbiguousError, ConflictError, NotRecordedError
-from lineage.records import DataSetRecord, TrainingRunRecord
+from lineage.records import DataSetRecord, ImageRecord, TrainingRunRecord
 from lineage.store import Lineage, open_lineage
 from tests.lineage import made_up
 
@@ -186,3 +186,11 @@ def test_a_digest_that_is_none_is_refused() -> None:
     for wrong in ("abc", "sha256:", "sha256:" + "A" * 64, "md5:" + "a" * 64):
         with pytest.raises(ValidationError):
             DataSetRecord(digest=wrong, folder=Path("/data"), counts={})
+
+
+def test_records_keep_the_digests_that_they_always_had() -> None:
+    """A data set has the digest that it had before its fields were renamed, so that one recorded then is found."""
+    digest = f"sha256:{'a' * 64}"
+    image = ImageRecord(split="test", label="roses", path=Path("roses/1.jpg"), digest=digest)
+    record = DataSetRecord.of_images(digest, Path("/data"), [image])
+    assert record.content_digest() == "sha256:e4754e7264e018bfe4e36091a9466508d85445ea996efbe7047ddadc3b9a5792"

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.image_input import ImageInput
 from contract.manifest import BaseWeights
+from contract.old_names import READS_OLD_NAMES, metrics_with_current_names
 from contract.reference import ReferenceDistributions
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunNotFoundError
@@ -28,7 +29,7 @@ CHECKPOINT = "checkpoint"
 
 
 class _RunModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", **READS_OLD_NAMES)
 
 
 class TestImage(_RunModel):
@@ -74,7 +75,13 @@ class RunRecord(_RunModel):
     code_version: str
     environment: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = Field((), description="Remarks on the results, a sentence each.")
-    metrics: dict[str, Any]
+    metrics: dict[str, Any] = Field(description="As they were written; see `current_metrics`.")
+
+    @property
+    def current_metrics(self) -> dict[str, Any]:
+        """The metrics with the names that they have now, whichever version of Graft wrote them."""
+        current: dict[str, Any] = metrics_with_current_names(self.metrics)
+        return current
 
 
 def list_runs(runs: Path) -> list[Path]:

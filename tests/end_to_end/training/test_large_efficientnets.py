@@ -36,7 +36,7 @@ def test_halves_answer_as_the_whole(descended: Grown) -> None:
 
 
 @pytest.mark.slow  # four minutes for the five; the smaller ones take the same way in every run
-@pytest.mark.parametrize("grown", NAMES, indirect=True)
+@pytest.mark.parametrize("descended", NAMES, indirect=True)
 def test_round_trip_keeps_the_answers(descended: Grown, tmp_path: Path) -> None:
     """After a step of fine-tuning, the saved, reloaded and exported model answers the same."""
     assert_round_trip(descended, tmp_path)

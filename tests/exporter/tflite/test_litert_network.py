@@ -160,7 +160,7 @@ def heavy(values: tf.Tensor) -> tf.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("answer", "served_graph", "reason"),
+    ("prediction", "served_graph", "reason"),
     [
         (antialiased, FROZEN, r"^The network has operations that TFLite does not \(ScaleAndTranslate\), .*\.$"),
         (mean_colour, FROZEN.model_copy(update={"frozen": False}), r"^The network is too large .* are no constants\.$"),

@@ -139,7 +139,7 @@ def test_invented_key_ids_do_not_bother_the_issuer(issuer: Issuer, url: str) -> 
 
 
 @pytest.mark.parametrize(
-    "answer", [(500, b"down"), (200, b"no json"), (200, b"[]"), (200, b'{"keys": []}'), (302, b""), (200, b"\xff")]
+    "response", [(500, b"down"), (200, b"no json"), (200, b"[]"), (200, b'{"keys": []}'), (302, b""), (200, b"\xff")]
 )
 def test_an_issuer_that_fails_is_one_clear_error(
     issuer: Issuer, url: str, response: tuple[int, bytes], caplog: pytest.LogCaptureFixture

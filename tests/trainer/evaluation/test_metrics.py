@@ -89,7 +89,7 @@ def test_metrics_are_strict_json(classes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "labels", "reason"),
+    ("probabilities_of", "labels", "reason"),
     [
         (np.zeros((0, 2), np.float32), np.zeros(0, np.int32), "0 predictions"),
         (np.zeros((2, 2), np.float32), np.zeros(3, np.int32), "2 predictions do not match 3 labels"),
