@@ -88,7 +88,7 @@ def withdraw(folder: Path, *, even_the_last: bool = False) -> Path:
     with _locked(base_path):  # or two at once could withdraw the last two versions
         if published_versions(base_path) == [int(folder.name)] and not even_the_last:
             raise LastVersionError(
-                f"{folder} is the only version left of {base_path.name}; nothing else could be served."
+                f"{folder} is the only version left of {base_path.name}; nothing else can be served."
             )
         if target.exists():
             raise ContractError(f"{target} exists already: version {folder.name} was withdrawn before; move one away.")

@@ -17,7 +17,7 @@ from modelserver.errors import ServingError
 from modelserver.status_codes import STATUS_OF
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 UNKNOWN_MODEL = "unknown"
 

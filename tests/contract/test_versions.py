@@ -163,7 +163,7 @@ def test_last_version_is_only_withdrawn_when_that_is_said(tmp_path: Path) -> Non
     """The only version left stays, unless even the last one should go."""
     publish_numbers(tmp_path, 3, 4)
     withdraw(tmp_path / "4")
-    with pytest.raises(LastVersionError, match=r"3 is the only version left of .*; nothing else could be served\.$"):
+    with pytest.raises(LastVersionError, match=r"3 is the only version left of .*; nothing else can be served\.$"):
         withdraw(tmp_path / "3")
     assert published_versions(tmp_path) == [3]
     withdraw(tmp_path / "3", even_the_last=True)

@@ -31,4 +31,4 @@ def test_an_unforeseen_failure_is_counted(start_gateway: StartGateway) -> None:
     """An exception that nobody foresaw counts as internal_error, and the gateway goes on."""
     gateway = start_gateway(add_mistake)
     gateway.get("/mistake")
-    assert 'outcome="internal_error",route="/mistake"' in gateway.get("/metrics").text
+    assert 'outcome="internal_error",protocol="native",route="/mistake"' in gateway.get("/metrics").text

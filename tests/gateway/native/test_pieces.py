@@ -1,12 +1,8 @@
-"""Bodies that come in pieces, and answers that go out in one."""
+"""Bodies that come in pieces, and responses that end early."""
 
-import socket
-import struct
-import sys
 from collections.abc import AsyncIterator
 
 import httpx
-import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
@@ -38,12 +34,6 @@ def content_of(model_server: FakeModelServer) -> bytes:
     return bytes(content)
 
 
-def segments_received(connection: socket.socket) -> int:
-    """Return how many segments with data came on a connection: `tcpi_data_segs_in` of Linux's `struct tcp_info`."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 156)
-    return int(struct.unpack_from("=I", info, 152)[0])
-
-
 def test_a_body_in_many_pieces_arrives_whole(own_gateway: httpx.Client, model_server: FakeModelServer) -> None:
     """Chunks of a byte each, sent at once with the head, are the image that the model server gets."""
     image = draw(mark=bytes(range(256)) * 4)
@@ -64,17 +54,6 @@ def test_a_body_after_its_head_arrives_whole(own_gateway: httpx.Client, model_se
             settle(own_gateway)
         assert b" 200 OK" in read_to_the_end(connection)
     assert content_of(model_server) == BIG
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how many segments of TCP came")
-def test_an_answer_is_sent_in_one_piece(own_gateway: httpx.Client) -> None:
-    """The head of an answer and its body are one segment of TCP, and so one call of the system."""
-    with connect(own_gateway) as connection:
-        for number in range(1, 6):
-            connection.sendall(request_bytes(draw()))
-            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
-            assert f"content-length: {len(body)}".encode() in head
-            assert segments_received(connection) == number
 
 
 def test_the_head_of_a_broken_answer_is_sent(start_gateway: StartGateway) -> None:
