@@ -163,7 +163,11 @@ def heavy(values: tf.Tensor) -> tf.Tensor:
     ("prediction", "served_graph", "reason"),
     [
         (antialiased, FROZEN, r"^The network has operations that TFLite does not \(ScaleAndTranslate\), .*\.$"),
-        (mean_colour, FROZEN.model_copy(update={"frozen": False}), r"^The network is too large .* are no constants\.$"),
+        (
+            mean_colour,
+            FROZEN.model_copy(update={"frozen": False}),
+            r"^The network is too large .* are not constants\.$",
+        ),
         (heavy, FROZEN, r"^The network is too large to convert, with \d MB\.$"),
     ],
 )

@@ -227,7 +227,9 @@ def test_fewer_than_two_classes_are_refused(tmp_path: Path, count: int) -> None:
 def test_class_without_images_is_refused(tmp_path: Path) -> None:
     """A class with no image is refused by its folder."""
     classes_of(tmp_path, {"a": 5, "b": 0})
-    with pytest.raises(DataSetError, match=r"b has no images \(JPEG, PNG, BMP or WebP\); add some or remove it\."):
+    with pytest.raises(
+        DataSetError, match=r"b has no images \(JPEG, PNG, BMP or WebP\); add some or remove the folder\."
+    ):
         found_in(tmp_path)
 
 
