@@ -84,7 +84,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if len({bool(options.models), bool(options.name), bool(options.run)}) > 1:
         parser.error("--models, --name and --run belong together: give all of them, or none")
-    if options.short:
+    if options.quick:
         options.seconds, options.rounds = _SHORT_SECONDS, _SHORT_ROUNDS
     return options
 
@@ -135,7 +135,7 @@ def make_subjects(options: argparse.Namespace, folder: Path, progress: Progress)
         prepared = Prepared(options.models, options.name, options.run)
     else:
         progress.say("training and exporting the model to measure (two minutes)")
-        prepared = prepare(folder, options.data, small=options.short)
+        prepared = prepare(folder, options.data, small=options.quick)
     version = prepared.version
     flags = ["--without-antialias"] if options.without_antialias else []
     unfolded = folder / ("unfolded-without-antialias" if flags else "unfolded")
@@ -155,7 +155,7 @@ def start_graft(
         return started_graft(prepared.models, prepared.name, flags, subjects.images[0], log)
 
     starts = []
-    for _ in range((_SHORT_STARTS if options.short else _STARTS) - 1):
+    for _ in range((_SHORT_STARTS if options.quick else _STARTS) - 1):
         with started() as system:
             starts.append(system.start_seconds)
             plan.progress.say(f"graft up: first answer after {system.start_seconds:.1f} s")

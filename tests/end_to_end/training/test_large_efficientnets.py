@@ -26,7 +26,7 @@ def test_row_is_documented(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "grown",
+    "descended",
     [pytest.param(name, marks=[] if name in CUT_IN_EVERY_RUN else [pytest.mark.slow]) for name in NAMES],
     indirect=True,
 )

@@ -128,7 +128,7 @@ def respond_no_rows(folder: Path) -> None:
 def test_both_ways_of_running_a_graph_answer_no_rows(tmp_path: Path, way: str) -> None:
     """A network with a convolution and a plain matrix product, and one that ends with a convolution."""
     folder = save_convolution(tmp_path / "1")
-    code = "import pathlib, sys; from tests.modelserver.engines.test_no_rows import answer_no_rows as run"
+    code = "import pathlib, sys; from tests.modelserver.engines.graphs.test_no_rows import respond_no_rows as run"
     code += "; run(pathlib.Path(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder)],
