@@ -1,4 +1,4 @@
-"""The dashboard of one model: its versions, what it says, and whether that has moved."""
+"""The dashboard of one model: its versions, its predictions, and drift."""
 
 from scripts.dashboards.description import BAD, GOOD, MODEL, WARNING, Board, Panel, Query, Row, Variable
 
@@ -28,7 +28,7 @@ _VERSIONS = Row(
         ),
         Panel(
             "Newest version",
-            "The highest version that the model server knows; higher than the served one for long is a stuck swap.",
+            "The highest version that the model server knows; if it stays above the served one, a swap is stuck.",
             "stat",
             (Query(f"max(graft_gateway_model_newest_version{{{_OF}}})"),),
             unit="none",
@@ -38,7 +38,7 @@ _VERSIONS = Row(
         ),
         Panel(
             "What is served",
-            "The versions that describe themselves: digest of the files, architecture, and the id in the lineage.",
+            "The versions with a manifest: digest of the files, architecture, and lineage id.",
             "table",
             (Query(f"max by (model, version, digest, architecture, lineage_id) (graft_gateway_model_info{{{_OF}}})"),),
             unit="none",
@@ -55,8 +55,8 @@ _VERSIONS = Row(
             decimals=0,
         ),
         Panel(
-            "Answers by version",
-            "Requests answered with ok a second, by the version that answered: a swap is a crossing of two lines.",
+            "Predictions by version",
+            "Successful requests per second, by the version that served them; shows when a swap happened.",
             "stacked",
             (
                 Query(
@@ -68,7 +68,7 @@ _VERSIONS = Row(
         ),
         Panel(
             "Outcomes other than ok",
-            "Requests for this model that failed or were refused, a second, by code of the error.",
+            "Failed and refused requests per second for this model, by error code.",
             "stacked",
             (
                 Query(
@@ -82,19 +82,19 @@ _VERSIONS = Row(
 )
 
 _PREDICTIONS = Row(
-    "What it says",
+    "Predictions",
     (
         Panel(
             "Classes",
-            "Images a second by their likeliest class; classes beyond the first hundred are other.",
+            "Images per second by predicted class; classes beyond the first hundred count as other.",
             "stacked",
             (Query(f"sum by (class) (rate(graft_gateway_predicted_total{{{_OF}}}[$__rate_interval]))", "{{class}}"),),
             unit="cps",
             width=12,
         ),
         Panel(
-            "Part of each class, shown time",
-            "The part of all images of the time shown that each class has.",
+            "Share of each class, time range",
+            "The share of images predicted as each class in the dashboard's time range.",
             "bars",
             (
                 Query(
@@ -109,14 +109,14 @@ _PREDICTIONS = Row(
         ),
         Panel(
             "Confidence",
-            "The probability of the likeliest class: how many images had which.",
+            "Distribution of the predicted class's probability.",
             "heatmap",
             (Query(f"sum by (le) (increase(graft_gateway_confidence_bucket{{{_OF}}}[$__rate_interval]))", "{{le}}"),),
             unit="percentunit",
         ),
         Panel(
             "Mean confidence by version",
-            "The mean probability of the likeliest class; a new version may be more or less sure than the old one.",
+            "The mean probability of the predicted class; versions may differ in how confident they are.",
             "lines",
             (
                 Query(
@@ -129,8 +129,8 @@ _PREDICTIONS = Row(
             highest=1,
         ),
         Panel(
-            "Unsure answers",
-            "Part of the images whose likeliest class has at most half of the probability.",
+            "Low-confidence predictions",
+            "Share of images whose predicted class has a probability of at most 0.5.",
             "lines",
             (
                 Query(
@@ -149,9 +149,9 @@ _DRIFT = Row(
     "Drift",
     (
         Panel(
-            "Drift as part of its threshold",
+            "Drift relative to its threshold",
             "The population stability index over its threshold, which depends on the window's size. "
-            "Above 1, chance does not explain it; after half an hour a ticket opens.",
+            "Above 1 it is more than chance; after half an hour a ticket opens.",
             "bars",
             (
                 Query(
@@ -166,14 +166,14 @@ _DRIFT = Row(
         ),
         Panel(
             "Images in the window",
-            "How many of the latest images are compared. There are no indices before there are enough.",
+            "How many of the latest images are compared. Below the minimum there are no indices.",
             "lines",
             (Query(f"max by (version) (graft_gateway_drift_images{{{_OF}}})", "version {{version}}"),),
             width=12,
         ),
         Panel(
             "Population stability index",
-            "How far classes, confidence, brightness and size are from the images that the version was evaluated on.",
+            "How far classes, confidence, brightness and size have drifted from the version's test images.",
             "lines",
             (
                 Query(
@@ -188,7 +188,7 @@ _DRIFT = Row(
         ),
         Panel(
             "Jensen-Shannon distance",
-            "The same as a distance from 0, alike, to 1, nothing in common.",
+            "The same as a distance from 0 (identical) to 1 (disjoint).",
             "lines",
             (
                 Query(
@@ -205,7 +205,7 @@ _DRIFT = Row(
 MODEL_BOARD = Board(
     MODEL,
     "Model",
-    "The versions of one model, what they say, and whether their images are still those they were made for.",
+    "The versions of one model, their predictions, and whether production images still look like the test images.",
     (Variable("model", "Model", "label_values(graft_gateway_model_ready, model)", several=False),),
     (_VERSIONS, _PREDICTIONS, _DRIFT),
 )

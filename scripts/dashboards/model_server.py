@@ -13,7 +13,7 @@ _REQUESTS = Row(
     (
         Panel(
             "Model servers up",
-            "Model servers whose metrics Prometheus can read, of those it knows.",
+            "Model servers that Prometheus can scrape, and all that it knows.",
             "stat",
             (Query('sum(up{job="model-server"})', "up"), Query('count(up{job="model-server"})', "known")),
             width=4,
@@ -23,7 +23,7 @@ _REQUESTS = Row(
         ),
         Panel(
             "Requests",
-            "Requests answered a second.",
+            "Requests per second.",
             "stat",
             (Query(f"sum(rate({_COUNT}{{{_OF}}}[$__rate_interval]))"),),
             unit="reqps",
@@ -32,7 +32,7 @@ _REQUESTS = Row(
         ),
         Panel(
             "Refused or failed",
-            "Part of the requests whose status is not OK; one bad image among others does not make it so.",
+            "Share of requests whose status is not OK; one bad image among others does not fail a request.",
             "stat",
             (
                 Query(
@@ -47,7 +47,7 @@ _REQUESTS = Row(
         ),
         Panel(
             "Runs of graphs",
-            "Runs a second; fewer than requests where requests share batches.",
+            "Runs per second; fewer than requests when requests share batches.",
             "stat",
             (Query("sum(rate(:tensorflow:core:graph_runs[$__rate_interval]))"),),
             unit="cps",
@@ -56,7 +56,7 @@ _REQUESTS = Row(
         ),
         Panel(
             "Versions loaded",
-            "Attempts to load a version since the start that went well.",
+            "Successful attempts to load a version since the start.",
             "stat",
             (Query(f'sum({_LOADS}{{status="success"}})'),),
             unit="none",
@@ -64,8 +64,8 @@ _REQUESTS = Row(
             height=4,
         ),
         Panel(
-            "Loads that failed",
-            "Attempts to load a version since the start that did not go well.",
+            "Failed loads",
+            "Failed attempts to load a version since the start.",
             "stat",
             (Query(f'sum({_LOADS}{{status="fail"}}) or vector(0)'),),
             unit="none",
@@ -75,7 +75,7 @@ _REQUESTS = Row(
         ),
         Panel(
             "Requests by status",
-            "Requests answered a second, by gRPC status.",
+            "Requests per second, by gRPC status.",
             "stacked",
             (
                 Query(
@@ -87,20 +87,20 @@ _REQUESTS = Row(
         ),
         Panel(
             "Latency",
-            "From a decoded request to its answer, waiting for a batch included, of requests that went well.",
+            "From the decoded request to its response, waiting for a batch included; successful requests only.",
             "lines",
             tuple(
                 Query(
                     f"histogram_quantile({share}, sum by (le) (rate({_LATENCY}_bucket{{{_OF}}}[$__rate_interval])))",
                     title,
                 )
-                for share, title in ((0.5, "half"), (0.9, "90 %"), (0.99, "99 %"))
+                for share, title in ((0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"))
             ),
             unit="µs",
         ),
         Panel(
             "99 % by version",
-            "The 99th percentile by method and version; TensorFlow Serving itself does not tell versions apart.",
+            "The 99th percentile by method and version; TensorFlow Serving itself has no version label.",
             "lines",
             (
                 Query(
@@ -131,8 +131,8 @@ _GRAPHS = Row(
             unit="µs",
         ),
         Panel(
-            "Runs at a time",
-            "How many runs go on at the same time, on average; at the number of batch threads nothing is left.",
+            "Concurrent runs",
+            "Mean number of concurrent runs; at the number of batch threads the model server is full.",
             "lines",
             (
                 Query(
@@ -142,8 +142,8 @@ _GRAPHS = Row(
             ),
         ),
         Panel(
-            "Requests for each run",
-            "How many requests share a run: what batching gains. Warm-up adds runs without requests.",
+            "Requests per run",
+            "How many requests share a run: the gain from batching. Warm-up adds runs without requests.",
             "lines",
             (
                 Query(
@@ -171,7 +171,7 @@ _VERSIONS = Row(
         ),
         Panel(
             "Mean time to load",
-            "Time that loading a version took, without its warm-up.",
+            "Time to load a version, without warm-up.",
             "bars",
             (
                 Query(
@@ -184,7 +184,7 @@ _VERSIONS = Row(
         ),
         Panel(
             "Mean time to warm up",
-            "Time that the recorded requests of a version took before it became available.",
+            "Time to run a version's recorded warm-up requests before it becomes available.",
             "bars",
             (
                 Query(
@@ -200,7 +200,7 @@ _VERSIONS = Row(
 MODEL_SERVER_BOARD = Board(
     MODEL_SERVER,
     "Model server",
-    "TensorFlow Serving's own metrics, or our model server's, which have the same names.",
+    "Metrics of TensorFlow Serving, or of our model server under the same names.",
     (Variable("model_name", "Model", "label_values(:tensorflow:serving:request_count, model_name)"),),
     (_REQUESTS, _GRAPHS, _VERSIONS),
 )

@@ -13,14 +13,12 @@ def _quantiles(name: str, by: str = "", where: str = "") -> tuple[Query, ...]:
     label = f" {{{{{by}}}}}" if by else ""
     return tuple(
         Query(f"histogram_quantile({share}, {rate})", f"{title}{label}")
-        for share, title in ((0.5, "half"), (0.9, "90 %"), (0.99, "99 %"))
+        for share, title in ((0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"))
     )
 
 
 def _burn(kind: str, budget: float) -> tuple[Query, ...]:
-    return tuple(
-        Query(f"graft:questions_{kind}:ratio_rate{window} / {budget}", window) for window in ("1h", "6h", "3d")
-    )
+    return tuple(Query(f"graft:requests_{kind}:ratio_rate{window} / {budget}", window) for window in ("1h", "6h", "3d"))
 
 
 _NOW = Row(
@@ -28,7 +26,7 @@ _NOW = Row(
     (
         Panel(
             "Requests",
-            "Requests answered a second, on all routes.",
+            "Requests per second, on all routes.",
             "stat",
             (Query(f"sum(rate(graft_gateway_requests_total{{{_CHOSEN}}}[$__rate_interval]))"),),
             unit="reqps",
@@ -36,20 +34,20 @@ _NOW = Row(
             height=4,
         ),
         Panel(
-            "Failed questions, 1 h",
-            "Part of the questions that failed by our fault within the last hour. The objective allows 0.5 %.",
+            "Failed requests, 1 h",
+            "Share of predict requests that failed on our side in the last hour. The objective allows 0.5 %.",
             "stat",
-            (Query("graft:questions_failed:ratio_rate1h"),),
+            (Query("graft:requests_failed:ratio_rate1h"),),
             unit="percentunit",
             width=4,
             height=4,
             limits=((0.005, WARNING), (0.03, BAD)),
         ),
         Panel(
-            "Late answers, 1 h",
-            "Part of the questions that took longer than 0.6 s within the last hour. The objective allows 1 %.",
+            "Slow responses, 1 h",
+            "Share of predict requests that took longer than 0.6 s in the last hour. The objective allows 1 %.",
             "stat",
-            (Query("graft:questions_slow:ratio_rate1h"),),
+            (Query("graft:requests_slow:ratio_rate1h"),),
             unit="percentunit",
             width=4,
             height=4,
@@ -57,7 +55,7 @@ _NOW = Row(
         ),
         Panel(
             "Gateways up",
-            "Gateways whose metrics Prometheus can read, of those it knows.",
+            "Gateways that Prometheus can scrape, and all that it knows.",
             "stat",
             (Query('sum(up{job="gateway"})', "up"), Query('count(up{job="gateway"})', "known")),
             width=4,
@@ -67,7 +65,7 @@ _NOW = Row(
         ),
         Panel(
             "Models ready",
-            "Models that have an available version, of those that are configured.",
+            "Models with an available version, and all that are configured.",
             "stat",
             (
                 Query("sum(max by (model) (graft_gateway_model_ready))", "ready"),
@@ -81,7 +79,7 @@ _NOW = Row(
         ),
         Panel(
             "Alerts firing",
-            "Alerts of Graft that fire now; docs/runbook.md has a section for each.",
+            "Graft's alerts that are firing; docs/runbook.md has a section for each.",
             "stat",
             (Query('count(ALERTS{alertname=~"Graft.*", alertstate="firing"}) or vector(0)'),),
             width=4,
@@ -96,8 +94,8 @@ _OBJECTIVES = Row(
     (
         Panel(
             "Burn rate, availability",
-            "How fast the error budget of 0.5 % is used up; at 1 it lasts exactly 30 days. 14.4 on one hour and "
-            "6 on six hours page; 1 on three days opens a ticket.",
+            "How fast the error budget of 0.5 % is used up; at 1 it lasts exactly 30 days. 14.4 over one hour and "
+            "6 over six hours page; 1 over three days opens a ticket.",
             "lines",
             _burn("failed", 0.005),
             width=12,
@@ -105,7 +103,7 @@ _OBJECTIVES = Row(
         ),
         Panel(
             "Burn rate, latency",
-            "How fast the budget of 1 % for answers after more than 0.6 s is used up; at 1 it lasts exactly 30 days.",
+            "How fast the budget of 1 % for responses slower than 0.6 s is used up; at 1 it lasts exactly 30 days.",
             "lines",
             _burn("slow", 0.01),
             width=12,
@@ -119,7 +117,7 @@ _TRAFFIC = Row(
     (
         Panel(
             "Requests by route",
-            "Requests answered a second by template of the path.",
+            "Requests per second by route template.",
             "stacked",
             (
                 Query(
@@ -130,7 +128,7 @@ _TRAFFIC = Row(
         ),
         Panel(
             "Requests by protocol and model",
-            "The same by protocol of the API and model; unknown is a name that is not configured.",
+            "Requests per second by protocol and model; unknown is a name that is not configured.",
             "stacked",
             (
                 Query(
@@ -142,7 +140,7 @@ _TRAFFIC = Row(
         ),
         Panel(
             "Images",
-            "Images answered a second; a request may hold several. outcome is ok or the code of the refusal.",
+            "Images per second; a request may hold several. outcome is ok or the error code.",
             "stacked",
             (
                 Query(
@@ -160,7 +158,7 @@ _ERRORS = Row(
     (
         Panel(
             "Outcomes other than ok",
-            "Requests a second that were not answered with what was asked, by code of the error (docs/predict-api.md).",
+            "Failed and refused requests per second, by error code (docs/predict-api.md).",
             "stacked",
             (
                 Query(
@@ -173,15 +171,15 @@ _ERRORS = Row(
         ),
         Panel(
             "Refusals",
-            "Requests and images a second that were refused for what they are: the callers' errors. "
-            "No objective counts them, yet a jump often follows a release of an app.",
+            "Requests and images per second that were refused as invalid: client errors. "
+            "No objective counts them, but a jump often follows a release of a client app.",
             "stacked",
             (Query("sum by (reason) (rate(graft_gateway_refusals_total[$__rate_interval]))", "{{reason}}"),),
             unit="cps",
         ),
         Panel(
             "Calls to the model server",
-            "gRPC calls a second by method and status, and a lower bound of the attempts beyond the first.",
+            "gRPC calls per second by method and status, and a lower bound of the retries.",
             "lines",
             (
                 Query(
@@ -192,7 +190,7 @@ _ERRORS = Row(
                     "clamp_min(sum(rate(graft_gateway_backend_attempts_total[$__rate_interval]))"
                     ' - sum(rate(graft_gateway_backend_duration_seconds_count{code!="UNAVAILABLE"}[$__rate_interval]))'
                     ", 0)",
-                    "tried again, at least",
+                    "retries, at least",
                 ),
             ),
             unit="cps",
@@ -204,16 +202,16 @@ _LATENCY = Row(
     "Latency",
     (
         Panel(
-            "Questions",
-            "From the head of a request to the end of its answer, a slow upload included. Dashed: the objective.",
+            "Predict requests",
+            "From the request head to the end of the response, slow uploads included. Dashed: the objective.",
             "lines",
             _quantiles("graft_gateway_request_duration_seconds", where=_REQUESTS + ', route=~"$route"'),
             unit="s",
             limits=((0.6, BAD),),
         ),
         Panel(
-            "Spread of the questions",
-            "How many took how long.",
+            "Distribution of predict requests",
+            "How many requests took how long.",
             "heatmap",
             (
                 Query(
@@ -233,8 +231,8 @@ _LATENCY = Row(
         ),
         Panel(
             "Mean time in each stage",
-            "receive: the body arrives; guard: the image is looked at; queue: it waits for a slot; "
-            "model_server: the call; label: the answer is written.",
+            "receive: the body arrives; guard: image headers are checked; queue: waiting for a slot; "
+            "model_server: the gRPC call; label: scores become labels.",
             "stacked",
             (
                 Query(
@@ -247,7 +245,7 @@ _LATENCY = Row(
         ),
         Panel(
             "99 % of each stage",
-            "The 99th percentile of each stage; these do not add up.",
+            "The 99th percentile of each stage; percentiles do not add up.",
             "lines",
             (_quantiles("graft_gateway_stage_duration_seconds", by="stage")[2],),
             unit="s",
@@ -266,25 +264,25 @@ _SATURATION = Row(
     "Saturation",
     (
         Panel(
-            "Before the model server",
-            "Requests in flight and waiting, over all gateways, and how many may be in flight.",
+            "In flight and queued",
+            "Requests in flight and queued, over all gateways, and the limit of requests in flight.",
             "lines",
             (
                 Query("sum(graft_gateway_in_flight)", "in flight"),
-                Query("sum(graft_gateway_queued)", "waiting"),
+                Query("sum(graft_gateway_queued)", "queued"),
                 Query("sum(graft_gateway_in_flight_limit)", "limit"),
             ),
         ),
         Panel(
             "Shed",
-            "Requests a second that were turned away because there were too many.",
+            "Requests per second that were shed because of overload.",
             "stacked",
             (Query("sum by (reason) (rate(graft_gateway_shed_total[$__rate_interval]))", "{{reason}}"),),
             unit="reqps",
         ),
         Panel(
             "Circuits",
-            "The circuit breaker of each model; open means that its callers get 503 at once.",
+            "The circuit breaker of each model; while it is open, callers get 503 at once.",
             "states",
             (Query('max by (model) (graft_gateway_circuit_state{model=~"$model"})', "{{model}}"),),
             words=((0, "closed", GOOD), (1, "half open", WARNING), (2, "open", BAD)),
@@ -298,7 +296,7 @@ _IMAGES = Row(
     (
         Panel(
             "Size of images",
-            "Encoded size: what callers upload.",
+            "Encoded size of uploaded images.",
             "lines",
             _quantiles("graft_gateway_image_bytes"),
             unit="bytes",
@@ -312,7 +310,7 @@ _IMAGES = Row(
         ),
         Panel(
             "Certificates and keys",
-            "Time until each expires; negative once it has.",
+            "Time until each expires; negative once expired.",
             "table",
             (Query("sort(min by (kind, name) (graft_gateway_credential_expiry_timestamp_seconds) - time())"),),
             unit="dtdurations",
@@ -327,7 +325,7 @@ _IMAGES = Row(
 SERVICE_BOARD = Board(
     SERVICE,
     "Service",
-    "What callers see of the gateway, and why.",
+    "The gateway as callers see it, and the causes.",
     (
         Variable("route", "Route", "label_values(graft_gateway_requests_total, route)"),
         Variable("model", "Model", "label_values(graft_gateway_requests_total, model)"),

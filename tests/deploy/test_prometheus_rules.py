@@ -27,7 +27,7 @@ from tests.deploy.prometheus_rules import (
 from tests.places import ROOT
 
 NOT_OUR_FAULT = {"unsupported", "model_not_described", "not_ready"}
-"""Of status 5xx, and yet no failure: what is not there was asked for, or a probe got its answer."""
+"""Status 5xx, but not a failure: a request for something that does not exist, or the response to a probe."""
 
 WORKBOOK = {("1h", "5m"): ("14.4", "page"), ("6h", "30m"): ("6", "page"), ("1d", "2h"): ("3", "ticket")} | {
     ("3d", "6h"): ("1", "ticket")
@@ -143,7 +143,7 @@ def _titles(row: Row) -> list[str]:
 def test_failures_are_the_errors_that_are_our_fault() -> None:
     """The outcomes that count as failed are the codes of status 5xx, but for those that are no fault of ours."""
     codes = {row.code for row in TABLE.values()}
-    (pattern,) = set(re.findall(r'outcome=~"([^"]+)"', records()["graft:questions_failed:rate5m"]))
+    (pattern,) = set(re.findall(r'outcome=~"([^"]+)"', records()["graft:requests_failed:rate5m"]))
     failures = {code for code in codes if re.fullmatch(pattern, code)}
     assert failures == {row.code for row in TABLE.values() if row.status >= 500} - NOT_OUR_FAULT
 
