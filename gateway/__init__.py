@@ -1,1 +1,1 @@
-"""From an HTTP request to a labelled answer, without TensorFlow."""
+"""The HTTP gateway: from requests with images to labelled predictions, without TensorFlow."""

@@ -1,4 +1,4 @@
-"""Wiring: what the gateway is made of, and how it starts."""
+"""Application wiring: creates the gateway's parts and starts them."""
 
 import asyncio
 import contextlib
@@ -43,11 +43,11 @@ _logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return the application; nothing is opened before it is started.
+    """Return the application; it opens nothing until it is started.
 
     Raises:
         ContractError: a file of keys or certificates cannot be used.
-        BadSettingError: requests are to be traced, and cannot be.
+        BadSettingError: tracing is on but not possible.
     """
     metrics = Metrics(settings.models)
     tracing = open_tracing(settings)
@@ -74,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def create_operations_app(app: FastAPI, settings: Settings) -> FastAPI:
-    """Return what a second port shows of `app`, under the same rules of access: metrics and health."""
+    """Return the application for the second port: metrics and health of `app`, with the same access rules."""
     operations = _application()
     operations.state = app.state
     _add_routes(operations, (health_router, metrics_router(app.state.metrics)))
@@ -84,7 +84,7 @@ def create_operations_app(app: FastAPI, settings: Settings) -> FastAPI:
 
 
 def _application(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
-    """Return FastAPI without what the gateway has its own of: documentation, tracing, metrics and logs."""
+    """Return FastAPI without its own documentation, tracing, metrics and logs; the gateway brings these."""
     return FastAPI(
         title=TITLE,
         lifespan=lifespan,
@@ -98,7 +98,7 @@ def _application(lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
 
 
 def _routers(settings: Settings, metrics: Metrics) -> list[APIRouter]:
-    """Return the routers of all protocols; those that are used most come first, as they are tried in order."""
+    """Return the routers of all protocols; the most used come first, as they are tried in order."""
     signatures = ModelSignatures()
     routers = [predict_router, open_inference_router(signatures), health_router, server_health_router, models_router]
     if settings.operations_port is None:
@@ -107,10 +107,10 @@ def _routers(settings: Settings, metrics: Metrics) -> list[APIRouter]:
 
 
 def _add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:
-    """Add the routes of routers as they are.
+    """Add the routers' routes directly, without `include_router`.
 
-    `include_router` would make each anew at the first request that reaches its router, which then takes a quarter of a
-    second, and would match it twice for every request: docs/decisions/0015-the-gateways-routes.md.
+    `include_router` rebuilds each route at the first request that reaches its router, which costs that request a
+    quarter of a second, and matches it twice for every request: docs/decisions/0015-the-gateways-routes.md.
     """
     for router in routers:
         app.router.routes.extend(router.routes)
@@ -149,7 +149,7 @@ async def _running_services(settings: Settings, metrics: Metrics) -> AsyncGenera
 
 
 def _end_unless_cancelled(watching: "asyncio.Task[None]") -> None:
-    """End the process when the watch failed: a gateway that sees no new versions must not live on."""
+    """Stop the process when a background task failed: a gateway that sees no new versions must not keep running."""
     if not watching.cancelled() and (error := watching.exception()):
-        _logger.critical("A task that has to run failed; the gateway ends.", exc_info=error)
+        _logger.critical("A background task failed; the gateway stops.", exc_info=error)
         signal.raise_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""By when a request has to be answered."""
+"""The deadline of a request."""
 
 import time
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on the monotonic clock, in seconds. `own` is False where the caller asked for less than we allow."""
+    """A time on the monotonic clock, in seconds. `own` is False if the caller set a shorter deadline than ours."""
 
     at: float
     own: bool = True
 
     @classmethod
     def after(cls, seconds: float) -> "Deadline":
-        """Return the moment that many seconds from now."""
+        """Return the deadline that many seconds from now."""
         return cls(time.monotonic() + seconds)
 
     def remaining(self) -> float:
-        """Return the seconds that are left, 0 if none are."""
+        """Return the seconds left, 0 if the deadline has passed."""
         return max(0.0, self.at - time.monotonic())

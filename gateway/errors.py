@@ -1,57 +1,57 @@
-"""What can go wrong between an HTTP request and a labelled answer.
+"""The gateway's errors, from an HTTP request to labelled predictions.
 
     GatewayError
     ├── RequestError                      the request cannot be understood
-    │   ├── NoSuchPathError               nothing is at that path
-    │   ├── MethodNotAllowedError         something is, but not for that method
+    │   ├── NoSuchPathError               there is no such path
+    │   ├── MethodNotAllowedError         the path exists, but not for that method
     │   ├── MalformedTargetError          a path that TensorFlow Serving's REST API does not have
     │   ├── BadParameterError             a query parameter that cannot be used
     │   ├── BadFormError                  a multipart form that cannot be read
     │   ├── BadJsonError                  a JSON body that cannot be read
     │   ├── BadHeaderError                a header that cannot be used
-    │   ├── BadTensorError                a tensor that is not what the model takes, or that JSON cannot hold
+    │   ├── BadTensorError                a tensor that the model does not take, or that JSON cannot represent
     │   ├── UnknownSignatureError         the model has no signature of that name
-    │   ├── UnsupportedError              what is asked for is not possible in this protocol or by this model server
+    │   ├── UnsupportedError              not supported by this protocol or this model server
     │   ├── NoImageError                a form without a file
     │   ├── UnsupportedContentTypeError   a body that is neither an image nor a form
-    │   ├── BodyTooLargeError             more bytes than may be sent
+    │   ├── BodyTooLargeError             the body is too large
     │   ├── BodyTooSlowError              the body did not arrive in time
-    │   ├── TooManyImagesError          more images than may be sent at once
+    │   ├── TooManyImagesError            too many images in one request
     │   └── ClientGoneError               the caller left before its request was read
-    ├── ImageError                      one image is refused; those beside it are not
-    │   ├── NotAnImageError               its bytes are no image
-    │   ├── BadEncodingError              text that is no base64 where an image should be
-    │   ├── UnsupportedImageError         a kind of image that is not accepted
+    ├── ImageError                        one image is rejected; the others in its request are not
+    │   ├── NotAnImageError               its bytes are not an image
+    │   ├── BadEncodingError              its text is not base64
+    │   ├── UnsupportedImageError         its format is not accepted
     │   ├── TooManyPixelsError            larger than the model accepts
     │   ├── TruncatedImageError           its bytes end before the image does
     │   └── UndecodableImageError         the model could not decode it
-    ├── ModelError                        the model asked for is not there
+    ├── ModelError                        the requested model is not available
     │   ├── UnknownModelError             no model of that name is configured
-    │   ├── VersionNotServedError         that version of it is not loaded
-    │   ├── ModelNotLoadedError           no version of it is loaded
-    │   └── NotDescribedError             it does not say what its answers mean
-    ├── ModelServerError                  the model server did not answer the question
+    │   ├── VersionNotServedError         the requested version is not loaded
+    │   ├── ModelNotLoadedError           no version of the model is loaded
+    │   └── NotDescribedError             the model has no manifest, so its outputs cannot be labelled
+    ├── ModelServerError                  the model server did not complete the request
     │   ├── ModelServerUnavailableError   it cannot be reached
-    │   ├── ModelServerBusyError          it has too much to do
-    │   ├── MessageTooLargeError          question or answer is larger than a message may be
+    │   ├── ModelServerBusyError          it is overloaded
+    │   ├── MessageTooLargeError          the request or response exceeds the message size limit
     │   ├── ModelServerTimeoutError       it took too long
-    │   ├── QuestionRefusedError          it says the question is wrong
-    │   └── ModelServerFailedError        it failed, or its answer makes no sense
-    ├── BusyError                         the gateway does not ask, to protect itself or the model server
+    │   ├── RequestRejectedError          it rejected the request as invalid
+    │   └── ModelServerFailedError        it failed, or its response is invalid
+    ├── BusyError                         the gateway sheds load, to protect itself or the model server
     │   ├── OverloadedError               too many requests at once
     │   └── CircuitOpenError              the model server failed several times in a row
-    ├── AccessError                       the caller may not ask this, or not now
-    │   ├── MissingCredentialsError       it does not say who it is
-    │   ├── InvalidCredentialsError       its key or token is not valid
-    │   ├── ForbiddenError                its key or token is for something else
-    │   ├── TooManyRequestsError          its key has used up its limits
-    │   └── TokensUnverifiableError       the keys that prove tokens cannot be had
-    └── NotReadyError                     not every wanted model can be asked, or the gateway is stopping
+    ├── AccessError                       the caller is not authorized, or has reached a limit
+    │   ├── MissingCredentialsError       the request has no credentials
+    │   ├── InvalidCredentialsError       the key or token is not valid
+    │   ├── ForbiddenError                the key or token lacks the required scope
+    │   ├── TooManyRequestsError          the key has reached its limits
+    │   └── TokensUnverifiableError       the keys to verify tokens are not available
+    └── NotReadyError                     a configured model is not available, or the gateway is stopping
 
-Every message is one sentence for the caller: what was wrong, what was seen. It never holds a host name or what the
-model server said; that stays in `details`, for the protocol whose callers expect it, and in the error's cause.
+Every message is one sentence for the caller: what was wrong, what was seen. It never contains a host name or the
+model server's own text; that stays in `details`, for the protocol whose callers expect it, and in the error's cause.
 
-`BadSettingError` is outside of the family: it ends the start, and no caller ever sees it.
+`BadSettingError` is not a GatewayError: it stops the start, and no caller ever sees it.
 """
 
 from collections.abc import Mapping
@@ -65,10 +65,10 @@ if TYPE_CHECKING:
 
 
 class GatewayError(Exception):
-    """The family's root.
+    """The base class of the gateway's errors.
 
-    `code` and `details` are the gRPC status and its text where one of the model server's was the reason; the text is
-    empty where gRPC itself wrote it, which names hosts. `headers` go with the answer, such as `Retry-After`.
+    `code` and `details` are the gRPC status and its text if a call to the model server was the cause; the text is empty
+    if gRPC itself wrote it, since that names hosts. `headers` are sent with the response, such as `Retry-After`.
     """
 
     code: "grpc.StatusCode | None" = None
@@ -81,7 +81,7 @@ class RequestError(GatewayError):
 
 
 class NoSuchPathError(RequestError):
-    """Nothing is at that path."""
+    """There is no such path."""
 
 
 class MethodNotAllowedError(RequestError):
@@ -109,7 +109,7 @@ class BadHeaderError(RequestError):
 
 
 class BadTensorError(RequestError):
-    """A tensor that is not what the model takes, or that JSON cannot hold."""
+    """A tensor that the model does not take, or that JSON cannot represent."""
 
 
 class UnknownSignatureError(RequestError):
@@ -117,7 +117,7 @@ class UnknownSignatureError(RequestError):
 
 
 class UnsupportedError(RequestError):
-    """What is asked for is not possible in this protocol or by this model server."""
+    """The request is not supported by this protocol or this model server."""
 
 
 class NoImageError(RequestError):
@@ -129,7 +129,7 @@ class UnsupportedContentTypeError(RequestError):
 
 
 class BodyTooLargeError(RequestError):
-    """More bytes than may be sent."""
+    """The body is too large."""
 
 
 class BodyTooSlowError(RequestError):
@@ -137,7 +137,7 @@ class BodyTooSlowError(RequestError):
 
 
 class TooManyImagesError(RequestError):
-    """More images than may be sent at once."""
+    """There are too many images in one request."""
 
 
 class ClientGoneError(RequestError):
@@ -145,19 +145,19 @@ class ClientGoneError(RequestError):
 
 
 class ImageError(GatewayError):
-    """One image is refused; those beside it are not."""
+    """One image is rejected; the others in its request are not."""
 
 
 class NotAnImageError(ImageError):
-    """Its bytes are no image."""
+    """The bytes are not an image."""
 
 
 class BadEncodingError(ImageError):
-    """Text that is no base64 where an image should be."""
+    """The text of an image is not base64."""
 
 
 class UnsupportedImageError(ImageError):
-    """A kind of image that is not accepted."""
+    """The image's format is not accepted."""
 
 
 class TooManyPixelsError(ImageError):
@@ -165,7 +165,7 @@ class TooManyPixelsError(ImageError):
 
 
 class TruncatedImageError(ImageError):
-    """Its bytes end before the image does."""
+    """The bytes end before the image does."""
 
 
 class UndecodableImageError(ImageError):
@@ -173,7 +173,7 @@ class UndecodableImageError(ImageError):
 
 
 class ModelError(GatewayError):
-    """The model asked for is not there."""
+    """The requested model is not available."""
 
 
 class UnknownModelError(ModelError):
@@ -181,7 +181,7 @@ class UnknownModelError(ModelError):
 
 
 class VersionNotServedError(ModelError):
-    """That version of the model is not loaded."""
+    """The requested version of the model is not loaded."""
 
 
 class ModelNotLoadedError(ModelError):
@@ -189,11 +189,11 @@ class ModelNotLoadedError(ModelError):
 
 
 class NotDescribedError(ModelError):
-    """The model does not say what its answers mean."""
+    """The model has no manifest, so its outputs cannot be labelled."""
 
 
 class ModelServerError(GatewayError):
-    """The model server did not answer the question."""
+    """The model server did not complete the request."""
 
 
 class ModelServerUnavailableError(ModelServerError):
@@ -201,11 +201,11 @@ class ModelServerUnavailableError(ModelServerError):
 
 
 class ModelServerBusyError(ModelServerError):
-    """The model server has too much to do."""
+    """The model server is overloaded."""
 
 
 class MessageTooLargeError(ModelServerError):
-    """The question or its answer is larger than a message may be."""
+    """The request or response exceeds the message size limit."""
 
 
 class ModelServerTimeoutError(ModelServerError):
@@ -213,15 +213,15 @@ class ModelServerTimeoutError(ModelServerError):
 
 
 class RequestRejectedError(ModelServerError):
-    """The model server says that the question is wrong."""
+    """The model server rejected the request as invalid."""
 
 
 class ModelServerFailedError(ModelServerError):
-    """The model server failed, or its answer makes no sense."""
+    """The model server failed, or its response is invalid."""
 
 
 class BusyError(GatewayError):
-    """The gateway does not ask, to protect itself or the model server."""
+    """The gateway sheds load, to protect itself or the model server."""
 
 
 class OverloadedError(BusyError):
@@ -233,11 +233,11 @@ class CircuitOpenError(BusyError):
 
 
 class AccessError(GatewayError):
-    """The caller may not ask this, or not now."""
+    """The caller is not authorized, or has reached a limit."""
 
 
 class MissingCredentialsError(AccessError):
-    """The caller does not say who it is. The challenges of these errors are those of RFC 6750, section 3."""
+    """The request has no credentials. The challenges of these errors are those of RFC 6750, section 3."""
 
     headers = MappingProxyType({"WWW-Authenticate": 'Bearer realm="graft"'})
 
@@ -249,13 +249,13 @@ class InvalidCredentialsError(AccessError):
 
 
 class ForbiddenError(AccessError):
-    """The caller's key or token is for something else."""
+    """The caller's key or token lacks the required scope."""
 
     headers = MappingProxyType({"WWW-Authenticate": 'Bearer realm="graft", error="insufficient_scope"'})
 
 
 class TooManyRequestsError(AccessError):
-    """The caller's key has used up its limits, and may ask again after `retry_after_seconds`."""
+    """The caller's key has reached its limits; it may try again after `retry_after_seconds`."""
 
     def __init__(self, sentence: str, retry_after_seconds: int = 1) -> None:
         super().__init__(sentence)
@@ -263,11 +263,11 @@ class TooManyRequestsError(AccessError):
 
 
 class TokensUnverifiableError(AccessError):
-    """The keys that prove tokens cannot be had."""
+    """The keys to verify tokens are not available."""
 
 
 class NotReadyError(GatewayError):
-    """Not every wanted model can be asked, or the gateway is stopping."""
+    """A configured model is not available, or the gateway is stopping."""
 
 
 class BadSettingError(ContractError):

@@ -1,4 +1,4 @@
-"""How the gateway starts as a program, in one process or several."""
+"""The gateway's entry point, in one process or several."""
 
 import sys
 from collections.abc import Callable
@@ -19,9 +19,9 @@ _BAD_SETTING = 2
 
 
 def main(settings: Settings, on_listening: Callable[[str], None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; say on stdout where, and tell `on_listening` the URL.
+    """Serve until SIGTERM or SIGINT; print the URL to stdout and pass it to `on_listening`.
 
-    Returns the exit code: 2 if the settings cannot be used or an address cannot be had.
+    Returns the exit code: 2 if the settings are invalid or an address is not available.
     """
     try:
         set_up_logs(settings)
@@ -56,7 +56,7 @@ def _listen(settings: Settings, stack: ExitStack) -> Sockets:
     """Return the open sockets; the stack closes them.
 
     Raises:
-        BadSettingError: an address cannot be had.
+        BadSettingError: an address is not available.
     """
     ports = [settings.port] if settings.operations_port is None else [settings.port, settings.operations_port]
     opened = []

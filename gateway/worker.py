@@ -1,4 +1,4 @@
-"""One process of the gateway, on sockets that are open already."""
+"""One process of the gateway, on sockets that are already open."""
 
 import asyncio
 import socket
@@ -18,14 +18,14 @@ from gateway.settings import Settings
 
 @dataclass(frozen=True)
 class Sockets:
-    """Where the gateway listens; `second` is the port for operations, if it is set."""
+    """The sockets the gateway listens on; `second` is the operations port, if it is set."""
 
     first: socket.socket
     second: socket.socket | None = None
 
 
 def serve(settings: Settings, sockets: Sockets, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `on_ready` is called once requests are answered.
+    """Serve until SIGTERM or SIGINT; `on_ready` is called once requests are served.
 
     Raises:
         ContractError: a file of keys or certificates cannot be used.

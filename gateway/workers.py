@@ -1,7 +1,7 @@
-"""Several processes on one port: started, replaced when one dies, and ended together.
+"""Several processes on one port: started, replaced when one dies, and stopped together.
 
-Their metrics are added up through files, as prometheus-client's multiprocess mode does; its variable has to be set
-before a worker imports it, and so each is a new interpreter.
+Their metrics are added up through files, in prometheus-client's multiprocess mode. Its environment variable has to be
+set before a worker imports the library, so each worker is a new interpreter.
 """
 
 import logging
@@ -29,9 +29,9 @@ _SHORT_LIFE_SECONDS = 1.0
 
 
 def serve_with_workers(settings: Settings, sockets: Sockets, on_ready: Callable[[], None]) -> int:
-    """Serve with `settings.workers` processes until SIGTERM or SIGINT; `on_ready` is called once one answers.
+    """Serve with `settings.workers` processes until SIGTERM or SIGINT; `on_ready` is called once one is ready.
 
-    A worker that dies is replaced. Returns 0, or 1 where a worker ended before it ever answered.
+    A worker that dies is replaced. Returns 0, or 1 if all workers ended before one was ready.
     """
     with tempfile.TemporaryDirectory(prefix="graft-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder
@@ -39,7 +39,7 @@ def serve_with_workers(settings: Settings, sockets: Sockets, on_ready: Callable[
 
 
 class _Worker(NamedTuple):
-    """A running worker; `ready` is kept because the worker fails where nobody could hear that it answers."""
+    """A running worker; `ready` is kept open because the worker fails if it cannot report that it is ready."""
 
     process: BaseProcess
     started: float
@@ -69,7 +69,7 @@ class _Workers:
         return 0
 
     def _start(self) -> Connection:
-        """Start one worker; its end of what is returned says when it answers."""
+        """Start one worker; return a connection that receives True once the worker is ready."""
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_work, args=(self._settings, self._sockets, theirs))
         process.start()
@@ -111,7 +111,7 @@ class _Workers:
 
     @contextmanager
     def _forwarded_signals(self) -> Generator[int]:
-        """Hand SIGTERM and SIGINT on to the workers; yield a file descriptor that becomes readable when one came."""
+        """Forward SIGTERM and SIGINT to the workers; yield a file descriptor that becomes readable after a signal."""
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         os.set_blocking(reading, False)
@@ -138,8 +138,8 @@ class _Workers:
 
 
 def _work(settings: Settings, sockets: Sockets, ready: Connection) -> None:
-    """Be one worker; runs in a process of its own."""
-    os.setpgid(0, 0)  # Ctrl-C reaches the first process alone, which hands it on once
+    """Run one worker, in its own process."""
+    os.setpgid(0, 0)  # Ctrl-C then reaches only the first process, which forwards it once
     set_up_logs(settings)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     serve(settings, sockets, lambda: ready.send(True))

@@ -1,1 +1,1 @@
-"""What every route has in common: the server, its connections, bodies, and errors as responses."""
+"""HTTP for all protocols: the server, its connections, request bodies and error responses."""

@@ -1,4 +1,4 @@
-"""Bytes in a JSON text, whatever the protocol."""
+"""Base64 in JSON, for all protocols."""
 
 import pybase64
 
@@ -6,12 +6,12 @@ _WHITE_SPACE = str.maketrans("", "", " \t\n\v\f\r")
 
 
 def decode_base64(text: str) -> bytes:
-    """Return the bytes of standard base64, padded or not, white space in it or not.
+    """Return the bytes of standard base64, with or without padding and white space.
 
-    pybase64, because the standard library takes 45 times as long (30 KB: 270 µs, and 6 µs).
+    pybase64, because the standard library takes 45 times as long (30 KB: 270 µs instead of 6 µs).
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the text is not base64.
     """
     try:
         return pybase64.b64decode(text, validate=True)

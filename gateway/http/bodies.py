@@ -1,12 +1,12 @@
-"""The body of a request, whatever its protocol."""
+"""Request bodies, for all protocols."""
 
 from starlette.requests import ClientDisconnect, Request
 
 
 async def read_whole(request: Request) -> bytes:
-    """Return the body of a request, which is read once; its size is bounded by what hands it over.
+    """Return the body of a request, which can be read once; the middleware limits its size.
 
-    Starlette's own way, through two generators, takes 15 microseconds more.
+    Starlette's `Request.body`, which goes through two generators, takes 15 microseconds more.
 
     Raises:
         ClientDisconnect: the caller left before it was complete.

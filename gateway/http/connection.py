@@ -1,4 +1,4 @@
-"""One HTTP connection: uvicorn's, with bounds on the head of a request, and the request's target as it was sent."""
+"""uvicorn's HTTP connection, with limits on a request's head, and the request target exactly as it was sent."""
 
 import asyncio
 from collections.abc import Callable, MutableMapping
@@ -13,9 +13,9 @@ _KEY = "connection"
 
 @dataclass(slots=True)
 class ReceivedRequest:
-    """What the connection and the middleware tell each other of one request.
+    """What the connection and the middleware share about one request.
 
-    `target` is the target of the request line: path, `?` and `#` as they came. `on_connection_lost`, if it is set, is
+    `target` is the target of the request line, undecoded, with query and fragment. `on_connection_lost`, if set, is
     called when the connection ends.
     """
 
@@ -24,19 +24,19 @@ class ReceivedRequest:
 
 
 def take_received(scope: MutableMapping[str, Any]) -> ReceivedRequest:
-    """Return what this module's connection told of an ASGI scope's request; other connections tell nothing."""
+    """Return what `Connection` noted about an ASGI scope's request; empty for any other connection class."""
     received: ReceivedRequest | None = scope["state"].pop(_KEY, None)
     return ReceivedRequest() if received is None else received
 
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"connection: close\r\n\r\nThe headers of the request are larger than accepted."
+    b"connection: close\r\n\r\nThe headers of the request are too large."
 )
 
 
 class Connection(HookedConnection):
-    """Ends a connection whose request heads are too large or too slow; uvicorn and its parser bound neither."""
+    """Closes a connection whose request head is too large or too slow; uvicorn and its parser limit neither."""
 
     max_header_bytes = 0
     header_seconds = 0.0
@@ -58,35 +58,35 @@ class Connection(HookedConnection):
         return type("Connection", (cls,), limits)
 
     def opened(self) -> None:
-        """Begin to wait for the first request's head."""
+        """Start the timer for the first request's head."""
         self._wait_for_head()
 
     def parsed(self, length: int) -> None:
-        """Count what came where a head does not end: the parser keeps a header until it is complete."""
-        if self._is_in_head and self._waiting_for_head is None:  # most heads come whole, and need no timer
+        """Count the bytes of an incomplete head, because the parser buffers a header until it is complete."""
+        if self._is_in_head and self._waiting_for_head is None:  # most heads arrive whole, and need no timer
             self._wait_for_head()
         if self._waiting_for_head is not None:
             self.head_grown(length)
 
     def ended(self) -> None:
-        """Wait no longer, and tell the request that is in progress."""
+        """Stop the timer, and notify the request in progress."""
         self._stop_waiting()
         if self._received.on_connection_lost is not None:
             self._received.on_connection_lost()
 
     def head_begun(self) -> None:
-        """Begin to count the bytes of a head."""
+        """Start counting the bytes of a head."""
         self._header_bytes = 0
         self._is_in_head = True
 
     def head_grown(self, length: int) -> None:
-        """Count bytes of a head, and refuse one that is too large."""
+        """Count bytes of a head, and reject one that is too large."""
         self._header_bytes += length
         if self._header_bytes > self.max_header_bytes:
             self.end(_TOO_LARGE)
 
     def head_ended(self) -> None:
-        """Leave the target where the middleware finds it."""
+        """Pass the target to the middleware."""
         self._is_in_head = False
         self._stop_waiting()
         self._received = ReceivedRequest(self.target)

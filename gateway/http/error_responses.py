@@ -1,4 +1,4 @@
-"""The bodies of errors, as models: what is sent, and what the description of the routes says of it."""
+"""The bodies of error responses, as models: they are sent, and they appear in the OpenAPI description."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,20 +12,20 @@ _Responses = dict[int | str, dict[str, Any]]
 _PROBLEM_TEXTS = {
     400: "A parameter, a header or the body cannot be used",
     401: "The key or token is missing or not valid",
-    403: "The key or token is for something else",
+    403: "The key or token lacks the required scope",
     404: "There is no such model or version",
     408: "The body did not arrive in time",
     413: "The body, an image or the number of images is too large",
-    415: "The body or the image is of a kind that is not accepted",
+    415: "The type of the body or the image is not accepted",
     422: "The image is cut short or cannot be decoded",
-    429: "The key has used up its limits",
+    429: "The key has reached its limits",
     501: "The model does not describe itself",
     502: "The model server failed",
-    503: "The model server is not available, or there is too much to do",
+    503: "The model server is not available, or there are too many requests",
     504: "The model server took too long",
 }
 ACCESS = (401, 403, 429)
-"""The statuses of requests that the caller may not make."""
+"""The statuses of requests that the caller is not allowed to make."""
 
 
 class Problem(BaseModel):
@@ -63,25 +63,25 @@ class ErrorBody(BaseModel):
 
 
 ERROR_MODELS: tuple[type[BaseModel], ...] = (Problem, ErrorBody)
-"""The models that responses refer to by name only.
+"""The models that responses reference by name only.
 
-As FastAPI's `model`, a model costs the start a third of a millisecond for each status of each route, and it would be
-described as `application/json`.
+Passing them as FastAPI's `model` would add a third of a millisecond to the start for each status of each route, and
+would describe them as `application/json`.
 """
 
 
 def problem_responses(*statuses: int) -> _Responses:
-    """Return FastAPI's `responses` of a native route that may end with these statuses."""
+    """Return FastAPI's `responses` of a native route that may respond with these statuses."""
     return {status: _response(_PROBLEM_TEXTS[status], {PROBLEM_MEDIA_TYPE: Problem}) for status in statuses}
 
 
 def error_responses(texts: Mapping[int, str]) -> _Responses:
-    """Return FastAPI's `responses` of a route of another protocol, with what each status means there."""
+    """Return FastAPI's `responses` of a route of another protocol; `texts` describe each status."""
     return {status: _response(text, {"application/json": ErrorBody}) for status, text in texts.items()}
 
 
 def access_error_responses() -> _Responses:
-    """Return the same of the statuses in `ACCESS`."""
+    """Return the same for the statuses in `ACCESS`."""
     return error_responses({status: _PROBLEM_TEXTS[status] for status in ACCESS})
 
 
@@ -90,5 +90,5 @@ def _response(text: str, models: Mapping[str, type[BaseModel]]) -> dict[str, Any
 
 
 def content_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Return OpenAPI's media type object that refers to one of `ERROR_MODELS`."""
+    """Return an OpenAPI media type object that references one of `ERROR_MODELS`."""
     return {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}

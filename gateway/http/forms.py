@@ -1,4 +1,4 @@
-"""The files of a multipart/form-data body, read as it arrives and kept in memory."""
+"""The files of a multipart/form-data body, parsed as it arrives and kept in memory."""
 
 from collections.abc import AsyncIterable
 
@@ -10,18 +10,18 @@ from gateway.predict.prediction import EncodedImage
 
 
 async def read_files(content_type: str, body: AsyncIterable[bytes], max_files: int) -> list[EncodedImage]:
-    """Return the files in the order sent, at least one; fields that are no files are passed over.
+    """Return the files in the order sent, at least one; fields that are not files are skipped.
 
-    The size of the body is bounded by whoever hands it over.
+    The middleware limits the size of the body.
 
     Raises:
-        BadFormError: the body is no such form, or ends too early.
-        TooManyImagesError: there are more than `max_files`; known before the rest is read.
-        NoImageError: there is none.
+        BadFormError: the body is not a valid form, or ends too early.
+        TooManyImagesError: there are more than `max_files`; raised before the rest is read.
+        NoImageError: the form has no file.
     """
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
-        raise BadFormError("The content type multipart/form-data has to name a boundary.")
+        raise BadFormError("The content type multipart/form-data must name a boundary.")
     form = _Form(max_files)
     try:
         parser = MultipartParser(
@@ -49,7 +49,7 @@ async def read_files(content_type: str, body: AsyncIterable[bytes], max_files: i
 
 
 class _Form:
-    """What the parser's events add up to. A part is a file if its disposition names one."""
+    """Collects the files from the parser's events. A part is a file if its Content-Disposition has a file name."""
 
     def __init__(self, max_files: int) -> None:
         self.files: list[EncodedImage] = []

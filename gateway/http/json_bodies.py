@@ -1,4 +1,4 @@
-"""JSON bodies, read no longer and no deeper than is sane, whatever the protocol."""
+"""JSON bodies, limited in length and depth, for all protocols."""
 
 import json
 import re
@@ -19,8 +19,8 @@ def read_json(body: bytes, settings: Settings) -> Any:
     """Return the value of a JSON body.
 
     Raises:
-        BodyTooLargeError: it is longer than JSON may be.
-        BadJsonError: it is no JSON in UTF-8, or nested more deeply than is accepted.
+        BodyTooLargeError: it has more than `max_json_bytes`.
+        BadJsonError: it is not JSON in UTF-8, or is nested too deeply.
     """
     check_length(len(body), settings.max_json_bytes)
     check_depth(body, settings.max_json_depth)
@@ -31,24 +31,24 @@ def read_json(body: bytes, settings: Settings) -> Any:
     except json.JSONDecodeError as error:
         raise BadJsonError(f"The body is not JSON: {error.msg.lower()} at character {error.pos}.") from None
     except ValueError:  # an integer of more digits than Python reads
-        raise BadJsonError("The body is not JSON that can be read: a number has too many digits.") from None
+        raise BadJsonError("The body cannot be read as JSON: a number has too many digits.") from None
 
 
 def check_length(length: int, most: int) -> None:
-    """Refuse what would take long to parse: meanwhile nobody else is answered.
+    """Reject a body that would take long to parse, because parsing blocks the event loop.
 
     Raises:
-        BodyTooLargeError: it has more than `most` bytes.
+        BodyTooLargeError: `length` is more than `most` bytes.
     """
     if length > most:
         raise BodyTooLargeError(f"The JSON has {length} bytes; at most {most} are accepted (send images as files).")
 
 
 def check_depth(body: bytes, max_depth: int) -> None:
-    """Refuse what is nested too deeply, before a parser recurses into it.
+    """Reject a body that is nested too deeply, before a parser recurses into it.
 
-    Most bodies have fewer opening brackets than the limit, which a few searches tell. In others, the strings are taken
-    out, then pairs that hold nothing for as many levels as tensors usually have; what is left is counted.
+    Most bodies have fewer opening brackets than the limit, which a few searches show. In others, strings are removed,
+    then empty pairs for as many levels as tensors usually have; the rest is counted.
 
     Raises:
         BadJsonError: it is nested more deeply than `max_depth`.
@@ -72,7 +72,7 @@ def check_depth(body: bytes, max_depth: int) -> None:
 
 
 def _count(body: bytes, mark: bytes, most: int) -> int:
-    """Return how often a mark occurs, at most `most`; faster than `count`, as it leaps over base64 and ends early."""
+    """Return how often a mark occurs, at most `most`; faster than `count`, as it skips base64 and stops early."""
     found, at = 0, body.find(mark)
     while at >= 0 and found < most:
         found += 1

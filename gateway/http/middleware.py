@@ -1,7 +1,7 @@
-"""What holds for every request, whatever its route.
+"""Middleware for every request, whatever its route.
 
-An id, a deadline, a count and a time, a body of bounded size that arrives in bounded time, and an end when the caller
-has left.
+It gives a request its id and deadline, observes it, limits the size of its body and the time the body may take, and
+cancels the request when its caller disconnects.
 """
 
 import asyncio
@@ -41,9 +41,9 @@ _WANTED_HEADERS = frozenset(
 
 
 class RequestMiddleware:
-    """ASGI middleware around everything else, except what responds to exceptions that nobody foresaw.
+    """The outermost ASGI middleware, except for Starlette's handler of unexpected exceptions.
 
-    Makes the `RequestContext` of each request, which the rest finds by `context_of`.
+    Creates the `RequestContext` of each request; other code gets it with `context_of`.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, observers: Observers) -> None:
@@ -52,7 +52,7 @@ class RequestMiddleware:
         self._observers = observers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and its response back with the id; no response is made for a caller that has left."""
+        """Pass a request on and send its response; no response is sent to a caller that has disconnected."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -71,10 +71,10 @@ class RequestMiddleware:
 class _RequestHandler:
     """One request and its response.
 
-    A response given before the body was read whole is followed by a lingering close: it is sent complete, then what
-    still arrives is thrown away for a while. Closing at once with unread data makes the kernel send a reset, which
-    destroys the response before the caller has read it. A small body of known length is left to the server instead,
-    which throws it away and keeps the connection: to connect anew would cost both sides more.
+    A response sent before the whole body was read is followed by a lingering close: what still arrives is discarded for
+    a while. Closing at once with unread data makes the kernel send a reset, which can destroy the response before the
+    caller has read it. A small body of known length is left to the server instead, which discards it and keeps the
+    connection: a new connection would cost both sides more.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings, observers: Observers) -> None:
@@ -85,7 +85,7 @@ class _RequestHandler:
         self._connection = take_received(scope)
         self._settings = settings
         self._max_bytes = settings.max_body_bytes
-        self._declared = int(headers.get(b"content-length", 0))  # the server refused anything but digits
+        self._declared = int(headers.get(b"content-length", 0))  # the server rejects anything but digits
         self._complete = self._declared == 0 and b"transfer-encoding" not in headers
         self._is_small = 0 < self._declared <= _SMALL_BYTES and b"expect" not in headers
         self._received = 0
@@ -99,14 +99,14 @@ class _RequestHandler:
             _request_id(headers.get(b"x-request-id")),
             protocol_of(scope["method"], scope["path"]),
             scope["app"].state.services,
-            self._deadline(),  # anew once the body is there; but not every route reads it
+            self._deadline(),  # set again once the body has arrived, but not every route reads it
             self._connection.target,
         )
         self.context.put_into(scope)
         observers.begin(self.context, scope["method"], headers.get(b"traceparent"), headers.get(b"tracestate"))
 
     def was_ended_early(self) -> bool:
-        """Return whether the request's task was cancelled because its caller left, and take that back if so."""
+        """Return whether the request was cancelled because its caller disconnected; if so, uncancel its task."""
         if not self._gone or self._task is None:
             return False
         self._task.uncancel()
@@ -114,11 +114,11 @@ class _RequestHandler:
         return True
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Stop listening for the end of the connection."""
         self._connection.on_connection_lost = None
 
     def _deadline(self) -> Deadline:
-        """Return ours, counted from now, or the caller's, counted from the head of the request."""
+        """Return the earlier of our deadline, counted from now, and the caller's, counted from the request's head."""
         at = time.monotonic() + self._settings.request_timeout_seconds
         if self._wanted is None or not _MILLISECONDS.fullmatch(self._wanted):
             return Deadline(at)
@@ -126,11 +126,11 @@ class _RequestHandler:
         return Deadline(wanted, own=False) if wanted < at else Deadline(at)
 
     async def receive(self) -> Message:
-        """Return the next piece of the body, which arrives in time and is not too large.
+        """Return the next part of the body.
 
         Raises:
-            BadParameterError: the caller's deadline cannot be read.
-            BodyTooLargeError: the body is larger than accepted.
+            BadParameterError: the header with the caller's deadline is invalid.
+            BodyTooLargeError: the body is too large.
             BodyTooSlowError: it did not arrive in time.
         """
         if self._wanted is not None and not _MILLISECONDS.fullmatch(self._wanted):
@@ -163,7 +163,7 @@ class _RequestHandler:
     async def _receive_next(self) -> Message:
         message = await self._receive_raw()
         self._received += len(message.get("body", b""))
-        self._complete = not message.get("more_body", False)  # so it is when the caller disconnected
+        self._complete = not message.get("more_body", False)  # also when the caller disconnected
         self.context.bytes_in = self._received
         if self._complete and not self._received_whole and message["type"] == "http.request" and self._received:
             self._received_whole = True
@@ -171,13 +171,13 @@ class _RequestHandler:
         return message
 
     def _end_early(self) -> None:
-        """Cancel the request when its caller leaves before the answer: nobody would read it."""
+        """Cancel the request if its caller disconnects before the response."""
         if self._task is not None and self.context.outcome is None:
             self._gone = True
             self._task.cancel()
 
     async def send(self, message: Message) -> None:
-        """Send a piece of the response."""
+        """Send a part of the response."""
         if message["type"] == "http.response.start":
             self._begin_response(message)
             await self._send_raw(message)
@@ -207,7 +207,7 @@ class _RequestHandler:
 
 
 def _request_id(given: bytes | None) -> str:
-    """Return the caller's id if it is sane, else a new one."""
+    """Return the caller's id if it is valid, else a new one."""
     if given is not None and _SANE_ID.fullmatch(given):
         return given.decode("ascii")
-    return f"{random.getrandbits(128):032x}"  # no secret, and the system's own randomness is a call of the system
+    return f"{random.getrandbits(128):032x}"  # not a secret, and the system's randomness would cost a system call

@@ -1,4 +1,4 @@
-"""What operators look at: whether the gateway lives, whether it is ready, what it counted."""
+"""Routes for operators: liveness, readiness and metrics."""
 
 from typing import Literal
 
@@ -15,35 +15,35 @@ _TAG = "Operations"
 
 
 class Alive(BaseModel):
-    """The process lives."""
+    """The process is alive."""
 
     status: Literal["alive"] = "alive"
 
 
 class Ready(BaseModel):
-    """Every configured model can be used."""
+    """Every configured model is available."""
 
     status: Literal["ready"] = "ready"
 
 
 health_router = new_router(_TAG, open_to_all=True)
-"""`GET /livez` and `GET /readyz`, which respond whatever the load."""
+"""`GET /livez` and `GET /readyz`, which respond under any load."""
 
 
-@health_router.get("/livez", summary="The process lives", response_description="It lives")
+@health_router.get("/livez", summary="The process is alive", response_description="It is alive")
 async def is_alive() -> Alive:
-    """Say that the process lives."""
+    """Report that the process is alive."""
     return Alive()
 
 
 @health_router.get(
     "/readyz",
-    summary="Every model can be used",
-    response_description="All of them can",
+    summary="Every model is available",
+    response_description="All models are available",
     responses=problem_responses(503),
 )
 async def is_ready(request: Request, context: Context) -> Ready:
-    """Say whether every configured model can be used: 503 where one cannot, or the gateway is stopping."""
+    """Report whether every configured model is available: 503 if one is not, or if the gateway is stopping."""
     if request.app.state.stopping:
         raise NotReadyError("The gateway is stopping.")
     problems = [f"{state.name}: {state.problem}" for state in context.services.versions.states if state.problem]
@@ -59,7 +59,7 @@ def metrics_router(metrics: Metrics) -> APIRouter:
     @router.get(
         "/metrics",
         summary="Metrics for Prometheus",
-        response_description="In Prometheus's format, or in OpenMetrics' where it is accepted",
+        response_description="In Prometheus's text format, or in OpenMetrics if that is accepted",
         response_class=Response,
         responses={
             200: {

@@ -37,12 +37,12 @@ _logger = logging.getLogger(__name__)
 
 
 def problem_response(request: Request, error: GatewayError) -> Response:
-    """Return the error in the shape of the request's protocol, and note its code as the request's outcome."""
+    """Return the error in the format of the request's protocol, and record its code as the request's outcome."""
     return respond_to_error(request.scope, error)
 
 
 def respond_to_error(scope: Scope, error: GatewayError) -> Response:
-    """Return the same for middleware, which knows the request by its scope."""
+    """Return the same for middleware, which only has the request's scope."""
     row, context = row_for(error), context_of(scope)
     context.outcome = row.code
     headers = dict(error.headers)
@@ -62,24 +62,24 @@ def respond_to_error(scope: Scope, error: GatewayError) -> Response:
 
 
 def error_sentence(error: GatewayError) -> str:
-    """Return what a caller of another protocol reads: the model server's own words where there are any."""
+    """Return the message for the other protocols: the model server's own text if there is one."""
     return without_nodes(error.details) or str(error)
 
 
 def without_nodes(details: str) -> str:
-    """Return a text of the model server without its references to nodes of the graph."""
+    """Return a text of the model server without its references to graph nodes."""
     return _NODES.sub("", details).rstrip()
 
 
 def parameter_error(found: Mapping[str, Any], where: str) -> BadParameterError:
-    """Return what pydantic found wrong with a parameter as one sentence; `where` is `query`, `path` or `header`."""
+    """Return pydantic's error about a parameter as one sentence; `where` is `query`, `path` or `header`."""
     shown, message = str(found["input"])[:_SHOWN_CHARACTERS], str(found["msg"])
     sentence = f"The {where} parameter {found['loc'][-1]} cannot be {shown!r}; {message[0].lower()}{message[1:]}."
     return BadParameterError(sentence)
 
 
 def exception_handlers() -> dict[int | type[Exception], _Handler]:
-    """Return how each kind of exception that can leave a route is answered."""
+    """Return the handler for each kind of exception that can leave a route."""
     return {
         GatewayError: _respond_to_gateway_error,
         RequestValidationError: _respond_to_bad_parameter,
@@ -90,7 +90,7 @@ def exception_handlers() -> dict[int | type[Exception], _Handler]:
 
 
 async def _respond_to_gateway_error(request: Request, error: GatewayError) -> Response:
-    if isinstance(error, ModelServerFailedError):  # the caller is not told the cause; someone must be
+    if isinstance(error, ModelServerFailedError):  # the response does not show the cause, so log it
         _logger.warning("request %s: %s Cause: %s", context_of(request.scope).request_id, error, error.__cause__)
     return problem_response(request, error)
 
@@ -104,7 +104,7 @@ async def _respond_to_http_exception(request: Request, error: HTTPException) -> 
     path = request.url.path[:_SHOWN_CHARACTERS]
     found: dict[int, GatewayError] = {
         404: NoSuchPathError(f"There is nothing at {path}."),
-        405: MethodNotAllowedError(f"{request.method} is not possible at {path}."),
+        405: MethodNotAllowedError(f"{request.method} is not allowed at {path}."),
     }
     response = problem_response(request, found.get(error.status_code, RequestError("The request is malformed.")))
     response.headers.update(error.headers or {})  # Allow
@@ -116,7 +116,11 @@ async def _respond_to_disconnect(request: Request, error: ClientDisconnect) -> R
 
 
 async def _respond_to_unexpected(request: Request, error: Exception) -> Response:
-    response = problem_response(request, GatewayError("The gateway failed to answer; the failure was logged."))
-    response.headers["X-Request-ID"] = context_of(request.scope).request_id  # sent from outside of all middleware
-    response.headers["Connection"] = "close"  # which the server does anyway, after an exception that nobody caught
+    response = problem_response(
+        request, GatewayError("The gateway failed to process the request; the failure was logged.")
+    )
+    response.headers["X-Request-ID"] = context_of(
+        request.scope
+    ).request_id  # this response does not pass through the middleware
+    response.headers["Connection"] = "close"  # the server closes it anyway after an unhandled exception
     return response

@@ -1,4 +1,4 @@
-"""Routers, and two kinds of FastAPI's route: one as FastAPI has it, one that hands on the request as it is."""
+"""Routers, and two kinds of route: FastAPI's, and a plain one that passes the request to its endpoint unparsed."""
 
 from typing import Annotated, Any
 
@@ -17,9 +17,9 @@ async def _context(request: Request) -> RequestContext:
 
 
 Context = Annotated[RequestContext, Depends(_context)]
-"""How an endpoint asks FastAPI for the context of its request."""
+"""The type by which an endpoint gets its request's context from FastAPI."""
 
-# they describe that a route may need a key; `gateway.security.access` checks it
+# these only describe that a route may need a key; `gateway.security.access` checks it
 _ACCESS = (
     Security(
         APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", description="A key of `graft keys`.", auto_error=False)
@@ -31,17 +31,17 @@ _ACCESS = (
 
 
 class GatewayRoute(APIRoute):
-    """FastAPI's route; where it has GET, it has HEAD too, as Starlette's route does, without describing it."""
+    """FastAPI's route; with GET it also allows HEAD, as Starlette's route does, without describing it."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return whether the route fits, and what it adds to the scope."""
+        """Return whether the route matches, and what it adds to the scope."""
         match, child_scope = super().matches(scope)
         if match is Match.PARTIAL and scope["method"] in self._allowed():
             match = Match.FULL
         return match, child_scope
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond; the server leaves out the body of a response to HEAD."""
+        """Handle a request; the server omits the body of a response to HEAD."""
         self._check_method(scope)
         is_head = scope["method"] == "HEAD"
         await super().handle({**scope, "method": "GET"} if is_head else scope, receive, send)
@@ -56,15 +56,15 @@ class GatewayRoute(APIRoute):
 
 
 class PlainRoute(GatewayRoute):
-    """A route whose endpoint takes the request and returns a response, as Starlette's does.
+    """A route whose endpoint takes the request and returns a response, as Starlette's route does.
 
-    What its `dependencies` declare is only described: the endpoint reads parameters and body by itself. FastAPI's own
-    reading costs more than predict routes may (docs/decisions/0015-the-gateways-routes.md). Errors are left to the
-    application, which responds to all of them; FastAPI would look at them here too, at a cost for each request.
+    Its `dependencies` serve the OpenAPI description only: the endpoint parses parameters and body itself, because
+    FastAPI's parsing costs too much for predict routes (docs/decisions/0015-the-gateways-routes.md). Errors are left to
+    the application's handlers; FastAPI would also catch them here, at a cost for each request.
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond."""
+        """Handle a request."""
         self._check_method(scope)
         response = await self.endpoint(Request(scope, receive))
         await response(scope, receive, send)
@@ -73,9 +73,9 @@ class PlainRoute(GatewayRoute):
 def new_router(
     tag: str, *, route_class: type[GatewayRoute] = GatewayRoute, open_to_all: bool = False, **settings: Any
 ) -> APIRouter:
-    """Return a router whose operations are named like their functions; `settings` are more of APIRouter's.
+    """Return a router whose operations are named like their functions; `settings` are passed to APIRouter.
 
-    Its routes may need a key, but for those that are `open_to_all`.
+    Its routes are described as needing a key, unless `open_to_all` is set.
     """
     return APIRouter(
         tags=[tag],

@@ -15,14 +15,14 @@ from gateway.http.uvicorn_internals import HookedServer
 from gateway.settings import Settings
 
 _BACKLOG = 2048
-_KEEP_ALIVE_SECONDS = 75  # longer than the minute after which common load balancers close, so that they are the first
+_KEEP_ALIVE_SECONDS = 75  # longer than the minute of common load balancers, so that they close first
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket bound to a host and port; port 0 becomes a free one.
+    """Return a socket that listens on a host and port; port 0 takes a free one.
 
     Raises:
-        OSError: the address cannot be had.
+        OSError: the address is not available.
     """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
@@ -38,9 +38,9 @@ def listen(host: str, port: int) -> socket.socket:
 class GatewayServer(HookedServer):
     """Serves one application until SIGTERM or SIGINT, or until `should_exit` is set from another thread.
 
-    SIGTERM first makes `/readyz` refuse for a while (`app.state.stopping`), so that a balancer sends no more; then
-    nothing is accepted, and requests that have begun are answered. A second signal ends at once.
-    `on_ready` is called once requests are answered.
+    SIGTERM first makes `/readyz` respond 503 for a while (`app.state.stopping`), so that load balancers send no more
+    requests; then no connection is accepted, and requests in flight are completed. A second signal stops at once.
+    `on_ready` is called once requests are served.
     """
 
     def __init__(self, app: FastAPI, settings: Settings, on_ready: Callable[[], None], **tls: Any) -> None:
@@ -66,11 +66,11 @@ class GatewayServer(HookedServer):
         self._on_ready = on_ready
 
     def ready(self) -> None:
-        """Say that requests are answered."""
+        """Report that requests are served."""
         self._on_ready()
 
     def signalled(self, number: int) -> None:
-        """Begin to stop at the first signal, and end at once at the second."""
+        """Start to stop at the first signal, and stop at once at the second."""
         if self._stop_at is not None:
             self.should_exit = self.force_exit = True
             return
@@ -78,5 +78,5 @@ class GatewayServer(HookedServer):
         self._stop_at = time.monotonic() + (self._delay if number == signal.SIGTERM else 0.0)
 
     def is_over(self) -> bool:
-        """Return whether the delay after a signal is over."""
+        """Return whether the delay after a signal has passed."""
         return self._stop_at is not None and time.monotonic() >= self._stop_at
