@@ -15,7 +15,7 @@ SLOW = ("resnet101", "inception_v3", "efficientnet_b1", "efficientnet_b2")
 """Half a minute and more each; the others take the same way in every run."""
 
 SLOW_ROUND_TRIPS = ("mobilenet_v3_large", "resnet50_v2")
-"""Their blocks are those of mobilenet_v3_small and their input that of mobilenet_v2, which go all the way in every run."""
+"""Their blocks are those of mobilenet_v3_small and resnet50, which go all the way in every run."""
 
 ROWS = [
     pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in ARCHITECTURES if name not in LARGE
