@@ -18,6 +18,15 @@ NAMES_THAT_SAY_NOTHING = {"utils.py", "common.py", "helpers.py"}
 MODULE_MEDIAN, MODULE_MOST = 120, 400
 FOLDER_MOST = 15
 FUNCTION_MEDIAN, FUNCTION_MOST = 10, 60
+READ_ALOUD_MOST = 40
+READ_ALOUD = {
+    ("trainer/train.py", "train"),
+    ("exporter/export.py", "export"),
+    ("exporter/bundle/build.py", "make_bundle"),
+    ("exporter/check/version_check.py", "check_version"),
+    ("gateway/predict/prediction.py", "predict"),
+}
+"""The functions that a newcomer reads first: what the product does, step by step."""
 
 FIELD_WORDS = {
     "picture": "image",
@@ -135,6 +144,17 @@ def test_functions_are_small(product: list[Source]) -> None:
     ]
     assert too_long(found, FUNCTION_MOST) == ""
     assert middle(found, FUNCTION_MEDIAN) == ""
+
+
+def test_what_is_read_first_has_forty_lines(product: list[Source]) -> None:
+    """The functions that say what the product does are there, and none has over 40 lines."""
+    found = {
+        (str(source.path.relative_to(ROOT)), function.name): length(function)
+        for source in product
+        for function in functions_of(source)
+    }
+    assert READ_ALOUD - found.keys() == set()
+    assert {place for place in READ_ALOUD if found[place] > READ_ALOUD_MOST} == set()
 
 
 def test_whatever_is_public_has_a_docstring(product: list[Source]) -> None:

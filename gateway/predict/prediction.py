@@ -94,7 +94,7 @@ class ImagePredictions:
 
 
 async def predict(
-    images: Sequence[EncodedImage | UnreadableImage], predict_request: PredictRequest, context: RequestContext
+    images: Sequence[EncodedImage | UnreadableImage], wanted: PredictRequest, context: RequestContext
 ) -> ImagePredictions:
     """Respond to a request about images, at least one.
 
@@ -105,35 +105,33 @@ async def predict(
         ModelServerError: the model server did not respond.
         BusyError: it was not called.
     """
-    version = context.services.versions.version_for(predict_request.model, predict_request.version)
-    manifest = await manifest_of(predict_request.model, version, context)
+    version = context.services.versions.version_for(wanted.model, wanted.version)
+    manifest = await manifest_of(wanted.model, version, context)
     with context.stage(GUARD):
         guarded = [_guard(image, manifest.image_input) for image in images]
     accepted = [each for each in guarded if isinstance(each, _Accepted)]
     if not accepted:
         rejections = tuple(each for each in guarded if isinstance(each, Rejection))
-        return ImagePredictions(predict_request.model, version, manifest.digest, rejections)
+        return ImagePredictions(wanted.model, version, manifest.digest, rejections)
 
     request = images_request([each.image.content for each in accepted])
-    fill_spec(
-        request.model_spec, predict_request.model, predict_request.version, predict_request.label, "serving_default"
-    )
+    fill_spec(request.model_spec, wanted.model, wanted.version, wanted.label, "serving_default")
     try:
         response = await call_model_server(PREDICT, request, context)
     except (ModelNotLoadedError, RequestRejectedError) as error:
-        if predict_request.label is None:
+        if wanted.label is None:
             raise
-        raise _no_such_label(predict_request.model, predict_request.label) from error
+        raise _no_such_label(wanted.model, wanted.label) from error
     with context.stage(LABEL):
         scores = read_scores(response, len(accepted))
         if scores.version != version:  # swapped in between, or chosen by label; else what is at hand holds
-            manifest = await manifest_of(predict_request.model, scores.version, context)
-        labelled = _label(accepted, scores, manifest.labels, manifest.image_input, predict_request.top_k)
-    _note(accepted, labelled, scores, predict_request.model, manifest, context.services)
+            manifest = await manifest_of(wanted.model, scores.version, context)
+        labelled = _label(accepted, scores, manifest.labels, manifest.image_input, wanted.top_k)
+    _note(accepted, labelled, scores, wanted.model, manifest, context.services)
 
     following = iter(labelled)
     entries = tuple(each if isinstance(each, Rejection) else next(following) for each in guarded)
-    return ImagePredictions(predict_request.model, scores.version, manifest.digest, entries)
+    return ImagePredictions(wanted.model, scores.version, manifest.digest, entries)
 
 
 def _no_such_label(model: str, label: str) -> VersionNotServedError:
