@@ -134,7 +134,7 @@ class Gateway:
             return self._http.request(method, self._url.rstrip("/") + path, **what)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CheckError(
-                f"No gateway answers at {self._url} ({error}); start one with `graft up`, or give another --gateway."
+                f"No gateway responds at {self._url} ({error}); start one with `graft up`, or give another --gateway."
             ) from error
 
     def _read(self, kind: type[_B], response: httpx.Response) -> _B:

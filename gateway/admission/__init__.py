@@ -1,1 +1,1 @@
-"""How many requests are in flight, and what happens to the rest."""
+"""Admission control: limits on requests in flight, the queue and circuit breakers."""

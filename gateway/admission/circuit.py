@@ -1,7 +1,7 @@
-"""A circuit breaker for each model: after several failures in a row the model server is left alone for a while.
+"""A circuit breaker for each model: after several failures in a row, calls stop for a while.
 
-Closed: calls go through. Open: they are refused at once. Half open, after a pause: one call goes through as a probe,
-and its end decides. Only what says that the server cannot answer counts: that it is not reached, or takes too long.
+Closed: calls go through. Open: they are rejected at once. Half open, after a pause: one call goes through as a probe,
+and its result decides. Only failures to respond count: the server is unavailable, or takes too long.
 """
 
 import time
@@ -16,7 +16,7 @@ CLOSED, HALF_OPEN, OPEN = 0, 1, 2
 
 
 class Circuit:
-    """The breaker of one model, for one event loop."""
+    """The circuit breaker of one model, for one event loop."""
 
     def __init__(self, model: str, failures: int, open_seconds: float, metrics: Metrics) -> None:
         self._model = model
@@ -29,7 +29,7 @@ class Circuit:
         self._probing = False
 
     def guarded(self, *, counts: bool = True) -> "_Guard":
-        """Return what one call is made in; `counts` is False where a failure would be the caller's own impatience.
+        """Return a context manager for one call; `counts` is False if a timeout would be due to the caller's deadline.
 
         Raises:
             CircuitOpenError: on entering, the circuit is open, or another call is the probe.
@@ -37,28 +37,28 @@ class Circuit:
         return _Guard(self, counts=counts)
 
     def admit(self) -> bool:
-        """Let a call through, and return whether it is the probe; `guarded` does this on entering."""
+        """Let a call through, and return whether it is the probe; `guarded` calls this on entering."""
         if self._in_a_row < self._failures:
             return False
         if self._probing or time.monotonic() < self._opened_at + self._open_seconds:
-            raise CircuitOpenError("The model server did not answer several times in a row; try again shortly.")
+            raise CircuitOpenError("The model server did not respond several times in a row; try again shortly.")
         self._probing = True
         self._metrics.set_circuit(self._model, HALF_OPEN)
         return True
 
     def note(self, error: BaseException | None, *, probe: bool, counts: bool) -> None:
-        """Hear how a call that was let through ended; `guarded` does this at the end."""
+        """Record how a call ended; `guarded` calls this on leaving."""
         if probe:
             self._probing = False
         if isinstance(error, _COUNTED):
             if counts:
                 self._failed(probe=probe)
         elif error is None or (isinstance(error, GatewayError) and error.code is not None):
-            self._succeeded()  # a status of any other kind was given by a server that lives
+            self._succeeded()  # any other status comes from a server that is alive
 
     def _failed(self, *, probe: bool) -> None:
         self._in_a_row += 1
-        if probe or self._in_a_row == self._failures:  # calls that were on their way do not prolong the pause
+        if probe or self._in_a_row == self._failures:  # calls already in flight do not extend the pause
             self._opened_at = time.monotonic()
             self._metrics.set_circuit(self._model, OPEN)
 
@@ -69,7 +69,7 @@ class Circuit:
 
 
 class _Guard:
-    """One call through a circuit. A class, for a generator's context manager costs four times as much."""
+    """One call through a circuit. A class, because a generator's context manager costs four times as much."""
 
     __slots__ = ("_circuit", "_counts", "_probe")
 
@@ -86,15 +86,15 @@ class _Guard:
 
 
 class Circuits:
-    """The breakers of the configured models."""
+    """The circuit breakers of the configured models."""
 
     def __init__(self, models: Collection[str], failures: int, open_seconds: float, metrics: Metrics) -> None:
         self._circuits = {model: Circuit(model, failures, open_seconds, metrics) for model in models}
 
     def of(self, model: str) -> Circuit:
-        """Return the breaker of a configured model.
+        """Return the circuit breaker of a configured model.
 
         Raises:
-            KeyError: it is not configured.
+            KeyError: the model is not configured.
         """
         return self._circuits[model]

@@ -1,7 +1,7 @@
-"""How many requests are before the model server at a time, and what happens to the others.
+"""Limits the requests in flight to the model server, and queues or sheds the others.
 
-A bounded number is in flight, a bounded number waits a short time, in order, and whoever comes after that is told at
-once to come back: a long queue only means that answers arrive when nobody waits for them any more.
+A limited number is in flight, a limited number waits a short time in order, and any further request is rejected at once
+with Retry-After: in a long queue, responses would arrive after their callers have given up.
 """
 
 import asyncio
@@ -19,28 +19,28 @@ QUEUE_FULL, QUEUE_TIMEOUT = "queue_full", "queue_timeout"
 
 
 class Limit(Protocol):
-    """How many may be in flight."""
+    """A limit on requests in flight."""
 
     @property
     def current(self) -> int:
-        """The number that holds now, at least 1."""
+        """The current limit, at least 1."""
 
     def note(self, seconds: float, in_flight: int) -> None:
-        """Hear how long one that was in flight took, and how many were beside it, itself included."""
+        """Record how long one call took, and how many were in flight, itself included."""
 
 
 class FixedLimit:
-    """The same number always."""
+    """A constant limit."""
 
     def __init__(self, current: int) -> None:
         self.current = current
 
     def note(self, seconds: float, in_flight: int) -> None:
-        """Learn nothing."""
+        """Ignore the call."""
 
 
 class Admission:
-    """Slots before the model server, for one event loop."""
+    """Slots for calls to the model server, for one event loop."""
 
     def __init__(self, limit: Limit, max_queued: int, queue_timeout_seconds: float, metrics: Metrics) -> None:
         self._limit = limit
@@ -52,7 +52,7 @@ class Admission:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def check_room(self) -> None:
-        """Find out before a body is read whether there is any use in it.
+        """Check before a body is read that the request can be admitted.
 
         Raises:
             OverloadedError: the queue is full.
@@ -61,17 +61,17 @@ class Admission:
             raise self._shed(QUEUE_FULL)
 
     def slot(self, deadline: Deadline, observation: Observation) -> "_Slot":
-        """Return one of the slots, to be held by `async with`; those who wait get one in the order in which they came.
+        """Return a slot for an `async with`; waiting requests get theirs in order of arrival.
 
         The wait is a stage of `observation`.
 
         Raises:
-            OverloadedError: on entering, the queue is full, or nothing became free in time.
+            OverloadedError: on entering, the queue is full, or no slot became free in time.
         """
         return _Slot(self, deadline, observation)
 
     async def enter(self, deadline: Deadline) -> None:
-        """Wait for a slot; `slot` does this on entering."""
+        """Wait for a slot; `slot` calls this on entering."""
         if self._in_flight < self._limit.current and not self._waiting:
             self._in_flight += 1
         else:
@@ -96,15 +96,15 @@ class Admission:
             self._metrics.set_queued(len(self._waiting))
 
     def _give_up(self, turn: "asyncio.Future[None]") -> None:
-        """Leave the queue, and hand on a slot that came in the same moment."""
+        """Leave the queue, and pass on a slot that was granted at the same moment."""
         if turn.done() and not turn.cancelled():
             self._leave()
             return
-        with contextlib.suppress(ValueError):  # taken out already, by who left and found it cancelled
+        with contextlib.suppress(ValueError):  # already removed by a request that left and found it cancelled
             self._waiting.remove(turn)
 
     def leave(self, seconds: float) -> None:
-        """Give a slot back after it was held so long; `slot` does this at the end."""
+        """Release a slot after it was held that many seconds; `slot` calls this on leaving."""
         self._limit.note(seconds, self._in_flight)
         self._leave()
 
@@ -112,18 +112,18 @@ class Admission:
         self._in_flight -= 1
         while self._waiting and self._in_flight < self._limit.current:
             turn = self._waiting.popleft()
-            if not turn.done():  # a cancelled one takes itself out
+            if not turn.done():  # a cancelled one removes itself
                 self._in_flight += 1
                 turn.set_result(None)
         self._metrics.set_slots(self._in_flight, self._limit.current)
 
     def _shed(self, reason: str) -> OverloadedError:
         self._metrics.count_shed(reason)
-        return OverloadedError("Too many requests are being answered at the moment; try again shortly.")
+        return OverloadedError("Too many requests are in progress; try again shortly.")
 
 
 class _Slot:
-    """A slot while it is held. A class, for a generator's context manager costs four times as much."""
+    """A slot while it is held. A class, because a generator's context manager costs four times as much."""
 
     __slots__ = ("_admission", "_deadline", "_observation", "_since")
 

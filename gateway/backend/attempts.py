@@ -1,8 +1,8 @@
-"""How often calls were really put on a connection to the model server.
+"""Counts the attempts that gRPC really made at calls to the model server.
 
-gRPC tries again by itself (`gateway.backend.channel`), below its API: the caller sees one call, however often it was
-tried. Only channelz counts attempts, at each connection's end. It is asked again and again, for it forgets a
-connection that is gone; what such a one counted since the last look is missed.
+gRPC retries below its API (`gateway.backend.channel`): its user sees one call, however often it was tried. Only
+channelz counts attempts, for each connection. It is polled, because it forgets closed connections; what such a
+connection counted since the last poll is missed.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ from gateway.observability.backend_metrics import BackendMetrics
 
 
 async def count_attempts(target: str, interval_seconds: float, metrics: BackendMetrics) -> None:
-    """Add to the metric what was counted on the channel to `target`, HOST:PORT, again and again, until cancelled."""
+    """Add the attempts counted on the channel to `target`, HOST:PORT, to the metric every interval, until cancelled."""
     seen: dict[int, int] = {}
-    # in a thread and after the start, for the library takes a twentieth of a second to load
+    # in a thread and after the start, because the library takes 50 ms to load
     channelz = await asyncio.to_thread(importlib.import_module, "gateway.backend.channelz")
     counts = channelz.ChannelCounts(target)
     while True:

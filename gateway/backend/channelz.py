@@ -1,25 +1,25 @@
-"""What gRPC counts at its connections (channelz, gRFC A14), asked of the library in this process."""
+"""gRPC's own counts for its connections (channelz, gRFC A14), read from the library in this process."""
 
 from grpc_channelz.v1.channelz import ChannelzServicer  # type: ignore[attr-defined]
 from grpc_channelz.v1.channelz_pb2 import Channel, GetSubchannelRequest, GetTopChannelsRequest
 
 
 class ChannelCounts:
-    """The counts of the channel to `target`, HOST:PORT, that was opened last."""
+    """The counts of the most recently opened channel to `target`, HOST:PORT."""
 
     def __init__(self, target: str) -> None:
         self._target = target
         self._channel = max((each.ref.channel_id for each in self._channels()), default=0)
 
     def calls_started(self) -> dict[int, int]:
-        """Return how many calls each connection has begun, by its number; one that is gone is forgotten."""
+        """Return how many calls were started on each open connection, by the connection's number."""
         found = {}
         for channel in self._channels():
             if channel.ref.channel_id == self._channel:
                 for ref in channel.subchannel_ref:
                     wanted = GetSubchannelRequest(subchannel_id=ref.subchannel_id)
                     response = ChannelzServicer.GetSubchannel(wanted, _Nobody())
-                    if response is not None:  # else it has just gone
+                    if response is not None:  # else it has just been closed
                         found[ref.subchannel_id] = int(response.subchannel.data.calls_started)
         return found
 
@@ -38,10 +38,10 @@ class ChannelCounts:
 
 
 class _Nobody:
-    """Stands where a server would be told of an error."""
+    """A servicer context that ignores errors."""
 
     def set_code(self, code: object) -> None:
-        """Pass it over."""
+        """Ignore it."""
 
     def set_details(self, details: str) -> None:
-        """Pass it over."""
+        """Ignore it."""

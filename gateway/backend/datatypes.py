@@ -1,6 +1,6 @@
-"""The element types of the Open Inference Protocol and how each lies in a TensorProto, without numpy.
+"""The element types of the Open Inference Protocol and how each is stored in a TensorProto, without numpy.
 
-Raw bytes are little-endian, row-major and dense, as both the protocol's binary data and `tensor_content` want them.
+Raw bytes are little-endian, row-major and dense, as in the protocol's binary data and in `tensor_content`.
 """
 
 import struct
@@ -37,7 +37,7 @@ class Datatype:
     unpack: Unpack
 
     def bits(self, values: Iterable[Any]) -> bytes:
-        """Return the raw bytes of elements that come from the typed field.
+        """Return the raw bytes of elements taken from the typed field.
 
         Raises:
             OverflowError: a value does not fit the type.
@@ -52,7 +52,7 @@ def _little_endian(values: "array[Any]") -> bytes:
 
 
 def _packing(code: str) -> tuple[Pack, Unpack]:
-    """Return how Python numbers become elements of a `struct` code, which refuses what is out of range, and back."""
+    """Return functions that pack numbers as elements of a `struct` code and unpack them; packing checks the range."""
     size = struct.calcsize(f"<{code}")
 
     def pack(values: Sequence[Any]) -> bytes:
@@ -65,14 +65,14 @@ def _packing(code: str) -> tuple[Pack, Unpack]:
 
 
 def _pack_bfloat16(values: Sequence[Any]) -> bytes:
-    """Round float32 to the nearest bfloat16, ties to even: half of what is cut off is added before the cut."""
+    """Round float32 to the nearest bfloat16, ties to even: half of the dropped part is added before dropping it."""
     singles = struct.pack(f"<{len(values)}f", *values)
     return struct.pack(f"<{len(values)}H", *map(_round_single, struct.unpack(f"<{len(values)}I", singles)))
 
 
 def _round_single(bits: int) -> int:
     magnitude = bits & 0x7FFFFFFF
-    if magnitude > 0x7F800000:  # not a number, which rounding could turn into an infinity
+    if magnitude > 0x7F800000:  # NaN, which rounding could turn into an infinity
         return bits >> 16 | 0x40
     if 0x7F7F7FFF < magnitude < 0x7F800000:
         raise OverflowError("too large for bfloat16")
@@ -126,5 +126,5 @@ BY_DTYPE = {datatype.dtype: datatype for datatype in _DATATYPES}
 
 
 def name_of(dtype: str) -> str:
-    """Return the protocol's name of one of TensorFlow's types, TensorFlow's own where the protocol has none."""
+    """Return the protocol's name for one of TensorFlow's types, or TensorFlow's own if the protocol has none."""
     return BY_DTYPE[dtype].name if dtype in BY_DTYPE else dtype

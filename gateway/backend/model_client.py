@@ -1,4 +1,4 @@
-"""Calls to the model server: TensorFlow Serving's gRPC API in, our words out."""
+"""The client of the model server: TensorFlow Serving's gRPC API, with its errors as GatewayErrors."""
 
 import time
 from dataclasses import dataclass
@@ -37,18 +37,18 @@ _METHODS: dict[str, tuple[str, Any, Any]] = {
     STATUS: (messages.MODEL_SERVICE, messages.GetModelStatusRequest, messages.GetModelStatusResponse),
 }
 
-_FAILED = (ModelServerFailedError, "The model server failed to answer.")
+_FAILED = (ModelServerFailedError, "The model server failed to process the request.")
 
 _ERRORS: dict[grpc.StatusCode, tuple[type[GatewayError], str]] = {
     grpc.StatusCode.UNAVAILABLE: (ModelServerUnavailableError, "The model server is not available at the moment."),
-    grpc.StatusCode.DEADLINE_EXCEEDED: (ModelServerTimeoutError, "The model server did not answer in time."),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: (ModelServerBusyError, "The model server has too much to do at the moment."),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (ModelServerTimeoutError, "The model server did not respond in time."),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (ModelServerBusyError, "The model server is overloaded at the moment."),
     grpc.StatusCode.NOT_FOUND: (VersionNotServedError, "This version of the model is not served."),
-    grpc.StatusCode.INVALID_ARGUMENT: (RequestRejectedError, "The model server refused the request as invalid."),
-    grpc.StatusCode.FAILED_PRECONDITION: (RequestRejectedError, "The model cannot answer this kind of request."),
+    grpc.StatusCode.INVALID_ARGUMENT: (RequestRejectedError, "The model server rejected the request as invalid."),
+    grpc.StatusCode.FAILED_PRECONDITION: (RequestRejectedError, "The model does not support this kind of request."),
 }
 
-# of these the text is the model server's own; for the others it may be gRPC's, which names addresses
+# for these codes the text is the model server's own; for others it may be gRPC's, which names addresses
 _SPEAKING = frozenset(
     {
         grpc.StatusCode.INVALID_ARGUMENT,
@@ -73,7 +73,7 @@ class VersionStatus:
 
 
 def error_for(code: grpc.StatusCode, model: str, version: int | None, details: str = "") -> GatewayError:
-    """Return what a gRPC status means to someone who asked for `version` of `model`, None being its latest."""
+    """Return the error for the gRPC status of a request to `version` of `model`; None means the latest version."""
     error = _error_for(code, model, version, details)
     error.code = code
     error.details = details if code in _SPEAKING else ""
@@ -81,12 +81,14 @@ def error_for(code: grpc.StatusCode, model: str, version: int | None, details: s
 
 
 def _error_for(code: grpc.StatusCode, model: str, version: int | None, details: str) -> GatewayError:
-    if code is grpc.StatusCode.NOT_FOUND:  # which of the two is missing depends on what was asked for
+    if code is grpc.StatusCode.NOT_FOUND:  # which of the two is missing depends on the request
         if version is None:
             return ModelNotLoadedError(f"No version of the model {model} is loaded.")
         return VersionNotServedError(f"Version {version} of the model {model} is not served.")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in details.lower():
-        return MessageTooLargeError("The request or its answer is larger than a message to the model server may be.")
+        return MessageTooLargeError(
+            "The request or its response exceeds the maximum size of a message to the model server."
+        )
     kind, sentence = _ERRORS.get(code, _FAILED)
     return kind(sentence)
 
@@ -94,7 +96,7 @@ def _error_for(code: grpc.StatusCode, model: str, version: int | None, details: 
 class ModelClient:
     """One model server behind an open channel. Every call has a deadline and is timed.
 
-    Each method raises the errors of `error_for`, and `ModelServerFailedError` for an answer that makes no sense.
+    Each method raises the errors of `error_for`, and `ModelServerFailedError` for an invalid response.
     """
 
     def __init__(self, channel: grpc.aio.Channel, timeout_seconds: float, metrics: Metrics) -> None:
@@ -108,11 +110,11 @@ class ModelClient:
     async def call(self, method: str, message: Any, deadline: Deadline, observation: Observation | None = None) -> Any:
         """Return the response to a request message with a `model_spec`; `method` is one of the names above.
 
-        The call belongs to the trace of `observation`, the HTTP request that it is made for, if there is one.
+        The call belongs to the trace of `observation`, which is that of the HTTP request behind the call, if any.
         """
         seconds = deadline.remaining()
         if not seconds:  # gRPC would still send the call
-            raise ModelServerTimeoutError("There was no time left to ask the model server.")
+            raise ModelServerTimeoutError("There was no time left to call the model server.")
         metadata = None if observation is None else observation.call_metadata()
         started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
         try:
@@ -128,7 +130,7 @@ class ModelClient:
         return response
 
     async def describe(self, model: str, version: int) -> ModelManifest:
-        """Ask `version` of `model` for its manifest.
+        """Return the manifest of `version` of `model`.
 
         Raises:
             NotDescribedError: it has no signature `describe`.
@@ -139,22 +141,22 @@ class ModelClient:
         try:
             response = await self.call(PREDICT, request, Deadline.after(self._timeout))
             texts = read_strings(output_of(response, "manifest"))
-            return ModelManifest.from_json(texts[0] if texts else b"", where="What the model says of itself")
+            return ModelManifest.from_json(texts[0] if texts else b"", where="The manifest that the model returned")
         except ContractError as error:
             raise ModelServerFailedError(str(error)) from error
         except RequestRejectedError as error:
             raise NotDescribedError(
-                f"The model {model} does not describe itself (it has no signature `describe`), so its answers cannot "
-                "be labelled; ask it through the TensorFlow Serving or the Open Inference API."
+                f"The model {model} does not describe itself (it has no signature `describe`), so its outputs cannot "
+                "be labelled; use the TensorFlow Serving or the Open Inference API."
             ) from error
 
     async def read_status(self, model: str) -> tuple[VersionStatus, ...]:
-        """Return the versions of `model` that the model server knows, in its order."""
+        """Return the versions of `model` that the model server reports, in its order."""
         request = messages.GetModelStatusRequest(model_spec={"name": model})
         try:
             response = await self.call(STATUS, request, Deadline.after(self._timeout))
         except RequestRejectedError as error:
-            raise ModelServerFailedError("The model server does not tell which versions it has.") from error
+            raise ModelServerFailedError("The model server does not report its versions.") from error
         return tuple(
             VersionStatus(row.version, _state_name(row.state), row.status.error_code != 0)
             for row in response.model_version_status
@@ -162,7 +164,7 @@ class ModelClient:
 
 
 def fill_spec(spec: Any, model: str, version: int | None, label: str | None = None, signature: str = "") -> None:
-    """Say in a request's `model_spec` whom it is for: a version, a label, or the latest version if both are None."""
+    """Fill a request's `model_spec` for a version, a label, or the latest version if both are None."""
     spec.name = model
     spec.signature_name = signature
     if version is not None:
@@ -175,10 +177,10 @@ def output_of(response: Any, name: str) -> Any:
     """Return one output of a PredictResponse.
 
     Raises:
-        ModelServerFailedError: it is not there.
+        ModelServerFailedError: there is no such output.
     """
     if name not in response.outputs:
-        raise ModelServerFailedError(f"The model server's answer has no {name}.")
+        raise ModelServerFailedError(f"The model server's response has no {name}.")
     return response.outputs[name]
 
 

@@ -1,4 +1,4 @@
-"""What is known of the models, as gauges: found out at each scrape, so that what is gone disappears by itself."""
+"""Gauges about the models, collected at each scrape, so that models and versions that are gone disappear."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ _STATES = ("START", "LOADING", "AVAILABLE", "UNLOADING", "END")
 
 
 class ModelMetrics(Collector):
-    """What the last look at the models showed, in the process that is scraped."""
+    """The state of the models at the last poll, in the process that is scraped."""
 
     def __init__(self, versions: ModelVersions) -> None:
         self._versions = versions
@@ -63,14 +63,14 @@ def _ready() -> GaugeMetricFamily:
 
 def _counts() -> GaugeMetricFamily:
     return GaugeMetricFamily(
-        "graft_gateway_model_versions", "Versions that the model server knows, by state.", labels=["model", "state"]
+        "graft_gateway_model_versions", "Versions that the model server reports, by state.", labels=["model", "state"]
     )
 
 
 def _newest() -> GaugeMetricFamily:
     return GaugeMetricFamily(
         "graft_gateway_model_newest_version",
-        "The highest version number that the model server knows, but for versions that it ended without an error.",
+        "The highest version number that the model server reports, except versions unloaded without an error.",
         labels=["model"],
     )
 
@@ -78,6 +78,6 @@ def _newest() -> GaugeMetricFamily:
 def _served() -> GaugeMetricFamily:
     return GaugeMetricFamily(
         "graft_gateway_model_served_version",
-        "The highest version number that is AVAILABLE, 0 while others are known and none is.",
+        "The highest version number that is AVAILABLE; 0 if versions are known but none is.",
         labels=["model"],
     )

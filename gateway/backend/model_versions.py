@@ -1,4 +1,4 @@
-"""Which versions of the wanted models are served, and what each says of itself."""
+"""The served versions of the configured models, and their manifests."""
 
 import asyncio
 from collections.abc import Collection
@@ -21,7 +21,7 @@ _COMING = frozenset({"START", "LOADING"})
 
 @dataclass(frozen=True)
 class ModelState:
-    """What the last look at one model showed. `problem` says why it cannot be asked; None when it can."""
+    """The state of one model at the last poll. `problem` is why the model cannot be used, None if it can."""
 
     name: str
     versions: tuple[VersionStatus, ...]
@@ -29,52 +29,52 @@ class ModelState:
 
     @cached_property
     def available(self) -> tuple[int, ...]:
-        """The version numbers that answer, ascending."""
+        """The available version numbers, ascending."""
         return tuple(sorted(status.version for status in self.versions if status.state == _AVAILABLE))
 
 
 class ModelVersions:
-    """The wanted models' versions, looked up again and again by `watch`, and their manifests."""
+    """The configured models' versions, polled by `watch`, and their manifests."""
 
     def __init__(self, client: ModelClient, models: tuple[str, ...]) -> None:
         self._client = client
-        not_called = ModelNotLoadedError("The model server has not said yet which versions are loaded.")
+        not_called = ModelNotLoadedError("The model server has not reported its versions yet.")
         self._states = {model: ModelState(model, (), not_called) for model in models}
         self._manifests: dict[tuple[str, int], ModelManifest | NotDescribedError] = {}
         self._describing = {model: asyncio.Lock() for model in models}
 
     async def watch(self, interval_seconds: float) -> None:
-        """Look at every model, wait, and begin again, until cancelled."""
+        """Poll every model each interval, until cancelled."""
         while True:
             await asyncio.gather(*(self._look_at(model) for model in self._states))
             await asyncio.sleep(interval_seconds)
 
     @property
     def states(self) -> tuple[ModelState, ...]:
-        """The state of every wanted model, in the configured order."""
+        """The state of every configured model, in the configured order."""
         return tuple(self._states.values())
 
     def described(self, model: str, version: int) -> ModelManifest | None:
-        """Return a version's manifest if it was read already and there is one."""
+        """Return a version's manifest if it has one and it was read already."""
         known = self._manifests.get((model, version))
         return known if isinstance(known, ModelManifest) else None
 
     def state(self, model: str) -> ModelState:
-        """Return what the last look at a model showed.
+        """Return a model's state at the last poll.
 
         Raises:
             UnknownModelError: no such model is configured.
         """
         if model not in self._states:
-            raise UnknownModelError(f"There is no model {model[:100]!r}; there is: {', '.join(self._states)}.")
+            raise UnknownModelError(f"There is no model {model[:100]!r}; the models are: {', '.join(self._states)}.")
         return self._states[model]
 
     def version_for(self, model: str, version: int | None) -> int:
-        """Return the version that answers: the one asked for, or the latest, which the model server asks by default.
+        """Return the version to use: the requested one, or the latest, which is the model server's default.
 
         Raises:
             UnknownModelError: no such model is configured.
-            GatewayError: none of its versions is available, or the one asked for not yet, for the reason given.
+            GatewayError: no version is available, or the requested one is still being loaded.
         """
         state = self.state(model)
         if version is None:
@@ -84,17 +84,17 @@ class ModelVersions:
         return version
 
     async def manifest(self, model: str, version: int) -> ModelManifest:
-        """Return a version's manifest, asked of the model server the first time.
+        """Return a version's manifest, fetched from the model server the first time.
 
         Raises:
             UnknownModelError: no such model is configured.
             NotDescribedError: the version does not describe itself.
-            GatewayError: the model server does not serve that version or cannot say.
+            GatewayError: the model server does not serve that version, or the call failed.
         """
         self.state(model)
         known = self._manifests.get((model, version))
-        if known is None:  # else without waiting: in between, a version that was the latest could be forgotten
-            async with self._describing[model]:  # after a swap many requests want the same manifest at once
+        if known is None:  # a known one needs no wait: meanwhile the version could be forgotten
+            async with self._describing[model]:  # after a swap many requests need the same manifest at once
                 known = self._manifests.get((model, version))
                 if known is None:
                     try:
@@ -103,7 +103,7 @@ class ModelVersions:
                         known = error
                     self._manifests[model, version] = known
         if isinstance(known, NotDescribedError):
-            raise NotDescribedError(str(known)) from known.__cause__  # anew, as many requests may raise it at once
+            raise NotDescribedError(str(known)) from known.__cause__  # a new one, as many requests may raise it at once
         return known
 
     def _latest(self, state: ModelState) -> int:
@@ -116,7 +116,7 @@ class ModelVersions:
         try:
             versions = await self._client.read_status(model)
         except ModelServerBusyError:
-            return  # it is there and answers others; what was seen last still holds
+            return  # it is alive; the last state still holds
         except GatewayError as error:
             self._note(ModelState(model, (), error))
             return
@@ -124,7 +124,7 @@ class ModelVersions:
         self._note(ModelState(model, versions, problem))
 
     async def _describe_all(self, state: ModelState) -> GatewayError | None:
-        """Read the manifests that are missing; return why the model cannot be asked, if so."""
+        """Fetch the missing manifests; return why the model cannot be used, None if it can."""
         if not state.available:
             return ModelNotLoadedError(f"No version of the model {state.name} is loaded.")
         for version in state.available:
@@ -141,7 +141,7 @@ class ModelVersions:
         self._forget(state.name, keep=state.available)
 
     def _forget(self, model: str, keep: Collection[int]) -> None:
-        """Drop the manifests of versions that are gone: the same number may come back as another model."""
+        """Drop the manifests of versions that are gone: the same number may return as another model."""
         gone = [key for key in self._manifests if key[0] == model and key[1] not in keep]
         for key in gone:
             del self._manifests[key]

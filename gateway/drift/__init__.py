@@ -1,1 +1,1 @@
-"""Whether production still looks like the reference."""
+"""Drift: how far images and predictions in production are from the reference."""

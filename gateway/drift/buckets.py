@@ -1,7 +1,7 @@
-"""The four features that are compared, and buckets that hold enough of the reference to be compared.
+"""The four features that are compared, and their buckets, merged until each holds enough of the reference.
 
-A reference may come from 90 images in 20 buckets. Buckets with hardly anything in them add noise to the PSI, and
-what they add is not chi-square; so neighbours are put together until each group has enough of the reference.
+A reference may come from 90 images in 20 buckets. Nearly empty buckets add noise to the PSI that is not chi-square
+distributed, so neighbours are merged until each group has enough of the reference.
 """
 
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ Feature = Literal["class", "confidence", "brightness", "size"]
 FEATURES: tuple[Feature, ...] = get_args(Feature)
 
 _LEAST_OF_CLASS = 5
-"""Cochran's rule for chi-square: expect at least five of a kind. Rarer classes are one group together."""
+"""Cochran's rule for chi-square: at least five expected per class. Rarer classes are merged into one group."""
 
 _LEAST_OF_HISTOGRAM, _GROUPS = 10, 10
-"""A group of a histogram has ten images of the reference, and a tenth of it: about the usual ten PSI buckets."""
+"""A group of a histogram has at least ten images and a tenth of the reference: about the usual ten PSI buckets."""
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """Which group each of N buckets belongs to, the numbers rising from 0, and how many groups there are."""
+    """The group of each of N buckets, numbered from 0, and the number of groups."""
 
     group_of: tuple[int, ...]
     groups: int
 
     def regrouped(self, counts: Sequence[int]) -> list[int]:
-        """Return the counts of the groups from those of the N buckets."""
+        """Return the counts of the groups from the counts of the N buckets."""
         together = [0] * self.groups
         for group, count in zip(self.group_of, counts, strict=True):
             together[group] += count
@@ -52,7 +52,7 @@ def reference_counts(reference: ReferenceDistributions, feature: Feature) -> tup
 
 
 def grouping_of(reference: ReferenceDistributions, feature: Feature) -> Grouping:
-    """Return the groups in which a feature is compared with this reference; one alone cannot be compared."""
+    """Return the groups in which a feature is compared with this reference; a single group cannot be compared."""
     counts = reference_counts(reference, feature)
     return _group_classes(counts) if feature == "class" else _group_neighbours(counts)
 
@@ -67,9 +67,9 @@ def _group_classes(counts: Sequence[int]) -> Grouping:
 
 
 def _group_neighbours(counts: Sequence[int]) -> Grouping:
-    """Put neighbours together; what lies beyond the reference's own range, on either side, is one group of its own.
+    """Merge neighbours; buckets outside the reference's range, on either side, form one more group.
 
-    Without that group, a reference of images of one size would have one bucket, and every size would be in it.
+    Without that group, a reference whose images all have one size would have one group for every size.
     """
     filled = [index for index, count in enumerate(counts) if count]
     if not filled:
@@ -84,9 +84,9 @@ def _group_neighbours(counts: Sequence[int]) -> Grouping:
 
 
 def _cut(counts: Sequence[int]) -> list[int]:
-    """Return the group of each bucket, from left to right; a group is closed once it has enough.
+    """Return the group of each bucket, from left to right; a group ends once it has enough.
 
-    What is left over at the end belongs to the last group.
+    Remaining buckets belong to the last group.
     """
     least = max(_LEAST_OF_HISTOGRAM, sum(counts) / _GROUPS)
     groups: list[int] = []

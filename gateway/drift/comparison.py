@@ -1,4 +1,4 @@
-"""One version's last images against its reference: numbers, and what they say."""
+"""Compares a version's last images with its reference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class FeatureDrift:
 
 
 def compare(window: Window, counts: Counts, least_images: int, least_psi: float) -> tuple[FeatureDrift, ...]:
-    """Compare the features of which enough images were seen, and which the reference can judge.
+    """Compare each feature that has enough images and a usable reference.
 
-    `counts` are of the window's buckets, perhaps those of several workers added up.
+    `counts` are those of the window's buckets, possibly summed over several workers.
     """
     return tuple(
         _compare_feature(window, feature, counts[feature], least_psi)

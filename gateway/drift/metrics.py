@@ -1,4 +1,4 @@
-"""What Prometheus is told of drift, found at each scrape."""
+"""Drift metrics, computed at each scrape."""
 
 from collections.abc import Iterator
 
@@ -11,9 +11,9 @@ _FEATURE_LABELS = ("model", "version", "feature")
 
 
 class DriftCollector(Collector):
-    """Shows the drift of the versions that are served now; one that is gone has no series.
+    """Collects the drift of the served versions; a version that is gone has no series.
 
-    A feature has its three series only once enough images were seen to compare it.
+    A feature has its three series only once there are enough images to compare.
     """
 
     def __init__(self, monitor: DriftMonitor) -> None:

@@ -1,4 +1,4 @@
-"""Whether what a version is asked, and what it answers, is still like its reference."""
+"""Monitors whether a version's images and predictions are still like its reference."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from gateway.observability.predicted_image import PredictedImage
 from gateway.settings import Settings
 
 _MOST_WINDOWS = 32
-"""Versions that are watched at a time, all models together; beyond, the one that was begun first is given up."""
+"""The most versions monitored at a time, over all models; beyond that, the oldest window is dropped."""
 
 _PUBLISH_SECONDS = 1.0
 
@@ -24,9 +24,9 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class VersionDrift:
-    """The last `images` of a version, and the features that can be compared by now.
+    """The number of last images of a version, and the features that have enough of them to compare.
 
-    `reference_images` is None where the version has no reference, and nothing is ever compared.
+    `reference_images` is None if the version has no reference; then nothing is compared.
     """
 
     model: str
@@ -38,9 +38,9 @@ class VersionDrift:
 
 
 class DriftMonitor:
-    """Hears of every answered image, and compares each served version's last ones with its reference.
+    """Observes every predicted image, and compares each served version's last ones with its reference.
 
-    With `shared`, the folder of several workers, each has its part of the window and all are added up.
+    With several workers, `shared` is their common folder: each has its part of the window, and the counts are summed.
     """
 
     def __init__(self, settings: Settings, versions: ModelVersions, shared: Path | None = None) -> None:
@@ -51,7 +51,7 @@ class DriftMonitor:
         self._windows: dict[tuple[str, int], Window] = {}
 
     def observe(self, image: PredictedImage, manifest: ModelManifest) -> None:
-        """Count an image that the version described by `manifest` answered."""
+        """Count an image predicted by the version that `manifest` describes."""
         if not self._settings.drift:
             return
         window = self._known(image.model, image.version, manifest)
@@ -62,7 +62,7 @@ class DriftMonitor:
             window.add(image)
 
     def of_model(self, model: str) -> tuple[VersionDrift, ...]:
-        """Return the state of each version of a model that is served and described.
+        """Return the drift of each served version of a model that has a manifest.
 
         Raises:
             UnknownModelError: no such model is configured.
@@ -73,21 +73,21 @@ class DriftMonitor:
         return tuple(self._version(model, version, manifest, elsewhere) for version, manifest in described if manifest)
 
     def of_all(self) -> tuple[VersionDrift, ...]:
-        """Return the state of each version of each model that is served and described; none where drift is off."""
+        """Return the drift of each served version of each model that has a manifest; none if drift is off."""
         if not self._settings.drift:
             return ()
         return tuple(found for state in self._versions.states for found in self.of_model(state.name))
 
     async def share(self) -> None:
-        """Tell the other workers again and again what this one has counted, until cancelled; alone, do nothing."""
+        """Publish this worker's counts to the others every second, until cancelled; with one worker, do nothing."""
         failed = False
         while self._shared:
             try:
                 self._shared.publish({(*key, window.digest): window.counts() for key, window in self._windows.items()})
                 failed = False
-            except OSError as error:  # a full disk is no reason to stop answering
+            except OSError as error:  # a full disk is no reason to stop serving
                 if not failed:
-                    _logger.warning("What this worker knows of drift cannot be shared: %s.", error.strerror)
+                    _logger.warning("This worker's drift counts cannot be shared: %s.", error.strerror)
                 failed = True
             await asyncio.sleep(_PUBLISH_SECONDS)
 
@@ -100,11 +100,11 @@ class DriftMonitor:
         key = (model, version, manifest.digest)
         counts = added_up(window.counts(), [other[key] for other in elsewhere if key in other])
         features = compare(window, counts, self._settings.drift_least_images, self._settings.drift_least_psi)
-        images = sum(counts["confidence"])  # every image has one
+        images = sum(counts["confidence"])  # every image has a confidence
         return VersionDrift(model, version, manifest.digest, window.reference.images, images, features)
 
     def _known(self, model: str, version: int, manifest: ModelManifest) -> Window | None:
-        """Return the window of a version; None if there is none yet, or the number stood for another model then."""
+        """Return the window of a version; None if there is none, or if the version number belonged to another model."""
         known = self._windows.get((model, version))
         return known if known is not None and known.digest == manifest.digest else None
 
@@ -116,7 +116,7 @@ class DriftMonitor:
         self._windows[model, version] = window
 
     def _give_up_unserved(self) -> None:
-        """Forget versions that are gone. Where the model server does not answer, nobody knows, and all are kept."""
+        """Drop the windows of versions that are gone; while the model server does not respond, keep all."""
         for model, version in list(self._windows):
             state = self._versions.state(model)
             if state.versions and version not in state.available:

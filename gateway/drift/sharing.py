@@ -1,7 +1,7 @@
-"""What several workers of one gateway have counted, added up through a file of each.
+"""Sums the counts of several workers of one gateway, each of which writes a file.
 
-A worker sees only its own share of the traffic, and whoever asks it would see only that. Statistics of two samples
-cannot be added up, but counts can.
+A worker sees only its own share of the traffic, and a caller reaches only one worker. Statistics of two samples cannot
+be summed, but counts can.
 """
 
 import json
@@ -19,20 +19,20 @@ _PREFIX, _SUFFIX = "drift-", ".json"
 
 
 class SharedCounts:
-    """The counts of this gateway's workers, each in a file of its own in `folder`."""
+    """The counts of this gateway's workers, one file for each in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._own = folder / f"{_PREFIX}{os.getpid()}{_SUFFIX}"
 
     def publish(self, counts: Mapping[Key, Counts]) -> None:
-        """Replace what the other workers find of this one, in one rename."""
+        """Write this worker's counts for the others, atomically."""
         written = self._own.with_suffix(".new")
         written.write_text(json.dumps([[*key, found] for key, found in counts.items()]))
         written.replace(self._own)
 
     def of_others(self) -> list[dict[Key, Counts]]:
-        """Return what the other workers published last; what one left that has ended is removed."""
+        """Return the last counts of the other workers; the files of workers that have ended are deleted."""
         found = []
         for path in self._folder.glob(f"{_PREFIX}*{_SUFFIX}"):
             if path == self._own:
@@ -40,14 +40,14 @@ class SharedCounts:
             if not _is_running(int(path.stem.removeprefix(_PREFIX))):
                 path.unlink(missing_ok=True)
                 continue
-            with suppress(FileNotFoundError):  # it ended just now, and another worker was quicker
+            with suppress(FileNotFoundError):  # the worker ended just now, and another one deleted its file first
                 rows = json.loads(path.read_text())
                 found.append({(model, version, digest): counts for model, version, digest, counts in rows})
         return found
 
 
 def added_up(own: Counts, others: list[Counts]) -> Counts:
-    """Return the sums, feature by feature and bucket by bucket."""
+    """Return the sums of counts, by feature and bucket."""
     return {
         feature: [sum(column) for column in zip(counts, *(other[feature] for other in others), strict=True)]
         for feature, counts in own.items()

@@ -1,4 +1,4 @@
-"""The last images that one version answered, counted in the buckets of its reference."""
+"""The last images predicted by one version, counted in the buckets of its reference."""
 
 from bisect import bisect_right
 from collections import deque
@@ -9,13 +9,13 @@ from gateway.drift.buckets import FEATURES, Feature, grouping_of, reference_coun
 from gateway.observability.predicted_image import PredictedImage
 
 Counts = Mapping[Feature, list[int]]
-"""Of each feature, how many of the last images are in each bucket, or have been given each class."""
+"""For each feature, the number of last images in each bucket or predicted class."""
 
 
 class Window:
-    """The last `size` images of one version, and what they are compared with.
+    """The last `size` images of one version, and the reference they are compared with.
 
-    An image whose size or brightness is not known lacks that feature.
+    An image with an unknown size or brightness is not counted for that feature.
     """
 
     def __init__(self, digest: str, reference: ReferenceDistributions, size: int) -> None:
@@ -24,7 +24,7 @@ class Window:
         self.groupings = {feature: grouping_of(reference, feature) for feature in FEATURES}
         self._size = size
         self._buckets: deque[tuple[int, int, int, int]] = deque()
-        # the last count of each is of images that lack the feature
+        # the last count of each is that of images without the feature
         self._counts = [[0] * (len(reference_counts(reference, feature)) + 1) for feature in FEATURES]
         self._class_of = {name: index for index, name in enumerate(reference.predicted)}
         self._confidence, self._brightness, self._pixels = (
@@ -33,7 +33,7 @@ class Window:
         )
 
     def add(self, image: PredictedImage) -> None:
-        """Count an image, in place of the oldest one if there are `size` already; the same few steps always."""
+        """Count an image, and drop the oldest one if there are more than `size`; takes constant time."""
         buckets = (
             self._class_of.get(image.label, -1),
             _bucket_of(image.probability, *self._confidence),
@@ -54,10 +54,10 @@ class Window:
             pixels[oldest[3]] -= 1
 
     def counts(self) -> Counts:
-        """Return the counts of each feature; they are the caller's to keep."""
+        """Return a copy of the counts of each feature."""
         return {feature: counts[:-1] for feature, counts in zip(FEATURES, self._counts, strict=True)}
 
 
 def _bucket_of(value: float, edges: tuple[float, ...], buckets: int) -> int:
-    """Return the bucket that `Histogram.index_of` does, at a third of its cost; the value is a number."""
+    """Return the same bucket as `Histogram.index_of`, at a third of its cost; the value must not be NaN."""
     return bisect_right(edges, value, 1, buckets) - 1

@@ -1,4 +1,4 @@
-"""What moved, in a sentence, from the counts of a reference and of the last images."""
+"""Sentences about drift, from the counts of a reference and of the last images."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,23 +9,27 @@ from gateway.drift.buckets import Feature
 _MOST_CLASSES = 3
 _WORTH_TELLING = 0.05
 _SAME = 0.05
-"""Means that are so near, as a share of the larger one, are not what moved."""
+"""If the means differ by less than this share of the larger one, the sentence names the distribution instead."""
 
 _MEGA = 1_000_000
 
-_BRIGHTNESS = ("images are brighter", "images are darker", "the brightness of images is spread otherwise")
-_CONFIDENCE = ("answers are surer", "answers are less sure", "the certainty of answers is spread otherwise")
-_SIZE = ("images are larger", "images are smaller", "the sizes of images are spread otherwise")
+_BRIGHTNESS = ("images are brighter", "images are darker", "the brightness of images is distributed differently")
+_CONFIDENCE = (
+    "predictions are more confident",
+    "predictions are less confident",
+    "the confidence of predictions is distributed differently",
+)
+_SIZE = ("images are larger", "images are smaller", "the sizes of images are distributed differently")
 
 
 def sentence_of(feature: Feature, reference: ReferenceDistributions, live: Sequence[int], *, moved: bool) -> str:
-    """Return how a feature of the last images, counted in the reference's buckets, compares with the reference."""
+    """Return a sentence that compares a feature of the last images with the reference; `live` counts its buckets."""
     if feature == "class":
-        return _classes_in_words(reference.predicted, live) if moved else "classes are answered as in the reference"
+        return _classes_in_words(reference.predicted, live) if moved else "classes are predicted as in the reference"
     if feature == "brightness":
         known, text, words = reference.brightness, "mean brightness {}", _BRIGHTNESS
     elif feature == "confidence":
-        known, text, words = reference.confidence, "mean probability of the likeliest class {}", _CONFIDENCE
+        known, text, words = reference.confidence, "mean probability of the predicted class {}", _CONFIDENCE
     else:
         return _sizes_in_words(reference.size, live, moved=moved)
     before, now = _mean(known.edges, known.counts), _mean(known.edges, live)
@@ -48,25 +52,25 @@ def _in_words(before: float, now: float, images: int, text: str, words: Sequence
 
 
 def _classes_in_words(predicted: dict[str, int], live: Sequence[int]) -> str:
-    """Name the classes that moved most: all by five points and more, three at most, and one at least."""
+    """Name the classes that moved most: those by at least five percentage points, at most three, at least one."""
     total, images = sum(predicted.values()), sum(live)
     shares = [(label, count / total, now / images) for (label, count), now in zip(predicted.items(), live, strict=True)]
     shares.sort(key=lambda each: -abs(each[2] - each[1]))
     told = [each for each in shares[:_MOST_CLASSES] if abs(each[2] - each[1]) >= _WORTH_TELLING] or shares[:1]
     return "; ".join(
-        f"{label}: {_percent(before)} of answers in the reference, {_percent(now)} in the last {images}"
+        f"{label}: {_percent(before)} of predictions in the reference, {_percent(now)} in the last {images}"
         for label, before, now in told
     )
 
 
 def _mean(edges: Sequence[float], counts: Sequence[int]) -> float:
-    """Return the mean, each value taken for the middle of its bucket."""
+    """Return the mean, with each value taken as the middle of its bucket."""
     middles = [(low + high) / 2 for low, high in pairwise(edges)]
     return sum(middle * count for middle, count in zip(middles, counts, strict=True)) / sum(counts)
 
 
 def _median(edges: Sequence[float], counts: Sequence[int]) -> float:
-    """Return the median, the values of its bucket taken for evenly spread."""
+    """Return the median, with the values in its bucket assumed to be evenly distributed."""
     half, before = sum(counts) / 2, 0
     for (low, high), count in zip(pairwise(edges), counts, strict=True):
         if count and before + count >= half:

@@ -1,4 +1,4 @@
-"""What moved since a model was tested, in numbers and in words."""
+"""The drift report of a model, with numbers and sentences."""
 
 from gateway.drift.comparison import FeatureDrift
 from gateway.drift.monitor import VersionDrift
@@ -11,14 +11,14 @@ _DIGITS = 4
 
 
 async def drift_of(model: str, version: int | None, context: RequestContext) -> DriftReport:
-    """Return the drift of one version of a model, None being every version that is served.
+    """Return the drift of one version of a model; None means every served version.
 
     Raises:
-        ModelError: the model or the version is not there, or does not describe itself.
+        ModelError: the model or the version is not available, or has no manifest.
         ModelServerError: the model server did not respond.
     """
     services = context.services
-    await manifest_of(model, services.versions.version_for(model, version), context)  # refuses what is not there
+    await manifest_of(model, services.versions.version_for(model, version), context)  # raises if it is not available
     found = [each for each in services.drift.of_model(model) if version in {None, each.version}]
     return DriftReport(
         model=model,
@@ -43,14 +43,14 @@ def _report(found: VersionDrift, settings: Settings) -> VersionReport:
 
 def _sentence(found: VersionDrift, settings: Settings) -> str:
     if not settings.drift:
-        return "Drift is not watched: the setting `drift` is off."
+        return "Drift is not monitored: the setting `drift` is off."
     if found.reference_images is None:
         return "This version has no reference to compare with; export its run again with a newer Graft."
     if found.images < settings.drift_least_images:
-        return f"Too few images were answered to compare: {found.images} of {settings.drift_least_images}."
+        return f"Too few images to compare: {found.images} of {settings.drift_least_images}."
     moved = [feature.sentence for feature in found.features if feature.moved]
     if not moved:
-        return f"Nothing moved: the last {found.images} images and their answers are like the reference."
+        return f"Nothing moved: the last {found.images} images and their predictions are like the reference."
     return "; ".join(moved) + "."
 
 

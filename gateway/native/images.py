@@ -1,4 +1,4 @@
-"""The native protocol: images in, as a raw body, files of a form or JSON, and labels out as JSON."""
+"""The native protocol: images as a raw body, files of a form or JSON; labels as JSON."""
 
 from typing import Annotated, Any
 
@@ -33,14 +33,16 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FILES = {"type": "object", "properties": {"file": {"type": "array", "items": _BINARY["schema"]}}}
 _OTHER_BODIES = {"image/*": _BINARY, "application/octet-stream": _BINARY, "multipart/form-data": {"schema": _FILES}}
 _RESPONSES = problem_responses(400, 401, 403, 404, 408, 413, 415, 422, 429, 501, 502, 503, 504)
-# what a misplaced request of TensorFlow Serving's protocol is answered with
+# the response to a misplaced request of TensorFlow Serving's protocol
 _RESPONSES[400]["content"]["application/json"] = content_of(ErrorBody)
 
-_Timeout = Annotated[int | None, Header(alias="X-Request-Timeout-Ms", ge=0, description="How long you will wait.")]
+_Timeout = Annotated[
+    int | None, Header(alias="X-Request-Timeout-Ms", ge=0, description="Your deadline in milliseconds.")
+]
 
 
 async def _describe(body: ImagesBody, wait: _Timeout = None) -> None:
-    """Stand for what both routes read by themselves."""
+    """Describe what both routes parse themselves."""
 
 
 async def _describe_query(model: str, query: Annotated[PredictQuery, Query()]) -> None: ...
@@ -50,14 +52,14 @@ async def _describe_model_query(query: Annotated[PredictModelQuery, Query()]) ->
 
 
 predict_router = new_router("Predict", route_class=PlainRoute, dependencies=[Depends(_describe)])
-"""`POST /v1/predict` and the same of one model."""
+"""`POST /v1/predict` and `POST /v1/models/{model}/predict`."""
 
 
 @predict_router.post(
     "/v1/models/{model}/predict",
     operation_id="predict_with_model",
     dependencies=[Depends(_describe_query)],
-    summary="What is in these images, by one model",
+    summary="Classify images with one model",
     response_model=PredictResponse,
     response_description="A prediction for each image",
     responses=_RESPONSES,
@@ -67,7 +69,7 @@ predict_router = new_router("Predict", route_class=PlainRoute, dependencies=[Dep
     "/v1/predict",
     operation_id="predict",
     dependencies=[Depends(_describe_model_query)],
-    summary="What is in these images",
+    summary="Classify images",
     response_model=PredictResponse,
     response_description="A prediction for each image",
     responses=_RESPONSES,
@@ -117,14 +119,14 @@ def _count(response: ImagePredictions, metrics: Metrics) -> None:
     for entry in response.entries:
         outcome = row_for(entry.reason).code if isinstance(entry, Rejection) else "ok"
         metrics.images.count(response.model, outcome)
-        if outcome != "ok" and len(response.entries) > 1:  # an only image's refusal is that of the request
+        if outcome != "ok" and len(response.entries) > 1:  # the rejection of a single image is the request's own
             metrics.requests.count_rejection(outcome)
 
 
 def _to_json(response: ImagePredictions, request_id: str) -> dict[str, Any]:
     return {
         "model": response.model,
-        "version": str(response.version),  # an int64, more than a JavaScript number holds
+        "version": str(response.version),  # an int64, which a JavaScript number cannot hold
         "digest": response.digest,
         "request_id": request_id,
         "predictions": [_entry_to_json(entry) for entry in response.entries],

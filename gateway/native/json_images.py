@@ -20,11 +20,11 @@ class ImageInJson(BaseModel):
     """One image."""
 
     b64: str = Field(description="Base64 of the file in either alphabet, padded or not, or a data URL.")
-    name: str | None = Field(None, description="Comes back with the image's error, if it has one.")
+    name: str | None = Field(None, description="Returned with the image's error, if it has one.")
 
 
 class ImagesBody(BaseModel):
-    """The JSON body of a predict request. `read_images` reads it, with errors of each image in its place."""
+    """The JSON body of a predict request; `read_images` parses it, with each image's error in its place."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -45,16 +45,16 @@ class ImagesBody(BaseModel):
 
 
 def read_images(content: Any, max_images: int) -> list[EncodedImage | UnreadableImage]:
-    """Return the images of a JSON body, at least one, in their order; what is no base64 is kept in its place.
+    """Return the images of a JSON body, at least one, in order; one that is not base64 is an `UnreadableImage`.
 
     Raises:
-        BadJsonError: the body has another shape.
+        BadJsonError: the body has another structure.
         NoImageError: the list is empty.
         TooManyImagesError: it has more than `max_images`.
     """
     images = content.get("images") if isinstance(content, dict) else None
     if not isinstance(images, list):
-        raise BadJsonError('The JSON body has to be like {"images": [{"b64": "..."}]}.')
+        raise BadJsonError('The JSON body must look like {"images": [{"b64": "..."}]}.')
     if not images:
         raise NoImageError("The list of images is empty.")
     if len(images) > max_images:
@@ -66,7 +66,7 @@ def _read_image(image: Any, number: int) -> EncodedImage | UnreadableImage:
     text = image.get("b64") if isinstance(image, dict) else None
     name = image.get("name") if isinstance(image, dict) else None
     if not isinstance(text, str) or not isinstance(name, str | None):
-        raise BadJsonError(f'Image {number} has to be like {{"b64": "..."}}, with a "name" if you like.')
+        raise BadJsonError(f'Image {number} must look like {{"b64": "..."}}, with an optional "name".')
     try:
         return EncodedImage(_decode(text), name)
     except ValueError:
@@ -80,7 +80,7 @@ def _decode(text: str) -> bytes:
     if "-" in text or "_" in text:
         text = text.translate(_URL_SAFE)
     if not text.isascii():
-        raise ValueError("no ASCII")
+        raise ValueError("not ASCII")
     return decode_base64(text)
 
 
@@ -88,5 +88,5 @@ def _what_is_wrong(text: str) -> str:
     plain = _DATA_URL.sub("", text, count=1).translate(_URL_SAFE)
     odd = _NOT_BASE64.search(plain.rstrip("=\n\r "))
     if odd:
-        return f"the character {odd[0]!r} at position {odd.start()} is not of its alphabet"
-    return f"{len(plain)} characters cannot be its length; it begins with {plain[:_SHOWN_CHARACTERS]!r}"
+        return f"the character {odd[0]!r} at position {odd.start()} is not in its alphabet"
+    return f"{len(plain)} characters is an impossible length; it begins with {plain[:_SHOWN_CHARACTERS]!r}"

@@ -1,4 +1,4 @@
-"""What the gateway says about its models: a list, and of each a card, as JSON or as a page, and its drift."""
+"""Routes about models: the list, each model's card as JSON or HTML, and its drift."""
 
 import json
 from typing import Annotated
@@ -29,7 +29,7 @@ _OF_ONE_MODEL = problem_responses(400, 404, 501, 502, 504)
     response_model_exclude_unset=True,
 )
 async def list_models(context: Context) -> ModelList:
-    """List every configured model, its versions, and what they are."""
+    """List every configured model and its versions."""
     versions = context.services.versions
     return ModelList(models=[_listed(state, versions) for state in versions.states])
 
@@ -37,14 +37,14 @@ async def list_models(context: Context) -> ModelList:
 @models_router.get(
     "/{model}/card",
     summary="A version's manifest",
-    response_description="The manifest: a page for a browser, JSON for every other caller",
+    response_description="The manifest: HTML for a browser, JSON for any other client",
     response_model=ModelManifest,
     responses={**_OF_ONE_MODEL, 200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
 )
 async def show_card(
     request: Request, context: Context, model: str, query: Annotated[VersionQuery, Query()]
 ) -> Response:
-    """Show where a version came from, what it was trained on and how well it did."""
+    """Return a version's manifest: its origin, training data and test results."""
     context.model = model
     version = context.services.versions.version_for(model, query.version)
     manifest = await manifest_of(model, version, context)
@@ -56,12 +56,12 @@ async def show_card(
 
 @models_router.get(
     "/{model}/drift",
-    summary="What moved since its test",
-    response_description="What moved, by version",
+    summary="Drift since its test",
+    response_description="The drift of each version",
     responses=_OF_ONE_MODEL,
 )
 async def show_drift(context: Context, model: str, query: Annotated[VersionQuery, Query()]) -> DriftReport:
-    """Compare the images and predictions of every version that is served, or of one, with those of its test."""
+    """Compare the images and predictions of every served version, or of one, with those of its test."""
     context.model = model
     return await drift_of(model, query.version, context)
 
@@ -72,7 +72,7 @@ def _wants_page(request: Request) -> bool:
 
 
 def _page(manifest: ModelManifest) -> str:
-    import jinja2  # noqa: PLC0415 - a tenth of the gateway's memory, for a page that few open
+    import jinja2  # noqa: PLC0415 - a tenth of the gateway's memory, for a page that is seldom opened
 
     environment = jinja2.Environment(loader=jinja2.PackageLoader("gateway.native", "."), autoescape=True)
     shown = json.loads(manifest.to_json())

@@ -1,4 +1,4 @@
-"""The native protocol's query parameters, as models that describe them and read them."""
+"""The native protocol's query parameters, as models that describe and parse them."""
 
 import re
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ _DEFAULT_TOP_K = 5
 
 
 def _whole_number(value: Any) -> Any:
-    """Return the number of a parameter; pydantic by itself would read ` 5`, `5.0` and `1_000` too."""
+    """Return the number of a parameter; pydantic alone would also accept ` 5`, `5.0` and `1_000`."""
     if not isinstance(value, str):
         return value
     if _DIGITS.fullmatch(value) and 1 <= int(value) <= _MAX_INT64:
         return int(value)
-    raise PydanticCustomError("whole_number", "send a whole number from 1")
+    raise PydanticCustomError("whole_number", "send a whole number of at least 1")
 
 
 WholeNumber = Annotated[int, Field(ge=1), BeforeValidator(_whole_number)]
@@ -34,32 +34,32 @@ class VersionQuery(BaseModel):
 
 
 class PredictQuery(VersionQuery):
-    """Which version of a model, and how much of its prediction."""
+    """Which version of a model, and how many labels."""
 
     label: str | None = Field(None, min_length=1, description="The label of a version, instead of its number.")
     top_k: WholeNumber = Field(_DEFAULT_TOP_K, description="How many labels to return.")
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Self:
-        """Return the parameters of a query; others are ignored.
+        """Return the parameters of a query; unknown ones are ignored.
 
         Raises:
-            BadParameterError: one cannot be used, or `version` and `label` are both given.
+            BadParameterError: one is invalid, or `version` and `label` are both given.
         """
         try:
             query = cls.model_validate(given)
         except ValidationError as error:
             raise parameter_error(error.errors(include_url=False)[0], "query") from None
         if query.label is not None and query.version is not None:
-            raise BadParameterError("The query parameters version and label exclude each other; send one of them.")
+            raise BadParameterError("The query parameters version and label are mutually exclusive; send one of them.")
         return query
 
 
 class PredictModelQuery(PredictQuery):
     """The same, and which model."""
 
-    model: str | None = Field(None, description="The model; the first of those configured by default.")
+    model: str | None = Field(None, description="The model; by default the first configured one.")
 
 
 DEFAULT_QUERY = PredictModelQuery()
-"""What no query means."""
+"""The parameters of a request without a query."""

@@ -1,4 +1,4 @@
-"""The bodies of the native protocol's responses. Predictions are written by hand, for speed; this describes them."""
+"""Models of the native protocol's responses; for predictions they only describe what the route writes directly."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class LikelyLabel(BaseModel):
 
 
 class ImagePrediction(LikelyLabel):
-    """The prediction for one image: its likeliest label, and the `top_k` likeliest, the likeliest first."""
+    """The prediction for one image: its most likely label, and the `top_k` most likely ones in order."""
 
     top: list[LikelyLabel]
 
@@ -33,13 +33,13 @@ class ErrorReason(BaseModel):
 
 
 class RejectedImage(BaseModel):
-    """What stands in the place of an image's prediction if that image is refused."""
+    """The entry of an image that was rejected, in place of a prediction."""
 
     error: ErrorReason
 
 
 class PredictResponse(BaseModel):
-    """What one version of a model predicts."""
+    """The predictions of one version of a model."""
 
     model_config = _example(
         model="flowers",
@@ -57,14 +57,14 @@ class PredictResponse(BaseModel):
     )
 
     model: str
-    version: str = Field(description="An int64 as text: more than a JavaScript number holds.")
-    digest: str = Field(description="Content identity of the published files.")
+    version: str = Field(description="An int64 as text, because a JavaScript number cannot hold it.")
+    digest: str = Field(description="The digest of the published files.")
     request_id: str
     predictions: list[ImagePrediction | RejectedImage] = Field(description="One entry per image, in the order sent.")
 
 
 class ListedVersion(BaseModel):
-    """One version of a model; `digest` and what follows only where the version describes itself."""
+    """One version of a model; `digest` and the fields below it only if the version has a manifest."""
 
     version: str
     state: str = Field(examples=["AVAILABLE"])
@@ -75,7 +75,7 @@ class ListedVersion(BaseModel):
 
 
 class ListedModel(BaseModel):
-    """One configured model, and why it cannot be used, if so."""
+    """One configured model, and the reason if it is not available."""
 
     name: str
     available: bool
@@ -126,16 +126,16 @@ class VersionReport(BaseModel):
 
     version: str
     digest: str
-    reference_images: int | None = Field(ge=0, description="null: the version has no reference.")
+    reference_images: int | None = Field(ge=0, description="null if the version has no reference.")
     images: int = Field(ge=0)
-    wanted: int = Field(ge=0, description="So many images have to be seen before anything is compared.")
+    wanted: int = Field(ge=0, description="How many images are needed to compare.")
     moved: bool
     sentence: str
     features: list[FeatureReport]
 
 
 class DriftReport(BaseModel):
-    """What moved since a model was tested."""
+    """The drift of a model since its test."""
 
     model_config = _example(
         model="flowers",
@@ -149,13 +149,13 @@ class DriftReport(BaseModel):
                 "images": 80,
                 "wanted": 200,
                 "moved": False,
-                "sentence": "Too few images were answered to compare: 80 of 200.",
+                "sentence": "Too few images to compare: 80 of 200.",
                 "features": [],
             }
         ],
     )
 
     model: str
-    watched: bool = Field(description="Whether the gateway compares at all.")
+    watched: bool = Field(description="Whether drift monitoring is on.")
     window: int = Field(ge=0)
     versions: list[VersionReport]

@@ -1,4 +1,4 @@
-"""What is counted and timed between the gateway and the model server."""
+"""Metrics of calls to the model server."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -7,7 +7,7 @@ from gateway.observability.request_metrics import SECONDS
 
 
 class BackendMetrics:
-    """Slots, circuits and calls. Gauges of several processes: the sum of the living, of circuits the worst."""
+    """Slots, circuits and calls. Over several processes, gauges are summed; for circuits the highest state counts."""
 
     def __init__(self, labels: ModelLabels, registry: CollectorRegistry) -> None:
         self._labels = labels
@@ -27,7 +27,7 @@ class BackendMetrics:
         self._shed = Children(
             Counter,
             "graft_gateway_shed",
-            "Requests that were not let through to the model server, by reason.",
+            "Requests rejected before they reached the model server, by reason.",
             ["reason"],
             registry,
         )
@@ -39,27 +39,27 @@ class BackendMetrics:
             registry,
             multiprocess_mode="livemax",
         )
-        self._in_flight = _summed("graft_gateway_in_flight", "Requests before the model server.", registry)
+        self._in_flight = _summed("graft_gateway_in_flight", "Requests in flight to the model server.", registry)
         self._queued = _summed("graft_gateway_queued", "Requests that wait for a slot.", registry)
         self._last_limit = -1
-        self._limit = _summed("graft_gateway_in_flight_limit", "How many requests may be in flight now.", registry)
+        self._limit = _summed("graft_gateway_in_flight_limit", "The current limit on requests in flight.", registry)
 
     def time_call(self, method: str, code: str, seconds: float) -> None:
         """Record one call to the model server; `code` is the name of its gRPC status."""
         self._seconds.of(method, code).observe(seconds)
 
     def count_attempts(self, number: int) -> None:
-        """Count calls that were put on a connection."""
+        """Count calls put on a connection."""
         self._attempts.inc(number)
 
     def count_shed(self, reason: str) -> None:
-        """Count one request that was not let through; `reason` is a word of `gateway.admission.concurrency`."""
+        """Count one request that was rejected; `reason` is a constant of `gateway.admission.concurrency`."""
         self._shed.of(reason).inc()
 
     def set_slots(self, in_flight: int, limit: int) -> None:
-        """Record how many requests are before the model server, and how many may be."""
+        """Record how many requests are in flight to the model server, and the limit."""
         self._in_flight.set(in_flight)
-        if limit != self._last_limit:  # it seldom moves
+        if limit != self._last_limit:  # it seldom changes
             self._last_limit = limit
             self._limit.set(limit)
 

@@ -1,4 +1,4 @@
-"""What is counted of images and of what models say about them."""
+"""Metrics of images and predictions."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -11,49 +11,49 @@ _PIXELS = tuple(float(4**power * 1024) for power in range(9))  # 32 x 32 to 8192
 
 
 class ImageMetrics:
-    """Images answered and refused, the classes that models saw in them and how sure they were, and their sizes."""
+    """Images predicted and rejected, their predicted classes and confidence, and their sizes."""
 
     def __init__(self, labels: ModelLabels, registry: CollectorRegistry) -> None:
         self._labels = labels
         self._images = Children(
             Counter,
             "graft_gateway_images",
-            "Images answered; outcome is ok or the code of the refusal.",
+            "Images by outcome: ok or the code of the rejection.",
             ["model", "outcome"],
             registry,
         )
         self._predicted = Children(
             Counter,
             "graft_gateway_predicted",
-            "Images by their likeliest class; the first 100 classes of a model, the others as other.",
+            "Images by predicted class; the first 100 classes of a model, the rest as other.",
             ["model", "class"],
             registry,
         )
         self._confidence = Children(
             Histogram,
             "graft_gateway_confidence",
-            "Probability of the likeliest class, 0 to 1.",
+            "Probability of the predicted class, 0 to 1.",
             ["model", "version"],
             registry,
             buckets=_CONFIDENCE,
         )
         labels.on_forgotten(self._confidence.forget)
         self._bytes = Histogram(
-            "graft_gateway_image_bytes", "Encoded size of the images answered.", registry=registry, buckets=_BYTES
+            "graft_gateway_image_bytes", "Encoded size of the predicted images.", registry=registry, buckets=_BYTES
         )
         self._pixels = Histogram(
             "graft_gateway_image_pixels",
-            "Width times height of the images answered, from their headers.",
+            "Width times height of the predicted images, from their headers.",
             registry=registry,
             buckets=_PIXELS,
         )
 
     def count(self, model: str, outcome: str) -> None:
-        """Count one image; `outcome` is ok or the code of its refusal."""
+        """Count one image; `outcome` is ok or the code of its rejection."""
         self._images.of(self._labels.model(model), outcome).inc()
 
     def note(self, image: PredictedImage) -> None:
-        """Record what a model said about one image, and the image's sizes."""
+        """Record the prediction for one image, and the image's sizes."""
         model = self._labels.model(image.model)
         self._predicted.of(model, self._labels.class_of(model, image.class_index, image.label)).inc()
         self._confidence.of(model, self._labels.version(model, image.version)).observe(image.probability)

@@ -1,8 +1,8 @@
 """The gateway's log, on standard error: JSON for machines, text for a terminal. docs/logs.md lists the fields.
 
-Every line has the same shape, whoever wrote it: a line for each request by `RequestLog`, and what the gateway's
-modules, uvicorn and other libraries hand to Python's `logging`, once `set_up_logs` was called. No line holds images,
-keys, tokens, query strings or names of files that callers sent.
+All lines have the same format: those for each request by `RequestLog`, and what the gateway's modules, uvicorn and
+other libraries pass to Python's `logging` after `set_up_logs`. No line contains images, keys, tokens, query strings or
+names of files that callers sent.
 """
 
 import json
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 _QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 _NOT_READY = "not_ready"
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160), 0x2028, 0x2029)}
-_encode = json.JSONEncoder(default=repr, separators=(",", ":")).encode  # `json.dumps` would make one for each line
+_encode = json.JSONEncoder(default=repr, separators=(",", ":")).encode  # `json.dumps` would create one for each line
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _NAMES = {number: name for name, number in _LEVELS.items()}
 
-# only for lines that libraries write while a request is answered: nobody could hand it to them
+# only for lines that libraries write during a request, because it cannot be passed to them
 _replied: ContextVar[Observation | None] = ContextVar("answered", default=None)
 
 name_in_logs = _replied.set
-"""Have the lines of the running task, and of those it starts, name this request."""
+"""Add this request's id to the log lines of the current task and of tasks that it starts."""
 
 
 def set_up_logs(settings: Settings, stream: TextIO | None = None) -> None:
-    """Have everything that the process logs written to `stream`, or standard error, in the format of the settings."""
+    """Send everything that the process logs to `stream`, by default standard error, in the format of the settings."""
     stream = sys.stderr if stream is None else stream
     render = _rendering(settings, stream)
     handler = logging.StreamHandler(stream)
@@ -65,10 +65,10 @@ def set_up_logs(settings: Settings, stream: TextIO | None = None) -> None:
 
 
 class RequestLog:
-    """Writes a line for each request; of those that are answered as asked, a share, if the settings say so.
+    """Writes a line for each request, or for the share of successful requests in the settings.
 
-    What went wrong is always written. Health and metrics are written at level debug unless they fail; of probes that
-    find the gateway not ready, one after the other, only the first is written at a higher one.
+    Failures are always written. Health and metrics are at level debug unless they fail; of consecutive probes that find
+    the gateway not ready, only the first is at a higher level.
     """
 
     def __init__(self, settings: Settings, stream: TextIO | None = None) -> None:
@@ -77,10 +77,10 @@ class RequestLog:
         self._least = _LEVELS[settings.log_level]
         self._output = structlog.WriteLogger(stream)
         self._render = _rendering(settings, stream)
-        self._last_outcomes: dict[str, str] = {}  # of each quiet route
+        self._last_outcomes: dict[str, str] = {}  # for each quiet route
 
     def write(self, observation: Observation, route: str, seconds: float) -> None:
-        """Write the line of one request, if it is to be written."""
+        """Write the line of one request, unless its level or the sampling excludes it."""
         outcome = observation.outcome or "internal_error"
         level = self._level(route, outcome, observation.status)
         if level < self._least or (outcome == "ok" and not self._is_chosen()):
@@ -117,32 +117,32 @@ class RequestLog:
         return logging.WARNING if status >= 500 else logging.INFO
 
     def _is_chosen(self) -> bool:
-        return self._share >= 1 or random.random() < self._share  # noqa: S311 - which line is left out is no secret
+        return self._share >= 1 or random.random() < self._share  # noqa: S311 - sampling needs no secure randomness
 
 
 def _rendering(settings: Settings, stream: TextIO) -> "Callable[[EventDict], str]":
-    """Return what makes a line of an event."""
+    """Return a function that renders an event as a line."""
     on_terminal = stream.isatty()
     if settings.log_format == "json" or (settings.log_format == "auto" and not on_terminal):
         return _to_json
-    plain = structlog.dev.plain_traceback  # the default shows local variables: images and keys
+    plain = structlog.dev.plain_traceback  # the default shows local variables, such as images and keys
     renderer = structlog.dev.ConsoleRenderer(colors=on_terminal, pad_event_to=0, exception_formatter=plain)
     return lambda event: str(renderer(None, "", _disarm(event)))
 
 
 def _to_json(event: "EventDict") -> str:
-    """Return a line in ASCII; `json` escapes what is not, as it does what pydantic refuses."""
+    """Return a line in ASCII; `json` encodes what is not ASCII and what pydantic rejects."""
     if "exc_info" in event:
         event = structlog.processors.format_exc_info(None, "", event)
     try:
         line = to_json(event, fallback=repr)
-    except PydanticSerializationError:  # half of a surrogate pair, which a caller's name may have
+    except PydanticSerializationError:  # a lone surrogate, which a caller's name may have
         return _encode(event)
     return line.decode("ascii") if line.isascii() else _encode(event)
 
 
 def _add_request(_: Any, __: str, event: "EventDict") -> "EventDict":
-    """Say on a library's line which request it belongs to."""
+    """Add the id of the request to a library's line."""
     observation = _replied.get()
     if observation is not None:
         event["request_id"] = observation.request_id
@@ -152,7 +152,7 @@ def _add_request(_: Any, __: str, event: "EventDict") -> "EventDict":
 
 
 def _disarm(event: "EventDict") -> "EventDict":
-    """Escape control characters, so that no value begins a line or paints the terminal, and drop what is empty."""
+    """Escape control characters, so that no value can start a line or control the terminal, and drop empty values."""
     return {
         key: value.translate(_CONTROL) if isinstance(value, str) else value
         for key, value in event.items()

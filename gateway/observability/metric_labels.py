@@ -1,4 +1,4 @@
-"""Values of labels from bounded sets, whatever callers and model servers say, and the series that belong to them."""
+"""Label values from bounded sets, whatever callers and model servers send, and the series with these labels."""
 
 import os
 from collections import OrderedDict
@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable by which prometheus-client is told to keep values in files that several processes add up."""
+"""The environment variable that makes prometheus-client keep values in files shared by several processes."""
 
 NO_MODEL, UNKNOWN_MODEL = "none", "unknown"
 NO_VERSION, OTHER = "none", "other"
@@ -19,18 +19,18 @@ _Metric = TypeVar("_Metric", Counter, Histogram, Gauge)
 
 
 def metrics_folder() -> Path | None:
-    """Return where this gateway's workers meet; None where it is one process."""
+    """Return the folder that this gateway's workers share; None with a single process."""
     folder = os.environ.get(METRICS_FOLDER)
     return Path(folder) if folder else None
 
 
 def shortened(text: str) -> str:
-    """Return a text that somebody else chose, at most `MAX_CHARACTERS` of it."""
+    """Return at most `MAX_CHARACTERS` of a text that comes from outside."""
     return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 
 
 class Children(Generic[_Metric]):
-    """The series of a metric with labels; finding one again costs a tenth of what the library takes to check them."""
+    """The series of a metric with labels; a lookup here takes a tenth of the library's time."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Children(Generic[_Metric]):
         self._children: dict[tuple[str, ...], _Metric] = {}
 
     def of(self, *values: str) -> _Metric:
-        """Return the series with these values of the labels, in their order."""
+        """Return the series with these label values, in the order of the labels."""
         child = self._children.get(values)
         if child is None:
             child = self._children[values] = self._metric.labels(*values)
@@ -63,9 +63,9 @@ class Children(Generic[_Metric]):
 class ModelLabels:
     """The labels `model`, `version` and `class`.
 
-    `models` are the names that may appear; any other becomes `unknown`. Of each model the latest 20 versions that were
-    seen are told apart, and the first 100 classes; where several processes count together no series can be dropped, so
-    there it is the first 20 versions.
+    `models` are the names that may appear; any other becomes `unknown`. Each model has the 20 most recently used
+    versions and the first 100 classes. With several processes no series can be dropped, so they have the first 20
+    versions.
     """
 
     def __init__(self, models: Collection[str]) -> None:
@@ -76,17 +76,17 @@ class ModelLabels:
         self._may_forget = METRICS_FOLDER not in os.environ
 
     def on_forgotten(self, forget: Callable[[str, str], None]) -> None:
-        """Have `forget` called with a model and a version whose place another version takes."""
+        """Register `forget`, which is called with a model and a version when another version takes its place."""
         self._forgetting.append(forget)
 
     def model(self, name: str | None) -> str:
-        """Return the label of the model asked for, None where nobody asked for one."""
+        """Return the label of the requested model; `name` is None if the request names none."""
         if name is None:
             return NO_MODEL
         return name if name in self._models else UNKNOWN_MODEL
 
     def version(self, model: str, version: int | None) -> str:
-        """Return the label of a version that answered for `model`, a label itself."""
+        """Return the label of a version of `model`, which is a label itself."""
         if version is None:
             return NO_VERSION
         seen = self._versions.get(model)
@@ -102,7 +102,7 @@ class ModelLabels:
         return self._add(model, version, seen)
 
     def class_of(self, model: str, index: int, name: str) -> str:
-        """Return the label of the class with this index and name of `model`, a label itself."""
+        """Return the label of the class with this index and name; `model` is a label itself."""
         seen = self._classes.setdefault(model, {})
         label = seen.get(name)
         if label is None:

@@ -1,4 +1,4 @@
-"""What the gateway counts and times, and how it is shown. docs/metrics.md lists it; a test compares the two."""
+"""The gateway's metrics and their exposition. docs/metrics.md lists them; a test compares the two."""
 
 import os
 from collections.abc import Collection
@@ -17,11 +17,11 @@ from gateway.observability.request_metrics import RequestMetrics
 class Metrics:
     """One application's metrics, in a registry of their own. `models` are the names that may appear as a label.
 
-    Others add their own: metrics of prometheus-client with `registry`, collectors with `collect_at_scrape`.
+    Other modules add their own: metrics of prometheus-client with `registry`, collectors with `collect_at_scrape`.
     """
 
     def __init__(self, models: Collection[str]) -> None:
-        # a series more for each series; the library knows one switch for the process
+        # they would double the series; the library has one switch for the whole process
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.labels = ModelLabels(models)
@@ -31,16 +31,16 @@ class Metrics:
         self._at_scrape: list[Collector] = []
 
     def collect_at_scrape(self, collector: Collector) -> None:
-        """Show what `collector` finds at each scrape; with several workers it is what the one finds that answers."""
+        """Include what `collector` returns at each scrape; with several workers, that of the worker that responds."""
         self._at_scrape.append(collector)
         if METRICS_FOLDER not in os.environ:
             self.registry.register(collector)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
-        """Return everything, and its media type; several workers are added up.
+        """Return the metrics page, and its media type; several workers are summed.
 
-        `accept` is the header's text, from which the library chooses: OpenMetrics, which has exemplars, for a caller
-        that accepts it, and Prometheus's text format for all others.
+        `accept` is the Accept header: OpenMetrics, which has exemplars, for a client that accepts it, and Prometheus's
+        text format otherwise.
         """
         registry = self._together() if METRICS_FOLDER in os.environ else self.registry
         encode, media_type = choose_encoder(accept)

@@ -1,4 +1,4 @@
-"""What is noted of one request while it is answered: for its metrics, its log line and its spans."""
+"""What is observed about one request, for its metrics, its log line and its spans."""
 
 import time
 from collections.abc import Sequence
@@ -16,30 +16,30 @@ CallMetadata = Sequence[tuple[str, str]]
 
 
 class RequestSpans(Protocol):
-    """The spans of one request; `gateway.observability.tracing` has them where tracing is on."""
+    """The spans of one request; `gateway.observability.tracing` implements them."""
 
     def begin(self, stage: str) -> None:
         """Begin a stage's span; stages do not overlap."""
 
     def end(self, error: BaseException | None) -> None:
-        """End it; `error` is why the stage failed, if so."""
+        """End the stage's span; `error` is why the stage failed, if it did."""
 
     def add(self, stage: str, seconds: float) -> None:
-        """Add the span of a stage that ends now and took so long."""
+        """Add the span of a stage that ends now and took that many seconds."""
 
     def call_metadata(self) -> CallMetadata:
-        """Return what a call to the model server carries, to belong to the trace."""
+        """Return the metadata that adds a call to the model server to the trace."""
 
     def finish(self, observation: "Observation", route: str, outcome: str) -> None:
         """End the request's own span."""
 
 
 class Observation:
-    """One request: whatever learns something about it sets it here.
+    """Attributes of one request, set by the code that determines them.
 
-    `protocol` decides the shape of an error. `outcome` is `ok` or an error's code, None until there is a response.
-    `route` is the route's label in metrics where its own path would not do. `model` and `caller` are None until they
-    are known, `version` until the model server named it. `gateway.http.middleware` begins and ends an observation.
+    `protocol` decides the format of an error. `outcome` is `ok` or an error's code, None until there is a response.
+    `route` is the route's label in metrics if that is not its path. `model` and `caller` are None until they are known,
+    `version` until the model server responds with it. `gateway.http.middleware` begins and ends an observation.
     """
 
     __slots__ = (
@@ -78,11 +78,11 @@ class Observation:
         self._metrics = metrics
 
     def join(self, trace: TraceContext, spans: RequestSpans | None = None) -> None:
-        """Note the trace that the request belongs to; with `spans`, have its stages traced in it."""
+        """Set the trace that the request belongs to; with `spans`, its stages are traced too."""
         self.trace, self.spans, self.exemplar = trace, spans, _exemplar(trace)
 
     def stage(self, name: str) -> "Stage":
-        """Return one stage of the request, for a `with`."""
+        """Return a context manager for one stage of the request."""
         return Stage(self, name)
 
     def begin_stage(self, stage: str) -> None:
@@ -91,31 +91,31 @@ class Observation:
             self.spans.begin(stage)
 
     def end_stage(self, stage: str, seconds: float, error: BaseException | None) -> None:
-        """End it, after so many seconds; `error` is why it failed, if so."""
+        """End a stage that took that many seconds; `error` is why it failed, if it did."""
         self._metrics.time_stage(stage, seconds, self.exemplar)
         if self.spans is not None:
             self.spans.end(error)
 
     def add_stage(self, stage: str, seconds: float) -> None:
-        """Note a stage that ends now, after so many seconds."""
+        """Record a stage that ends now and took that many seconds."""
         self._metrics.time_stage(stage, seconds, self.exemplar)
         if self.spans is not None:
             self.spans.add(stage, seconds)
 
     def call_metadata(self) -> CallMetadata | None:
-        """Return the trace context that a call to the model server carries; without tracing the caller's own."""
+        """Return the trace context for a call to the model server; without tracing, it is the caller's own."""
         if self.spans is not None:
             return self.spans.call_metadata()
         return None if self.trace is None else ((TRACEPARENT, self.trace.traceparent),)
 
 
 def _exemplar(trace: TraceContext | None) -> Exemplar:
-    """Return the trace as an exemplar if it is kept: else it would be a link to nothing."""
+    """Return the trace as an exemplar if it is sampled; otherwise the link would lead nowhere."""
     return {"trace_id": trace.trace_id} if trace is not None and trace.sampled else None
 
 
 class Stage:
-    """One stage of a request, in a `with`. Costs three microseconds, most of it the metric."""
+    """One stage of a request, as a context manager. Takes three microseconds, mostly for the metric."""
 
     __slots__ = ("_name", "_observation", "_since")
 

@@ -1,4 +1,4 @@
-"""Who hears of each request: the metrics, the log, and where it is on, tracing."""
+"""Passes each request to the metrics, the log and, if enabled, tracing."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ _NOBODY_REFUSED = "client_gone"
 
 
 class Observers:
-    """Begins and ends the observation of requests. `tracing` is None where it is off."""
+    """Begins and ends the observation of requests. `tracing` is None if it is off."""
 
     def __init__(self, metrics: RequestMetrics, log: RequestLog, tracing: "Tracing | None" = None) -> None:
         self._metrics = metrics
@@ -24,7 +24,7 @@ class Observers:
         self._tracing = tracing
 
     def begin(self, observation: Observation, method: str, traceparent: bytes | None, tracestate: bytes | None) -> None:
-        """Begin to observe the request that this task answers."""
+        """Begin to observe the request of the current task."""
         trace = read_traceparent(traceparent)
         if trace is not None:
             observation.join(trace)
@@ -33,7 +33,7 @@ class Observers:
         name_in_logs(observation)
 
     def end(self, observation: Observation, scope: Scope, seconds: float) -> None:
-        """Count, time and log a request that was answered, or could not be, after so many seconds."""
+        """Count, time and log a request that ended after that many seconds."""
         route = observation.route or getattr(scope.get("route"), "path", None) or "unmatched"
         outcome, protocol = observation.outcome or "internal_error", observation.protocol
         self._metrics.count(route, protocol, observation.model, observation.version, outcome)

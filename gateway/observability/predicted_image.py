@@ -1,14 +1,14 @@
-"""What is known of an image once it is answered; metrics and drift hear of each."""
+"""What metrics and drift record about each predicted image."""
 
 from typing import NamedTuple
 
 
 class PredictedImage(NamedTuple):
-    """One image that a version of a model answered.
+    """One image predicted by a version of a model.
 
-    `class_index` and `label` are those of the likeliest class, `probability` is its own, 0 to 1. `bytes` is the encoded
-    size, `pixels` width times height from the header, None where that does not tell. `brightness` is the mean of the
-    decoded image, 0 to 1, None where the model does not say.
+    `class_index`, `label` and `probability` (0 to 1) are those of the predicted class. `bytes` is the encoded size,
+    `pixels` width times height from the header, None if unknown. `brightness` is the mean of the decoded image, 0 to 1,
+    None if the model does not return it.
     """
 
     model: str

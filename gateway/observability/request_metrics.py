@@ -1,4 +1,4 @@
-"""What is counted and timed of requests, whatever they ask."""
+"""Metrics of all requests."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -19,7 +19,7 @@ class RequestMetrics:
         self._requests = Children(
             Counter,
             "graft_gateway_requests",
-            "Requests answered; outcome is ok or the code of the error.",
+            "Requests by outcome: ok or the code of the error.",
             ["route", "protocol", "model", "version", "outcome"],
             registry,
         )
@@ -27,7 +27,7 @@ class RequestMetrics:
         self._seconds = Children(
             Histogram,
             "graft_gateway_request_duration_seconds",
-            "From the head of a request to the end of its answer.",
+            "From the head of a request to the end of its response.",
             ["route", "protocol"],
             registry,
             buckets=SECONDS,
@@ -43,13 +43,13 @@ class RequestMetrics:
         self._rejections = Children(
             Counter,
             "graft_gateway_refusals",
-            "Requests and images refused for what they are, by the code of the error.",
+            "Requests and images rejected as invalid, by the code of the error.",
             ["reason"],
             registry,
         )
 
     def count(self, route: str, protocol: str, model: str | None, version: int | None, outcome: str) -> None:
-        """Count one answered request; `model` is the name asked for, `version` the one that answered."""
+        """Count one request; `model` is the requested name, `version` the version that was used."""
         name = self._labels.model(model)
         self._requests.of(route, protocol, name, self._labels.version(name, version), outcome).inc()
 
@@ -62,5 +62,5 @@ class RequestMetrics:
         self._stages.of(stage).observe(seconds, exemplar)
 
     def count_rejection(self, reason: str) -> None:
-        """Count a request or an image that was refused for what it is; `reason` is the code of the error."""
+        """Count a request or an image that was rejected as invalid; `reason` is the code of the error."""
         self._rejections.of(reason).inc()

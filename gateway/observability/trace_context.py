@@ -1,4 +1,4 @@
-"""The trace that a request belongs to, as W3C Trace Context (level 2) writes it in the header `traceparent`."""
+"""The trace that a request belongs to, from the header `traceparent` of W3C Trace Context (level 2)."""
 
 import re
 from typing import NamedTuple
@@ -11,7 +11,7 @@ _MOST_BYTES = 256
 
 
 class TraceContext(NamedTuple):
-    """One trace. `traceparent` is the header as it came; `sampled` says whether whoever sent it keeps the trace."""
+    """One trace. `traceparent` is the header as received; `sampled` is whether the sender records the trace."""
 
     trace_id: str
     sampled: bool
@@ -19,10 +19,10 @@ class TraceContext(NamedTuple):
 
 
 def read_traceparent(header: bytes | None) -> TraceContext | None:
-    """Return the trace that a header names, None where there is no header or not a valid one."""
+    """Return the trace in a header, None if the header is missing or invalid."""
     if header is None or len(header) > _MOST_BYTES:
         return None
     found = _HEADER.fullmatch(header)
-    if found is None or (found[1] == b"00" and found[5] is not None):  # only later versions may say more
+    if found is None or (found[1] == b"00" and found[5] is not None):  # only later versions may have more fields
         return None
     return TraceContext(found[2].decode(), bool(int(found[4], 16) & _SAMPLED), header.decode())

@@ -1,8 +1,8 @@
-"""Spans of requests, sent by OpenTelemetry over OTLP (gRPC), as its standard `OTEL_*` variables say.
+"""Spans of requests, sent by OpenTelemetry over OTLP (gRPC), configured by its standard `OTEL_*` variables.
 
-A span for each request, one for each of its stages, and their context on to the model server. Names and attributes
-follow OpenTelemetry's semantic conventions for HTTP. Nothing that callers send is recorded but the request's id and
-the model's name.
+There is a span for each request and one for each of its stages, and their context is passed to the model server. Names
+and attributes follow OpenTelemetry's semantic conventions for HTTP. Of what callers send, only the request's id and the
+model's name are recorded.
 """
 
 import os
@@ -23,7 +23,7 @@ from gateway.observability.metric_labels import shortened
 from gateway.observability.observation import MODEL_SERVER, CallMetadata, Observation
 from gateway.observability.trace_context import TRACEPARENT, TraceContext
 
-_PROPAGATOR = TraceContextTextMapPropagator()  # no baggage: callers would put what they like before the model server
+_PROPAGATOR = TraceContextTextMapPropagator()  # no baggage: callers could send anything to the model server
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 _OTHER_METHOD = "_OTHER"
 _UNNAMED = "unknown_service"
@@ -36,7 +36,7 @@ _POSSIBLE = {
 
 
 class Tracing:
-    """The way of spans out of one process; its thread begins with it."""
+    """Exports the spans of one process; starts its own thread."""
 
     def __init__(self) -> None:
         self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
@@ -45,17 +45,17 @@ class Tracing:
 
     @staticmethod
     def check_variables(variables: Mapping[str, str] = os.environ) -> None:
-        """Look whether the standard variables ask for what is possible.
+        """Check that the standard variables are supported.
 
         Raises:
-            BadSettingError: one asks for another exporter or protocol than OTLP over gRPC.
+            BadSettingError: one selects an exporter or protocol other than OTLP over gRPC.
         """
         for name, possible in _POSSIBLE.items():
             if variables.get(name, possible) != possible:
-                raise BadSettingError(f"{name} is {variables[name]!r}; only {possible} is possible here.")
+                raise BadSettingError(f"{name} is {variables[name]!r}; only {possible} is supported.")
 
     def begin(self, observation: Observation, method: str, tracestate: bytes | None) -> None:
-        """Begin the span of a request, in the trace of its caller if it has one."""
+        """Begin the span of a request, in its caller's trace if there is one."""
         carrier = {} if observation.trace is None else {TRACEPARENT: observation.trace.traceparent}
         if tracestate is not None:
             carrier["tracestate"] = tracestate.decode("latin-1")
@@ -70,14 +70,14 @@ class Tracing:
         observation.join(_trace_of(root), spans)
 
     def close(self) -> None:
-        """Send what is left, for three seconds at most, and end."""
-        ending = threading.Thread(target=self._provider.shutdown, daemon=True)  # has no limit that it would keep
+        """Send the remaining spans, for at most three seconds, and stop."""
+        ending = threading.Thread(target=self._provider.shutdown, daemon=True)  # its own timeout is not reliable
         ending.start()
         ending.join(_LAST_WORDS_SECONDS)
 
 
 class Spans:
-    """The spans of one request. If its trace is not kept, those of its stages are not made."""
+    """The spans of one request. If its trace is not sampled, its stages have no spans."""
 
     __slots__ = ("_context", "_method", "_root", "_stage", "_tracer")
 
@@ -95,7 +95,10 @@ class Spans:
             self._stage = self._tracer.start_span(stage, self._context, kind)
 
     def end(self, error: BaseException | None) -> None:
-        """End it; `error` is why the stage failed, if so. Its text is not recorded: it may name files and hosts."""
+        """End the stage's span; `error` is why it failed, if it did.
+
+        The error's text is not recorded, because it may name files and hosts.
+        """
         if self._stage is not None:
             if error is not None:
                 self._stage.set_attribute("error.type", type(error).__name__)
@@ -104,7 +107,7 @@ class Spans:
             self._stage = None
 
     def add(self, stage: str, seconds: float) -> None:
-        """Add the span of a stage that ends now and took so long."""
+        """Add the span of a stage that ends now and took that many seconds."""
         if self._root.is_recording():
             now = time.time_ns()
             self._tracer.start_span(stage, self._context, start_time=now - int(seconds * 1e9)).end(now)
@@ -152,7 +155,7 @@ def _trace_of(span: Span) -> TraceContext:
 
 
 def _resource() -> Resource:
-    """Return what the variables say of this process, under the name graft-gateway if they give none."""
+    """Return the resource from the variables, with the service name graft-gateway if they set none."""
     told = Resource.create()
     name = str(told.attributes.get(SERVICE_NAME, _UNNAMED))
     own = {SERVICE_VERSION: version("graft-serving")}

@@ -1,4 +1,4 @@
-"""Whether requests are traced. Without it nothing of OpenTelemetry is imported."""
+"""Turns tracing on. If it is off, OpenTelemetry is not imported."""
 
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
 
 
 def open_tracing(settings: Settings) -> "Tracing | None":
-    """Return what traces requests, None where the settings do not ask for it; its threads begin with it.
+    """Return the tracing of this process, which starts its threads; None if it is off.
 
     Raises:
-        BadSettingError: OpenTelemetry is not installed, or its variables ask for what it cannot do here.
+        BadSettingError: OpenTelemetry is not installed, or its variables select something that is not supported.
     """
     tracing = check_tracing(settings)
     return None if tracing is None else tracing()
 
 
 def check_tracing(settings: Settings) -> "type[Tracing] | None":
-    """Look whether requests can be traced, if they are to be; return what does it.
+    """Check that requests can be traced if tracing is on; return the class for it, None if it is off.
 
     Raises:
         BadSettingError: as `open_tracing`.
@@ -31,7 +31,7 @@ def check_tracing(settings: Settings) -> "type[Tracing] | None":
         from gateway.observability.tracing import Tracing  # noqa: PLC0415 - an extra, and a third of a second
     except ImportError as error:
         raise BadSettingError(
-            f"Tracing is on, and OpenTelemetry is not installed ({error.name} is missing): "
+            f"Tracing is on, but OpenTelemetry is not installed ({error.name} is missing): "
             "`pip install 'graft-serving[tracing]'`, or set tracing to false."
         ) from error
     Tracing.check_variables()

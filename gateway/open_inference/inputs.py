@@ -1,4 +1,4 @@
-"""Tensors in: from the protocol's JSON and binary data to TensorProto, checked against the model's signature."""
+"""Converts input tensors from JSON and binary data to TensorProto, and checks them against the signature."""
 
 import math
 import struct
@@ -18,10 +18,10 @@ _BOOL_BYTES = b"\0\1"
 
 
 def read_inputs(inputs: Sequence[InputTensor], binary: memoryview, signature: Signature) -> dict[str, Any]:
-    """Return the TensorProto of each input by name.
+    """Return the inputs as TensorProto messages, by name.
 
     Raises:
-        BadTensorError: an input is missing, unknown, given twice or not as the signature wants it; it has no rows; or
+        BadTensorError: an input is missing, unknown, duplicate or not as the signature declares it; it has no rows; or
             its elements do not fit its datatype and shape.
     """
     tensors: dict[str, Any] = {}
@@ -35,31 +35,30 @@ def read_inputs(inputs: Sequence[InputTensor], binary: memoryview, signature: Si
         offset += size or 0
         if offset > len(binary):
             raise BadTensorError(
-                f"The inputs up to {_shown(given.name)} announce {offset} bytes of binary data; "
-                f"{len(binary)} were sent."
+                f"The inputs up to {_shown(given.name)} declare {offset} bytes of binary data; {len(binary)} were sent."
             )
         tensors[given.name] = _to_tensor(given, datatype, raw)
     if offset != len(binary):
-        raise BadTensorError(f"The inputs announce {offset} bytes of binary data; {len(binary)} were sent.")
+        raise BadTensorError(f"The inputs declare {offset} bytes of binary data; {len(binary)} were sent.")
     _refuse_missing(tensors, signature)
     return tensors
 
 
 def _check(given: InputTensor, specs: Mapping[str, TensorSpec]) -> Datatype:
-    """Return the input's datatype if name, datatype and shape are those of the signature."""
+    """Return the input's datatype; its name, datatype and shape must match the signature."""
     name = _shown(given.name)
     if given.name not in specs:
         raise BadTensorError(f"The model has no input {name}; it has: {', '.join(specs)}.")
     spec = specs[given.name]
     wanted = name_of(spec.dtype)
     if wanted not in BY_NAME:
-        raise BadTensorError(f"The input {name} is of TensorFlow's type {wanted}, which this protocol does not have.")
+        raise BadTensorError(f"The input {name} has TensorFlow's type {wanted}, which this protocol does not have.")
     if given.datatype != wanted:
         raise BadTensorError(f"The input {name} must be {wanted}, not {given.datatype[:_SHOWN_CHARACTERS]}.")
     if not _fits(given.shape, spec.shape):
         wanted_shape = list(spec.shape or ())
-        raise BadTensorError(f"The input {name} has the shape {_shape(given.shape)}; the model takes {wanted_shape}.")
-    if given.shape and given.shape[0] == 0:  # aborts TensorFlow Serving where `allowed_batch_sizes` is set
+        raise BadTensorError(f"The input {name} has the shape {_shape(given.shape)}; the model expects {wanted_shape}.")
+    if given.shape and given.shape[0] == 0:  # crashes TensorFlow Serving if `allowed_batch_sizes` is set
         raise BadTensorError(f"The input {name} has no rows; send at least one.")
     return BY_NAME[wanted]
 
@@ -99,7 +98,7 @@ def _flatten(given: InputTensor) -> list[Any]:
     for size in given.shape:
         if not all(isinstance(part, list) and len(part) == size for part in level):
             raise BadTensorError(
-                f"The data of the input {_shown(given.name)} is not nested as its shape {_shape(given.shape)} says."
+                f"The data of the input {_shown(given.name)} is not nested like its shape {_shape(given.shape)}."
             )
         level = list(chain.from_iterable(level))
     return level
@@ -111,7 +110,7 @@ def _check_values(given: InputTensor, values: list[Any], datatype: Datatype) -> 
     if wrong:
         first = next(value for value in values if type(value) in wrong)
         shown = "a list" if isinstance(first, list) else repr(first)[:_SHOWN_CHARACTERS]
-        raise BadTensorError(f"The input {_shown(given.name)} is {datatype.name}, which {shown} is not.")
+        raise BadTensorError(f"The input {_shown(given.name)} must hold {datatype.name} values, not {shown}.")
 
 
 def _check_count(given: InputTensor, count: int) -> None:
@@ -126,9 +125,7 @@ def _pack(given: InputTensor, values: list[Any], datatype: Datatype) -> bytes:
     try:
         return datatype.pack(values)
     except (struct.error, OverflowError) as error:
-        raise BadTensorError(
-            f"The input {_shown(given.name)} has a value that is out of the range of {datatype.name}."
-        ) from error
+        raise BadTensorError(f"The input {_shown(given.name)} has a value out of range for {datatype.name}.") from error
 
 
 def _check_raw(given: InputTensor, raw: bytes, datatype: Datatype) -> bytes:
@@ -144,7 +141,7 @@ def _check_raw(given: InputTensor, raw: bytes, datatype: Datatype) -> bytes:
 
 
 def _split(given: InputTensor, raw: memoryview) -> list[bytes]:
-    """Return the elements of BYTES: each is its length as four bytes, then that many."""
+    """Return the elements of a BYTES tensor: each is its length in four bytes, then that many bytes."""
     elements: list[bytes] = []
     offset = 0
     while offset < len(raw):
@@ -152,7 +149,7 @@ def _split(given: InputTensor, raw: memoryview) -> list[bytes]:
         end = start + _LENGTH_PREFIX.unpack_from(raw, offset)[0] if start <= len(raw) else start
         if end > len(raw):
             raise BadTensorError(
-                f"The element {len(elements)} of the input {_shown(given.name)} ends {end - len(raw)} bytes behind the "
+                f"The element {len(elements)} of the input {_shown(given.name)} ends {end - len(raw)} bytes past the "
                 "input's binary data; each element is its length in four bytes, little-endian, then its bytes."
             )
         elements.append(raw[start:end].tobytes())

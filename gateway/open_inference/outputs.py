@@ -1,7 +1,7 @@
-"""Tensors out: from TensorProto to the protocol's JSON and binary data.
+"""Converts output tensors from TensorProto to the protocol's JSON and binary data.
 
-TensorFlow Serving answers in typed fields; other servers of its API may send numbers raw in `tensor_content`. Both
-are read.
+TensorFlow Serving responds with typed fields; other servers with its API may send raw numbers in `tensor_content`.
+Both are read.
 """
 
 import math
@@ -13,7 +13,7 @@ from gateway.backend.tensors import shape_of
 from gateway.errors import BadTensorError, ModelServerFailedError
 
 _LENGTH_PREFIX = struct.Struct("<I")
-_MAX_BYTES = 2**31  # what a message can hold; a tensor of one repeated value could claim any shape
+_MAX_BYTES = 2**31  # the limit of a message; a tensor of one repeated value could claim any shape
 
 
 def write_output(name: str, tensor: Any, *, binary: bool) -> tuple[dict[str, Any], bytes]:
@@ -22,12 +22,12 @@ def write_output(name: str, tensor: Any, *, binary: bool) -> tuple[dict[str, Any
     Numbers that are not finite become the literals NaN, Infinity and -Infinity, as in TensorFlow Serving's own JSON.
 
     Raises:
-        BadTensorError: the output has a type that the protocol lacks, or holds bytes that JSON cannot.
-        ModelServerFailedError: the tensor does not hold what it announces.
+        BadTensorError: the output has a type that the protocol lacks, or bytes that JSON cannot represent.
+        ModelServerFailedError: the tensor's values do not fit its shape.
     """
     datatype = BY_NUMBER.get(tensor.dtype)
     if datatype is None:
-        raise BadTensorError(f"The output {name} is of a type that the Open Inference Protocol does not have.")
+        raise BadTensorError(f"The output {name} has a type that the Open Inference Protocol does not have.")
     written = {"name": name, "datatype": datatype.name, "shape": shape_of(tensor)}
     if not binary:
         return {**written, "data": _json_values(name, tensor, datatype)}, b""
@@ -42,7 +42,7 @@ def _json_values(name: str, tensor: Any, datatype: Datatype) -> list[Any]:
         return [element.decode() for element in _strings(tensor)]
     except UnicodeDecodeError as error:
         raise BadTensorError(
-            f"The output {name} holds bytes that are no UTF-8 text; ask for it with binary_data set to true."
+            f"The output {name} holds bytes that are not UTF-8; request it with binary_data set to true."
         ) from error
 
 
@@ -58,7 +58,7 @@ def _strings(tensor: Any) -> list[bytes]:
 
 
 def _raw_bytes(tensor: Any, datatype: Datatype) -> bytes:
-    """Return a number tensor's elements as raw bytes; TensorFlow may leave out repetitions of the last one."""
+    """Return the elements of a numeric tensor as raw bytes; TensorFlow may omit repetitions of the last one."""
     expected = math.prod(shape_of(tensor)) * datatype.size
     if tensor.tensor_content:
         raw: bytes = tensor.tensor_content
@@ -76,4 +76,4 @@ def _raw_bytes(tensor: Any, datatype: Datatype) -> bytes:
 
 
 def _not_as_announced() -> ModelServerFailedError:
-    return ModelServerFailedError("The model server answered with other values than it announced.")
+    return ModelServerFailedError("The values in the model server's response do not fit their declared shape.")

@@ -1,4 +1,4 @@
-"""The JSON part of an inference request, and where its binary part lies."""
+"""Parses the JSON part of an inference request, and finds its binary part."""
 
 import re
 from dataclasses import dataclass
@@ -22,20 +22,20 @@ _Size = Annotated[int, Field(ge=0, le=_MAX_SIZE)]
 
 
 class _Part(BaseModel):
-    """Keys that the protocol does not know are left alone: other servers' extensions put theirs here."""
+    """A base class that ignores unknown keys: other servers' extensions add theirs."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
 class InputParameters(_Part):
-    """`binary_data_size` says how many bytes of the binary part belong to the input."""
+    """`binary_data_size` is the number of bytes of the binary part that belong to the input."""
 
     binary_data_size: _Size | None = None
     shared_memory_region: Any = None
 
 
 class InputTensor(_Part):
-    """One input: its elements stand in `data`, flat or nested as `shape` says, or in the binary part."""
+    """One input: its elements are in `data`, flat or nested like `shape`, or in the binary part."""
 
     name: str
     datatype: str
@@ -45,12 +45,12 @@ class InputTensor(_Part):
 
     @property
     def binary_data_size(self) -> int | None:
-        """How many bytes of the binary part belong to the input; None if its elements stand in `data`."""
+        """The number of bytes of the binary part that belong to the input; None if its elements are in `data`."""
         return self.parameters.binary_data_size if self.parameters else None
 
 
 class OutputParameters(_Part):
-    """`binary_data` says whether the output is wanted as raw bytes; None leaves that to the request."""
+    """`binary_data` is whether to return the output as raw bytes; None means the request's default."""
 
     binary_data: bool | None = None
     classification: Any = None
@@ -58,14 +58,14 @@ class OutputParameters(_Part):
 
 
 class RequestedOutput(_Part):
-    """One output that is wanted."""
+    """One requested output."""
 
     name: str
     parameters: OutputParameters | None = None
 
 
 class RequestParameters(_Part):
-    """`signature_name` chooses the model's signature; `binary_data_output` is for outputs that say nothing."""
+    """`signature_name` selects the model's signature; `binary_data_output` is the default of outputs' `binary_data`."""
 
     signature_name: str = ""
     binary_data_output: bool = False
@@ -83,7 +83,7 @@ class InferenceRequest(_Part):
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """An inference request as it was sent. `binary` holds what follows the JSON object."""
+    """A parsed inference request. `binary` is what follows the JSON object."""
 
     id: str | None
     parameters: RequestParameters
@@ -92,18 +92,18 @@ class ParsedRequest:
     binary: memoryview
 
     def wants_binary(self, output: RequestedOutput | None) -> bool:
-        """Return whether an output is wanted as raw bytes; None is one that the request does not name."""
+        """Return whether to return an output as raw bytes; None is an output that the request does not name."""
         if output and output.parameters and output.parameters.binary_data is not None:
             return output.parameters.binary_data
         return self.parameters.binary_data_output
 
 
 def read_request(body: bytes, header_length: str | None, settings: Settings) -> ParsedRequest:
-    """Return what a body asks; `header_length` is the value of `LENGTH_HEADER`, None where it is missing.
+    """Return the parsed body; `header_length` is the value of `LENGTH_HEADER`, None if it is missing.
 
     Raises:
-        BadHeaderError: the length is no number, or larger than the body.
-        BadJsonError: the JSON part is not an inference request, or asks for what the gateway does not have.
+        BadHeaderError: the length is not a number, or larger than the body.
+        BadJsonError: the JSON part is not an inference request, or uses an extension that is not supported.
     """
     length = len(body) if header_length is None else _read_length(header_length, len(body))
     check_length(length, settings.max_json_bytes)
@@ -125,10 +125,10 @@ def read_request(body: bytes, header_length: str | None, settings: Settings) -> 
 
 
 def wanted_outputs(parsed: ParsedRequest, signature: Signature) -> list[str]:
-    """Return the names of the outputs that are asked for, empty if that is all of them.
+    """Return the names of the requested outputs, empty for all of them.
 
     Raises:
-        BadTensorError: the signature has no such output, or it is asked for twice.
+        BadTensorError: the signature has no such output, or it is requested twice.
     """
     names = [output.name for output in parsed.outputs]
     for name in names:
@@ -136,7 +136,7 @@ def wanted_outputs(parsed: ParsedRequest, signature: Signature) -> list[str]:
             there = ", ".join(signature.outputs)
             raise BadTensorError(f"The model has no output {name[:_SHOWN_CHARACTERS]}; it has: {there}.")
     if len(set(names)) != len(names):
-        raise BadTensorError("An output is asked for twice.")
+        raise BadTensorError("An output is requested twice.")
     return names
 
 
@@ -160,11 +160,11 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _refuse_other_extensions(parsed: ParsedRequest) -> None:
-    """Refuse what would change the answer if it were ignored."""
+    """Reject extensions that would change the response if they were ignored."""
     given = (*(tensor.parameters for tensor in parsed.inputs), *(tensor.parameters for tensor in parsed.outputs))
     if any(parameters and parameters.shared_memory_region is not None for parameters in given):
-        raise BadJsonError("Shared memory is not available here; send the tensors with the request.")
+        raise BadJsonError("Shared memory is not supported; send the tensors with the request.")
     if any(output.parameters and output.parameters.classification is not None for output in parsed.outputs):
-        raise BadJsonError("The classification extension is not available here; ask for the output itself.")
+        raise BadJsonError("The classification extension is not supported; request the output itself.")
     if parsed.parameters.sequence_id not in (None, 0, ""):
-        raise BadJsonError("Sequences are not available here; leave sequence_id out.")
+        raise BadJsonError("Sequences are not supported; leave sequence_id out.")

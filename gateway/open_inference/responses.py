@@ -1,4 +1,4 @@
-"""The bodies of the Open Inference Protocol's responses. Those of `infer` are written by hand; this describes them."""
+"""Models of the Open Inference Protocol's responses; that of `infer` only describes what the route writes directly."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ _Parameters = dict[str, Any]
 
 
 class ServerMetadata(BaseModel):
-    """The server and the protocol's extensions that it has."""
+    """The server, and the extensions of the protocol that it supports."""
 
     name: str
     version: str
@@ -16,26 +16,26 @@ class ServerMetadata(BaseModel):
 
 
 class ServerLive(BaseModel):
-    """The gateway responds."""
+    """Whether the gateway responds."""
 
     live: bool
 
 
 class ServerReady(BaseModel):
-    """Every model can be used."""
+    """Whether every model is available."""
 
     ready: bool
 
 
 class ModelReady(BaseModel):
-    """The model, or the version of it, can be used."""
+    """Whether the model, or one version of it, is available."""
 
     name: str
     ready: bool
 
 
 class TensorMetadata(BaseModel):
-    """One input or output; -1 is a size that may vary, and `any_shape` in `parameters` a shape that may be anything."""
+    """One input or output; a size of -1 may vary, and `any_shape` in `parameters` means that any shape is allowed."""
 
     name: str = Field(examples=["image_bytes"])
     datatype: str = Field(examples=["BYTES"])
@@ -55,7 +55,7 @@ class ModelMetadata(BaseModel):
 
 
 class OutputTensor(BaseModel):
-    """One output; `data` is missing where its elements are binary."""
+    """One output; `data` is missing if its elements are binary."""
 
     name: str = Field(examples=["probabilities"])
     datatype: str = Field(examples=["FP32"])
@@ -67,7 +67,7 @@ class OutputTensor(BaseModel):
 class InferenceResponse(BaseModel):
     """The outputs of the version that was used."""
 
-    id: str = Field("", description="The request's, if it had one.")
+    id: str = Field("", description="The request's id, if it had one.")
     model_name: str
     model_version: str
     outputs: list[OutputTensor]

@@ -1,7 +1,7 @@
 """The Open Inference Protocol, version 2, over HTTP, with its binary tensor extension, for any model.
 
-Beyond the protocol: the parameter `signature_name` of an inference request, and the query parameter of the same name
-where metadata is asked for, choose a signature of the model; without it that is `serving_default`.
+Beyond the protocol, the parameter `signature_name` of an inference request, and the query parameter of the same name
+of a metadata request, select a signature of the model; the default is `serving_default`.
 """
 
 import re
@@ -50,13 +50,13 @@ _CALL_ERRORS = {
     400: "The request, a header or a tensor cannot be used",
     404: "There is no such model or version",
     502: "The model server failed",
-    503: "The model server is not available, or there is too much to do",
+    503: "The model server is not available, or there are too many requests",
     504: "The model server took too long",
 }
 _READY_ERRORS = {
     400: "The version is not a number",
     404: "There is no such model",
-    503: "The model or its version cannot be used",
+    503: "The model or its version is not available",
 }
 _BODY_ERRORS = {
     408: "The body did not arrive in time",
@@ -68,7 +68,7 @@ _BINARY = {
         "schema": {
             "type": "string",
             "format": "binary",
-            "description": f"The JSON object, whose length {LENGTH_HEADER} says, then the binary data of its tensors.",
+            "description": f"The JSON object, as long as {LENGTH_HEADER} says, then the binary data of its tensors.",
         }
     }
 }
@@ -93,14 +93,14 @@ async def _describe_request(body: InferenceRequest, length: _LengthHeader = None
 
 
 class ModelVersion(NamedTuple):
-    """Which model a path names, and which version of it, None being its latest."""
+    """The model that a path names, and its version; None means the latest."""
 
     model: str
     version: int | None
 
 
 async def _read_path(request: Request) -> ModelVersion:
-    """Return what the path names, and note the model in the request's context.
+    """Return the model and version in the path, and record the model in the request's context.
 
     Raises:
         BadParameterError: the version is not a number.
@@ -119,7 +119,7 @@ _Wanted = Annotated[ModelVersion, Depends(_read_path)]
 
 
 def open_inference_router(signatures: ModelSignatures) -> APIRouter:
-    """Return the router of `/v2`, but for the server's health."""
+    """Return the router of `/v2`, except for the server's health."""
     endpoints = _ModelEndpoints(signatures)
     router = new_router(_TAG, responses=access_error_responses())
     for prefix, suffix, describe in ((_OF_MODEL, "", _describe_model), (_OF_VERSION, "_of_version", _describe_version)):
@@ -140,7 +140,7 @@ def open_inference_router(signatures: ModelSignatures) -> APIRouter:
             f"{prefix}/ready",
             is_model_ready,
             operation_id=f"open_inference_is_model_ready{suffix}",
-            summary="The model can be used",
+            summary="The model is available",
             dependencies=[Depends(describe)],
             responses=error_responses(_READY_ERRORS),
         )
@@ -167,7 +167,7 @@ server_health_router = new_router(_TAG, open_to_all=True)
 
 
 async def show_server() -> ServerMetadata:
-    """Name the server and its extensions."""
+    """Return the server's name, version and extensions."""
     return ServerMetadata(name="graft", version=version_of("graft-serving"), extensions=["binary_tensor_data"])
 
 
@@ -175,18 +175,18 @@ async def show_server() -> ServerMetadata:
     "/v2/health/live", operation_id="open_inference_is_server_live", summary="The gateway responds"
 )
 async def is_server_live() -> ServerLive:
-    """Say that the gateway responds."""
+    """Report that the gateway responds."""
     return ServerLive(live=True)
 
 
 @server_health_router.get(
     "/v2/health/ready",
     operation_id="open_inference_is_server_ready",
-    summary="Every model can be used",
-    responses=error_responses({503: "A model cannot be used"}),
+    summary="Every model is available",
+    responses=error_responses({503: "A model is not available"}),
 )
 async def is_server_ready(request: Request, context: Context) -> ServerReady:
-    """Say whether every model can be used: 503 where one cannot, or the gateway is stopping."""
+    """Report whether every model is available: 503 if one is not, or if the gateway is stopping."""
     _refuse_if_stopping(request)
     missing = [state.name for state in context.services.versions.states if not state.available]
     if missing:
@@ -195,7 +195,7 @@ async def is_server_ready(request: Request, context: Context) -> ServerReady:
 
 
 async def is_model_ready(request: Request, context: Context, wanted: _Wanted) -> ModelReady:
-    """Say whether the model, or the version of it, can be used: 503 where it cannot, or the gateway is stopping."""
+    """Report whether the model, or one version of it, is available: 503 if not, or if the gateway is stopping."""
     _refuse_if_stopping(request)
     state = context.services.versions.state(wanted.model)
     if not state.available:
@@ -211,13 +211,13 @@ def _refuse_if_stopping(request: Request) -> None:
 
 
 class _ModelEndpoints:
-    """What needs to know the models' signatures."""
+    """The endpoints that need the models' signatures."""
 
     def __init__(self, signatures: ModelSignatures) -> None:
         self._signatures = signatures
 
     async def show_model(self, context: Context, wanted: _Wanted, signature_name: str = "") -> ModelMetadata:
-        """Name the model's versions, and the inputs and outputs of one signature."""
+        """Return the model's versions, and the inputs and outputs of one signature."""
         signature = await self._signatures.signature(wanted.model, wanted.version, signature_name, context)
         versions = context.services.versions.state(wanted.model).available or (signature.version,)
         return ModelMetadata(
@@ -233,7 +233,7 @@ class _ModelEndpoints:
         """Send tensors as JSON, or as JSON followed by their binary data."""
         context = context_of(request.scope)
         wanted = await _read_path(request)
-        context.services.versions.state(wanted.model)  # no body is read for a model that is not there
+        context.services.versions.state(wanted.model)  # the body is not read if there is no such model
         context.services.admission.check_room()
         parsed = await _read_request(request, context)
         name = parsed.parameters.signature_name
@@ -266,16 +266,16 @@ def _tensor_metadata(name: str, spec: TensorSpec) -> TensorMetadata:
 
 
 def _check_types(response: Any, signature: Signature) -> None:
-    """Refuse an answer whose types are not those the version declared; a version that came in between may differ."""
+    """Reject a response whose types differ from the signature's, unless a newer version gave it."""
     if response.model_spec.version.value != signature.version:
         return
     for name, tensor in response.outputs.items():
         if name not in signature.outputs or tensor.dtype != signature.outputs[name].number:
-            raise ModelServerFailedError(f"The model server's answer does not have the output {name} as declared.")
+            raise ModelServerFailedError(f"The model server's response does not have the output {name} as declared.")
 
 
 def _respond(parsed: ParsedRequest, response: Any) -> Response:
-    """Return what the model server said, in the order asked for, else by name."""
+    """Return the outputs in the requested order, or else sorted by name."""
     spec = response.model_spec
     called = parsed.outputs or [None for _ in response.outputs]
     names = [output.name for output in parsed.outputs] or sorted(response.outputs)

@@ -1,1 +1,1 @@
-"""From images to labels, whatever the protocol."""
+"""Prediction for all protocols."""

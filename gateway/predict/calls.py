@@ -1,4 +1,4 @@
-"""Every protocol's way to the model server."""
+"""Calls to the model server, for all protocols."""
 
 import asyncio
 from typing import Any
@@ -13,10 +13,10 @@ from gateway.predict.request_context import RequestContext
 async def call_model_server(method: str, message: Any, context: RequestContext) -> Any:
     """Return the model server's response to a request message whose `model_spec` names a configured model.
 
-    It takes a slot, an intact circuit and a deadline.
+    The call needs a free slot, a closed circuit breaker and time left before the deadline.
 
     Raises:
-        ModelServerError: the model server did not respond.
+        ModelServerError: the call failed.
         ModelError: it has no such version.
         BusyError: it was not called.
     """
@@ -31,10 +31,10 @@ async def call_model_server(method: str, message: Any, context: RequestContext) 
 
 
 async def manifest_of(model: str, version: int, context: RequestContext) -> ModelManifest:
-    """Return a version's manifest, read from the model server the first time.
+    """Return a version's manifest, fetched from the model server the first time.
 
     Raises:
-        ModelError: the version is not there, or does not describe itself.
+        ModelError: the version is not available, or has no manifest.
         ModelServerError: the model server did not respond in time.
     """
     versions = context.services.versions
@@ -45,4 +45,4 @@ async def manifest_of(model: str, version: int, context: RequestContext) -> Mode
         async with asyncio.timeout(context.deadline.remaining()):
             return await versions.manifest(model, version)
     except TimeoutError:
-        raise ModelServerTimeoutError("The model server did not describe the model in time.") from None
+        raise ModelServerTimeoutError("The model server did not return the model's manifest in time.") from None

@@ -1,8 +1,8 @@
-"""What an image's first bytes say: whether the served graph would look at it at all.
+"""Checks an image's header and end before it is sent to the model server.
 
-The graph decides for itself (it must: others may ask it directly), but it can only say yes or no. Here the same
-images are refused in words, and before they cost a call. What counts as cut short is what TensorFlow's decoders
-refuse: a missing end marker, or fewer bytes than announced. Offsets are those of the formats' specifications: JPEG
+The served graph checks images too, since it can be called directly, but it only reports valid or not. This check
+rejects the same images with a message, and without the cost of a call. Truncated means what TensorFlow's decoders
+reject: a missing end marker, or fewer bytes than declared. Offsets are from the formats' specifications: JPEG
 (ITU T.81), PNG (RFC 2083), WebP (RFC 9649), BMP (BITMAPINFOHEADER).
 """
 
@@ -20,35 +20,37 @@ from gateway.errors import NotAnImageError, TooManyPixelsError, TruncatedImageEr
 _ENCODINGS: dict[str, Encoding] = {
     "image/jpeg": "jpeg",
     "image/png": "png",
-    "image/apng": "png",  # decoded as the still image that every PNG reader sees
+    "image/apng": "png",  # decoded as the still image that every PNG decoder sees
     "image/bmp": "bmp",
     "image/webp": "webp",
 }
 _NAMES: dict[Encoding, str] = {"jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "webp": "WebP"}
 _TEXT_SAMPLE_BYTES = 512
 _BMP_BIT_FIELDS = 3
-_BMP_USUAL_FIELDS = bytes.fromhex("0000ff00 00ff0000 ff000000")  # red, green, blue; others are decoded as if these
+_BMP_USUAL_FIELDS = bytes.fromhex(
+    "0000ff00 00ff0000 ff000000"
+)  # red, green, blue; TensorFlow decodes any others as these
 _WEBP_ANIMATION_FLAG = 0x02
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _PNG_END = b"IEND\xaeB`\x82"
-_HEADER_BYTES = 128 * 1024  # a reader that looks for a marker in megabytes of anything would hold up everybody
+_HEADER_BYTES = 128 * 1024  # searching megabytes for a marker would block the event loop
 
 
 class ImageHead(NamedTuple):
-    """What an image's first bytes say. `pixels` is width times height, None where the header is too long to look."""
+    """An image's encoding and size. `pixels` is width times height, None if the header is too long to search."""
 
     encoding: Encoding
     pixels: int | None
 
 
 def check_image(content: bytes, accepted: Collection[Encoding], max_pixels: int) -> ImageHead:
-    """Return how an encoded image is encoded, one of `accepted`, and how large it is. Nothing is decoded.
+    """Return the encoding of an image, one of `accepted`, and its size. Nothing is decoded.
 
     Raises:
-        NotAnImageError: the bytes are no image.
-        UnsupportedImageError: they are one of a kind that is not accepted.
-        TooManyPixelsError: its header announces more than `max_pixels`.
-        TruncatedImageError: its bytes end before the image does.
+        NotAnImageError: the bytes are not an image.
+        UnsupportedImageError: the image's format is not accepted.
+        TooManyPixelsError: its header declares more than `max_pixels`.
+        TruncatedImageError: the bytes end before the image does.
     """
     encoding = _check_kind(content, accepted)
     pixels = _check_size(content, encoding, max_pixels)
@@ -58,17 +60,17 @@ def check_image(content: bytes, accepted: Collection[Encoding], max_pixels: int)
 
 
 def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
-    if content.startswith(_JPEG_START) and "jpeg" in accepted:  # as most are; `filetype` says the same of them
+    if content.startswith(_JPEG_START) and "jpeg" in accepted:  # as most are; `filetype` gives the same result
         return "jpeg"
     kind = filetype.guess(content)
     mime = kind.mime if kind else _describe_unknown(content)
     wanted = _enumerate(accepted)
     if not mime.startswith("image/"):
-        raise NotAnImageError(f"An image is expected ({wanted}); seen: {mime}.")
+        raise NotAnImageError(f"Expected an image ({wanted}), got {mime}.")
     encoding = _ENCODINGS.get(mime)
     if mime == "image/gif":
         raise UnsupportedImageError(
-            "This is a GIF, which is not accepted because its header does not tell how large its frames are; "
+            "This is a GIF, which is not accepted because its header does not give the size of its frames; "
             f"send {wanted}."
         )
     if encoding is None or encoding not in accepted:
@@ -76,7 +78,7 @@ def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
     if encoding == "bmp" and not _is_plain_bmp(content):
         raise UnsupportedImageError(
             "This is a BMP with a palette, compression or unusual bit fields, which is not accepted because its "
-            "colours would be read wrongly; send one of 24 or 32 bits."
+            "colours would be decoded wrongly; send one with 24 or 32 bits."
         )
     if encoding == "webp" and _is_animated_webp(content):
         raise UnsupportedImageError("This is an animated WebP, which is not accepted; send a still image.")
@@ -91,8 +93,8 @@ def _check_size(content: bytes, encoding: Encoding, max_pixels: int) -> int | No
                 f"This {_NAMES[encoding]} has {width} x {height} pixels; at most {max_pixels} are accepted."
             )
         return int(width * height)
-    if len(content) <= _HEADER_BYTES:  # else the header is a long one, and the graph will look at it
-        raise TruncatedImageError(f"This {_NAMES[encoding]} is cut short or damaged: its header tells no size.")
+    if len(content) <= _HEADER_BYTES:  # otherwise the header may be longer; the graph checks it
+        raise TruncatedImageError(f"This {_NAMES[encoding]} is cut short or damaged: its header gives no size.")
     return None
 
 
@@ -107,7 +109,7 @@ def _is_cut_short(content: bytes, encoding: Encoding) -> bool:
 
 
 def _bmp_bytes(content: bytes) -> int:
-    """Return how long a BMP has to be: rows are padded to four bytes."""
+    """Return the length that a BMP must have; rows are padded to four bytes."""
     start, depth = int.from_bytes(content[10:14], "little"), int.from_bytes(content[28:30], "little")
     width, height = (int.from_bytes(content[at : at + 4], "little", signed=True) for at in (18, 22))
     return start + (width * depth + 31) // 32 * 4 * abs(height)
@@ -125,8 +127,8 @@ def _describe_unknown(content: bytes) -> str:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(sample)  # may end within a character
     except UnicodeDecodeError:
-        return "data of no known kind"
-    return "data of no known kind" if 0 in sample else "text"
+        return "data of an unknown type"
+    return "data of an unknown type" if 0 in sample else "text"
 
 
 def _is_plain_bmp(content: bytes) -> bool:

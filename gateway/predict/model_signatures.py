@@ -1,4 +1,4 @@
-"""What each version of a model takes and gives, asked of the model server once per version."""
+"""The signatures of models, fetched from the model server once per version."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from gateway.predict.request_context import RequestContext
 DEFAULT_SIGNATURE = "serving_default"
 
 SIGNATURES = "signature_def"
-"""The one kind of metadata that there is."""
+"""The only kind of metadata that TensorFlow Serving has."""
 
 _SHOWN_CHARACTERS = 100
 _SHOWN_SIGNATURES = 20
@@ -29,8 +29,8 @@ _DTYPES = {value.number: name.removeprefix("DT_") for name, value in messages.Da
 class TensorSpec:
     """One input or output.
 
-    `dtype` is TensorFlow's name without its prefix, such as `FLOAT` or `STRING`, and `number` its number. In `shape`,
-    -1 is a size that may vary; None is a shape that may be anything.
+    `dtype` is TensorFlow's name without its prefix, such as `FLOAT` or `STRING`, and `number` its number. In `shape`, a
+    size of -1 may vary; None allows any shape.
     """
 
     dtype: str
@@ -53,7 +53,7 @@ _Signatures = dict[str, Signature]
 
 
 class ModelSignatures:
-    """The signatures of all versions that were asked for. Belongs to one event loop, as `Services` does."""
+    """The signatures of all versions used so far. Belongs to one event loop, as `Services` does."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int], _Signatures] = {}
@@ -63,11 +63,11 @@ class ModelSignatures:
     async def signature(
         self, model: str, version: int | None, signature_name: str, context: RequestContext
     ) -> Signature:
-        """Return a signature of `version` of `model`, None being its latest; an empty name means the default one.
+        """Return a signature of `version` (None: the latest) of `model`; an empty name means the default signature.
 
         Raises:
             UnknownSignatureError: that version has no such signature.
-            GatewayError: the model is unknown, or the model server does not say.
+            GatewayError: the model is unknown, or the call failed.
         """
         name = signature_name or DEFAULT_SIGNATURE
         state = context.services.versions.state(model)
@@ -84,21 +84,21 @@ class ModelSignatures:
         return signatures[name]
 
     async def _call_once(self, model: str, version: int | None, context: RequestContext) -> _Signatures:
-        """Ask the model server; those who want the same at the same time wait, each no longer than it may."""
-        calling = self._calling.setdefault((model, version), asyncio.Lock())  # kept only while someone asks
+        """Fetch the signatures; concurrent requests for the same ones share one call, each within its own deadline."""
+        calling = self._calling.setdefault((model, version), asyncio.Lock())  # kept only while a request needs it
         try:
             async with asyncio.timeout(context.deadline.remaining()), calling:
                 if version is not None and (model, version) in self._known:
                     return self._known[model, version]
                 response = await call_model_server(METADATA, _request(model, version), context)
         except TimeoutError as error:
-            raise ModelServerTimeoutError("The model server did not answer in time.") from error
+            raise ModelServerTimeoutError("The model server did not respond in time.") from error
         replied = int(response.model_spec.version.value)
         self._known[model, replied] = _read_signatures(response, replied)
         return self._known[model, replied]
 
     def _forget_what_is_gone(self, state: ModelState) -> None:
-        """Drop versions that the last look did not show: the same number may come back as another model."""
+        """Drop versions that the last poll did not find: the same number may return as another model."""
         if self._last_look.get(state.name) is state:
             return
         self._last_look[state.name] = state
@@ -117,7 +117,7 @@ def read_definitions(response: Any) -> Any:
     """Return the SignatureDefMap in a GetModelMetadataResponse.
 
     Raises:
-        ModelServerFailedError: it holds none.
+        ModelServerFailedError: the response has none.
     """
     definitions = messages.SignatureDefMap()
     try:
@@ -125,7 +125,7 @@ def read_definitions(response: Any) -> Any:
     except DecodeError:
         understood = False
     if not understood:
-        raise ModelServerFailedError("The model server does not tell what the model takes.")
+        raise ModelServerFailedError("The model server does not report the model's signatures.")
     return definitions
 
 

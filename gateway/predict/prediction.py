@@ -1,4 +1,4 @@
-"""From images to labelled answers, whatever protocol asked."""
+"""Labelled predictions for images."""
 
 import heapq
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _SHOWN_CHARACTERS = 100
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """One encoded image, and its file name where it had one."""
+    """One encoded image, and its file name if it had one."""
 
     content: bytes
     name: str | None = None
@@ -37,7 +37,7 @@ class EncodedImage:
 
 @dataclass(frozen=True)
 class UnreadableImage:
-    """What was sent in an image's place and is none, and why."""
+    """An entry that is not an image, and the reason."""
 
     reason: ImageError
     name: str | None = None
@@ -45,7 +45,7 @@ class UnreadableImage:
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """Which model to ask, in which version or under which label (both None: its latest), for how many labels."""
+    """The model, its version or version label (both None: the latest), and how many labels to return."""
 
     model: str
     version: int | None
@@ -62,7 +62,7 @@ class LabelProbability(NamedTuple):
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest labels of one image, the likeliest first; at least one. `index` is the class of the likeliest."""
+    """The most likely labels of one image in order, at least one. `index` is the class index of the first."""
 
     top: tuple[LabelProbability, ...]
     index: int
@@ -77,7 +77,7 @@ class Rejection:
 
 
 class _Accepted(NamedTuple):
-    """One image that the model server is asked about; `pixels` is None where its header does not tell."""
+    """One image to send to the model server; `pixels` is None if its header gives no size."""
 
     image: EncodedImage
     pixels: int | None
@@ -85,7 +85,7 @@ class _Accepted(NamedTuple):
 
 @dataclass(frozen=True)
 class ImagePredictions:
-    """What one version of a model says, an entry per image, in the order sent."""
+    """The predictions of one version of a model: an entry for each image, in the order sent."""
 
     model: str
     version: int
@@ -96,13 +96,13 @@ class ImagePredictions:
 async def predict(
     images: Sequence[EncodedImage | UnreadableImage], wanted: PredictRequest, context: RequestContext
 ) -> ImagePredictions:
-    """Respond to a request about images, at least one.
+    """Return predictions for images, at least one.
 
-    An image that is refused becomes a `Rejection` in its place; the others get predictions all the same.
+    The entry of a rejected image is a `Rejection`; the others still get predictions.
 
     Raises:
-        ModelError: the model or the version is not there, or does not describe itself.
-        ModelServerError: the model server did not respond.
+        ModelError: the model or the version is not available, or has no manifest.
+        ModelServerError: the call failed.
         BusyError: it was not called.
     """
     version = context.services.versions.version_for(wanted.model, wanted.version)
@@ -124,7 +124,7 @@ async def predict(
         raise _no_such_label(wanted.model, wanted.label) from error
     with context.stage(LABEL):
         scores = read_scores(response, len(accepted))
-        if scores.version != version:  # swapped in between, or chosen by label; else what is at hand holds
+        if scores.version != version:  # the version was swapped meanwhile, or selected by label
             manifest = await manifest_of(wanted.model, scores.version, context)
         labelled = _label(accepted, scores, manifest.labels, manifest.image_input, wanted.top_k)
     _note(accepted, labelled, scores, wanted.model, manifest, context.services)
@@ -152,7 +152,7 @@ def _label(
     accepted: Sequence[_Accepted], scores: Scores, labels: Sequence[str], image_input: ImageInput, top_k: int
 ) -> list[Prediction | Rejection]:
     if len(scores.probabilities[0]) != len(labels):
-        raise ModelServerFailedError("The model's answer does not have one probability for each of its labels.")
+        raise ModelServerFailedError("The model did not return one probability for each of its labels.")
     undecodable = UndecodableImageError(
         f"The image cannot be decoded: it is damaged or has more than {image_input.max_pixels} pixels."
     )
@@ -163,9 +163,9 @@ def _label(
 
 
 def likeliest(probabilities: Sequence[float], labels: Sequence[str], top_k: int) -> Prediction:
-    """Return the `top_k` likeliest labels, or as many as there are; of equally likely ones the first of the classes.
+    """Return the `top_k` most likely labels, or all if there are fewer; ties are in class order.
 
-    `probabilities` has a number for each label; `read_scores` lets no NaN through, which has no place in an order.
+    `probabilities` has a number for each label and no NaN, which cannot be ordered; `read_scores` rejects it.
     """
     best = heapq.nlargest(top_k, range(len(probabilities)), key=probabilities.__getitem__)
     return Prediction(tuple([LabelProbability(labels[index], probabilities[index]) for index in best]), best[0])
@@ -179,7 +179,7 @@ def _note(
     manifest: ModelManifest,
     services: Services,
 ) -> None:
-    """Tell those who count what was answered about each image."""
+    """Report the prediction for each image to metrics and drift."""
     brightness = scores.brightness or (None,) * len(accepted)
     for each, entry, mean in zip(accepted, labelled, brightness, strict=True):
         if isinstance(entry, Prediction):

@@ -1,4 +1,4 @@
-"""One HTTP request on its way through the gateway: one typed object, handed on as an argument."""
+"""The context of one HTTP request: one typed object, passed as an argument."""
 
 from collections.abc import MutableMapping
 from typing import Any
@@ -11,11 +11,11 @@ _KEY = "context"
 
 
 class RequestContext(Observation):
-    """What a route needs to respond, and what is noted of the request meanwhile.
+    """What a route needs to respond, and what is observed about the request.
 
-    Rooms below this one see no more of it than they need: its deadline, and that it is an `Observation`. `deadline` is
-    set anew once the body is there. `target` is the target of the request line as it was sent: path, `?` and `#`; it is
-    empty on the second port, whose server does not keep it.
+    Lower packages see only its deadline, and that it is an `Observation`. `deadline` is set again once the body has
+    arrived. `target` is the target of the request line, undecoded, with query and fragment; it is empty on the
+    operations port, whose server does not keep it.
     """
 
     __slots__ = ("deadline", "services", "target")
@@ -34,6 +34,6 @@ class RequestContext(Observation):
 
 
 def context_of(scope: MutableMapping[str, Any]) -> RequestContext:
-    """Return the context of an ASGI scope's request: the one way to find it."""
+    """Return the context of an ASGI scope's request."""
     context: RequestContext = scope["state"][_KEY]
     return context

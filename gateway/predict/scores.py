@@ -1,4 +1,4 @@
-"""Encoded images as a message to a model of ours, and its answer as probabilities."""
+"""Builds the request message for encoded images, and reads probabilities from the response."""
 
 import math
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _STRING = messages.DataType["DT_STRING"].number
 
 
 class Scores(NamedTuple):
-    """What a model said about N images, in their order.
+    """A model's outputs for N images, in their order.
 
-    `probabilities` has N rows of C floats, zeros where `valid` is False: the graph refused that image.
-    `brightness` has N means of the decoded images, 0 to 1; None where the version does not tell, as older ones.
+    `probabilities` has N rows of C floats; a row is zeros if `valid` is False: the graph rejected that image.
+    `brightness` has N means of the decoded images, 0 to 1; None if the version has no such output, as older ones.
     """
 
     version: int
@@ -27,9 +27,9 @@ class Scores(NamedTuple):
 
 
 def images_request(images: Sequence[bytes]) -> Any:
-    """Return a PredictRequest about encoded images, at least one; `model_spec` is left to be filled in.
+    """Return a PredictRequest for encoded images, at least one; the caller fills `model_spec`.
 
-    It asks for all outputs: TensorFlow Serving batches only what asks for a whole signature.
+    It requests all outputs: TensorFlow Serving batches only requests for a whole signature.
     """
     request = messages.PredictRequest()
     tensor = request.inputs["image_bytes"]
@@ -40,18 +40,18 @@ def images_request(images: Sequence[bytes]) -> Any:
 
 
 def read_scores(response: Any, rows: int) -> Scores:
-    """Return what the answer to `images_request` says about that many images.
+    """Return the scores in the response to `images_request`; `rows` is the number of images.
 
     Raises:
-        ModelServerFailedError: it makes no sense.
+        ModelServerFailedError: the response is invalid.
     """
     probabilities, valid = output_of(response, "probabilities"), output_of(response, "valid")
     shape, valid_shape = shape_of(probabilities), shape_of(valid)
     if len(shape) != 2 or shape[0] != rows or valid_shape != (rows,):
-        raise ModelServerFailedError("The model server's answer does not fit the number of images.")
+        raise ModelServerFailedError("The model server's response does not match the number of images.")
     values = read_floats(probabilities, shape)
     if not math.isfinite(sum(values)):
-        raise ModelServerFailedError("The model answered with probabilities that are not numbers.")
+        raise ModelServerFailedError("The model returned probabilities that are not finite numbers.")
     width = shape[1]
     split = tuple([tuple(values[start : start + width]) for start in range(0, rows * width, width)])
     version, said_valid = response.model_spec.version.value, tuple(read_bools(valid, valid_shape))
@@ -65,5 +65,5 @@ def _read_brightness(response: Any, rows: int) -> tuple[float, ...] | None:
     shape = shape_of(tensor)
     values = read_floats(tensor, shape) if shape == (rows,) else []
     if len(values) != rows or not math.isfinite(sum(values)):
-        raise ModelServerFailedError("The model's answer does not have one brightness for each image.")
+        raise ModelServerFailedError("The model did not return one brightness for each image.")
     return tuple(values)

@@ -1,4 +1,4 @@
-"""What a route needs to respond: made once by the wiring, and part of every request's context."""
+"""The services that routes use: created once at start, and part of every request's context."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from gateway.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of one running gateway. All of them live as long as its event loop."""
+    """The services of one running gateway, which live as long as its event loop."""
 
     settings: Settings
     client: ModelClient

@@ -1,1 +1,1 @@
-"""Who may call: keys, tokens, rate limits and TLS."""
+"""Access control: keys, tokens, rate limits and TLS."""

@@ -1,8 +1,8 @@
-"""Access: who is it, may they, and within their limits. Not installed at all where everybody may ask.
+"""Authentication, authorization and rate limits. Not installed if no credentials are configured.
 
-The health endpoints need nothing: whoever watches a process has no key. Nor does the API's description, which is the
-same everywhere, and which a browser could not show otherwise. `/metrics` needs the scope `operate`, and everything
-else, paths that are not there included, the scope `predict`.
+The health endpoints need no credentials, because probes have no key. Neither does the API description: it is not
+secret, and a browser could not show it otherwise. `/metrics` needs the scope `operate`, and every other path, unknown
+ones included, the scope `predict`.
 """
 
 import ipaddress
@@ -52,33 +52,34 @@ _READABLE_HEADERS = ("Inference-Header-Content-Length", "Retry-After", "WWW-Auth
 
 
 def check_access(settings: Settings) -> None:
-    """Look whether the gateway may start with these settings: who could ask, and the files that say so.
+    """Check that the gateway may start with these settings: credentials are required where needed, and files are valid.
 
     Raises:
-        BadSettingError: everybody who can reach the host could ask, the settings for tokens are not complete, or a
+        BadSettingError: anyone who can reach the host could send requests, the token settings are incomplete, or a
             certificate cannot be used.
         ContractError: the keys file or the JWKS file cannot be read.
     """
     check_tls(settings)
     if Authenticator.for_settings(settings) is None and not settings.insecure and not _is_loopback(settings.host):
         raise BadSettingError(
-            f"Everybody who can reach {settings.host} could ask; set api_keys_file (`graft keys create` makes the file)"
+            f"Anyone who can reach {settings.host} could send requests; set api_keys_file (see `graft keys create`)"
             " or jwt_issuer, jwt_audience and jwt_jwks, or allow it with --insecure (GATEWAY_INSECURE=true)."
         )
 
 
 def install_access(app: FastAPI, settings: Settings) -> Keyring | None:
-    """Add the middleware that the settings ask for: access, and around it CORS; none by default. Return the API keys.
+    """Add the middleware for access and CORS, if configured; return the API keys, None without a keys file.
 
-    What is added to `app` afterwards is outside of both, and so has to be what gives ids, counts, and bounds bodies.
+    Middleware added to `app` afterwards wraps both; `RequestMiddleware` must be added after this.
 
     Raises:
-        ContractError: as `check_access`, about keys and tokens.
+        BadSettingError: the token settings are incomplete.
+        ContractError: the keys file or the JWKS file cannot be read.
     """
     authenticator = Authenticator.for_settings(settings)
     if authenticator is not None:
         app.add_middleware(Access, authenticator=authenticator)
-    if settings.cors_origins:  # outside, for a browser asks whether it may send a key without sending it
+    if settings.cors_origins:  # outermost, because a browser's preflight request has no credentials
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
@@ -90,7 +91,7 @@ def install_access(app: FastAPI, settings: Settings) -> Keyring | None:
 
 
 class Authenticator:
-    """Decides about each request: names its caller, or refuses it."""
+    """Authenticates and authorizes each request, and applies its caller's limits."""
 
     def __init__(self, keyring: Keyring | None, tokens: "BearerTokens | None") -> None:
         self.keyring = keyring
@@ -99,10 +100,10 @@ class Authenticator:
 
     @classmethod
     def for_settings(cls, settings: Settings) -> "Authenticator | None":
-        """Return one who knows the keys and tokens of the settings, None where they name none.
+        """Return the authenticator for the settings, None if they configure no keys or tokens.
 
         Raises:
-            BadSettingError: the settings for tokens are not complete.
+            BadSettingError: the token settings are incomplete.
             ContractError: the keys file or the JWKS file cannot be read.
         """
         keyring = None if settings.api_keys_file is None else Keyring(settings.api_keys_file)
@@ -110,17 +111,17 @@ class Authenticator:
         return cls(keyring, tokens) if keyring or tokens else None
 
     async def admit(self, scope: Scope, needed: Permission) -> RateLimiter | None:
-        """Let a request in, or not; return what to give back once it is answered, None where the key has no limits.
+        """Authorize a request; return the limiter to release after the response, None if the key has none.
 
-        Leaves the caller's public id in the request's context.
+        Records the caller's public id in the request's context.
 
         Raises:
-            AccessError: it is refused.
+            AccessError: the request is rejected.
         """
         caller = await self._caller_of(scope)
         context_of(scope).caller = caller.id
         if needed not in caller.permissions:
-            raise ForbiddenError(f"These credentials have no scope {needed}, which {scope['path'][:50]} needs.")
+            raise ForbiddenError(f"These credentials lack the scope {needed}, which {scope['path'][:50]} requires.")
         if caller.limits is None:
             return None
         rate_limiter = self._rate_limiters.of(caller.id, caller.limits)
@@ -128,7 +129,7 @@ class Authenticator:
         return rate_limiter
 
     async def _caller_of(self, scope: Scope) -> Caller:
-        """Return whom the headers name. `X-API-Key` wins: a proxy on the way may use `Authorization` for itself."""
+        """Return the caller in the headers. `X-API-Key` takes precedence: proxies may use `Authorization`."""
         presented, is_key = _credentials(scope)
         if is_key or self._tokens is None:
             if self.keyring is None:
@@ -138,14 +139,14 @@ class Authenticator:
 
 
 class Access:
-    """ASGI middleware: passes on what the doorkeeper lets in, and answers the rest in the protocol of its path."""
+    """ASGI middleware: passes authorized requests on, and rejects others in the protocol of their path."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self._app = app
         self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Admit a request, have it answered, and count it out."""
+        """Authorize a request, pass it on, and release its limiter."""
         if scope["type"] == "lifespan" or (path := scope["path"]) in OPEN_PATHS or path.startswith(OPEN_PREFIX):
             await self._app(scope, receive, send)
             return
@@ -163,10 +164,10 @@ class Access:
 
 
 def _credentials(scope: Scope) -> tuple[bytes, bool]:
-    """Return what the caller presents, and whether it is an API key.
+    """Return the credentials, and whether they are an API key.
 
     Raises:
-        MissingCredentialsError: nothing.
+        MissingCredentialsError: there are none.
     """
     bearer = b""
     for name, value in scope["headers"]:
@@ -188,7 +189,7 @@ def _tokens_for(settings: Settings) -> "BearerTokens | None":
         return None
     if missing:
         raise BadSettingError(f"{', '.join(wanted)} belong together; {' and '.join(missing)} is not set.")
-    from gateway.security.bearer_tokens import BearerTokens  # noqa: PLC0415 - brings a library that keys do not need
+    from gateway.security.bearer_tokens import BearerTokens  # noqa: PLC0415 - loads a library that API keys do not need
 
     return BearerTokens(wanted["jwt_issuer"], wanted["jwt_audience"], _key_source(wanted["jwt_jwks"]))
 
@@ -201,7 +202,7 @@ def _key_source(where: str) -> "TokenKeySource":
     url = urlsplit(where)
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname or "")):
         raise BadSettingError(
-            f"jwt_jwks is {where}; it has to be a file or an https URL, or whoever is on the way could forge tokens."
+            f"jwt_jwks is {where}; it must be a file or an https URL, because over http an attacker could forge tokens."
         )
     return FetchedKeys(where)
 

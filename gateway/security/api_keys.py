@@ -1,8 +1,8 @@
-"""API keys: how one is made, what is stored of it, and how one that is presented is recognised.
+"""API keys: creating, storing and verifying them.
 
-A key reads `graft_ID_SECRET`. ID, eight hexadecimal digits, is public: it finds the stored key and may stand in logs.
-SECRET holds 256 random bits. Only the SHA-256 of the whole text is stored: a slow password hash makes guessing
-expensive where a secret is short, and 256 random bits cannot be guessed at any price. So the file tells nobody a key.
+A key has the form `graft_ID_SECRET`. ID, eight hexadecimal digits, is public: it identifies the stored key and may
+appear in logs. SECRET holds 256 random bits. Only the SHA-256 of the whole key is stored, so the file does not reveal
+it. A slow password hash is not needed: it protects short secrets, and 256 random bits cannot be guessed.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ SCHEMA_VERSION = 1
 _ID_BYTES = 4
 _SECRET_BYTES = 32
 
-_UNKNOWN = "The API key is not known here."
+_UNKNOWN = "The API key is unknown."
 
 
 class _Record(BaseModel):
@@ -36,10 +36,10 @@ class _Record(BaseModel):
 
 
 class StoredKey(_Record):
-    """What the keys file holds of one key. Several may have the same name, which is how a key is rotated."""
+    """One key in the keys file. Several may have the same name, which allows rotation."""
 
     id: str = Field(pattern=r"^[0-9a-f]{8}$", description="The public part of the key.")
-    name: str = Field(min_length=1, max_length=100, description="Whose key it is.")
+    name: str = Field(min_length=1, max_length=100, description="The owner of the key.")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="The SHA-256 of the whole key, in hexadecimal.")
     scopes: Annotated[tuple[Permission, ...], Field(min_length=1)]
     created: AwareDatetime
@@ -51,7 +51,7 @@ class StoredKey(_Record):
 
     @property
     def limits(self) -> Limits | None:
-        """What the key may use, None where it has no limits."""
+        """The key's limits, None if it has none."""
         limits = Limits(self.rate_per_second, self.burst, self.max_in_flight)
         return None if limits == Limits() else limits
 
@@ -63,7 +63,7 @@ class StoredKey(_Record):
 
 
 class KeysFile(_Record):
-    """The keys file: JSON, every key that was created and not removed by hand."""
+    """The keys file, in JSON: every key that was created and not removed manually."""
 
     schema_version: int = Field(SCHEMA_VERSION, ge=SCHEMA_VERSION, le=SCHEMA_VERSION)
     keys: tuple[StoredKey, ...] = ()
@@ -77,12 +77,12 @@ class KeysFile(_Record):
 
 
 def new_key(name: str, scopes: Iterable[Permission], **fields: Any) -> tuple[str, StoredKey]:
-    """Return a new key, and what is stored of it; the key itself is nowhere afterwards.
+    """Return a new key, and its stored form; the key itself is not kept.
 
     `fields` are those of `StoredKey`: expires, rate_per_second, burst, max_in_flight.
 
     Raises:
-        pydantic.ValidationError: a field does not fit.
+        pydantic.ValidationError: a field is invalid.
     """
     public = secrets.token_hex(_ID_BYTES)
     key = f"{KEY_PREFIX}{public}_{secrets.token_urlsafe(_SECRET_BYTES)}"
@@ -93,10 +93,10 @@ def new_key(name: str, scopes: Iterable[Permission], **fields: Any) -> tuple[str
 
 
 def read_keys(path: Path) -> KeysFile:
-    """Return what the keys file at `path` holds.
+    """Return the content of the keys file at `path`.
 
     Raises:
-        ContractError: it cannot be read, is no keys file, or everybody may write it and so give himself a key.
+        ContractError: it cannot be read, is not a keys file, or is world-writable, so that any user could add a key.
     """
     try:
         content = path.read_bytes()
@@ -106,10 +106,10 @@ def read_keys(path: Path) -> KeysFile:
             f"The keys file {path} cannot be read ({error.strerror}); `graft keys create` makes one."
         ) from error
     if everybody_writes:
-        raise ContractError(f"The keys file {path} can be written by everybody; `chmod 600` it, and look at its keys.")
+        raise ContractError(f"The keys file {path} is world-writable; run `chmod 600` on it and check its keys.")
     try:
         return KeysFile.model_validate_json(content)
-    except ValidationError as error:  # its text would show what stands in the file
+    except ValidationError as error:  # its text would show the file's content
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         at = f" at {where}" if where else ""
@@ -117,17 +117,17 @@ def read_keys(path: Path) -> KeysFile:
 
 
 class Keyring:
-    """The keys of one file, as they are at the moment. Finding a key costs a few microseconds."""
+    """The current keys of one file. Looking up a key takes a few microseconds."""
 
     def __init__(self, path: Path) -> None:
         self._file = WatchedFile(path, _read_callers)
 
     def caller_of(self, key: bytes, now: float) -> Caller:
-        """Return whose key this is, at `now` in seconds since 1970.
+        """Return the caller with this key, at `now` in seconds since 1970.
 
         Raises:
-            InvalidCredentialsError: it is not known, has expired or was revoked. Only one who has the whole key is
-                told which; of the key itself nothing is told.
+            InvalidCredentialsError: the key is unknown, has expired or was revoked. The message says which only if the
+                whole key is right, and never contains the key.
         """
         public = key[len(KEY_PREFIX) : len(KEY_PREFIX) + 2 * _ID_BYTES]
         known = self._file.content().get(public)
@@ -140,13 +140,13 @@ class Keyring:
         return known.caller
 
     def ends(self, after: float) -> dict[str, float]:
-        """Return when the keys end that are in force and will end, by public id; moments in seconds since 1970."""
+        """Return when each active key expires, by public id, in seconds since 1970, without keys that never do."""
         callers = (known.caller for known in self._file.content().values() if not known.revoked)
         return {caller.id: caller.expires for caller in callers if after < caller.expires < float("inf")}
 
 
 class _Known:
-    """A stored key, made ready for comparing."""
+    """A stored key, prepared for comparison."""
 
     __slots__ = ("caller", "digest", "revoked")
 

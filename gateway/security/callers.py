@@ -1,4 +1,4 @@
-"""Who asks: what is known about the holder of an API key or a token."""
+"""The caller: the holder of an API key or a token."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from gateway.security.rate_limits import Limits
 
 
 class Permission(StrEnum):
-    """What a key or token is for: its scopes. Neither includes the other."""
+    """The scopes of keys and tokens. Neither includes the other."""
 
     PREDICT = "predict"
     OPERATE = "operate"
@@ -15,7 +15,7 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One caller. `id` is public: it may stand in logs. `expires` is in seconds since 1970, infinite for never."""
+    """One caller. `id` is public and may appear in logs. `expires` is in seconds since 1970, infinite for never."""
 
     id: str
     permissions: frozenset[str]

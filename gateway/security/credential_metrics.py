@@ -1,4 +1,4 @@
-"""When certificates and keys end, as gauges: found out at each scrape."""
+"""Gauges for the expiry of certificates and keys, computed at each scrape."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -13,9 +13,9 @@ _MOST_KEYS = 100
 
 
 class CredentialMetrics(Collector):
-    """When each certificate ends that the process has read, and of the API keys in force the 100 that end next.
+    """The expiry of each certificate that the process has loaded, and of the 100 active API keys that expire next.
 
-    `certificates` has the moments in seconds since 1970, by setting. `keyring` is None where no keys are accepted.
+    `certificates` has expiry times in seconds since 1970, by setting. `keyring` is None if no keys are accepted.
     """
 
     def __init__(self, certificates: Mapping[str, float], keyring: Keyring | None) -> None:
@@ -23,7 +23,7 @@ class CredentialMetrics(Collector):
         self._keyring = keyring
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Return the metric. Keys that have ended are left out: nothing is to be done about them."""
+        """Return the metric. Expired keys are left out, because they need no action."""
         family = _family()
         keys = {} if self._keyring is None else self._keyring.ends(after=time.time())
         soonest = sorted(keys.items(), key=lambda each: each[1])[:_MOST_KEYS]
@@ -37,6 +37,6 @@ class CredentialMetrics(Collector):
 def _family() -> GaugeMetricFamily:
     return GaugeMetricFamily(
         "graft_gateway_credential_expiry_timestamp_seconds",
-        "When a certificate or an API key ends, in seconds since 1970; a key by its public id.",
+        "When a certificate or an API key expires, in seconds since 1970; a key by its public id.",
         labels=["kind", "name"],
     )

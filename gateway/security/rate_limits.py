@@ -1,4 +1,4 @@
-"""How much one key may ask: a token bucket and a number of requests at once."""
+"""Limits of one key: a token bucket and a number of concurrent requests."""
 
 import math
 import time
@@ -12,10 +12,10 @@ _SOON_SECONDS = 1
 
 @dataclass(frozen=True)
 class Limits:
-    """What a key may use; None means without a limit.
+    """The limits of a key; None means no limit.
 
-    `burst` requests may come at once where `rate_per_second` is the long-term rate; by default as many as come in a
-    second, at least one.
+    `rate_per_second` is the long-term rate, and `burst` the number of requests that may arrive at once; by default one
+    second's worth, at least one.
     """
 
     rate_per_second: float | None = None
@@ -24,14 +24,14 @@ class Limits:
 
     @property
     def bucket_size(self) -> float:
-        """The most requests that may come at once, infinite where there is no rate."""
+        """The most requests that may arrive at once, infinite without a rate."""
         if self.rate_per_second is None:
             return math.inf
         return self.burst or max(1, math.ceil(self.rate_per_second))
 
 
 class RateLimiter:
-    """What one key has left of its limits, in this process: a token bucket and a count of requests in flight.
+    """The rate limiter of one key, in this process: a token bucket and a count of requests in flight.
 
     The bucket holds `bucket_size` requests and fills at `rate_per_second`.
     """
@@ -43,7 +43,7 @@ class RateLimiter:
         self.change(limits)
 
     def change(self, limits: Limits) -> None:
-        """Go on under other limits; a larger bucket has to fill first, and what is in flight still counts."""
+        """Change the limits; a larger bucket has to fill first, and requests in flight still count."""
         self.limits = limits
         self._most = math.inf if limits.max_in_flight is None else limits.max_in_flight
         self._rate = limits.rate_per_second
@@ -52,14 +52,14 @@ class RateLimiter:
         self._filled = self._clock()
 
     def take(self) -> None:
-        """Count a request in; `give_back` is called when it was answered.
+        """Count a request in; the caller calls `give_back` after the response.
 
         Raises:
-            TooManyRequestsError: there are too many in flight, or they come too fast. Nothing was counted.
+            TooManyRequestsError: too many are in flight, or they arrive too fast. The request is not counted.
         """
         if self._in_flight >= self._most:
             raise TooManyRequestsError(
-                f"This API key has {self._in_flight} requests in progress, as many as it may.", _SOON_SECONDS
+                f"This API key has {self._in_flight} requests in progress, which is its limit.", _SOON_SECONDS
             )
         if self._rate is not None:
             self._take_from_bucket(self._rate)
@@ -75,19 +75,19 @@ class RateLimiter:
         self._filled = now
         if self._left < 1:
             wait = math.ceil((1 - self._left) / rate)
-            raise TooManyRequestsError(f"This API key may send {rate:g} requests a second, and sent more.", wait)
+            raise TooManyRequestsError(f"This API key is limited to {rate:g} requests per second.", wait)
         self._left -= 1
 
 
 class RateLimiters:
-    """The allowances of all keys that have limits, by the id of the key; they outlive a change of the keys file."""
+    """The rate limiters of all keys that have limits, by key id; they survive a change of the keys file."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._by_id: dict[str, RateLimiter] = {}
 
     def of(self, key_id: str, limits: Limits) -> RateLimiter:
-        """Return the allowance of a key, under the limits that it has now."""
+        """Return the rate limiter of a key, with its current limits."""
         rate_limiter = self._by_id.get(key_id)
         if rate_limiter is None:
             rate_limiter = self._by_id[key_id] = RateLimiter(limits, self._clock)

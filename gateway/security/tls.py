@@ -1,7 +1,7 @@
-"""TLS: for the gateway's own port, and to the model server, with a certificate of ours where it wants one (mutual TLS).
+"""TLS for the gateway's own port and to the model server, optionally with a client certificate (mutual TLS).
 
-The files are looked at when the gateway starts, because OpenSSL and gRPC say little about what is wrong with one, and
-gRPC says it only when the first call fails. They are read once: a renewed certificate needs a restart.
+The files are checked when the gateway starts, because OpenSSL and gRPC report little about a bad one, and gRPC only
+when the first call fails. They are read once: a renewed certificate needs a restart.
 """
 
 import ssl
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def check_tls(settings: Settings) -> None:
-    """Look at every certificate and key that the settings name; opens nothing.
+    """Check every certificate and key in the settings, without opening a connection.
 
     Raises:
-        BadSettingError: one is missing, cannot be read, is not what it should be, has expired, or does not fit.
+        BadSettingError: one is missing, unreadable, invalid, expired, or does not match its pair.
     """
     _check_pair(settings, "tls_certificate", "tls_key")
     _check_pair(settings, "model_server_certificate", "model_server_key")
@@ -33,7 +33,7 @@ def check_tls(settings: Settings) -> None:
 
 
 def server_tls(settings: Settings) -> dict[str, Path]:
-    """Return what uvicorn.Config takes to speak TLS: nothing where no certificate is set.
+    """Return the arguments for TLS of uvicorn.Config, empty if no certificate is set.
 
     Raises:
         BadSettingError: as `check_tls`.
@@ -45,9 +45,9 @@ def server_tls(settings: Settings) -> dict[str, Path]:
 
 
 def channel_credentials(settings: Settings) -> grpc.ChannelCredentials | None:
-    """Return how the channel to the model server proves and is proved, None for a channel without TLS.
+    """Return the TLS credentials of the channel to the model server, None for a channel without TLS.
 
-    Without `model_server_ca` the authorities are those that gRPC brings.
+    Without `model_server_ca`, gRPC's own root certificates are used.
 
     Raises:
         BadSettingError: as `check_tls`.
@@ -63,9 +63,9 @@ def channel_credentials(settings: Settings) -> grpc.ChannelCredentials | None:
 
 
 def certificate_ends(settings: Settings) -> dict[str, float]:
-    """Return when the certificates end that the settings name, in seconds since 1970, by setting.
+    """Return when each certificate in the settings expires, in seconds since 1970, by setting.
 
-    Of several authorities it is the last one's end: then none is left.
+    For several authorities, it is when the last one expires.
 
     Raises:
         BadSettingError: as `check_tls`.
@@ -106,7 +106,7 @@ def _certificates(setting: str, path: Path) -> "list[Certificate]":
 
 
 def _check_key(setting: str, path: Path, certificate: "Certificate", certificate_path: Path) -> None:
-    """Refuse a key that is none, is encrypted or is another one's; its content appears in no error."""
+    """Reject a key that is invalid, encrypted or does not match; errors never show its content."""
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
@@ -117,7 +117,7 @@ def _check_key(setting: str, path: Path, certificate: "Certificate", certificate
     except (ValueError, UnsupportedAlgorithm):
         raise BadSettingError(f"{path} ({setting}) has no private key in PEM format.") from None
     if key.public_key() != certificate.public_key():
-        raise BadSettingError(f"The key {path} ({setting}) is not that of the certificate {certificate_path}.")
+        raise BadSettingError(f"The key {path} ({setting}) does not belong to the certificate {certificate_path}.")
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate_path, path)
     except ssl.SSLError as error:  # such as a key that is too short

@@ -1,4 +1,4 @@
-"""The public keys that prove tokens: a JWKS, from a file or from the issuer's URL."""
+"""The public keys that verify tokens: a JWKS, from a file or from the issuer's URL."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from gateway.errors import InvalidCredentialsError, TokensUnverifiableError
 from gateway.security.watched_file import WatchedFile
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""Asymmetric ones only: under HS256 whoever knows the public key could sign, and under none anybody."""
+"""Asymmetric algorithms only: with HS256 anyone who knows the public key could sign, with `none` anyone at all."""
 
 FETCH_TIMEOUT_SECONDS = 5.0
 REFRESH_SECONDS = 300.0
@@ -22,7 +22,7 @@ KEEP_SECONDS = 3600.0
 RETRY_SECONDS = 30.0
 
 TokenKeys = Mapping[str | None, jwt.PyJWK]
-"""The usable keys by their id; where there is only one, None finds it too."""
+"""The usable keys by their id; a single key can also be found with None."""
 
 _logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class TokenKeySource(Protocol):
     """Where the keys come from. A new `TokenKeys` object means that they may have changed."""
 
     async def keys(self, key_id: str | None) -> TokenKeys:
-        """Return the keys as they are now, looked for anew where `key_id` is not among them.
+        """Return the current keys, reloaded if `key_id` is not among them.
 
         Raises:
             TokensUnverifiableError: there are none at the moment.
@@ -42,7 +42,7 @@ class FileKeys:
     """The keys of a JWKS file, which is read again when it changes.
 
     Raises:
-        ContractError: at the start, if it cannot be read or has no usable key.
+        ContractError: when created, if the file cannot be read or has no usable key.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,10 +54,10 @@ class FileKeys:
 
 
 class FetchedKeys:
-    """The keys at a URL, fetched in a thread when they are first needed, every five minutes, and for an unknown id.
+    """The keys at a URL, fetched in a thread: when first needed, every five minutes, and for an unknown id.
 
-    At most one fetch runs at a time, and none begins within half a minute of the last: callers who invent key ids
-    must not turn the gateway against the issuer. While the issuer cannot be reached, the last keys stay for an hour.
+    At most one fetch runs at a time, and none starts within half a minute of the last, so that made-up key ids cannot
+    flood the issuer. While the issuer cannot be reached, the last keys stay valid for an hour.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -68,16 +68,16 @@ class FetchedKeys:
         self._fetching: asyncio.Task[None] | None = None
 
     async def keys(self, key_id: str | None) -> TokenKeys:
-        """Return the last keys, after a fetch if they are missing, and before one if they are merely old."""
+        """Return the last keys; if the key is missing, after a fetch; if they are old, a fetch starts meanwhile."""
         now = self._clock()
         usable = key_id in self._keys and now - self._fetched < KEEP_SECONDS
         if (not usable or now - self._fetched >= REFRESH_SECONDS) and now - self._tried >= RETRY_SECONDS:
             self._tried = now
             self._fetching = asyncio.create_task(self._fetch())
         if not usable and self._fetching is not None:
-            await asyncio.shield(self._fetching)  # one who leaves must not end it for the others
+            await asyncio.shield(self._fetching)  # a cancelled request must not cancel it for the others
         if self._clock() - self._fetched >= KEEP_SECONDS:
-            raise TokensUnverifiableError("Tokens cannot be checked now: the issuer's keys cannot be fetched.")
+            raise TokensUnverifiableError("Tokens cannot be verified now: the issuer's keys cannot be fetched.")
         return self._keys
 
     async def _fetch(self) -> None:
@@ -99,7 +99,7 @@ def _read_file(path: Path) -> TokenKeys:
 
 
 def _usable(found: jwt.PyJWKSet) -> TokenKeys:
-    """Return the keys that sign, with an asymmetric algorithm.
+    """Return the signing keys with an asymmetric algorithm.
 
     Raises:
         jwt.PyJWKSetError: there is none.
@@ -115,9 +115,9 @@ def key_of_token(keys: TokenKeys, key_id: str | None) -> jwt.PyJWK:
     """Return the key that a token names.
 
     Raises:
-        InvalidCredentialsError: it is not among them.
+        InvalidCredentialsError: there is no such key.
     """
     try:
         return keys[key_id]
     except KeyError:
-        raise InvalidCredentialsError("The token was signed with a key that is not known here.") from None
+        raise InvalidCredentialsError("The token is signed with an unknown key.") from None

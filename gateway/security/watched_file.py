@@ -1,4 +1,4 @@
-"""A file that is read again when it changes, and whose last good content stays when the new one is broken."""
+"""A file that is reloaded when it changes; if the new content is broken, the last good content stays in use."""
 
 import logging
 import time
@@ -17,14 +17,14 @@ _logger = logging.getLogger(__name__)
 
 
 class WatchedFile(Generic[_Content]):
-    """The content of the file at `path`, as `read` returns it; at most a second old.
+    """The content of the file at `path`, as returned by `read`; at most a second old.
 
-    Nothing watches in the background: whoever asks for the content makes it look, so that a file that changed while
-    nobody asked is read before the first answer. A look is one `stat`, two microseconds.
+    Nothing runs in the background: each access checks for a change at most once a second, so that a file that changed
+    meanwhile is reloaded before its content is returned. A check is one `stat`, two microseconds.
 
     Raises:
-        ContractError: at the start, as `read` does for a file that is missing or broken. Later ones are logged, one
-            line for each change, and the content stays what it was.
+        ContractError: when created, if `read` raises it for a file that is missing or broken. Later errors are logged,
+            one line for each change, and the content stays the same.
     """
 
     def __init__(
@@ -33,12 +33,12 @@ class WatchedFile(Generic[_Content]):
         self._path = path
         self._read = read
         self._clock = clock
-        self._seen = _identity(path)  # before it is read, so that a change in between is seen at the next look
+        self._seen = _identity(path)  # before reading, so that a change in between is found at the next check
         self._content = read(path)
         self._next_look = clock() + _LOOK_SECONDS
 
     def content(self) -> _Content:
-        """Return the last content that was good."""
+        """Return the last good content."""
         now = self._clock()
         if now >= self._next_look:
             self._next_look = now + _LOOK_SECONDS
@@ -53,13 +53,13 @@ class WatchedFile(Generic[_Content]):
         try:
             self._content = self._read(self._path)
         except ContractError as error:
-            _logger.error("%s What was read before stays in force.", error)
+            _logger.error("%s The previous content stays in use.", error)
             return
-        _logger.info("%s was read again.", self._path)
+        _logger.info("%s was reloaded.", self._path)
 
 
 def _identity(path: Path) -> _Identity:
-    """Return what changes with a file's content, None where there is no file."""
+    """Return what changes when the file's content does, None if there is no file."""
     try:
         status = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Bodies of TensorFlow Serving's REST API: JSON, perhaps compressed with gzip, whatever the content type says."""
+"""Bodies of TensorFlow Serving's REST API: JSON, optionally compressed with gzip, whatever the content type says."""
 
 import zlib
 
@@ -12,12 +12,12 @@ _SHOWN_CHARACTERS = 50
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the body of a request, of at most `max_bytes` once it is unpacked.
+    """Return the body of a request, at most `max_bytes` after decompression.
 
     Raises:
-        UnsupportedContentTypeError: it is compressed with something else than gzip.
-        BodyTooLargeError: it is larger when it is unpacked.
-        BadJsonError: it is no gzip, or cut short.
+        UnsupportedContentTypeError: it is compressed with something other than gzip.
+        BodyTooLargeError: it is larger after decompression.
+        BadJsonError: it is not gzip data, or incomplete.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     body = await read_whole(request)
@@ -31,19 +31,19 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 
 def unpack(packed: bytes, max_bytes: int) -> bytes:
-    """Return what gzip holds, without unpacking more than `max_bytes` and one.
+    """Return decompressed gzip data, without decompressing more than `max_bytes` and one.
 
     Raises:
-        BodyTooLargeError: it holds more.
-        BadJsonError: it is no gzip, or cut short.
+        BodyTooLargeError: it is larger than `max_bytes`.
+        BadJsonError: it is not gzip data, or incomplete.
     """
     unpacker = zlib.decompressobj(_GZIP)
     try:
         body = unpacker.decompress(packed, max_bytes + 1)
     except zlib.error as error:
-        raise BadJsonError("The body is not what gzip makes.") from error
+        raise BadJsonError("The body is not valid gzip data.") from error
     if len(body) > max_bytes:
-        raise BodyTooLargeError(f"The body has more than the {max_bytes} bytes that are accepted once it is unpacked.")
+        raise BodyTooLargeError(f"The decompressed body has more than the {max_bytes} bytes that are accepted.")
     if not unpacker.eof:
-        raise BadJsonError("The body ends before what gzip made does.")
+        raise BadJsonError("The gzip data in the body is incomplete.")
     return body

@@ -11,7 +11,7 @@ from gateway.tensorflow.json_values import Infinite
 class JsonDtype:
     """One element type: its field in a TensorProto, the Python types of its values and their bounds.
 
-    Eight and sixteen bits have the bounds of an int32, as in TensorFlow Serving, whose numbers wrap around.
+    Types of 8 and 16 bits have the bounds of an int32, as in TensorFlow Serving, where such values wrap around.
     """
 
     field: str
@@ -19,7 +19,7 @@ class JsonDtype:
     bounds: tuple[int, int] | None = None
 
     def accepts(self, value: Any) -> bool:
-        """Tell whether a parsed JSON value is one of this type; objects and lists are not."""
+        """Return whether a parsed JSON value is of this type; objects and lists are not."""
         if type(value) not in self.accepted:
             return False
         return self.bounds is None or self.bounds[0] <= value <= self.bounds[1]
@@ -48,9 +48,9 @@ READABLE: Mapping[str, JsonDtype] = {
     "BOOL": _dtype("bool_val", bool),
     "STRING": _dtype("string_val", str),
 }
-"""By TensorFlow's name without its prefix; every other type is refused with 501, as the real server does."""
+"""By TensorFlow's name without its prefix; other types are rejected with 501, as by TensorFlow Serving."""
 
 
 def is_base64(value: Any) -> bool:
-    """Tell whether a JSON value stands for bytes: an object with the one key `b64` and a string."""
+    """Return whether a JSON value stands for bytes: an object with the single key `b64` and a string."""
     return type(value) is dict and len(value) == 1 and type(value.get("b64")) is str

@@ -1,4 +1,4 @@
-"""Answers to requests about no rows, which must not reach a model server: TensorFlow Serving may end at them."""
+"""Responses to requests without rows, which must not reach a model server: they may crash TensorFlow Serving."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,21 +10,21 @@ from gateway.predict.model_signatures import Signature, TensorSpec
 
 
 def has_no_rows(tensors: Mapping[str, Any]) -> bool:
-    """Tell whether the first dimension of an input is 0."""
+    """Return whether the first dimension of an input is 0."""
     return any(shape_of(tensor)[:1] == (0,) for tensor in tensors.values())
 
 
 def respond_without_rows(tensors: Mapping[str, Any], signature: Signature) -> dict[str, Any]:
-    """Return what the model would say about no rows: every output with none.
+    """Return the outputs for a request without rows: every output, with no rows.
 
     Raises:
-        BadTensorError: an input does not have the signature's shape, or an output has other rows than the inputs.
+        BadTensorError: an input does not have the signature's shape, or an output has no batch dimension.
     """
     for name, tensor in tensors.items():
         wanted, given = signature.inputs[name].shape, shape_of(tensor)
         if wanted is not None and not _fits(given, wanted):
             raise BadTensorError(
-                f"Incompatible shapes: {_show(wanted)} vs. {_show(given)}; the input {name} has no rows of the model's."
+                f"Incompatible shapes: {_show(wanted)} vs. {_show(given)}; the input {name} does not fit the model."
             )
     return {name: _empty(name, spec) for name, spec in signature.outputs.items()}
 
@@ -38,7 +38,7 @@ def _fits(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
 def _empty(name: str, spec: TensorSpec) -> Any:
     shape = (-1,) if spec.shape is None else spec.shape
     if shape[:1] != (-1,):
-        raise BadTensorError(f"The model cannot be asked about no rows: its output {name} does not consist of rows.")
+        raise BadTensorError(f"The model does not support requests without rows: its output {name} has no batch size.")
     tensor = messages.TensorProto(dtype=spec.number)
     for size in shape:
         tensor.tensor_shape.dim.add(size=max(size, 0))

@@ -1,4 +1,4 @@
-"""The gateway's errors in TensorFlow Serving's words and with its statuses."""
+"""The gateway's errors with TensorFlow Serving's messages and statuses."""
 
 import grpc
 
@@ -19,20 +19,20 @@ _SHOWN_CHARACTERS = 200
 
 
 def unknown_signature(name: str) -> UnknownSignatureError:
-    """Return the refusal of a signature that the model does not have; an empty name is the default one's."""
+    """Return the error for a signature that the model does not have; an empty name means the default one."""
     shown = (name or DEFAULT_SIGNATURE)[:_SHOWN_CHARACTERS]
     return UnknownSignatureError(f'Serving signature name: "{shown}" not found in signature def')
 
 
 def reworded(error: GatewayError, target: Target) -> GatewayError:
-    """Return an error as a client of TensorFlow Serving expects it; most are what they should be."""
+    """Return an error as a client of TensorFlow Serving expects it; most are returned unchanged."""
     details = without_nodes(error.details)
     if isinstance(error, UnknownModelError):
         return _unknown_model(target)
     if isinstance(error, ModelError) and error.code is grpc.StatusCode.NOT_FOUND:
         return VersionNotServedError(details or _not_found(target))
     if error.code is grpc.StatusCode.UNIMPLEMENTED:
-        return UnsupportedError(details or "The model server does not know this kind of request.")
+        return UnsupportedError(details or "The model server does not support this kind of request.")
     if error.code is grpc.StatusCode.OUT_OF_RANGE:
         return RequestRejectedError(details or str(error))
     return error

@@ -1,4 +1,4 @@
-"""Examples in: from the JSON of a classify or regress request to `tf.Example` messages."""
+"""Converts the JSON of classify and regress requests to `tf.Example` messages."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ def read_examples(document: dict[str, Any], request: Any) -> None:
     """Put the examples of a document, at least one, and their context into a classify or regress request.
 
     Raises:
-        BadTensorError: there are none, or one is no example.
-        BadJsonError: a number is too large, or a string cannot be written.
+        BadTensorError: there are none, or one is not an example.
+        BadJsonError: a number is too large, or a string cannot be encoded.
     """
     target = request.input.example_list
     if "context" in document:
@@ -58,7 +58,7 @@ def _fill(example: Any, values: Any) -> None:
 
 
 def _fill_feature(feature: Any, name: str, content: Any) -> None:
-    """Put the values of one feature into its message; all have to be of the first one's kind."""
+    """Put the values of one feature into its message; all must be of the same kind as the first one."""
     values = content if isinstance(content, list) else [content]
     kinds = [_kind_of(value, name) for value in values]
     for kind in kinds:
@@ -80,7 +80,7 @@ def _kind_of(value: Any, name: str) -> str:
     if value is None or isinstance(value, dict | list):
         raise BadTensorError(f"Feature: {name} has element with unexpected JSON type: {type_name(value)}")
     if isinstance(value, float) or not _LOWEST <= value <= _HIGHEST_UNSIGNED:
-        return _FLOATS  # where a whole number has too many digits for 64 bits
+        return _FLOATS  # also a whole number that does not fit 64 bits
     if value > _HIGHEST:
         raise BadTensorError(f"Feature: {name} has uint64_t element. Only int64_t is supported.")
     return _INTEGERS
@@ -100,6 +100,6 @@ def _decode(text: str) -> bytes:
 
 
 def _writable(name: str) -> str:
-    """Return a name as a message may hold it, which is only text."""
+    """Return a name as valid UTF-8, which a message requires."""
     encode_text(name)
     return name.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")

@@ -1,7 +1,7 @@
-"""Tensors in: from the JSON of a predict request to TensorProto.
+"""Converts the JSON of a predict request to TensorProto messages.
 
-What is right is converted whole, level by level, without a Python loop over numbers. What is not is looked at again by
-`tensorflow_complaints`, element by element, for the sentence that TensorFlow Serving would say.
+Valid input is converted level by level, without a Python loop over numbers. Invalid input is then checked element by
+element by `gateway.tensorflow.validation_errors`, for TensorFlow Serving's message.
 """
 
 from collections.abc import Mapping
@@ -20,21 +20,21 @@ _FLOATS = frozenset({"float_val", "double_val"})
 
 
 class Flat(NamedTuple):
-    """The sizes of lists in lists, and the innermost values in row-major order."""
+    """The shape of nested lists, and their innermost values in row-major order."""
 
     shape: tuple[int, ...]
     values: list[Any]
 
 
 class _NotATensorError(ValueError):
-    """The values are no tensor of the wanted type; why, is found out later."""
+    """The values are not a tensor of the expected type; the reason is determined later."""
 
 
 def is_row_format(document: Mapping[str, Any]) -> bool:
-    """Tell whether a predict request is in row format (`instances`); else it is in column format (`inputs`).
+    """Return whether a predict request is in row format (`instances`), and not in column format (`inputs`).
 
     Raises:
-        BadTensorError: it has both keys, or none, or its rows are no list with something in it.
+        BadTensorError: it has both keys or neither, or its rows are not a list with at least one element.
     """
     if "instances" not in document:
         if "inputs" not in document:
@@ -55,11 +55,11 @@ def _what_is_wrong_with_rows(document: Mapping[str, Any]) -> str:
 
 
 def read_instances(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> dict[str, Any]:
-    """Return the tensors of a request in row format, at least one row, by the name of the input.
+    """Return the tensors of a request in row format with at least one row, by input name.
 
     Raises:
-        BadTensorError: the rows do not fit together or do not fit the inputs.
-        BadJsonError: a number is too large, or a string cannot be written.
+        BadTensorError: the rows differ in shape, or do not fit the inputs.
+        BadJsonError: a number is too large, or a string cannot be encoded.
     """
     try:
         return {name: _to_tensor(values, inputs[name]) for name, values in _columns(instances, inputs).items()}
@@ -69,12 +69,12 @@ def read_instances(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> di
 
 
 def read_inputs(value: Any, inputs: Mapping[str, TensorSpec]) -> dict[str, Any]:
-    """Return the tensors of a request in column format, by the name of the input.
+    """Return the tensors of a request in column format, by input name.
 
     Raises:
-        BadTensorError: an input is missing or no tensor of its type.
-        UnsupportedError: an input is of a type that cannot be read from JSON.
-        BadJsonError: a number is too large, or a string cannot be written.
+        BadTensorError: an input is missing, or not a tensor of its type.
+        UnsupportedError: an input has a type that cannot be read from JSON.
+        BadJsonError: a number is too large, or a string cannot be encoded.
     """
     try:
         values = value if isinstance(value, dict) and not is_base64(value) else _only(value, inputs)
@@ -88,7 +88,7 @@ def flatten(value: Any) -> Flat:
     """Return the shape and values of a JSON value; an empty list ends the shape.
 
     Raises:
-        ValueError: the lists of a level differ in size.
+        ValueError: the lists at one level differ in size.
     """
     shape: list[int] = []
     level = [value]
@@ -113,7 +113,7 @@ def _in(values: dict[str, Any], name: str) -> Any:
 
 
 def _columns(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> dict[str, list[Any]]:
-    """Return the values of each input, row after row."""
+    """Return the values of each input, row by row."""
     first = instances[0]
     if not isinstance(first, dict) and len(inputs) > 1:
         raise _NotATensorError
@@ -126,7 +126,7 @@ def _columns(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> dict[str
 
 
 def _to_tensor(value: Any, spec: TensorSpec) -> Any:
-    """Return a JSON value as TensorProto, in the type's own field as TensorFlow Serving does."""
+    """Return a JSON value as a TensorProto, stored in the type's own field as TensorFlow Serving does."""
     shape, values = flatten(value)
     tensor = messages.TensorProto(dtype=spec.number)
     for size in shape:
@@ -138,15 +138,15 @@ def _to_tensor(value: Any, spec: TensorSpec) -> Any:
         raise _NotATensorError
     try:
         getattr(tensor, dtype.field).extend(_checked(values, dtype))
-    except ValueError as error:  # out of the field's range, or no base64
+    except ValueError as error:  # out of the field's range, or not base64
         raise _NotATensorError from error
-    except OverflowError as error:  # a whole number for a float
+    except OverflowError as error:  # a whole number too large for a float
         raise number_too_big() from error
     return tensor
 
 
 def _checked(values: list[Any], dtype: JsonDtype) -> list[Any]:
-    """Return what the field holds for these values."""
+    """Return the values as the type's field takes them."""
     if dtype.field == "string_val":
         return _to_bytes(values)
     if not dtype.accepted.issuperset(map(type, values)):

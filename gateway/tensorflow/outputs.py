@@ -1,6 +1,6 @@
-"""Tensors out: from TensorProto to JSON text, as TensorFlow Serving writes it.
+"""Converts TensorProto messages to JSON text, as TensorFlow Serving writes it.
 
-Text, and not Python objects for a JSON encoder: an encoder writes a float32 with the digits of a float64, cannot write
+It writes text directly, without a JSON encoder: an encoder writes a float32 with the digits of a float64, cannot write
 bytes that are not UTF-8, and is slower.
 """
 
@@ -25,11 +25,11 @@ _LITERALS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def write_predictions(outputs: Mapping[str, Any]) -> bytes:
-    """Return the body of an answer in row format: `{"predictions": [...]}`, a row per element of the first dimension.
+    """Return a response body in row format: `{"predictions": [...]}`, one row per element of the first dimension.
 
     Raises:
-        BadTensorError: an output has no rows or other rows than the one before it, or is of a type JSON cannot hold.
-        ModelServerFailedError: there is no output, or one does not hold what it announces.
+        BadTensorError: an output has no batch dimension, another number of rows, or a type that JSON cannot represent.
+        ModelServerFailedError: there is no output, or the values of one do not fit its shape.
     """
     _check_rows(outputs)
     columns = {name: _nested(_write_elements(name, tensor), shape_of(tensor), 1) for name, tensor in outputs.items()}
@@ -37,30 +37,30 @@ def write_predictions(outputs: Mapping[str, Any]) -> bytes:
 
 
 def write_outputs(outputs: Mapping[str, Any]) -> bytes:
-    """Return the body of an answer in column format: `{"outputs": ...}`, an object if there is more than one.
+    """Return a response body in column format: `{"outputs": ...}`, an object if there is more than one.
 
     Raises:
-        BadTensorError: an output is of a type that JSON cannot hold.
-        ModelServerFailedError: there is no output, or one does not hold what it announces.
+        BadTensorError: an output has a type that JSON cannot represent.
+        ModelServerFailedError: there is no output, or the values of one do not fit its shape.
     """
     if not outputs:
-        raise ModelServerFailedError("The model server answered without an output.")
+        raise ModelServerFailedError("The model server's response has no output.")
     columns = {name: _nested(_write_elements(name, tensor), shape_of(tensor), 0) for name, tensor in outputs.items()}
     return _body("outputs", _write_rows(columns)[0])
 
 
 def write_classes(result: Any) -> bytes:
-    """Return the body of an answer to classify: per example, pairs of label and score."""
+    """Return the response body of classify: pairs of label and score for each example."""
     return _body("results", _array(map(_write_ranking, result.classifications)))
 
 
 def write_values(result: Any) -> bytes:
-    """Return the body of an answer to regress: a number per example."""
+    """Return the response body of regress: a number for each example."""
     return _body("results", _array(write_floats([regression.value for regression in result.regressions])))
 
 
 def write_floats(values: Sequence[float]) -> list[str]:
-    """Return float32 values as JSON: six digits if these are the value, else the nine that always are."""
+    """Return float32 values as JSON: with six digits if these are exact, else with the nine that always are."""
     short = ("%.6g " * len(values) % tuple(values)).split()
     return [
         _decimal(text if again == value else f"{value:.9g}")
@@ -69,12 +69,12 @@ def write_floats(values: Sequence[float]) -> list[str]:
 
 
 def write_doubles(values: Iterable[float]) -> list[str]:
-    """Return float64 values as JSON: with 15 digits if these are the value, else with 17."""
+    """Return float64 values as JSON: with 15 digits if these are exact, else with 17."""
     return [_decimal(text if float(text := f"{value:.15g}") == value else f"{value:.17g}") for value in values]
 
 
 def quote(text: str) -> str:
-    """Return a JSON string; surrogates in it stand for bytes that are not UTF-8 and become these again in the body."""
+    """Return a JSON string; surrogates in it stand for bytes that are not UTF-8, and become those bytes in the body."""
     return encode_basestring(text)
 
 
@@ -85,7 +85,7 @@ def _write_ranking(ranking: Any) -> str:
 
 
 def _decimal(text: str) -> str:
-    """Return a number as JSON that no reader takes for a whole one."""
+    """Return a number as JSON that no parser reads as an integer."""
     if "." in text or "e" in text:
         return text
     return _LITERALS.get(text) or text + ".0"
@@ -108,7 +108,7 @@ def _write_elements(name: str, tensor: Any) -> list[str]:
 
 
 def _numbers(tensor: Any, datatype: Datatype) -> list[Any]:
-    """Return the numbers that a message holds, from its typed field or as raw bytes."""
+    """Return the numbers of a tensor, from its typed field or its raw bytes."""
     if tensor.tensor_content:
         if len(tensor.tensor_content) % datatype.size:
             raise _not_as_announced()
@@ -118,7 +118,7 @@ def _numbers(tensor: Any, datatype: Datatype) -> list[Any]:
 
 
 def _repeated(values: list[Any], tensor: Any, nothing: Any) -> list[Any]:
-    """Return as many values as the shape says; TensorFlow may leave out repetitions of the last one."""
+    """Return as many values as the shape declares; TensorFlow may omit repetitions of the last one."""
     count = math.prod(shape_of(tensor))
     if len(values) == count:
         return values
@@ -129,7 +129,7 @@ def _repeated(values: list[Any], tensor: Any, nothing: Any) -> list[Any]:
 
 def _check_rows(outputs: Mapping[str, Any]) -> None:
     if not outputs:
-        raise ModelServerFailedError("The model server answered without an output.")
+        raise ModelServerFailedError("The model server's response has no output.")
     rows: int | None = None
     for name, tensor in outputs.items():
         shape = shape_of(tensor)
@@ -141,7 +141,7 @@ def _check_rows(outputs: Mapping[str, Any]) -> None:
 
 
 def _nested(elements: list[str], shape: Sequence[int], outer: int) -> list[str]:
-    """Return one JSON text for each index into the first `outer` dimensions, the others nested in it."""
+    """Return one JSON text for each index into the first `outer` dimensions; the others are nested in it."""
     for position in range(len(shape) - 1, outer - 1, -1):
         size = shape[position]
         starts = range(0, math.prod(shape[:position]) * size, size) if size else [0] * math.prod(shape[:position])
@@ -150,7 +150,7 @@ def _nested(elements: list[str], shape: Sequence[int], outer: int) -> list[str]:
 
 
 def _write_rows(columns: Mapping[str, list[str]]) -> list[str]:
-    """Return a JSON text per row: the only column's, or an object of all columns."""
+    """Return a JSON text for each row: the value of the only column, or an object of all columns."""
     if len(columns) == 1:
         return next(iter(columns.values()))
     keys = [f"{quote(name)}: " for name in columns]
@@ -180,4 +180,4 @@ def _dtype_name(number: int) -> str:
 
 
 def _not_as_announced() -> ModelServerFailedError:
-    return ModelServerFailedError("The model server answered with other values than it announced.")
+    return ModelServerFailedError("The values in the model server's response do not fit their declared shape.")

@@ -1,7 +1,7 @@
-"""What a request's target asks for in TensorFlow Serving's REST API.
+"""Parses request targets of TensorFlow Serving's REST API.
 
-Targets are read as they stand in the request line: a query belongs to the name, and only names are unescaped. Words of
-the path may be in any case, except for the verb (`:predict`).
+Targets are parsed as they appear in the request line: a query is part of the name, and only names are unescaped. The
+path is case-insensitive, except for the verb (`:predict`).
 """
 
 import re
@@ -23,7 +23,7 @@ _SHOWN_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One question to one model: `verb` of its latest version, of `version`, or of the version labelled `label`."""
+    """One request to a model: `verb` of its latest version, of `version`, or of the version with the label `label`."""
 
     model: str
     verb: str
@@ -32,21 +32,21 @@ class Target:
 
     @property
     def wanted(self) -> str:
-        """Which version of which model, in TensorFlow Serving's words."""
+        """The model and version, in TensorFlow Serving's words."""
         return f"Latest({self.model})" if self.version is None else f"Specific({self.model}, {self.version})"
 
 
 def has_broken_escape(target: str) -> bool:
-    """Tell whether a `%` is not followed by two hexadecimal digits."""
+    """Return whether a `%` is not followed by two hexadecimal digits."""
     return _BROKEN_ESCAPE.search(target) is not None
 
 
 def read_target(method: str, target: str) -> Target:
-    """Return what `METHOD target` asks for; `target` is all that stands in the request line, still escaped.
+    """Return the parsed target of `METHOD target`; `target` is as in the request line, still escaped.
 
     Raises:
-        MalformedTargetError: that is no request of this API.
-        BadParameterError: the version is no 64-bit number.
+        MalformedTargetError: it is not a request of this API.
+        BadParameterError: the version is not a 64-bit number.
     """
     found = {"POST": _CALL, "GET": _LOOK}[method].fullmatch(target) if method in {"POST", "GET"} else None
     if found is None:
@@ -62,13 +62,11 @@ def read_target(method: str, target: str) -> Target:
 
 
 def _what_to_see(rest: str | None) -> str:
-    return METADATA if rest == METADATA else STATUS  # in another case it is passed over, as the real server does
+    return METADATA if rest == METADATA else STATUS  # in another case it is ignored, as by TensorFlow Serving
 
 
 def _read_version(digits: str) -> int:
-    version = (
-        int(digits) if len(digits) < 1000 else _MAX_VERSION + 1
-    )  # Python refuses very long ones with its own error
+    version = int(digits) if len(digits) < 1000 else _MAX_VERSION + 1  # Python raises ValueError for very long ones
     if version > _MAX_VERSION:
         raise BadParameterError(f"The version {digits[:_SHOWN_CHARACTERS]} is larger than {_MAX_VERSION}.")
     return version

@@ -1,4 +1,4 @@
-"""Questions of TensorFlow Serving's REST API and their answers: from a target and a body to JSON."""
+"""Handles requests of TensorFlow Serving's REST API: from a target and a body to JSON."""
 
 import json
 from typing import Any
@@ -27,19 +27,19 @@ from gateway.tensorflow.versions import WantedVersions
 
 _Document = dict[str, Any]
 
-# what another version might take: the one that was thought to answer may just have been replaced
+# another version might accept the request: the expected one may just have been replaced
 _PERHAPS_ANOTHER_VERSION = (BadTensorError, UnsupportedError, UnknownSignatureError, RequestRejectedError, ModelError)
 
 
 class TensorFlowRequests:
-    """Answers by verb. Every answer raises GatewayErrors; belongs to one event loop."""
+    """A handler for each verb, which may raise GatewayErrors. Belongs to one event loop."""
 
     def __init__(self, signatures: ModelSignatures) -> None:
         self._signatures = signatures
         self._versions = WantedVersions()
 
     async def predict(self, target: Target, body: bytes, context: RequestContext) -> bytes:
-        """Respond to a predict request; try again if a new version came in between and takes something else."""
+        """Handle a predict request; retry once if a new version with other inputs was loaded meanwhile."""
         document = read_document(body, context.services.settings.max_json_depth)
         name = _signature_name(document)
         version, looked_again = await self._versions.current(target, context), False
@@ -56,24 +56,24 @@ class TensorFlowRequests:
                 version, looked_again = newer, True
 
     async def classify(self, target: Target, body: bytes, context: RequestContext) -> bytes:
-        """Answer a classify request."""
+        """Handle a classify request."""
         request = _examples_request(messages.ClassificationRequest(), target, body, context)
         return write_classes((await call_model_server(CLASSIFY, request, context)).result)
 
     async def regress(self, target: Target, body: bytes, context: RequestContext) -> bytes:
-        """Answer a regress request."""
+        """Handle a regress request."""
         request = _examples_request(messages.RegressionRequest(), target, body, context)
         return write_values((await call_model_server(REGRESS, request, context)).result)
 
     async def status(self, target: Target, _: bytes, context: RequestContext) -> bytes:
-        """Show the states of a model's versions; a label is passed over, as the real server does."""
+        """Return the states of a model's versions; a label is ignored, as by TensorFlow Serving."""
         context.services.versions.state(target.model)
         request = messages.GetModelStatusRequest()
         fill_spec(request.model_spec, target.model, target.version)
         return _dump(status_to_json(await call_model_server(STATUS, request, context)))
 
     async def metadata(self, target: Target, _: bytes, context: RequestContext) -> bytes:
-        """Show the signatures of one version."""
+        """Return the signatures of one version."""
         context.services.versions.state(target.model)
         request = messages.GetModelMetadataRequest(metadata_field=[SIGNATURES])
         fill_spec(request.model_spec, target.model, target.version, target.label)

@@ -1,7 +1,7 @@
-"""The bodies of TensorFlow Serving's REST API, as models that describe them.
+"""Models that describe the bodies of TensorFlow Serving's REST API.
 
-The gateway reads and writes them as the real server's recorded responses show, which no model can say: rows or columns,
-any nesting, numbers that JSON does not have.
+The gateway does not parse or write bodies with them: as recorded responses of TensorFlow Serving show, bodies have rows
+or columns, any nesting, and numbers that JSON does not have, which no model can express.
 """
 
 from typing import Any
@@ -12,14 +12,14 @@ _SIGNATURE = Field(None, description="The signature of the model; without it, `s
 
 
 class RowRequest(BaseModel):
-    """Inputs in rows: one value, or one object of named values, after the other."""
+    """Inputs in rows: each row is one value, or one object of named values."""
 
     instances: list[Any] = Field(min_length=1, examples=[[{"b64": "iVBORw0KGgo="}]])
     signature_name: str | None = _SIGNATURE
 
 
 class ColumnRequest(BaseModel):
-    """Inputs in columns: a value, or one per input by its name."""
+    """Inputs in columns: one value, or an object with a value for each input."""
 
     inputs: Any = Field(examples=[{"image_bytes": [{"b64": "iVBORw0KGgo="}]}])
     signature_name: str | None = _SIGNATURE
@@ -54,7 +54,7 @@ class TensorFlowPredictResponse(RootModel[RowResponse | ColumnResponse]):
 
 
 class ResultsResponse(BaseModel):
-    """What the model says about each example: pairs of label and score, or a number."""
+    """The result for each example: pairs of label and score, or a number."""
 
     results: list[Any] = Field(examples=[[[["rose", 0.97], ["tulip", 0.02]]]])
 

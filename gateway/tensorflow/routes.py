@@ -1,7 +1,7 @@
 """TensorFlow Serving's REST API: predict, classify, regress, status and metadata, by version and by label.
 
-An existing client only changes its address: the real server's recorded responses say what the response to what is.
-Images pass no guard here but the graph's own, since any model may be used.
+An existing client only changes its address: responses follow recorded responses of TensorFlow Serving. Images are not
+checked here but only by the model's graph, since any model may be used.
 """
 
 import re
@@ -32,7 +32,7 @@ from gateway.tensorflow.responses import (
     TensorFlowPredictResponse,
 )
 
-_ROUTE_LABEL = "/v1/models/{target:path}"  # in metrics: one for all, as the rules of Prometheus expect
+_ROUTE_LABEL = "/v1/models/{target:path}"  # in metrics: one for all, as the Prometheus rules expect
 _ANY_CASE = re.compile(r"(?i:/v1/models)/.*", re.DOTALL)
 _BAD_REQUEST = """<HTML><HEAD>
 <TITLE>400 Bad Request</TITLE>
@@ -43,17 +43,17 @@ _BAD_REQUEST = """<HTML><HEAD>
 _JSON = "application/json"
 
 _CALL_ERRORS = {
-    400: "The request cannot be understood, or the model refuses it",
+    400: "The request cannot be understood, or the model rejects it",
     404: "There is no such model or version",
     502: "The model server failed",
-    503: "The model server is not available, or there is too much to do",
+    503: "The model server is not available, or there are too many requests",
     504: "The model server took too long",
 }
 _BODY_ERRORS = {
     408: "The body did not arrive in time",
     413: "The body or the response is too large",
-    415: "The body is compressed with something else than gzip",
-    501: "A type cannot be read from JSON, or the model server does not know this kind of request",
+    415: "The body is compressed with something other than gzip",
+    501: "A type cannot be read from JSON, or the model server does not support this kind of request",
 }
 
 
@@ -64,7 +64,7 @@ async def _describe_examples(body: ExamplesRequest) -> None: ...
 
 
 class _Operation(NamedTuple):
-    """One verb of the API, as it is described; `body` declares what is sent."""
+    """The description of one verb of the API; `body` declares the request body."""
 
     suffix: str
     summary: str
@@ -100,23 +100,23 @@ _VERSIONS = {
 
 
 class _TargetRoute(PlainRoute):
-    """Fits whatever lies under `/v1/models/`, for all methods, and words of the path in any case."""
+    """Matches every path under `/v1/models/`, for all methods and without regard to case."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return whether the route fits, and what it adds to the scope."""
+        """Return whether the route matches, and what it adds to the scope."""
         if scope["type"] != "http" or _ANY_CASE.fullmatch(scope["path"]) is None:
             return Match.NONE, {}
         return Match.FULL, {"endpoint": self.endpoint, "route": self}
 
     def _check_method(self, scope: Scope) -> None:
-        """Let all methods through: what is not of this API is a malformed request."""
+        """Allow all methods: an unknown one is a malformed request in this API."""
 
 
 def tensorflow_router(signatures: ModelSignatures) -> APIRouter:
-    """Return the router of `/v1/models/`; what it does not know is a malformed request.
+    """Return the router of `/v1/models/`; an unknown path or method there is a malformed request.
 
-    Routes of the same prefix have to stand before it. Its own all lead to the same endpoint, which reads the target as
-    it was sent; that each operation has a route describes it.
+    Other routes with this prefix must come before it. All its routes have the same endpoint, which parses the target as
+    it was sent; each operation has a route of its own only to be described.
     """
     respond = _Endpoint(signatures).respond
     router = new_router("TensorFlow Serving", route_class=PlainRoute, responses=access_error_responses())
@@ -141,7 +141,7 @@ def tensorflow_router(signatures: ModelSignatures) -> APIRouter:
 
 
 class _Endpoint:
-    """What responds to every request of the API."""
+    """The endpoint of every request of the API."""
 
     def __init__(self, signatures: ModelSignatures) -> None:
         self._requests = TensorFlowRequests(signatures)
@@ -150,14 +150,14 @@ class _Endpoint:
         """An existing client of TensorFlow Serving only changes its address: docs/predict-api.md."""
         context = context_of(request.scope)
         context.route = _ROUTE_LABEL
-        if request.method == "OPTIONS":  # the real server's HTTP library refuses these by itself
+        if request.method == "OPTIONS":  # the HTTP library of TensorFlow Serving rejects these
             return Response(status_code=400, headers={"content-type": "text/html; charset=ISO-8859-1"})
         raw_target = context.target.decode("latin-1")
         if paths.has_broken_escape(raw_target):
             return Response(_BAD_REQUEST, 400, {"content-type": "text/html"})
         try:
             target = paths.read_target(request.method, raw_target)
-        except BadParameterError:  # the real server says no more about a version of too many digits
+        except BadParameterError:  # TensorFlow Serving sends no body for a version number that is too large
             return Response(status_code=400, media_type=_JSON)
         context.model = target.model
         body = await _read_body(request, context) if request.method == "POST" else b""

@@ -1,4 +1,4 @@
-"""What is served, as JSON: TensorFlow Serving's status and metadata messages in protobuf's JSON form."""
+"""TensorFlow Serving's status and metadata messages in protobuf's JSON format."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def metadata_to_json(response: Any) -> dict[str, Any]:
     """Return the signatures of one version.
 
     Raises:
-        ModelServerFailedError: the answer holds none.
+        ModelServerFailedError: the response has none.
     """
     definitions = read_definitions(response)
     spec = response.model_spec

@@ -1,6 +1,6 @@
-"""What TensorFlow Serving says about JSON that is not the tensors a model takes.
+"""TensorFlow Serving's messages for JSON that does not hold the tensors a model takes.
 
-Only asked after a conversion failed: it looks at one element after the other, in the real server's order.
+Used only after a conversion failed: it checks one element after the other, in TensorFlow Serving's order.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ _NEEDS_OBJECTS = "is a plain {}, but expecting {} as multiple input tensors requ
 
 
 def check_instances(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> None:
-    """Refuse what is wrong with a list of rows, at least one.
+    """Raise the error of a list of rows, at least one.
 
     Raises:
-        BadTensorError: a row is not what the inputs want, or not like those before it.
+        BadTensorError: a row does not fit the inputs, or differs from the rows before it.
     """
     if not isinstance(instances[0], dict) and len(inputs) > 1:
         raise BadTensorError("instances " + _NEEDS_OBJECTS.format("list", "list of objects"))
@@ -39,11 +39,11 @@ def check_instances(instances: list[Any], inputs: Mapping[str, TensorSpec]) -> N
 
 
 def check_inputs(value: Any, inputs: Mapping[str, TensorSpec]) -> None:
-    """Refuse what is wrong with the inputs of the column format.
+    """Raise the error of inputs in column format.
 
     Raises:
-        BadTensorError: one is missing or no tensor of its type.
-        UnsupportedError: one is of a type that cannot be read from JSON.
+        BadTensorError: one is missing, or not a tensor of its type.
+        UnsupportedError: one has a type that cannot be read from JSON.
     """
     if not _is_named(value):
         if len(inputs) > 1:
@@ -91,7 +91,7 @@ def _check_item(where: str, item: Any, name: str, inputs: Mapping[str, TensorSpe
 
 
 def _check_tensor(value: Any, dtype: str) -> int:
-    """Check all values against the shape that the first ones suggest; return their number."""
+    """Check all values against the shape of the first elements; return how many there are."""
     return _check_level(value, 0, _shape_of(value), dtype)
 
 
@@ -136,7 +136,7 @@ def _check_base64(value: dict[str, Any]) -> None:
 
 
 def _shape_of(value: Any) -> _Shape:
-    """Return the sizes along the first elements."""
+    """Return the shape along the first elements."""
     sizes: list[int] = []
     while isinstance(value, list):
         sizes.append(len(value))

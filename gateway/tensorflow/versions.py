@@ -1,4 +1,4 @@
-"""Which version of a model a request is for, so that its JSON can be read as what that version takes."""
+"""Determines which version a request is for, so that its JSON can be parsed for that version's inputs."""
 
 import time
 
@@ -14,10 +14,10 @@ _Key = tuple[str, str | None]
 
 
 class WantedVersions:
-    """Versions by label, learnt from answers. Belongs to one event loop.
+    """Versions by label, learnt from responses. Belongs to one event loop.
 
-    The latest version is the one that the gateway's own look at the model showed. Both may be behind by a moment, so a
-    request that was refused may `look_again`.
+    The latest version is the one found by the last poll. Both may be slightly out of date, so a request that was
+    rejected may `look_again`.
     """
 
     def __init__(self) -> None:
@@ -25,10 +25,10 @@ class WantedVersions:
         self._looked: dict[_Key, float] = {}
 
     async def current(self, target: Target, context: RequestContext) -> int | None:
-        """Return the version that would answer, as far as is known; None where only the model server knows.
+        """Return the version that would be used, as far as is known; None if only the model server knows.
 
         Raises:
-            GatewayError: the model is unknown, has no version of that label, or the model server does not say.
+            GatewayError: the model is unknown, has no version with that label, or the call failed.
         """
         state = context.services.versions.state(target.model)
         if target.version is not None:
@@ -39,10 +39,10 @@ class WantedVersions:
         return known if known is not None else await self._call_model_server(target, context)
 
     async def look_again(self, target: Target, seen: int | None, context: RequestContext) -> int | None:
-        """Return the version that answers now if it is another than `seen`, else None.
+        """Return the version that would be used now if it is not `seen`, else None.
 
-        The model server is asked no more often than the gateway looks at models anyway: callers can send any number of
-        bad requests.
+        The model server is called no more often than the gateway polls models anyway, because callers can send any
+        number of bad requests.
         """
         key = (target.model, target.label)
         if target.version is not None or not self._may_look(key, context.services.settings.poll_interval_seconds):
@@ -55,7 +55,7 @@ class WantedVersions:
         return None if version == seen else version
 
     def learn(self, target: Target, version: int) -> None:
-        """Note which version answered."""
+        """Record which version responded."""
         if target.label is not None:
             self._labelled[target.model, target.label] = version
 

@@ -1,4 +1,4 @@
-"""The verb `keys`: API keys of the gateway are made, shown and revoked."""
+"""The verb `keys`: creates, lists and revokes the gateway's API keys."""
 
 import contextlib
 import fcntl
@@ -20,23 +20,23 @@ from gateway.security.rate_limits import Limits
 from graft.errors import CommandError
 from graft.tables import plain_table, print_line, wide_console
 
-_COLUMNS = ("id", "name", "scopes", "state", "created", "expires", "a second", "at once", "in progress")
+_COLUMNS = ("id", "name", "scopes", "state", "created", "expires", "per second", "burst", "in flight")
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([dh])")
 _UNITS = {"d": "days", "h": "hours"}
 _MODE = 0o600
 
 
 def create_key(file: Path, name: str, scopes: Iterable[Permission], expires: str | None, **limits: Any) -> None:
-    """Add a key to `file`, which is made where there is none, and print the key alone on standard output.
+    """Add a key to `file`, which is created if needed, and print only the key on standard output.
 
-    `limits` are those of `gateway.security.api_keys.StoredKey`, None for no limit.
+    `limits` are fields of `gateway.security.api_keys.StoredKey`; None means no limit.
 
     Raises:
-        CommandError: the name, the end or a limit does not fit, or the folder is not there.
+        CommandError: the name, the expiry or a limit is invalid, or the folder does not exist.
         ContractError: the file is not a keys file.
     """
     if limits.get("burst") is not None and limits.get("rate_per_second") is None:
-        raise CommandError("--burst says how many requests may come at once under --rate; give both.")
+        raise CommandError("--burst is the number of requests that may arrive at once under --rate; give both.")
     with _changing(file) as changed:
         try:
             key, stored = new_key(name, dict.fromkeys(scopes), expires=_moment(expires), **limits)
@@ -46,11 +46,11 @@ def create_key(file: Path, name: str, scopes: Iterable[Permission], expires: str
         changed.append(stored)
     print(key)  # noqa: T201 - this is the command's own output
     until = f" until {stored.expires:%Y-%m-%d %H:%M} UTC" if stored.expires else ""
-    _note(f"Key {stored.id} of {name} is in {file}{until}. It is shown this once; its file holds only a hash.")
+    _note(f"Key {stored.id} of {name} is in {file}{until}. It is shown only once; the file holds only a hash.")
 
 
 def list_keys(file: Path) -> None:
-    """Print a row for each key in `file`.
+    """Print a table of the keys in `file`.
 
     Raises:
         ContractError: there is no such file, or it is not a keys file.
@@ -61,19 +61,19 @@ def list_keys(file: Path) -> None:
 
 
 def revoke_key(file: Path, wanted: str) -> None:
-    """Mark the key with the id or the name `wanted` as revoked.
+    """Mark the key with the id or name `wanted` as revoked.
 
     Raises:
-        CommandError: there is no such key, it is not active, or several active ones have the name.
+        CommandError: there is no such key, it is not active, or several active keys have the name.
         ContractError: there is no such file, or it is not a keys file.
     """
-    read_keys(file)  # there has to be one
+    read_keys(file)  # the file must exist
     with _changing(file) as changed:
         now = datetime.now(UTC).replace(microsecond=0)
         found = _find(changed, wanted, now)
         changed[changed.index(found)] = found.model_copy(update={"revoked": now})
     print_line(
-        wide_console(), f"Key {found.id} of {found.name} is revoked; gateways that run refuse it within a second."
+        wide_console(), f"Key {found.id} of {found.name} is revoked; running gateways reject it within a second."
     )
 
 
@@ -81,22 +81,22 @@ def _find(keys: list[StoredKey], wanted: str, now: datetime) -> StoredKey:
     by_id = [key for key in keys if key.id == wanted]
     named = [key for key in keys if key.name == wanted and key.state(now) == "active"]
     if by_id and by_id[0].revoked is not None:
-        raise CommandError(f"The key {wanted} was revoked already, at {by_id[0].revoked:%Y-%m-%d %H:%M} UTC.")
+        raise CommandError(f"The key {wanted} was already revoked, at {by_id[0].revoked:%Y-%m-%d %H:%M} UTC.")
     if not by_id and len(named) > 1:
         ids = ", ".join(key.id for key in named)
-        raise CommandError(f"{len(named)} active keys are of {wanted}; say which by its id: {ids}.")
+        raise CommandError(f"{len(named)} active keys are named {wanted}; choose one by its id: {ids}.")
     if not (found := by_id or named):
-        raise CommandError(f"There is no active key {wanted}; `graft keys list` shows them.")
+        raise CommandError(f"There is no active key {wanted}; `graft keys list` shows the keys.")
     return found[0]
 
 
 @contextlib.contextmanager
 def _changing(file: Path) -> Iterator[list[StoredKey]]:
-    """Yield the file's keys to be changed; then write them in one step, so that a reader sees either all or none.
+    """Yield the file's keys to be changed; then write them atomically.
 
-    Whoever changes the file meanwhile waits. Its owner stays the same, its mode becomes 0600.
+    Other changes wait for a lock meanwhile. The file's owner stays the same; its mode becomes 0600.
     """
-    path = file.resolve()  # a link stays one
+    path = file.resolve()  # a link stays a link
     if not path.parent.is_dir():
         raise CommandError(f"There is no folder {file.parent} for the keys file.")
     with staged_folder(path.parent) as staged, _locked(path.parent):
@@ -111,7 +111,7 @@ def _replace(path: Path, staged: Path, content: str) -> None:
     with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "w") as new:
         new.write(content)
         new.flush()
-        if os.geteuid() == 0 and path.exists():  # or a gateway of another user could no longer read it
+        if os.geteuid() == 0 and path.exists():  # otherwise a gateway run by another user could no longer read it
             os.fchown(new.fileno(), path.stat().st_uid, path.stat().st_gid)
         os.fsync(new.fileno())
     staged.rename(path)

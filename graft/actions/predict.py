@@ -15,12 +15,12 @@ _TIMEOUT_SECONDS = 30
 
 
 def predict_images(images: Sequence[Path], url: str, model: str | None, api_key: str | None = None) -> bool:
-    """Send each image to the gateway at `url`, print a table, and return whether all were answered.
+    """Send each image to the gateway at `url`, print a table, and return whether all have predictions.
 
     Raises:
         CommandError: a file cannot be read, or the gateway cannot be reached or has no model.
     """
-    table = Table(Column("image", overflow="fold"), "answer", "probability", "ms")
+    table = Table(Column("image", overflow="fold"), "prediction", "probability", "ms")
     all_predicted = True
     headers = {"X-API-Key": api_key} if api_key else {}
     with httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False) as client:
@@ -32,7 +32,7 @@ def predict_images(images: Sequence[Path], url: str, model: str | None, api_key:
             rejection = prediction.get("detail")
             if rejection:
                 all_predicted = False
-                table.add_row(str(image), f"refused: {rejection}", "", milliseconds)
+                table.add_row(str(image), f"rejected: {rejection}", "", milliseconds)
             else:
                 (found,) = prediction["predictions"]
                 table.add_row(str(image), found["label"], f"{found['probability']:.3f}", milliseconds)
@@ -48,16 +48,16 @@ def _read(image: Path) -> bytes:
 
 
 def _request(client: httpx.Client, content: bytes, query: dict[str, str]) -> dict[str, Any]:
-    """Return the answer, or the problem where this one image was refused."""
+    """Return the response, or the problem if the image was rejected."""
     try:
         response = client.post(
             "/v1/predict", params=query, content=content, headers={"content-type": "application/octet-stream"}
         )
     except httpx.HTTPError as error:
         raise CommandError(
-            f"No gateway answers at {client.base_url} ({error}); start one with `graft up`, or give --url."
+            f"No gateway responds at {client.base_url} ({error}); start one with `graft up`, or give --url."
         ) from error
     body: dict[str, Any] = response.json()
     if response.is_success or response.status_code in {413, 415, 422}:
         return body
-    raise CommandError(f"The gateway at {client.base_url} cannot answer: {body.get('detail', response.reason_phrase)}")
+    raise CommandError(f"The gateway at {client.base_url} cannot predict: {body.get('detail', response.reason_phrase)}")

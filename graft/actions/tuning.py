@@ -1,4 +1,4 @@
-"""`graft up --tune`: which sizes of batches suit a model on this machine, and a file of parameters that says so."""
+"""`graft up --tune`: measures which batch sizes suit a model on this machine, and writes a parameters file."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ _SECONDS_PER_POINT = 0.5
 
 
 def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
-    """Measure the newest version of one model, print the curve, write the parameters and return the file.
+    """Measure the newest version of one model, print the results, write the parameters and return the file.
 
     Raises:
         CommandError: there is no such model, or it has no warm-up request.
-        ServingError: it cannot be loaded, or its graph refuses that request.
+        ServingError: it cannot be loaded, or its graph rejects that request.
     """
     name = name or only_model(models)
     versions = published_versions(models / name)
@@ -39,15 +39,15 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
     model = Engines(settings, TensorFlowStart(settings, start_tensorflow).ensure).load(folder)
     sample = sample_call(model, folder)
     if sample is None or not sample.rows():
-        raise CommandError(f"No warm-up request travels with {folder} to measure it with; `graft export` adds some.")
+        raise CommandError(f"{folder} has no warm-up request to measure with; `graft export` adds some.")
     console = wide_console()
-    print_line(console, f"Measuring {folder} with {model.engine}, for {_SECONDS:.0f} seconds at most.")
+    print_line(console, f"Measuring {folder} with {model.engine}, for at most {_SECONDS:.0f} seconds.")
     points = []
     with console.status("warming up") as status:
         for point in curve_of(model, sample, _SECONDS, _SECONDS_PER_POINT):
             points.append(point)
-            status.update(f"{point.rows_per_second:.0f} rows/s with {point.rows} at a time, {point.threads} threads")
-    columns = ("threads", "rows in a batch", "rows/s", "ms per batch")
+            status.update(f"{point.rows_per_second:.0f} rows/s in batches of {point.rows}, {point.threads} threads")
+    columns = ("threads", "batch size", "rows/s", "ms per batch")
     rows = [
         (f"{point.threads}", f"{point.rows}", f"{point.rows_per_second:.0f}", f"{point.batch_seconds * 1e3:.1f}")
         for point in points
@@ -57,5 +57,5 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
     file = models / FILE_NAME
     file.write_text(chosen.to_text(), encoding="utf-8")
     print_line(console, sentence(points, chosen))
-    print_line(console, f"Written to {file}; model servers take it with --enable_batching --batching_parameters_file.")
+    print_line(console, f"Written to {file}; use it with --enable_batching --batching_parameters_file.")
     return file

@@ -1,4 +1,4 @@
-"""The verb `up`: a model server as a child process, and the gateway before it."""
+"""The verb `up`: a model server as a child process, with the gateway in front of it."""
 
 import contextlib
 import os
@@ -33,11 +33,12 @@ def serve_embedded(
 ) -> int:
     """Serve the newest version of one model until a signal; return the exit code.
 
-    With `batching`, requests share runs of the graph, by parameters that suit the model on this machine. `engine` is
-    the model server's setting.
+    With `batching`, requests are batched with parameters that suit the model on this machine. `engine` is the model
+    server's setting.
 
     Raises:
-        CommandError: there is no such model, the gateway may not start so, or the model server does not start.
+        CommandError: there is no such model, the gateway may not start with these settings, or the model server does
+            not start.
     """
     name = name or only_model(models)
     if not published_versions(models / name):
@@ -67,7 +68,7 @@ def only_model(models: Path) -> str:
 
 
 class _Ending:
-    """Asks the gateway to end when the model server did: a service that can only refuse should be restarted whole."""
+    """Stops the gateway when the model server has exited, so that the whole service is restarted."""
 
     def __init__(self) -> None:
         self.came = False
@@ -96,7 +97,7 @@ def _wait_and_announce(url: str) -> None:
 
 def _what_is_served(client: httpx.Client) -> str:
     prediction = client.get("/v1/models")
-    if not prediction.is_success:  # it wants a key
+    if not prediction.is_success:  # the gateway requires a key
         return "The model"
     (model,) = prediction.json()["models"]
     versions = ", ".join(row["version"] for row in model["versions"] if row["state"] == "AVAILABLE")

@@ -10,10 +10,10 @@ from graft.errors import CommandError
 
 def gateway(
     models: Annotated[
-        list[str] | None, typer.Option("--model", help="A model to offer; repeat for more.  [GATEWAY_MODELS]")
+        list[str] | None, typer.Option("--model", help="A model to serve; repeat for more.  [GATEWAY_MODELS]")
     ] = None,
     model_server: Annotated[
-        str | None, typer.Option(help="HOST:PORT of TensorFlow Serving's gRPC.  [GATEWAY_MODEL_SERVER]")
+        str | None, typer.Option(help="HOST:PORT of the model server's gRPC API.  [GATEWAY_MODEL_SERVER]")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.  [GATEWAY_HOST]")] = None,
     port: Annotated[int | None, typer.Option(help="Port for HTTP; 0 takes a free one.  [GATEWAY_PORT]")] = None,

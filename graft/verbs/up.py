@@ -1,4 +1,4 @@
-"""The verb `up` on the command line."""
+"""The verb `up`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from graft.verbs.modelserver import EngineName
 
-Models = Annotated[Path, typer.Option(help="The folder of published models, with one sub-folder for each name.")]
+Models = Annotated[Path, typer.Option(help="The folder of published models, with a sub-folder for each.")]
 Name = Annotated[str | None, typer.Option(help="The model to serve; not needed if there is only one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port for HTTP; 0 takes a free one.")]
@@ -15,14 +15,14 @@ Insecure = Annotated[
     bool, typer.Option("--insecure", help="Allow requests without a key on an address other than loopback.")
 ]
 Batching = Annotated[
-    bool, typer.Option("--batching/--no-batching", help="Run requests of different clients in one batch.")
+    bool, typer.Option("--batching/--no-batching", help="Batch requests of different clients together.")
 ]
 Engine = Annotated[
     EngineName,
-    typer.Option(help="What runs the network; auto takes LiteRT where a version has a network for it and is faster."),
+    typer.Option(help="What runs the network; auto uses LiteRT if a version has a LiteRT network and it is faster."),
 ]
 Tune = Annotated[
-    bool, typer.Option("--tune", help="Do not serve: measure batch sizes and write a file of batching parameters.")
+    bool, typer.Option("--tune", help="Do not serve; measure batch sizes and write a batching parameters file.")
 ]
 
 

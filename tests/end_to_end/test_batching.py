@@ -47,7 +47,7 @@ def test_tune_prints_the_curve_and_writes_the_parameters(colours: Trained, tmp_p
     models = tmp_path / "models"
     shutil.copytree(colours.models, models)
     shown = must("up", "--models", models, "--tune")
-    assert "rows in a batch" in shown
+    assert "batch size" in shown
     assert "Batching up to" in shown
     written = read_batch_parameters(models / "batching_parameters.txt")
     assert f"Batching up to {written.most_rows} rows on {written.num_batch_threads} thread" in shown

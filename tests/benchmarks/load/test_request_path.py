@@ -5,7 +5,7 @@ import pytest
 from benchmarks.load.request_path import RequestPath, path_table, read_totals
 
 METRICS = """\
-# HELP graft_gateway_request_duration_seconds From the head of a request to the end of its answer.
+# HELP graft_gateway_request_duration_seconds From the head of a request to the end of its response.
 # TYPE graft_gateway_request_duration_seconds histogram
 graft_gateway_request_duration_seconds_bucket{route="/v1/predict",protocol="native",le="+Inf"} 4.0
 graft_gateway_request_duration_seconds_count{route="/v1/predict",protocol="native"} 4.0

@@ -184,8 +184,8 @@ def test_given_fixtures_of_the_users_are_compared_too(impostor: Impostor, tmp_pa
     ("arguments", "sentence"),
     [
         (["--server", "127.0.0.1:9"], "The model server at 127.0.0.1:9 does not answer (UNAVAILABLE:"),
-        (["--gateway", "http://127.0.0.1:9"], "No gateway answers at http://127.0.0.1:9 ("),
-        (["--gateway", "127.0.0.1:9"], "No gateway answers at 127.0.0.1:9 ("),
+        (["--gateway", "http://127.0.0.1:9"], "No gateway responds at http://127.0.0.1:9 ("),
+        (["--gateway", "127.0.0.1:9"], "No gateway responds at 127.0.0.1:9 ("),
         (["--data", "nowhere"], "There is no folder nowhere;"),
         (["--data", "."], ". has no images (JPEG, PNG, BMP or WebP);"),
         (["--bundle", "."], "No mobile bundle can be read at .:"),

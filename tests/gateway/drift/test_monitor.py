@@ -46,7 +46,7 @@ def test_nothing_is_claimed_before_enough_images(gateway: httpx.Client) -> None:
     assert series(gateway, "psi") == series(gateway, "js_distance") == series(gateway, "threshold_psi") == {}
     few = only_version(gateway)
     assert (few["features"], few["moved"]) == ([], False)
-    assert few["sentence"] == f"Too few images were answered to compare: {LEAST - 1} of {LEAST}."
+    assert few["sentence"] == f"Too few images to compare: {LEAST - 1} of {LEAST}."
     send(gateway, [LEAST])
     assert set(series(gateway, "psi")) == {("1", feature) for feature in FEATURES}
     assert set(series(gateway, "js_distance")) == set(series(gateway, "threshold_psi")) == set(series(gateway, "psi"))
@@ -59,7 +59,7 @@ def test_traffic_like_the_reference_has_not_moved(gateway: httpx.Client) -> None
     assert (found["images"], found["wanted"], found["reference_images"]) == (WINDOW, LEAST, 300)
     assert [feature["feature"] for feature in found["features"]] == list(FEATURES)
     assert not any(feature["moved"] for feature in found["features"])
-    assert found["sentence"] == f"Nothing moved: the last {WINDOW} images and their answers are like the reference."
+    assert found["sentence"] == f"Nothing moved: the last {WINDOW} images and their predictions are like the reference."
     thresholds = series(gateway, "threshold_psi")
     assert all(value < thresholds[key] for key, value in series(gateway, "psi").items())
 
@@ -184,7 +184,7 @@ def test_drift_can_be_switched_off(model_server: FakeModelServer, start_gateway:
     send(gateway, range(LEAST))
     assert series(gateway, "images") == {}
     assert (drift_of(gateway)["watched"], only_version(gateway)["features"]) == (False, [])
-    assert only_version(gateway)["sentence"] == "Drift is not watched: the setting `drift` is off."
+    assert only_version(gateway)["sentence"] == "Drift is not monitored: the setting `drift` is off."
 
 
 def test_what_is_not_there_is_refused(gateway: httpx.Client, model_server: FakeModelServer) -> None:

@@ -34,7 +34,7 @@ def test_nothing_moved() -> None:
     assert [(each.feature, each.moved, each.psi) for each in found.values()] == [
         (feature, False, 0) for feature in ("class", "confidence", "brightness", "size")
     ]
-    assert found["class"].sentence == "classes are answered as in the reference"
+    assert found["class"].sentence == "classes are predicted as in the reference"
     assert found["brightness"].sentence == (
         "as in the reference: mean brightness 0.45 in the reference, 0.45 in the last 300"
     )
@@ -56,8 +56,8 @@ def test_nothing_moved() -> None:
         (
             {"probability": 0.6},
             "confidence",
-            "answers are less sure: mean probability of the likeliest class 0.90 in the reference, 0.54 in the last "
-            "300",
+            "predictions are less confident: mean probability of the predicted class 0.90 in the reference, 0.54 in "
+            "the last 300",
         ),
         (
             {"pixels": 0.1},
@@ -82,7 +82,7 @@ def test_classes_that_moved_are_named() -> None:
     (found,) = [each for each in compare(window, window.counts(), 200, 0.1) if each.feature == "class"]
     assert found.moved
     first, *others = found.sentence.split("; ")
-    assert first == "tulips: 12 % of answers in the reference, 36 % in the last 500"
+    assert first == "tulips: 12 % of predictions in the reference, 36 % in the last 500"
     assert {other.partition(":")[0] for other in others} == {"roses", "daisy"}
 
 
@@ -93,4 +93,4 @@ def test_another_spread_with_the_same_mean_is_said_so() -> None:
         window.add(image_of("roses", brightness=0.21 if index % 2 else 0.66))
     (found,) = [each for each in compare(window, window.counts(), 200, 0.1) if each.feature == "brightness"]
     assert found.moved
-    assert found.sentence.startswith("the brightness of images is spread otherwise: mean brightness 0.45")
+    assert found.sentence.startswith("the brightness of images is distributed differently: mean brightness 0.45")

@@ -86,5 +86,5 @@ def test_a_folder_that_cannot_be_written_is_told_and_survived(tmp_path: Path, ca
     with pytest.raises(TimeoutError):
         asyncio.run(asyncio.wait_for(monitor.share(), 0.05))
     assert [record.getMessage() for record in caplog.records] == [
-        "What this worker knows of drift cannot be shared: No such file or directory."
+        "This worker's drift counts cannot be shared: No such file or directory."
     ]

@@ -34,7 +34,7 @@ def assert_problem(reply: httpx.Response, status: int, code: str, *parts: str) -
         ("version=1_000", ("version", "'1_000'")),
         ("version=%205", ("version", "' 5'")),
         ("label=", ("label", "''")),
-        ("label=stable&version=1", ("label", "version", "exclude each other")),
+        ("label=stable&version=1", ("label", "version", "mutually exclusive")),
     ],
 )
 def test_a_bad_query_parameter_is_named(gateway: httpx.Client, query: str, parts: tuple[str, ...]) -> None:

@@ -57,7 +57,7 @@ PROBLEMS: dict[str, tuple[Callable[[Authority], dict[str, Path]], str]] = {
     "a broken certificate": (lambda it: _broken(it, "certificate"), "has no certificate in PEM format"),
     "a broken key": (lambda it: _broken(it, "key"), "has no private key in PEM format"),
     "an encrypted key": (lambda it: _pair(it.vouch("x", password=b"secret")), "is encrypted"),
-    "another's key": (_mixed, "is not that of the certificate"),
+    "another's key": (_mixed, "does not belong to the certificate"),
     "expired": (lambda it: _pair(it.vouch("x", ends=timedelta(days=-1))), "expired on"),
 }
 

@@ -207,7 +207,7 @@ def test_tracing_that_is_not_installed_is_refused(tmp_path: Path) -> None:
     ended = refused_start({"PYTHONPATH": path}, tracing="true", workers="2")
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
-    assert ended.stderr.startswith("Tracing is on, and OpenTelemetry is not installed (opentelemetry.sdk.")
+    assert ended.stderr.startswith("Tracing is on, but OpenTelemetry is not installed (opentelemetry.sdk.")
 
 
 @pytest.mark.parametrize(

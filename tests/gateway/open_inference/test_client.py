@@ -195,7 +195,7 @@ def test_an_unknown_model_is_not_found(client: Client, tensor_server: TensorMode
     before = tensor_server.calls["Predict"], tensor_server.calls["GetModelMetadata"]
     status, sentence = _rejection(client, _input("pixels", PIXELS, "UINT8"), model="nosuch")
     assert status == "404"
-    assert sentence == "There is no model 'nosuch'; there is: tensors."
+    assert sentence == "There is no model 'nosuch'; the models are: tensors."
     assert (tensor_server.calls["Predict"], tensor_server.calls["GetModelMetadata"]) == before
 
 
@@ -211,8 +211,8 @@ def test_an_unknown_version_is_not_found(client: Client) -> None:
 @pytest.mark.parametrize(
     ("name", "array", "datatype", "sentence"),
     [
-        ("pixels", PIXELS[:, :1], "UINT8", "has the shape [2, 1, 2, 3]; the model takes [-1, 2, 2, 3]."),
-        ("pixels", PIXELS[0], "UINT8", "has the shape [2, 2, 3]; the model takes [-1, 2, 2, 3]."),
+        ("pixels", PIXELS[:, :1], "UINT8", "has the shape [2, 1, 2, 3]; the model expects [-1, 2, 2, 3]."),
+        ("pixels", PIXELS[0], "UINT8", "has the shape [2, 2, 3]; the model expects [-1, 2, 2, 3]."),
         ("pixels", PIXELS.astype(np.float32), "FP32", "must be UINT8, not FP32."),
         ("image", PIXELS, "UINT8", "The model has no input image; it has: pixels."),
         ("pixels", PIXELS[:0], "UINT8", "has no rows; send at least one."),
@@ -274,7 +274,7 @@ def test_an_answer_of_another_type_than_declared_is_a_failure(client: Client) ->
     """A model server that answers with other types than it declared is 502, not an answer."""
     given = _input("x", np.array([1], np.int32), "INT32")
     status, sentence = _rejection(client, given, parameters={"signature_name": "odd"})
-    assert (status, sentence) == ("502", "The model server's answer does not have the output y as declared.")
+    assert (status, sentence) == ("502", "The model server's response does not have the output y as declared.")
 
 
 def test_types_that_the_protocol_lacks_are_refused(client: Client) -> None:
@@ -291,7 +291,7 @@ def test_bytes_that_are_no_text_need_binary_data(client: Client) -> None:
     given = _input("x", np.array([b"\xff\xd8"], np.object_), "BYTES")
     wanted = [triton.InferRequestedOutput("y", binary_data=False)]
     status, sentence = _rejection(client, given, outputs=wanted, parameters={"signature_name": "bytes"})
-    assert (status, "ask for it with binary_data" in sentence) == ("400", True)
+    assert (status, "request it with binary_data" in sentence) == ("400", True)
 
 
 def test_an_unknown_signature_is_refused_with_those_there_are(client: Client) -> None:

@@ -108,7 +108,7 @@ def _call_dense(client: triton.InferenceServerClient) -> None:
     np.testing.assert_array_equal(response.as_numpy("any_negative"), [True, True])
     for signature, shape in (("serving_default", (2, 3)), ("fixed", (3, 4))):  # the server itself would not mind
         given = _input("x", np.ones(shape, np.float32), "FP32")
-        with pytest.raises(triton.InferenceServerException, match="the model takes") as caught:
+        with pytest.raises(triton.InferenceServerException, match="the model expects") as caught:
             client.infer("dense", [given], parameters={"signature_name": signature})
         assert caught.value.status() == "400"
     given = _input("x", np.full((1, 4), 1e9, np.float32), "FP32")

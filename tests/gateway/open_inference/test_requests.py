@@ -106,14 +106,14 @@ def test_a_malformed_length_header_is_refused(gateway: httpx.Client, length: str
         (b'{"inputs": [], "parameters": {"binary_data_output": "yes"}}', "at parameters.binary_data_output:"),
         (b'{"inputs": [], "outputs": [{}]}', "at outputs.0.name:"),
         (b'{"inputs": []}', "The request lacks the input image_bytes."),
-        (b'{"inputs": [], "parameters": {"sequence_id": [7]}}', "Sequences are not available here"),
+        (b'{"inputs": [], "parameters": {"sequence_id": [7]}}', "Sequences are not supported"),
         (
             b'{"inputs": [], "outputs": [{"name": "label", "parameters": {"classification": 3}}]}',
-            "The classification extension is not available here",
+            "The classification extension is not supported",
         ),
         (
             b'{"inputs": [], "outputs": [{"name": "label", "parameters": {"shared_memory_region": "r"}}]}',
-            "Shared memory is not available here",
+            "Shared memory is not supported",
         ),
     ],
 )
@@ -131,14 +131,14 @@ def test_a_body_that_is_no_inference_request_is_refused(gateway: httpx.Client, b
         ({"data": None}, "needs either data or binary_data_size."),
         ({"data": ["a", "b"]}, "has 2 elements; its shape [1] has room for 1."),
         ({"data": []}, "has 0 elements; its shape [1] has room for 1."),
-        ({"data": [["a"]]}, "is BYTES, which a list is not."),
-        ({"data": [{"b64": "YQ=="}]}, "is BYTES, which {'b64': 'YQ=='} is not."),
+        ({"data": [["a"]]}, "must hold BYTES values, not a list."),
+        ({"data": [{"b64": "YQ=="}]}, "must hold BYTES values, not {'b64': 'YQ=='}."),
         ({"shape": [0], "data": []}, "has no rows; send at least one."),
-        ({"shape": [1, 1]}, "has the shape [1, 1]; the model takes [-1]."),
+        ({"shape": [1, 1]}, "has the shape [1, 1]; the model expects [-1]."),
         ({"shape": [2**62]}, "has 1 elements; its shape [4611686018427387904] has room for 4611686018427387904."),
         ({"datatype": "FP32", "data": [1]}, "must be BYTES, not FP32."),
         ({"name": "x" * 1000}, f"The model has no input {'x' * 50}; it has: image_bytes."),
-        ({"parameters": {"shared_memory_region": "r"}}, "Shared memory is not available here"),
+        ({"parameters": {"shared_memory_region": "r"}}, "Shared memory is not supported"),
     ],
 )
 def test_an_input_that_does_not_fit_is_refused(gateway: httpx.Client, changes: dict[str, Any], sentence: str) -> None:
@@ -159,20 +159,20 @@ def test_an_input_given_twice_is_refused(gateway: httpx.Client) -> None:
     [
         (*binary_request(b"one", b"two", shape=[1]), "has 2 elements; its shape [1] has room for 1."),
         (*binary_request(b"one", shape=[2]), "has 1 elements; its shape [2] has room for 2."),
-        (*binary_request(b"one", extra=b"more"), "announce 7 bytes of binary data; 11 were sent."),
-        (binary_request(b"one")[0], b"", "announce 7 bytes of binary data; 0 were sent."),
+        (*binary_request(b"one", extra=b"more"), "declare 7 bytes of binary data; 11 were sent."),
+        (binary_request(b"one")[0], b"", "declare 7 bytes of binary data; 0 were sent."),
         (
             body_with(data=None, parameters={"binary_data_size": 3}),
             b"\1\0\0",
-            "The element 0 of the input image_bytes ends 1 bytes behind",
+            "The element 0 of the input image_bytes ends 1 bytes past",
         ),
         (
             body_with(data=None, parameters={"binary_data_size": 6}),
             b"\5\0\0\0ab",
-            "The element 0 of the input image_bytes ends 3 bytes behind",
+            "The element 0 of the input image_bytes ends 3 bytes past",
         ),
         (body_with(parameters={"binary_data_size": 0}), b"", "needs either data or binary_data_size."),
-        (body_with(), b"left over", "announce 0 bytes of binary data; 9 were sent."),
+        (body_with(), b"left over", "declare 0 bytes of binary data; 9 were sent."),
     ],
 )
 def test_binary_data_that_does_not_fit_is_refused(

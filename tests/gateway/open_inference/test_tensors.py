@@ -202,7 +202,7 @@ def test_numbers_out_of_range_are_refused(name: str, value: float) -> None:
     """A JSON number that the datatype cannot hold is refused, never wrapped around or made infinite."""
     text = json.dumps({"name": "x", "datatype": name, "shape": [1], "data": [value]})
     tensor = InputTensor.model_validate_json(text)
-    with pytest.raises(BadTensorError, match=f"out of the range of {name}"):
+    with pytest.raises(BadTensorError, match=f"out of range for {name}"):
         read_inputs((tensor,), memoryview(b""), signature_of(name))
 
 
@@ -212,7 +212,7 @@ def test_numbers_out_of_range_are_refused(name: str, value: float) -> None:
 )
 def test_values_of_another_json_type_are_refused(name: str, value: object) -> None:
     """A JSON value of another kind than the datatype is refused and shown, never converted."""
-    with pytest.raises(BadTensorError, match=f"is {name}, which {value!r} is not"):
+    with pytest.raises(BadTensorError, match=f"must hold {name} values, not {value!r}"):
         read_one(name, {"name": "x", "datatype": name, "shape": [1], "data": [value]})
 
 

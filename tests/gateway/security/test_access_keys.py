@@ -158,7 +158,7 @@ def test_only_the_whole_key_counts(keys: Keys) -> None:
         key + "x",
     ]
     for each in [*wrong, KEY_PREFIX + public_id(key), "", "graft_", "ü" * 50]:
-        with pytest.raises(InvalidCredentialsError, match=r"^The API key is not known here\.$"):
+        with pytest.raises(InvalidCredentialsError, match=r"^The API key is unknown\.$"):
             ring.caller_of(each.encode(), time.time())
     assert ring.caller_of(key.encode(), time.time()).id == public_id(key)
 
@@ -170,7 +170,7 @@ def test_a_revoked_key_is_told_so_only_to_its_holder(keys: Keys) -> None:
     ring = Keyring(keys.path)
     with pytest.raises(InvalidCredentialsError, match="revoked"):
         ring.caller_of(key.encode(), time.time())
-    with pytest.raises(InvalidCredentialsError, match="not known"):
+    with pytest.raises(InvalidCredentialsError, match="unknown"):
         ring.caller_of(f"{KEY_PREFIX}{public_id(key)}_guess".encode(), time.time())
 
 

@@ -105,7 +105,7 @@ def test_a_keys_file_with_an_id_twice_is_refused(keys: Keys) -> None:
 def test_a_keys_file_that_everybody_may_write_is_refused(keys: Keys) -> None:
     """Whoever can write the file can give himself a key."""
     keys.path.chmod(0o606)
-    with pytest.raises(ContractError, match="written by everybody"):
+    with pytest.raises(ContractError, match="is world-writable"):
         check_access(settings_for(api_keys_file=keys.path))
 
 
@@ -114,7 +114,7 @@ def test_the_process_ends_with_one_line() -> None:
     command = [sys.executable, "-m", "graft", "gateway", "--model", "flowers", "--host", "0.0.0.0", "--port", "0"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-    assert ended.stderr.startswith("Everybody who can reach 0.0.0.0 could ask")
+    assert ended.stderr.startswith("Anyone who can reach 0.0.0.0 could send requests")
 
 
 def test_insecure_is_a_word_on_the_command_line(tmp_path: Path) -> None:

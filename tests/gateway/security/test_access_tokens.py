@@ -80,7 +80,7 @@ def test_a_token_opens_what_its_scopes_name(gateway: httpx.Client, issuer: Issue
         ({"nbf": int(time.time()) + 3600}, "The token is not valid yet."),
         ({"aud": "another"}, "The token is for another audience."),
         ({"aud": None}, "The token has no aud claim."),
-        ({"iss": "https://issuer.example.evil"}, "The token is of another issuer."),
+        ({"iss": "https://issuer.example.evil"}, "The token is from another issuer."),
         ({"iss": None}, "The token has no iss claim."),
     ],
 )
@@ -141,13 +141,13 @@ def test_a_changed_token_is_refused(gateway: httpx.Client, issuer: Issuer) -> No
     assert send(gateway, token)[0] == 200
     head, _, signature = token.split(".")
     body = base64.urlsafe_b64encode(json.dumps(good_claims(sub="root")).encode()).rstrip(b"=").decode()
-    assert send(gateway, f"{head}.{body}.{signature}") == (401, "The token's signature is wrong.")
+    assert send(gateway, f"{head}.{body}.{signature}") == (401, "The token's signature is invalid.")
     assert send(gateway, token[:-6] + "AAAAAA")[0] == 401
     stranger = Issuer()
     stranger.add_key("first", rsa.generate_private_key(public_exponent=65537, key_size=2048), "RS256")
-    assert send(gateway, stranger.token()) == (401, "The token's signature is wrong.")
+    assert send(gateway, stranger.token()) == (401, "The token's signature is invalid.")
     stranger.add_key("unknown")
-    assert send(gateway, stranger.token()) == (401, "The token was signed with a key that is not known here.")
+    assert send(gateway, stranger.token()) == (401, "The token is signed with an unknown key.")
 
 
 NESTED = base64.urlsafe_b64encode(b"[" * 5000).decode()

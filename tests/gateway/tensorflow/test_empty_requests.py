@@ -31,8 +31,8 @@ def test_every_output_is_empty() -> None:
 
 @pytest.mark.parametrize("shape", [(), (4,), (1, -1)])
 def test_outputs_that_are_no_rows_cannot_be_known(shape: _Shape) -> None:
-    """An output that does not consist of rows would have to be computed, which is refused."""
-    with pytest.raises(BadTensorError, match="its output total does not consist of rows"):
+    """An output without a batch dimension would have to be computed, so the request is rejected."""
+    with pytest.raises(BadTensorError, match="its output total has no batch size"):
         respond_without_rows(read_inputs([], _WORDS), _signature({"a": (-1,), "total": shape}))
 
 

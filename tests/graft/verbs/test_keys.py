@@ -54,7 +54,7 @@ def test_the_key_is_all_of_the_output(file: Path, capsys: pytest.CaptureFixture[
     assert KEY.fullmatch(key)
     assert Keyring(file).caller_of(key.encode(), time.time()).id == only(file).id == public_id(key)
     assert key.split("_", 2)[2] not in file.read_text() + err
-    assert "shown this once" in err
+    assert "shown only once" in err
 
 
 def test_all_options_are_kept(file: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_key_is_revoked_by_id_or_by_name(file: Path, capsys: pytest.CaptureFix
         Keyring(file).caller_of(first.encode(), time.time())
     capsys.readouterr()
     assert run("revoke", public_id(first), "--file", file) == 2
-    assert "revoked already" in capsys.readouterr().err
+    assert "already revoked" in capsys.readouterr().err
     assert run("revoke", "nobody", "--file", file) == 2
     assert "no active key nobody" in capsys.readouterr().err
 
