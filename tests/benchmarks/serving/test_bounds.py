@@ -80,7 +80,7 @@ def test_all_holds_where_ours_is_twice_as_good() -> None:
         ({"junk": 0.111}, {"their p50 beside junk in step", "their p50 beside junk without pause"}),
         ({"failed": 1}, {"requests of seven good clients that failed beside junk"}),
         ({"memory": 751}, {"memory of graft up"}),
-        ({"start": 8.1}, {"graft up, start to first answer"}),
+        ({"start": 8.1}, {"graft up, start to first response"}),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
