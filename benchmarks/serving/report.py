@@ -35,7 +35,7 @@ def loads_table(loads: Loads, footprints: dict[str, Footprint]) -> Table:
         "p50 ms",
         "p90 ms",
         "p99 ms",
-        "CPU ms an image",
+        "CPU ms per image",
         "resident MB",
         "errors",
     )
@@ -56,7 +56,7 @@ def loads_table(loads: Loads, footprints: dict[str, Footprint]) -> Table:
 def engines_table(engines: Engines) -> Table:
     """Return how fast each engine is with nothing around it."""
     table = Table(
-        "engine in a loop", "at a time", "threads", "images/s", "CPU ms an image", "median ms", box=box.SIMPLE
+        "engine in a loop", "at a time", "threads", "images/s", "CPU ms per image", "median ms", box=box.SIMPLE
     )
     for (name, (signature, rows, threads)), called in engines.calls.items():
         if called:
@@ -107,7 +107,7 @@ def cost_lines(loads: Loads) -> list[str]:
         if name == OURS and isinstance(load, int):
             each = ", ".join(f"{process} {ms:.2f}" for process, ms in measured.cpu_ms_by_process().items())
             lines.append(
-                f"{name}, {load} client{'s' * (load > 1)}: CPU ms an image in {each}; "
+                f"{name}, {load} client{'s' * (load > 1)}: CPU ms per image in {each}; "
                 f"the load generator {measured.generator_ms():.2f}"
             )
         elif isinstance(load, float):
@@ -128,7 +128,7 @@ def bounds_of(loads: Loads, neighbours: Neighbours, footprint: Footprint) -> lis
         return loads[OURS, clients], loads[THEIRS, clients]
 
     cpu = [
-        Bound(f"CPU an image, {clients} clients, of the tutorial's", _ratio(both(clients), "cpu_ms"), "<=", CPU_RATIO)
+        Bound(f"CPU per image, {clients} clients, of the tutorial's", _ratio(both(clients), "cpu_ms"), "<=", CPU_RATIO)
         for clients in (8, 32)
     ]
     failed = sum(each.failed for each in (neighbours.junk_in_step, neighbours.junk_unpaused))

@@ -74,7 +74,7 @@ def test_all_holds_where_ours_is_twice_as_good() -> None:
 @pytest.mark.parametrize(
     ("change", "broken"),
     [
-        ({"cpu": 0.0046}, {"CPU an image, 8 clients", "CPU an image, 32 clients"}),
+        ({"cpu": 0.0046}, {"CPU per image, 8 clients", "CPU per image, 32 clients"}),
         ({"rate": 99}, {"images/s, 32 clients"}),
         ({"p50": 0.0151}, {"median latency, 1 client"}),
         ({"junk": 0.111}, {"their p50 beside junk in step", "their p50 beside junk without pause"}),
