@@ -1,8 +1,8 @@
 """What the exporter's work on the graph is worth, and what its guards cost: `make bench-export`.
 
 MobileNetV2 is written three times in this process: as it is served, with BatchNorm layers and variables as it was
-trained, and as served but with a plain `decode -> resize -> model` in front, which one bad image fails. Ways that
-are compared take turns call by call, so that another load on the machine meets both.
+trained, and as served but with a plain `decode -> resize -> model` in front, which one bad image fails. Variants
+that are compared take turns call by call, so that other load on the machine affects both equally.
 """
 
 import argparse
@@ -138,7 +138,7 @@ def add(table: Table, what: str, served: float, other: float, ratio: float, sign
 
 
 def caller(loaded: Any, signature: str, **inputs: Any) -> Callable[[], Any]:
-    """Return a function that asks a signature of a loaded model."""
+    """Return a function that calls a signature of a loaded model."""
     function = loaded.signatures[signature]
 
     def call() -> Any:

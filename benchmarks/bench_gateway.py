@@ -1,7 +1,7 @@
 """What the gateway costs: `make bench-gateway`.
 
-A model server that answers at once stands behind the gateway and behind a FastAPI route that only forwards. Both are
-asked in turns, round by round, with a JPEG of 30 KB, so that another load on the machine meets both.
+A model server that responds at once is behind the gateway and behind a FastAPI route that only forwards. Both get
+requests in turns, round by round, with a JPEG of 30 KB, so that other load on the machine affects both equally.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each way that is compared")
     parser.add_argument("--round-requests", type=int, default=2000, help="requests in a round")
-    parser.add_argument("--requests", type=int, default=200_000, help="requests before the memory is looked at again")
+    parser.add_argument("--requests", type=int, default=200_000, help="requests before memory is measured again")
     return parser.parse_args()
 
 
@@ -101,7 +101,7 @@ def draw_image() -> bytes:
 
 
 def time_guard(table: Table) -> None:
-    """Add the processor time of looking at one image's header and end, of the slowest kind."""
+    """Add the processor time of checking one image's header and end, for the slowest format."""
     slowest, kind = 0.0, ""
     for name in ("JPEG", "PNG", "BMP", "WEBP"):
         stream = io.BytesIO()
@@ -110,7 +110,9 @@ def time_guard(table: Table) -> None:
         for _ in range(GUARD_CALLS):
             check_image(stream.getvalue(), ("jpeg", "png", "bmp", "webp"), 50_000_000)
         slowest, kind = max((slowest, kind), ((time.process_time() - began) / GUARD_CALLS * 1e6, name))
-    table.add_row("guard of one image, slowest kind", f"{slowest:.0f} us, {kind}", "", "", f"< {GUARD_MICROSECONDS} us")
+    table.add_row(
+        "checking one image, slowest format", f"{slowest:.0f} us, {kind}", "", "", f"< {GUARD_MICROSECONDS} us"
+    )
 
 
 @contextlib.contextmanager
@@ -130,7 +132,7 @@ def started_gateway(model_server: str, *options: str) -> Generator[tuple[Service
     began = time.perf_counter()
     command = [sys.executable, "-m", "graft", "gateway", "--model", "flowers", "--model-server", model_server]
     command += ["--port", "0", *options]
-    # its log, a line for each request, is made and written as ever, but read by nobody
+    # its log, a line for each request, is written as usual, but discarded
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:
@@ -144,7 +146,7 @@ def started_gateway(model_server: str, *options: str) -> Generator[tuple[Service
 
 
 async def wait_for(port: int, path: str) -> None:
-    """Return once `GET path` is answered with 200."""
+    """Return once `GET path` returns 200."""
     while True:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -212,14 +214,14 @@ async def compare_latency(
 
 
 async def time_shedding(table: Table, full: Service, image: bytes) -> None:
-    """Add how soon a request is refused while the only slot is taken and nobody may wait."""
+    """Add how fast a request is shed while the only slot is taken and the queue has length 0."""
     holding = asyncio.create_task(send(full.port, request_bytes("/v1/predict", image + SLOW, full.port), 1, 1))
     await asyncio.sleep(0.5)
     shed = await send(full.port, request_bytes("/v1/predict", image, full.port), 1, 300)
     assert set(shed.statuses) == {503}, shed.statuses
     await holding
     took = f"{median(shed.latencies) * 1e3:.2f} ms"
-    table.add_row("refused when full, median", took, "", "", f"<= {SHED_MS} ms")
+    table.add_row("rejection when full, median", took, "", "", f"<= {SHED_MS} ms")
 
 
 async def grow(table: Table, gateway: Service, image: bytes, requests: int) -> None:

@@ -1,7 +1,7 @@
-"""What our model server leaves of a graph's speed, with batching and without: `make bench-modelserver`.
+"""How much of a graph's speed remains in our model server, with and without batching: `make bench-modelserver`.
 
-MobileNetV2 is served to 1, 8 and 32 clients, and called in a loop in a process of its own, which is the limit. All take
-turns, round by round, so that another load on the machine meets each.
+MobileNetV2 is served to 1, 8 and 32 clients, and called in a loop in a process of its own, which is the limit. All
+take turns, round by round, so that other load on the machine affects each equally.
 """
 
 import argparse
@@ -50,7 +50,7 @@ console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isat
 
 @dataclass
 class Measured:
-    """What the rounds of one way to ask came to."""
+    """The results of all rounds of one kind of load."""
 
     rates: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
@@ -121,12 +121,12 @@ def main() -> None:
 
 
 def read_options() -> argparse.Namespace:
-    """Read the command line; what stands after `--` are flags for the server that batches."""
+    """Read the command line; arguments after `--` are flags of the server that batches."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--alpha", type=float, default=1.0, help="width of the network (default 1.0)")
     parser.add_argument("--px", type=int, default=224, help="height and width of its input (default 224)")
     parser.add_argument("--weights", type=Path, help="weights of the base, without top; random ones are as fast")
-    parser.add_argument("--seconds", type=float, default=4, help="how long each way is asked in a round (default 4)")
+    parser.add_argument("--seconds", type=float, default=4, help="seconds of each load in a round (default 4)")
     parser.add_argument("--rounds", type=int, default=5, help="how often all take turns (default 5)")
     default = DATA / "flowers" / "test"
     parser.add_argument("--data", type=Path, default=default, help="CLASS/*.jpg; drawn if it is not there")
@@ -190,7 +190,7 @@ def started_server(base_path: Path, flags: Sequence[str]) -> Generator[Server]:
         assert process.stdout is not None
         try:
             server = Server(psutil.Process(process.pid), int(process.stdout.readline().rpartition(":")[2]))
-            request = predict_bytes(MODEL, b"no image")
+            request = predict_bytes(MODEL, b"not an image")
             while True:
                 with contextlib.suppress(grpc.RpcError):
                     asyncio.run(send(server.port, [request], 1, 0.01))
@@ -212,7 +212,7 @@ def measure(
             limit.run(rows, options.seconds, measured)
         for (mode, clients), measured in served.items():
             servers[mode].call(requests, clients, options.seconds, measured)
-    columns = ("what", "images/s", "CPU ms per image", "median ms", "p99 ms", "of the limit", "wanted")
+    columns = ("what", "images/s", "CPU ms per image", "median ms", "p99 ms", "of the limit", "target")
     table = Table(*columns, box=box.SIMPLE)
     for rows, measured in in_process.items():
         add(table, f"in process, {rows} at a time", measured)

@@ -1,8 +1,8 @@
-"""How fast `graft up` serves on a CPU, beside what tutorials build and beside the engines alone: `make bench-serving`.
+"""How fast `graft up` is on a CPU, compared with what tutorials build and with the engines alone: `make bench-serving`.
 
 (a) `graft up`, (b) a FastAPI service that calls the same model's unfolded SavedModel itself, (c) each engine of the
-model server called in a loop. Clients ask (a) and (b) over HTTP about the same images, in turns, round by round, so
-that another load on the machine meets both; this process is the load generator, whose processor time is not counted.
+model server called in a loop. Clients send (a) and (b) the same images over HTTP, in turns, round by round, so that
+other load on the machine affects both equally; this process is the load generator, whose processor time is not counted.
 """
 
 import argparse
@@ -54,7 +54,7 @@ console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isat
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print; end with one sentence and exit code 2 where that cannot be done."""
+    """Measure and print; exit with one sentence and code 2 if that is not possible."""
     options = read_options(arguments)
     try:
         with contextlib.ExitStack() as stack:
@@ -147,7 +147,7 @@ def make_subjects(options: argparse.Namespace, folder: Path, progress: Progress)
 def start_graft(
     options: argparse.Namespace, subjects: Subjects, plan: Plan, stack: contextlib.ExitStack
 ) -> tuple[System, Footprint]:
-    """Start `graft up` a few times with nothing else running; the last one stays, and its memory is looked at."""
+    """Start `graft up` a few times with nothing else running; the last one stays, and its memory is measured."""
     flags = [] if options.engine == "auto" else ["--engine", options.engine]  # auto is the command's own default
     prepared, log = subjects.prepared, subjects.folder / "graft-up.log"
 
@@ -158,7 +158,7 @@ def start_graft(
     for _ in range((_SHORT_STARTS if options.quick else _STARTS) - 1):
         with started() as system:
             starts.append(system.start_seconds)
-            plan.progress.say(f"graft up: first answer after {system.start_seconds:.1f} s")
+            plan.progress.say(f"graft up: first response after {system.start_seconds:.1f} s")
     system, footprint = keep(started, starts, plan, stack)
     for line in log.read_text(errors="replace").splitlines():
         if _ABOUT_ENGINES.search(line):
@@ -181,17 +181,17 @@ def keep(
     plan: Plan,
     stack: contextlib.ExitStack,
 ) -> tuple[System, Footprint]:
-    """Start a service that stays, warm it up, and look at its memory."""
+    """Start a service that stays, warm it up, and measure its memory."""
     system = stack.enter_context(started())
     footprint = Footprint([*starts, system.start_seconds], system.tree.resident_mb())
-    plan.progress.say(f"{system.name}: first answer after {system.start_seconds:.1f} s")
+    plan.progress.say(f"{system.name}: first response after {system.start_seconds:.1f} s")
     warm_up(system, plan)
     footprint.note(system)
     return system, footprint
 
 
 def start_loops(subjects: Subjects, stack: contextlib.ExitStack) -> list[EngineLoop]:
-    """Start each engine's loop, which waits for orders."""
+    """Start each engine's loop, which waits for commands."""
     files = []
     for number, image in enumerate(subjects.images):
         files.append(subjects.folder / f"{number:02d}.jpg")
@@ -201,12 +201,12 @@ def start_loops(subjects: Subjects, stack: contextlib.ExitStack) -> list[EngineL
 
 
 def idle(systems: Sequence[System], seconds: float) -> str:
-    """Say how much of a core each service takes while nobody asks."""
+    """Say how much of a core each service takes while idle."""
     before = [system.tree.cpu_seconds() for system in systems]
     time.sleep(seconds)
     shares = [(system.tree.cpu_seconds() - cpu) / seconds for system, cpu in zip(systems, before, strict=True)]
     each = ", ".join(f"{system.name} {share:.1%}" for system, share in zip(systems, shares, strict=True))
-    return f"of a core, while nobody asks: {each}"
+    return f"share of a core while idle: {each}"
 
 
 def agreement(graft: System, tutorial: System, images: Sequence[bytes]) -> str:

@@ -1,6 +1,6 @@
-"""What swaps of versions cost those who ask meanwhile, and whether they leave memory behind: `make bench-swaps`.
+"""What version swaps cost concurrent requests, and whether they leak memory: `make bench-swaps`.
 
-MobileNetV2 is asked at a steady rate, whether or not answers are late, while version after version replaces the one
+Requests for MobileNetV2 are sent at a steady rate, even when responses are slow, while each version replaces the one
 before. Latencies count from when a request was due.
 """
 
@@ -36,7 +36,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 @dataclass
 class Seen:
-    """What the steady load met: when each request was due and how long its answer took; when swaps were under way."""
+    """Results of the steady load: when each request was due and how long it took; when swaps were under way."""
 
     responses: list[tuple[float, float]] = field(default_factory=list)
     swaps: list[tuple[float, float]] = field(default_factory=list)
@@ -69,13 +69,13 @@ def main() -> None:
 
 
 def read_options() -> argparse.Namespace:
-    """Read the command line; what stands after `--` are flags for the server."""
+    """Read the command line; arguments after `--` are flags of the server."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--alpha", type=float, default=1.0, help="width of the network (default 1.0)")
     parser.add_argument("--px", type=int, default=224, help="height and width of its input (default 224)")
     parser.add_argument("--swaps", type=int, default=100, help="how many (default 100)")
     parser.add_argument("--rate", type=float, default=10, help="requests a second (default 10)")
-    parser.add_argument("--seconds", type=float, default=20, help="how long it is asked before the first (default 20)")
+    parser.add_argument("--seconds", type=float, default=20, help="seconds of load before the first (default 20)")
     parser.add_argument("--data", type=Path, default=Path("none"), help="CLASS/*.jpg; drawn if it is not there")
     parser.add_argument(
         "--engine", choices=["tensorflow", "litert"], default="tensorflow", help="what runs the network"
@@ -88,11 +88,11 @@ def read_options() -> argparse.Namespace:
 async def swap_under_load(
     server: Server, base_path: Path, requests: Sequence[bytes], options: argparse.Namespace
 ) -> Seen:
-    """Ask steadily, before and while versions replace each other."""
+    """Send requests steadily, before and while versions replace each other."""
     seen = Seen()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         await served(channel, 1)
-        await call_steadily(channel, requests, options.rate, 2.0)  # the first answers are slower
+        await call_steadily(channel, requests, options.rate, 2.0)  # the first responses are slower
         calling = asyncio.create_task(call_steadily(channel, requests, options.rate, None, seen))
         await asyncio.sleep(options.seconds)
         for count in range(1, options.swaps + 1):
@@ -157,9 +157,9 @@ async def served(channel: grpc.aio.Channel, version: int) -> None:
 
 
 def table(seen: Seen) -> Table:
-    """Return what was measured beside what is wanted."""
+    """Return what was measured and its targets."""
     before, during = seen.latencies(during=False), seen.latencies(during=True)
-    rows = Table("what", "median ms", "p99 ms", "wanted", box=box.SIMPLE)
+    rows = Table("what", "median ms", "p99 ms", "target", box=box.SIMPLE)
     bound = P99_RATIO * p99(before) * 1e3
     rows.add_row(f"before, {len(before)} requests", f"{median(before) * 1e3:.1f}", f"{p99(before) * 1e3:.1f}", "")
     rows.add_row(
@@ -177,7 +177,7 @@ def table(seen: Seen) -> Table:
 
 
 def p99(latencies: Sequence[float]) -> float:
-    """Return the time within which 99 of 100 requests were answered."""
+    """Return the time within which 99 of 100 requests completed."""
     return quantiles(latencies, n=100)[-1]
 
 

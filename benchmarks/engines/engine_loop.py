@@ -1,7 +1,7 @@
 """An engine of the model server called in a loop: `python -m benchmarks.engines.engine_loop ENGINE FOLDER IMAGE...`.
 
 ENGINE is `tensorflow` or `litert`, with the threads that the model server gives it and nothing around it. Reads lines
-of a signature, rows in a call, threads that call and for how many seconds, and answers each with a line of JSON:
+of a signature, rows in a call, threads that call and for how many seconds, and prints a line of JSON for each:
 calls, seconds, processor seconds and the median seconds of a call.
 """
 
@@ -83,7 +83,7 @@ def predict(
 
 
 def inputs_of(engine: "Model", signature: str, images: Sequence[bytes], rows: int) -> list[Inputs]:
-    """Return what to ask a signature, one call after the other: each image leads once."""
+    """Return the inputs of a signature, call by call: each image is first once."""
     calls: list[Inputs] = []
     for first in range(len(images)):
         contents = np.empty(rows, object)

@@ -1,6 +1,6 @@
 """A SavedModel called in a loop, nothing around it: `python -m benchmarks.engines.in_process_loop FOLDER IMAGE...`.
 
-Reads lines of how many rows a call has and for how many seconds to call, and answers each with a line of JSON:
+Reads lines of how many rows a call has and for how many seconds to call, and prints a line of JSON for each:
 calls, seconds, processor seconds and the median seconds of a call.
 """
 

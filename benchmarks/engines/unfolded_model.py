@@ -1,8 +1,8 @@
 """A run's model as tutorials export it: `python -m benchmarks.engines.unfolded_model RUN FOLDER [--without-antialias]`.
 
-`decode_image`, `resize` and the Keras model behind each other, by `ExportArchive`: variables and BatchNorm layers are
+`decode_image`, `resize` and the Keras model one after another, with `ExportArchive`: variables and BatchNorm layers are
 as they were in training, nothing is folded or frozen, and one image that cannot be decoded fails its whole batch. It
-resizes with antialias where the run did, for so the model was trained, and other pixels would be other answers.
+resizes with antialias if the run did: the model was trained so, and other pixels would give other predictions.
 """
 
 import argparse

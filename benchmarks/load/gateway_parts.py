@@ -22,14 +22,14 @@ PARTS = {
         "prometheus_client/",
     ),
     "drift": ("gateway/drift",),
-    "looking at the image's header": ("gateway/predict/image_guard.py", "imagesize"),
+    "checking the image's header": ("gateway/predict/image_guard.py", "imagesize"),
     "gRPC's Python part": ("(grpc/",),
-    "question to the model server, and its answer": ("gateway/predict/scores.py", "gateway/backend/tensors.py"),
+    "gRPC request and its response": ("gateway/predict/scores.py", "gateway/backend/tensors.py"),
     "labels and JSON": ("_label (", "likeliest (", "_to_json (", "to_json ("),
     "reading HTTP (uvicorn)": ("data_received (",),
     "writing HTTP (uvicorn)": ("RequestResponseCycle.send (",),
-    "id, deadline, body, end of a request": ("_Exchange.", "gateway/http/bodies.py"),
-    "slot, circuit, stages, the story itself": ("predict_images (", "gateway/observability/observers.py"),
+    "id, deadline, body, end of a request": ("_RequestHandler.", "gateway/http/bodies.py"),
+    "slot, circuit, stages, request handler": ("predict_images (", "gateway/observability/observers.py"),
     "Starlette and FastAPI": ("starlette/", "fastapi/"),
 }
 REST = "event loop, gRPC's callbacks in it"

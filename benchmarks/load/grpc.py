@@ -21,12 +21,12 @@ class Load:
 
     @property
     def per_second(self) -> float:
-        """Requests answered in a second."""
+        """Completed requests per second."""
         return len(self.latencies) / self.seconds
 
 
 def predict_bytes(model: str, image: bytes, *outputs: str) -> bytes:
-    """Return a Predict request about one image; of `outputs`, or all."""
+    """Return a Predict request for one image, for `outputs` or all outputs."""
     request = messages.PredictRequest(model_spec={"name": model}, output_filter=outputs)
     request.inputs["image_bytes"].CopyFrom(messages.string_tensor([image]))
     serialized: bytes = request.SerializeToString()
@@ -34,10 +34,10 @@ def predict_bytes(model: str, image: bytes, *outputs: str) -> bytes:
 
 
 async def send(port: int, requests: Sequence[bytes], clients: int, seconds: float) -> Load:
-    """Send Predict requests for about so long from clients with a connection each, each as soon as it was answered.
+    """Send Predict requests for about `seconds` from clients with a connection each, one after another.
 
     Raises:
-        grpc.RpcError: one was refused.
+        grpc.RpcError: one failed.
     """
     turns = itertools.cycle(requests)
     latencies: list[float] = []

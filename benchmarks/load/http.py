@@ -24,7 +24,7 @@ def request_bytes(path: str, body: bytes, port: int) -> bytes:
 
 
 async def send(port: int, request: bytes, connections: int, count: int) -> Load:
-    """Send `request` `count` times over so many connections, each as soon as the one before it was answered."""
+    """Send `request` `count` times over `connections` connections, on each one after another."""
     left = iter(range(count))
     latencies: list[float] = []
     statuses: dict[int, int] = {}

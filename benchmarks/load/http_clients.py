@@ -1,4 +1,4 @@
-"""Clients over HTTP: some that ask again as soon as they were answered, or requests that come at times of their own."""
+"""HTTP clients: a closed loop, which sends again after each response, and an open loop, with arrivals of its own."""
 
 import asyncio
 import itertools
@@ -18,7 +18,7 @@ _CONNECTIONS = 128
 
 @dataclass
 class Load:
-    """What one load met. `latencies` are those of requests answered with 200, in seconds, in no order.
+    """The results of one load. `latencies` are those of requests with status 200, in seconds, in no order.
 
     `late` are the seconds by which the generator sent requests of an open loop later than they were due although a
     connection was free; `generator` is the processor time that this process spent meanwhile.
@@ -32,16 +32,16 @@ class Load:
 
     @property
     def per_second(self) -> float:
-        """Requests answered with 200 in a second."""
+        """Requests with status 200 per second."""
         return len(self.latencies) / self.seconds
 
     @property
     def failed(self) -> int:
-        """How many requests were not answered with 200."""
+        """How many requests had another status than 200."""
         return self.statuses.total() - self.statuses[OK]
 
     def note(self, status: int, latency: float) -> None:
-        """Count an answer."""
+        """Count a response."""
         self.statuses[status] += 1
         if status == OK:
             self.latencies.append(latency)
@@ -59,9 +59,9 @@ async def closed_loop(
     before_each: Wait | None = None,
     after_each: Callable[[], object] | None = None,
 ) -> Load:
-    """Let clients with a connection each ask for so long, each again as soon as it was answered, once at least.
+    """Send requests for `seconds` from clients with a connection each, one after another, at least one each.
 
-    `before_each` is awaited before each request and its time does not count; `after_each` hears of each answer.
+    `before_each` is awaited before each request, and not counted; `after_each` is called after each response.
     """
     load = Load()
     connections = [await Connection(port).open() for _ in range(clients)]
@@ -88,10 +88,10 @@ async def closed_loop(
 
 
 async def open_loop(port: int, requests: Iterator[bytes], due: Sequence[float]) -> Load:
-    """Send a request at each of the times `due`, in seconds from now, whether or not others were answered.
+    """Send a request at each of the times `due`, in seconds from now, whether or not others have completed.
 
-    A latency counts from when the request was due, not from when it was sent: a server that stops for a second has
-    made everybody wait who came in that second.
+    A latency counts from when the request was due, not from when it was sent: a server that stops for a second
+    delays all requests that arrive in that second.
     """
     load = Load()
     free = deque([await Connection(port).open() for _ in range(_CONNECTIONS)])
@@ -120,7 +120,7 @@ async def open_loop(port: int, requests: Iterator[bytes], due: Sequence[float]) 
 
 
 def poisson_arrivals(rate: float, seconds: float, seed: int) -> list[float]:
-    """Return the times at which requests of many independent callers come, `rate` a second on average, for so long.
+    """Return the times at which requests of many independent callers arrive, `rate` a second on average, for so long.
 
     The same seed gives the same arrivals, at another rate closer together or further apart; one at least.
     """
@@ -131,5 +131,5 @@ def poisson_arrivals(rate: float, seconds: float, seed: int) -> list[float]:
 
 
 def lateness(load: Load) -> float:
-    """Return by how many seconds the generator was late in the middle."""
+    """Return by how many seconds the generator was late (median)."""
     return median(load.late) if load.late else 0.0

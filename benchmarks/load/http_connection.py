@@ -1,4 +1,4 @@
-"""One kept HTTP/1.1 connection, with next to nothing of a client in the way."""
+"""One kept HTTP/1.1 connection, with minimal client overhead."""
 
 import asyncio
 from typing import Self, cast
@@ -6,11 +6,11 @@ from typing import Self, cast
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length:"
 LOST = 0
-"""The status of a request whose connection ended before its answer."""
+"""The status of a request whose connection ended before its response."""
 
 
 class Connection(asyncio.Protocol):
-    """Asks for one answer after another; opens the connection again where the server closed it."""
+    """Sends one request after another; reconnects if the server closed the connection."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -19,10 +19,10 @@ class Connection(asyncio.Protocol):
         self._seen = bytearray()
         self._expected = -1
         self.body = b""
-        """The body of the last answer."""
+        """The body of the last response."""
 
     async def send(self, request: bytes) -> int:
-        """Send a whole request and return the status of the answer, or LOST."""
+        """Send a whole request and return the status of the response, or LOST."""
         try:
             if self._transport is None:
                 await self.open()
@@ -37,7 +37,7 @@ class Connection(asyncio.Protocol):
         """Connect.
 
         Raises:
-            OSError: nobody listens.
+            OSError: the port is not open.
         """
         await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
         return self
@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
         self._expected = -1
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; the answer is whole when its announced length is there."""
+        """Take received bytes; the response is complete when it has its announced length."""
         self._seen += data
         if self._expected < 0:
             self._expected = _length_of(self._seen)
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
             self._finish(bytes(self._seen))
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Let whoever waits know."""
+        """Tell the waiting request."""
         self._transport = None
         if self._replied is not None and not self._replied.done():
             self._replied.set_result(LOST)
@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
 
 
 def _length_of(seen: bytearray) -> int:
-    """Return how many bytes the whole answer has, or -1 while its head is not there."""
+    """Return the length of the whole response, or -1 while its head is incomplete."""
     end = seen.find(_HEAD_END)
     if end < 0:
         return -1

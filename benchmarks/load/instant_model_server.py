@@ -1,7 +1,7 @@
-"""A model server that answers at once, to measure what is before it: `python -m benchmarks.load.instant_model_server`.
+"""A model server that responds at once, to measure a gateway: `python -m benchmarks.load.instant_model_server`.
 
-Prints its port. It knows one model, `flowers`, in version 1; requests are not read further than to tell them apart,
-and the answer about images is one row whatever was asked. A request that ends with `SLOW` is answered a while later.
+Prints its port. It knows one model, `flowers`, in version 1; requests are only read to tell them apart, and
+the response for images is always one row. A request that ends with `SLOW` gets its response a while later.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""The least that a gateway could be, to compare ours with: `python -m benchmarks.load.plain_forwarder HOST:PORT`.
+"""The simplest possible gateway, for comparison: `python -m benchmarks.load.plain_forwarder HOST:PORT`.
 
-One FastAPI route that hands a body on to the model server and its answer back: no guard, no label, no metric, no limit.
+One FastAPI route that passes a body on to the model server and its response back: no guard, labels, metrics or limits.
 Prints its port.
 """
 

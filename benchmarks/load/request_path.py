@@ -20,9 +20,9 @@ _ROUTE = "/v1/predict"
 MODEL_SERVER = "model_server"
 STAGES = {
     "receive": "the body arrives",
-    "guard": "the image's header is looked at",
-    "queue": "a slot before the model server",
-    MODEL_SERVER: "the call of the model server",
+    "guard": "the image's header is checked",
+    "queue": "waiting for a slot",
+    MODEL_SERVER: "the call to the model server",
     "label": "scores become labels",
 }
 
@@ -37,7 +37,7 @@ class RequestPath:
 
 
 def measure_path(system: System, images: Sequence[bytes], seconds: float) -> RequestPath:
-    """Let one client ask for so long, and return where the time went."""
+    """Run one client for `seconds`, and return where the time went."""
     before = read_totals(_metrics(system))
     load = uvloop.run(closed_loop(system.port, itertools.cycle(system.requests(images)), 1, seconds))
     after = read_totals(_metrics(system))
@@ -59,10 +59,10 @@ def read_totals(text: str) -> dict[str, tuple[float, float]]:
 
 
 def path_table(path: RequestPath, engine: str, decoding_ms: float | None, network_ms: float | None) -> Table:
-    """Return the way of an image from outside to inside; decoding and network as they take in a loop by themselves."""
+    """Return where the time of an image goes, from outside to inside; decoding and network as measured in a loop."""
     table = Table("one client, one image", "ms", "measured by", box=box.SIMPLE)
     metrics = "the gateway's /metrics"
-    table.add_row("client: all of it", f"{path.client_ms:.2f}", "the load generator")
+    table.add_row("client: total", f"{path.client_ms:.2f}", "the load generator")
     table.add_row("  sockets and HTTP on both sides", f"{path.client_ms - path.gateway_ms:.2f}", "what is left")
     table.add_row("  gateway", f"{path.gateway_ms:.2f}", metrics)
     for stage, what in STAGES.items():

@@ -1,4 +1,4 @@
-"""Queues, computed: Erlang's C, Allen and Cunneen's approximation, and a server that answers in batches, exactly.
+"""Queues, computed: Erlang's C, Allen and Cunneen's approximation, and a server that works in batches, exactly.
 
 Times are in seconds, rates in requests a second. Arrivals are a Poisson process, as those of many independent callers
 are (Palm and Khinchin); where callers come in step, waits are longer than is said here.
@@ -26,7 +26,7 @@ _MOMENTS = 8
 
 
 class OverloadedError(ValueError):
-    """More arrives than can be answered: the queue has no steady state."""
+    """More requests arrive than can be served: the queue has no steady state."""
 
 
 def erlang_c(servers: int, offered: float) -> float:
@@ -35,7 +35,7 @@ def erlang_c(servers: int, offered: float) -> float:
     By the recursion of Erlang's B, which does not overflow: B(0) = 1, B(n) = aB(n-1) / (n + aB(n-1)).
 
     Raises:
-        OverloadedError: as many requests arrive as can be answered, or more.
+        OverloadedError: as many requests arrive as can be served, or more.
     """
     if offered >= servers:
         raise OverloadedError(f"{offered:.2f} servers would be busy, and there are {servers}")
@@ -75,7 +75,7 @@ class Queue:
         return exponential * (1 + self.variation) / 2
 
     def wait_quantile(self, share: float) -> float:
-        """Return the wait that `share` of the requests do not exceed; waits of those who wait taken as exponential."""
+        """Return the wait that `share` of the requests do not exceed; positive waits taken as exponential."""
         if self.waits <= 1 - share:
             return 0.0
         return self.mean_wait / self.waits * math.log(self.waits / (1 - share))
@@ -92,7 +92,7 @@ class Replied:
 
     @property
     def mean(self) -> float:
-        """The mean time from arrival to answer."""
+        """The mean time from arrival to response."""
         return float(self.times @ self.weights)
 
     def quantile(self, share: float) -> float:
@@ -104,7 +104,7 @@ class Replied:
 
 @dataclass(frozen=True)
 class BatchServer:
-    """Answers whoever waits in one go, `most` at a time; nobody waits for others while the server is free.
+    """Serves all waiting requests in one batch, `most` at a time; no request waits for others while the server is free.
 
     A batch of n takes `fixed + n * each` seconds. This is our model server with `batch_timeout_micros: 0`, where the
     graph runs one batch at a time on all cores. Solved exactly: the number waiting when a batch ends is a Markov chain.
@@ -116,7 +116,7 @@ class BatchServer:
 
     def __post_init__(self) -> None:
         if self.most < 1 or self.each <= 0 or self.fixed < 0:
-            raise ValueError(f"no server answers so: {self}")
+            raise ValueError(f"no server behaves like this: {self}")
 
     @property
     def capacity(self) -> float:
@@ -134,7 +134,7 @@ class BatchServer:
             OverloadedError: it is the capacity, or more.
         """
         if rate >= self.capacity:
-            raise OverloadedError(f"{rate:.1f} requests a second arrive, and {self.capacity:.1f} can be answered")
+            raise OverloadedError(f"{rate:.1f} requests a second arrive, and {self.capacity:.1f} can be served")
         waiting = self._waiting_at_ends(rate)
         batches = np.minimum(np.maximum(np.arange(len(waiting)), 1), self.most)
         lasting = self.fixed + self.each * batches
@@ -163,7 +163,7 @@ class BatchServer:
         return np.clip(found, 0, None)
 
     def _found_busy(self, rate: float, left: int, batch: int, share: float) -> tuple[Floats, Floats]:
-        """Return times and weights of those who come while `batch` are answered and `left` wait already."""
+        """Return times and weights of requests that arrive while `batch` are served and `left` are waiting."""
         lasting = self.time_of(batch)
         times, weights = [], []
         for moment in (np.arange(_MOMENTS) + 0.5) / _MOMENTS * lasting:

@@ -1,4 +1,4 @@
-"""How many gateways and model servers a rate needs, what answers take then, and what it costs: `make bench-scaling`.
+"""How many gateways and model servers a rate needs, the latency then, and what it costs: `make bench-scaling`.
 
 What one process can do is measured (`make bench-gateway`, `make bench-modelserver`) and given as arguments; the rest
 is computed, see `benchmarks.scaling.queueing`. Nothing is started.
@@ -78,7 +78,7 @@ class Plan:
 def plan(rate: float, measured: Measured, load: float, spare: int) -> Plan:
     """Return the fewest processes whose load stays within `load` after `spare` of each kind have failed.
 
-    Arrivals at each process are taken as Poisson, as if requests were dealt out at random. Going round is a little
+    Arrivals at each process are taken as Poisson, as if requests were distributed at random. Round robin is a little
     better than that.
     """
     gateways = math.ceil(rate * measured.gateway_cpu / load) + spare
@@ -109,10 +109,10 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--gateway-mb", type=float, default=91, help="resident memory of a gateway after many requests")
     add("--server-cores", type=int, default=2, help="cores of a model server")
     add("--server-mb", type=float, default=1280, help="resident memory of a model server")
-    add("--alone-ms", type=float, default=28, help="how long it takes for one image")
+    add("--alone-ms", type=float, default=28, help="its time for one image")
     add("--batch", type=int, default=8, help="images in a batch at most")
-    add("--batch-ms", type=float, default=111, help="how long it takes for that many")
-    add("--load", type=float, default=0.6, help="the share of its capacity that a process is meant to use")
+    add("--batch-ms", type=float, default=111, help="its time for that many")
+    add("--load", type=float, default=0.6, help="the share of its capacity that a process should use")
     add("--spare", type=int, default=1, help="processes of each kind that may fail")
     add("--rates", type=float, nargs="+", default=RATES, help="requests a second, of one image each")
     add("--price-per-core-hour", type=float, help="what a core costs for an hour, in any currency; none is assumed")
@@ -120,7 +120,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     if not 0 < options.load < 1:
         parser.error(f"--load is {options.load}; it is a share between 0 and 1")
     if options.batch < 2 or not 0 < options.alone_ms < options.batch_ms <= options.batch * options.alone_ms:
-        parser.error("a batch takes longer than one image, and no longer than as many one after another")
+        parser.error("--batch-ms must be more than --alone-ms, and at most --batch times as much")
     return options
 
 
@@ -134,7 +134,7 @@ def measured_by(options: argparse.Namespace) -> Measured:
 
 
 def load_table(server: BatchServer) -> Table:
-    """Return how one model server fares as its load grows, with batches and, for comparison, one image at a time."""
+    """Return one model server's latency as its load grows, with batches and, for comparison, one image at a time."""
     alone = server.time_of(1)
     table = Table(
         "of capacity", "images/s", "in a batch", "mean ms", "p99 ms", "mean ms, one at a time", box=box.SIMPLE

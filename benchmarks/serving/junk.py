@@ -1,4 +1,4 @@
-"""What one bad client sends: what is no image, images cut short, and images that only decoding finds broken."""
+"""What one bad client sends: files that are not images, truncated images, and images that fail only in decoding."""
 
 import io
 import random
@@ -12,10 +12,10 @@ _PNG_DATA = b"IDAT"
 
 
 def junk(images: Sequence[bytes], seed: int = 1) -> list[bytes]:
-    """Return files of about the size of images, none of which can be answered; JPEGs are wanted in `images`.
+    """Return files of about the size of images, none of them valid; `images` must be JPEGs.
 
     In turns: random bytes behind a JPEG's header, the first half of an image, and a whole PNG with damaged pixels,
-    which looks well from outside and so is found out by the model server alone, among its neighbours of a batch.
+    which looks valid from outside, so that only the model server finds it, in a batch with other images.
     """
     generator = random.Random(seed)
     files = []

@@ -48,7 +48,7 @@ class Plan:
 
 
 def measure_closed(systems: Sequence[System], loops: Sequence[EngineLoop], plan: Plan) -> tuple[Loads, "Engines"]:
-    """Let all systems and engines take turns; every client asks again as soon as it was answered."""
+    """Let all systems and engines take turns; every client sends its next request as soon as it has a response."""
     loads: Loads = {(system.name, clients): Measured() for clients in CLIENTS for system in systems}
     engines = Engines(loops)
     for number in range(1, plan.rounds + 1):
@@ -65,7 +65,7 @@ def measure_closed(systems: Sequence[System], loops: Sequence[EngineLoop], plan:
 
 @dataclass
 class Footprint:
-    """What it takes to have `graft up`: seconds of each start, and megabytes after the first answer and under load."""
+    """The cost of running a service: seconds of each start, and megabytes after the first response and under load."""
 
     starts: list[float]
     first_mb: float
@@ -73,20 +73,20 @@ class Footprint:
     busy_mb_by_process: dict[str, float] = field(default_factory=dict)
 
     def note(self, system: System) -> None:
-        """Look at the memory again, and keep the most that was seen."""
+        """Measure the memory again, and keep the maximum."""
         if (seen := system.tree.resident_mb()) > self.busy_mb:
             self.busy_mb, self.busy_mb_by_process = seen, system.tree.resident_mb_by_process()
 
 
 def warm_up(system: System, plan: Plan) -> None:
-    """Let one client, then many, ask for a moment."""
+    """Send requests from one client, then from many, for a moment."""
     for clients in (1, max(CLIENTS)):
         requests = itertools.cycle(system.requests(plan.images))
         uvloop.run(closed_loop(system.port, requests, clients, plan.seconds / 2))
 
 
 def measure_open(systems: Sequence[System], capacities: Mapping[str, float], plan: Plan) -> Loads:
-    """Let requests come by themselves, at shares of what each system can do; the same arrivals for both in a round."""
+    """Send requests in an open loop, at shares of each system's capacity; the same arrivals for both in a round."""
     loads: Loads = {(system.name, share): Measured() for share in SHARES for system in systems}
     for number in range(1, plan.rounds + 1):
         for share in SHARES:
@@ -99,13 +99,13 @@ def measure_open(systems: Sequence[System], capacities: Mapping[str, float], pla
 
 
 def capacities_of(systems: Sequence[System], loads: Loads) -> dict[str, float]:
-    """Return the most images a second that each system answered in closed loops."""
+    """Return the highest rate of each system in closed loops, in images a second."""
     return {system.name: max(loads[system.name, clients].rate for clients in CLIENTS) for system in systems}
 
 
 @dataclass
 class Neighbours:
-    """How seven good clients fared, alone and beside an eighth; and what the eighth was answered."""
+    """Results of seven good clients, alone and beside an eighth; and of the eighth."""
 
     alone: Measured = field(default_factory=Measured)
     one_more: Measured = field(default_factory=Measured)
@@ -115,10 +115,10 @@ class Neighbours:
 
 
 def measure_neighbours(system: System, junk: Sequence[bytes], plan: Plan) -> Neighbours:
-    """Let seven good clients ask alone, beside one more good client, and beside one that sends junk.
+    """Run seven good clients alone, beside one more good client, and beside one that sends junk.
 
-    The client that sends junk does so once for every seven answers of the others, as an eighth client with images
-    would; and again as soon as it was refused, which takes as much of the machine as it can get.
+    The client that sends junk does so once for every seven responses of the others, as an eighth client with images
+    would; and without pause, which takes as much of the machine as it can get.
     """
     seen = Neighbours()
     broken = itertools.cycle(system.requests(junk))
@@ -145,7 +145,7 @@ def measure_neighbours(system: System, junk: Sequence[bytes], plan: Plan) -> Nei
 async def _beside(
     port: int, requests: tuple[Iterator[bytes], Iterator[bytes]], seconds: float, eighth: list[Load], *, in_step: bool
 ) -> Load:
-    """Let seven good clients ask beside an eighth, whose load goes into `eighth`; return theirs."""
+    """Run seven good clients beside an eighth, whose load goes into `eighth`; return theirs."""
     good, others = requests
     turns = asyncio.Semaphore(0)
     responses = itertools.count(1)
@@ -187,11 +187,11 @@ class Engines:
                 called.append(took)
 
     def likely(self, requested: str) -> str:
-        """Return the engine that `graft up` runs: the one asked for, and for `auto` LiteRT where it is to be had."""
+        """Return the engine that `graft up` runs: the requested one, and for `auto` LiteRT if it is available."""
         return requested if requested != "auto" else ("litert" if "litert" in self._loops else "tensorflow")
 
     def alone_ms(self, engine: str, signature: str) -> float | None:
-        """Return the milliseconds in which an engine answers one image on one thread, if it was measured."""
+        """Return the milliseconds that an engine takes for one image on one thread, if it was measured."""
         called = self.calls.get((engine, (signature, 1, 1)))
         return median(each.median_seconds for each in called) * 1e3 if called else None
 

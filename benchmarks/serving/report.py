@@ -23,11 +23,11 @@ from benchmarks.serving.rounds import Measured, median_ratio
 
 OURS, THEIRS = "graft up", "tutorial"
 _QUIET = 0.1
-"""Processors that others may take of a machine before its rates and latencies are no longer to be trusted."""
+"""Processors that other processes may use before rates and latencies are no longer reliable."""
 
 
 def loads_table(loads: Loads, footprints: dict[str, Footprint]) -> Table:
-    """Return what each service answered under each load."""
+    """Return the results of each service under each load."""
     columns = (
         "load",
         "system",
@@ -35,7 +35,7 @@ def loads_table(loads: Loads, footprints: dict[str, Footprint]) -> Table:
         "p50 ms",
         "p90 ms",
         "p99 ms",
-        "CPU ms an image",
+        "CPU ms per image",
         "resident MB",
         "errors",
     )
@@ -56,7 +56,7 @@ def loads_table(loads: Loads, footprints: dict[str, Footprint]) -> Table:
 def engines_table(engines: Engines) -> Table:
     """Return how fast each engine is with nothing around it."""
     table = Table(
-        "engine in a loop", "at a time", "threads", "images/s", "CPU ms an image", "median ms", box=box.SIMPLE
+        "engine in a loop", "at a time", "threads", "images/s", "CPU ms per image", "median ms", box=box.SIMPLE
     )
     for (name, (signature, rows, threads)), called in engines.calls.items():
         if called:
@@ -72,12 +72,12 @@ def engines_table(engines: Engines) -> Table:
 
 
 def neighbours_table(seen: Neighbours) -> Table:
-    """Return how seven good clients fared."""
+    """Return the results of seven good clients."""
     table = Table("seven good clients", "p50 ms", "p90 ms", "their images/s", "failed", "p50 ratio", box=box.SIMPLE)
     for what, measured in (
         ("alone", seen.alone),
         ("beside one more good client", seen.one_more),
-        ("beside one with junk, once for seven answers", seen.junk_in_step),
+        ("beside one with junk, once for seven responses", seen.junk_in_step),
         ("beside one with junk, without pause", seen.junk_unpaused),
     ):
         ratio = f"{_neighbours_ratio(measured, seen.one_more):.2f}"
@@ -92,7 +92,7 @@ def footprint_lines(footprints: dict[str, Footprint]) -> list[str]:
     for name, seen in footprints.items():
         starts = ", ".join(f"{seconds:.1f}" for seconds in seen.starts)
         lines.append(
-            f"{name}: seconds to the first answer {starts}; {seen.first_mb:.0f} MB then, {seen.busy_mb:.0f} MB at most"
+            f"{name}: seconds to the first response {starts}; {seen.first_mb:.0f} MB, later {seen.busy_mb:.0f} MB"
         )
         if len(seen.busy_mb_by_process) > 1:
             each = ", ".join(f"{process} {mb:.0f}" for process, mb in seen.busy_mb_by_process.items())
@@ -101,23 +101,23 @@ def footprint_lines(footprints: dict[str, Footprint]) -> list[str]:
 
 
 def cost_lines(loads: Loads) -> list[str]:
-    """Return where the processor time of `graft up` goes, and what the load generator and the machine's others took."""
+    """Return where the processor time of `graft up` goes, and what the load generator and other processes took."""
     lines = []
     for (name, load), measured in loads.items():
         if name == OURS and isinstance(load, int):
             each = ", ".join(f"{process} {ms:.2f}" for process, ms in measured.cpu_ms_by_process().items())
             lines.append(
-                f"{name}, {load} client{'s' * (load > 1)}: CPU ms an image in {each}; "
+                f"{name}, {load} client{'s' * (load > 1)}: CPU ms per image in {each}; "
                 f"the load generator {measured.generator_ms():.2f}"
             )
         elif isinstance(load, float):
             late = median(lateness(each.load) for each in measured.rounds) * 1e3
             lines.append(f"{name}, open at {load:.0%}: requests were sent {late:.2f} ms after they were due (median)")
     others = sorted(each.others for measured in loads.values() for each in measured.rounds)
-    busy = f"in the middle, {others[-1]:.2f} at most"
-    lines.append(f"What else runs on this machine took {median(others):.2f} of its processors {busy}")
+    busy = f"(median), {others[-1]:.2f} at most"
+    lines.append(f"Other processes on this machine took {median(others):.2f} of its processors {busy}")
     if median(others) > _QUIET:
-        lines.append("So it was not quiet: images/s and latencies favour whoever has more threads; CPU does not.")
+        lines.append("So it was not idle: images/s and latencies favour the service with more threads; CPU does not.")
     return lines
 
 
@@ -128,7 +128,7 @@ def bounds_of(loads: Loads, neighbours: Neighbours, footprint: Footprint) -> lis
         return loads[OURS, clients], loads[THEIRS, clients]
 
     cpu = [
-        Bound(f"CPU an image, {clients} clients, of the tutorial's", _ratio(both(clients), "cpu_ms"), "<=", CPU_RATIO)
+        Bound(f"CPU per image, {clients} clients, of the tutorial's", _ratio(both(clients), "cpu_ms"), "<=", CPU_RATIO)
         for clients in (8, 32)
     ]
     failed = sum(each.failed for each in (neighbours.junk_in_step, neighbours.junk_unpaused))
@@ -145,7 +145,7 @@ def bounds_of(loads: Loads, neighbours: Neighbours, footprint: Footprint) -> lis
             )
         ),
         Bound("memory of graft up", footprint.busy_mb, "<=", MEMORY_MB, "MB"),
-        Bound("graft up, start to first answer", median(footprint.starts), "<=", START_SECONDS, "s"),
+        Bound("graft up, start to first response", median(footprint.starts), "<=", START_SECONDS, "s"),
     ]
 
 
@@ -160,7 +160,7 @@ def report(
         *engines.missing,
         engines_table(engines),
         neighbours_table(neighbours),
-        f"The junk was answered with: {junk}",
+        f"Statuses for junk: {junk}",
         *footprint_lines(footprints),
         bounds_table(bounds_of(loads, neighbours, footprints[OURS])),
     ]

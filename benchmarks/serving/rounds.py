@@ -1,4 +1,4 @@
-"""Rounds of one load against one service, and what they came to."""
+"""Rounds of one load against one service, and their results."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from benchmarks.load.process_tree import ProcessTree, machine_cpu_seconds
 
 @dataclass(frozen=True)
 class Round:
-    """One load of a few seconds. `cpu` is in processor seconds an image answered, by process of the service.
+    """One load of a few seconds. `cpu` is in processor seconds per predicted image, by process of the service.
 
     `others` is how many processors all else on the machine took meanwhile, the load generator left out.
     """
@@ -56,12 +56,12 @@ class Measured:
 
     @property
     def failed(self) -> int:
-        """Requests that were not answered with 200."""
+        """Requests with another status than 200."""
         return sum(each.load.failed for each in self.rounds)
 
     @property
     def statuses(self) -> Counter[int]:
-        """How often each status was answered; 0 where the connection was lost."""
+        """How often each status came; 0 if the connection was lost."""
         return sum((each.load.statuses for each in self.rounds), Counter())
 
     def percentile_ms(self, share: float) -> float:
@@ -79,7 +79,7 @@ class Measured:
 
 
 def percentile_ms(latencies: Sequence[float], share: float) -> float:
-    """Return the percentile of latencies in seconds as milliseconds, interpolated; NaN where there are none."""
+    """Return the percentile of latencies in seconds as milliseconds, interpolated; NaN without latencies."""
     return float(np.percentile(latencies, share)) * 1e3 if latencies else float("nan")
 
 
@@ -94,6 +94,6 @@ def run_round(tree: ProcessTree, send: Callable[[], Load]) -> Round:
 
 
 def median_ratio(ours: Measured, theirs: Measured, value: Callable[[Round], float]) -> float:
-    """Return the median of the ratios round by round: what slows the machine for a while meets both of a round."""
+    """Return the median of the ratios round by round: what slows the machine for a while affects both in a round."""
     pairs = zip(ours.rounds, theirs.rounds, strict=True)
     return median(value(one) / value(other) for one, other in pairs)

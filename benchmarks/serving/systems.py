@@ -26,7 +26,7 @@ class SystemFailedError(Exception):
 
 @dataclass(frozen=True)
 class System:
-    """A service that answers over HTTP. `start_seconds` went by from its command to its first answer."""
+    """A service with an HTTP API. `start_seconds` is the time from its command to its first response."""
 
     name: str
     path: str
@@ -36,11 +36,11 @@ class System:
     start_seconds: float
 
     def requests(self, images: Sequence[bytes]) -> list[bytes]:
-        """Return whole requests about images."""
+        """Return whole requests with images."""
         return [request_bytes(self.path, image, self.port) for image in images]
 
     def responses(self, images: Sequence[bytes]) -> list[bytes]:
-        """Return the bodies of the answers to images."""
+        """Return the bodies of the responses for images."""
 
         async def send() -> list[bytes]:
             connection = await Connection(self.port).open()
@@ -63,7 +63,7 @@ def request_bytes(path: str, body: bytes, port: int) -> bytes:
 def started_graft(
     models: Path, name: str, flags: Sequence[str], image: bytes, log: Path
 ) -> "contextlib.AbstractContextManager[System]":
-    """Run `graft up` until the context ends; it has answered once."""
+    """Run `graft up` until the context ends; it has responded once."""
     command = ["graft", "up", "--models", str(models), "--name", name, *flags, "--port"]
     return started("graft up", "/v1/predict", command, image, log)
 
@@ -71,14 +71,14 @@ def started_graft(
 def started_tutorial(
     folder: Path, flags: Sequence[str], image: bytes, log: Path
 ) -> "contextlib.AbstractContextManager[System]":
-    """Run the service as in tutorials until the context ends; it has answered once."""
+    """Run the service as in tutorials until the context ends; it has responded once."""
     command = ["benchmarks.serving.tutorial_service", *flags, str(folder)]
     return started("tutorial", "/predict", command, image, log)
 
 
 @contextlib.contextmanager
 def started(name: str, path: str, module: Sequence[str], image: bytes, log: Path) -> Generator[System]:
-    """Run a Python module that serves on the port given last until the context ends; it has answered once.
+    """Run a Python module that serves on the port given last until the context ends; it has responded once.
 
     Raises:
         SystemFailedError: it ended before that.
@@ -101,7 +101,7 @@ def started(name: str, path: str, module: Sequence[str], image: bytes, log: Path
 
 
 async def first_response(process: "subprocess.Popen[bytes]", request: bytes, port: int, log: Path) -> None:
-    """Ask until the answer is 200.
+    """Send requests until the response is 200.
 
     Raises:
         SystemFailedError: the process ended before, or took minutes.

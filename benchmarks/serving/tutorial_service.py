@@ -1,11 +1,11 @@
-"""What tutorials build, to compare ours with: `python -m benchmarks.serving.tutorial_service [FLAG] FOLDER PORT`.
+"""What tutorials build, for comparison: `python -m benchmarks.serving.tutorial_service [FLAG] FOLDER PORT`.
 
 One FastAPI process on uvicorn that loads a SavedModel and calls it itself: the body of a request is one image, the
-answer a label and its probability as JSON. The endpoint is a plain `def`, so it runs in FastAPI's pool of threads and
-several requests are in TensorFlow at a time. Nothing is done that need not be: no form, no base64, no second copy, no
-log of requests, no validation of the answer. TensorFlow has its own default threads. oneDNN is on,
-as in ours, also where TensorFlow by itself would leave it off (processors without VNNI); with the flag
-`--tensorflow-defaults` that is left to TensorFlow.
+response a label and its probability as JSON. The endpoint is a plain `def`, so it runs in FastAPI's pool of threads and
+several requests are in TensorFlow at a time. It does nothing unnecessary: no form, no base64, no second copy, no
+log of requests, no validation of the response. TensorFlow has its own default threads. oneDNN is on,
+as in ours, even where TensorFlow would leave it off (processors without VNNI); with the flag
+`--tensorflow-defaults` TensorFlow decides.
 """
 
 import sys

@@ -50,6 +50,6 @@ def test_behaviours_are_found_by_name() -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_room_is_on_the_page(package: str) -> None:
     """Each package's row names all of its folders, and no others."""
-    (row,) = re.findall(rf"^\| `{package}/` \| (.*?) \|", section("Rooms"), re.MULTILINE)
+    (row,) = re.findall(rf"^\| `{package}/` \| (.*?) \|", section("Folders"), re.MULTILINE)
     rooms = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
     assert set(re.findall(r"`(\w+)`", row)) == rooms

@@ -19,7 +19,7 @@ print(json.dumps({
     "run": str(run.folder),
     "labels": run.record.labels,
     "version": str(version.folder),
-    "served": [found.label, found.probability, list(found.probabilities.items())],
+    "served": [prediction.label, prediction.probability, list(prediction.probabilities.items())],
     "many": [each and each.label for each in predictions],
     "model": [repr(model), model.labels, model.manifest.run],
 }))

@@ -27,8 +27,8 @@ def test_a_quick_run_measures_everything(colours: Trained, tmp_path: Path) -> No
         "open, 80% of capacity",
         "tensorflow, serving_default",
         "beside one with junk",
-        "CPU an image, 32 clients, of the tutorial's",
-        "graft up, start to first answer",
+        "CPU per image, 32 clients, of the tutorial's",
+        "graft up, start to first response",
     ):
         assert expected in done.stdout
     rows = [

@@ -21,7 +21,7 @@ STACKS = (
 def test_each_sample_has_one_part() -> None:
     """Samples are counted once, at the most particular part, and threads that wait are left out."""
     assert count_parts(STACKS) == {
-        "slot, circuit, stages, the story itself": 5,
+        "slot, circuit, stages, request handler": 5,
         "metrics": 3,
         "gRPC's Python part": 7,
         REST: 2,

@@ -41,9 +41,9 @@ def test_a_queue_that_only_grows_is_refused() -> None:
     """As much work as can be done, or more, has no steady state, and says so."""
     with pytest.raises(OverloadedError, match=r"2\.00 servers would be busy, and there are 2"):
         erlang_c(2, 2.0)
-    with pytest.raises(OverloadedError, match="can be answered"):
+    with pytest.raises(OverloadedError, match="can be served"):
         SERVER.respond(SERVER.capacity)
-    with pytest.raises(ValueError, match="no server answers so"):
+    with pytest.raises(ValueError, match="no server behaves like this"):
         BatchServer(fixed=0.0, each=0.0, most=8)
 
 

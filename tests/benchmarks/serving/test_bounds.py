@@ -74,13 +74,13 @@ def test_all_holds_where_ours_is_twice_as_good() -> None:
 @pytest.mark.parametrize(
     ("change", "broken"),
     [
-        ({"cpu": 0.0046}, {"CPU an image, 8 clients", "CPU an image, 32 clients"}),
+        ({"cpu": 0.0046}, {"CPU per image, 8 clients", "CPU per image, 32 clients"}),
         ({"rate": 99}, {"images/s, 32 clients"}),
         ({"p50": 0.0151}, {"median latency, 1 client"}),
         ({"junk": 0.111}, {"their p50 beside junk in step", "their p50 beside junk without pause"}),
         ({"failed": 1}, {"requests of seven good clients that failed beside junk"}),
         ({"memory": 751}, {"memory of graft up"}),
-        ({"start": 8.1}, {"graft up, start to first answer"}),
+        ({"start": 8.1}, {"graft up, start to first response"}),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
