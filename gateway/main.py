@@ -36,13 +36,18 @@ def main(settings: Settings, on_listening: Callable[[str], None] | None = None) 
         return _BAD_SETTING
 
 
+def _announce(text: str) -> None:
+    sys.stdout.write(f"{text}\n")  # in one: unbuffered, a log line could come between the text and its end
+    sys.stdout.flush()
+
+
 def _serve(settings: Settings, sockets: Sockets, base: str, on_listening: Callable[[str], None] | None) -> int:
     address = f"{base}:{sockets.first.getsockname()[1]}"
 
     def announce() -> None:
-        print(f"Gateway listening on {address}", flush=True)  # noqa: T201
+        _announce(f"Gateway listening on {address}")
         if sockets.second is not None:
-            print(f"Metrics and health on {base}:{sockets.second.getsockname()[1]}", flush=True)  # noqa: T201
+            _announce(f"Metrics and health on {base}:{sockets.second.getsockname()[1]}")
         if on_listening:
             on_listening(address)
 

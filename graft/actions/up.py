@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -105,4 +106,5 @@ def _what_is_served(client: httpx.Client) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - this is the command's own output
+    sys.stdout.write(f"{text}\n")  # in one: unbuffered, a log line could come between the text and its end
+    sys.stdout.flush()

@@ -52,10 +52,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "--port=0",
         "--allow_version_labels_for_unavailable_models=true",
     )
-    with started(*serving, announces=r"listening on (\S+)") as model_server:
+    with started(*serving, announces=r"listening on ([\d.]+:\d+)") as model_server:
         models = [argument for model in MODELS for argument in ("--model", model)]
         predicting = ("gateway", "--port", "0", "--model-server", model_server.url, *models)
-        with started(*predicting, announces=r"listening on (http://\S+)") as service:
+        with started(*predicting, announces=r"listening on (http://[\d.]+:\d+)") as service:
             with service.client() as client:
                 wait_until(lambda: _all_are_served(client), seconds=120)
             yield service
