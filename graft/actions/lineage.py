@@ -105,7 +105,7 @@ def withdraw(target: str, why: str, who: str | None = None) -> None:
 
 
 def record(run: str, runs: Path, models: Path) -> None:
-    """Record a finished run, the runs it was grown on and its versions under `models`, as far as they are not yet.
+    """Record a finished run, the runs it was fine-tuned from and its versions under `models`, where not recorded yet.
 
     Raises:
         CommandError: its images are not those it was trained on.
@@ -143,7 +143,7 @@ def _record_parent(lineage: Lineage, folder: Path, progress: Progress) -> None:
     try:
         _record_run(lineage, folder, progress)
     except RunNotFoundError:
-        progress.on_note(f"{folder.name}, which it was grown on, is not beside it, and was not recorded")
+        progress.on_note(f"{folder.name}, which it was fine-tuned from, is not beside it, and was not recorded")
 
 
 def _record_version(lineage: Lineage, folder: Path) -> None:

@@ -21,14 +21,14 @@ def ancestry_tree(ancestry: Ancestry) -> Tree:
     tree = _version_tree(ancestry.export)
     branch = tree
     for depth, run in enumerate(ancestry.runs):
-        branch = _branch(branch, _run_tree(run, "grown on run" if depth else "run"))
+        branch = _branch(branch, _run_tree(run, "fine-tuned from run" if depth else "run"))
     if ancestry.unknown_parent:
-        _branch(branch, _line(f"grown on run {ancestry.unknown_parent}, which is not recorded here"))
+        _branch(branch, _line(f"fine-tuned from run {ancestry.unknown_parent}, which is not recorded here"))
     return tree
 
 
 def descendants_tree(found: Descendants) -> Tree:
-    """Return a run, its versions, and the runs that were grown on it with theirs."""
+    """Return a run, its versions, and the runs that were fine-tuned from it with theirs."""
     record = found.run.record
     tree = _line(f"run {record.id}, ended {_time(record.ended)}{_accuracy(record.metrics)}")
     _branch(tree, _line(f"weights {record.weights_digest}"))
@@ -38,7 +38,7 @@ def descendants_tree(found: Descendants) -> Tree:
         _branch(tree, _line("never exported"))
     for child in found.descended:
         branch = descendants_tree(child)
-        branch.label = Text("grown on it: ").append_text(Text(str(branch.label)))
+        branch.label = Text("fine-tuned from it: ").append_text(Text(str(branch.label)))
         _branch(tree, branch)
     return tree
 

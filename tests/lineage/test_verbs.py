@@ -77,7 +77,7 @@ def test_show_prints_the_whole_ancestry(place: Path) -> None:
         f"data set {place}/data",
         "train: 8 images (blue 4, red 4)",
         "base mobilenet_v2, weights: run:first",
-        "grown on run first",
+        "fine-tuned from run first",
         "base mobilenet_v2, weights: imagenet",
     ):
         assert part in shown, shown
@@ -100,7 +100,7 @@ def test_find_goes_from_weights_to_publications(place: Path) -> None:
     digits = digest("weights of first").removeprefix("sha256:")[:10]
     shown = must(place, "find", "--weights-digest", digits)
     positions = [
-        shown.index(part) for part in ("run first", "grown on it: run second", "version colours/1", "published")
+        shown.index(part) for part in ("run first", "fine-tuned from it: run second", "version colours/1", "published")
     ]
     assert positions == sorted(positions)
     (found,) = json.loads(must(place, "find", "--run", "second", "--json"))
