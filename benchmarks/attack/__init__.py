@@ -1,0 +1,1 @@
+"""What an attacker sends, drawn by code."""
