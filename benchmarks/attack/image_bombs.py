@@ -1,8 +1,8 @@
 """Images that cost much more to decode than their size suggests, drawn by code: each has at most 20 MB."""
 
-from benchmarks.attack.jpeg_bombs import jpeg_bombs
-from benchmarks.attack.other_bombs import bmp_bombs, webp_bombs
-from benchmarks.attack.png_bombs import png_bombs
+from benchmarks.attack.images.jpeg import jpeg_bombs
+from benchmarks.attack.images.other import bmp_bombs, webp_bombs
+from benchmarks.attack.images.png import png_bombs
 
 MOST_BYTES = 20_000_000
 

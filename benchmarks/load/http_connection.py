@@ -12,8 +12,9 @@ LOST = 0
 class Connection(asyncio.Protocol):
     """Sends one request after another; reconnects if the server closed the connection."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self._port = port
+        self._host = host
         self._transport: asyncio.Transport | None = None
         self._replied: asyncio.Future[int] | None = None
         self._seen = bytearray()
@@ -39,7 +40,7 @@ class Connection(asyncio.Protocol):
         Raises:
             OSError: the port is not open.
         """
-        await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
+        await asyncio.get_running_loop().create_connection(lambda: self, self._host, self._port)
         return self
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ class ProcessTree:
     """A process and its children, by the process's id."""
 
     def __init__(self, pid: int) -> None:
+        self.pid = pid
         self._root = psutil.Process(pid)
 
     def processes(self) -> list[psutil.Process]:

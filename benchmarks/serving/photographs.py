@@ -1,6 +1,7 @@
 """The images that benchmarks send: photographs where there are any, else drawn ones with about as much detail."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,13 @@ def read_or_draw(folder: Path) -> list[bytes]:
         console.print(f"No photographs at {folder}; images are drawn.")
     drawn = (draw(seed) for seed in range(8)) if not photographs else map(Image.open, photographs)
     return [encode(image.convert("RGB").resize((WIDTH, HEIGHT))) for image in drawn]
+
+
+def other_sizes(images: Sequence[bytes]) -> list[bytes]:
+    """Return some of the images as JPEG files from 64x48 to 4000x3000 pixels."""
+    sizes = ((64, 48), (320, 240), (1024, 768), (2000, 1500), (4000, 3000))
+    opened = (Image.open(io.BytesIO(image)) for image in images)
+    return [encode(image.resize(size)) for image, size in zip(opened, sizes, strict=False)]
 
 
 def draw(seed: int) -> Image.Image:

@@ -1,1 +1,0 @@
-"""What an attacker sends, drawn by code."""
