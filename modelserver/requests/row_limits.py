@@ -9,6 +9,8 @@ from modelserver.model.signatures import ServedSignature
 
 _SMALL_ROW = 4096
 """Values that a row may have in any case: how far such a row is from its signature, the graph says."""
+_IMPOSSIBLE = 2**31
+"""Values that no message holds; such a tensor is refused when it is read, in TensorFlow Serving's words."""
 _MAX_CONTEXT_BYTES = 2**24
 """What the context of examples, which is put before each of them, comes to at most."""
 
@@ -25,9 +27,9 @@ def check_tensors(inputs: Mapping[str, Any], signature: ServedSignature, most: i
         said = signature.input_shape(name)
         shape = tensor.tensor_shape
         seen = [] if shape.unknown_rank else [dim.size for dim in shape.dim]
-        if not seen:
+        if not seen or math.prod(seen) > _IMPOSSIBLE:
             continue
-        if seen[0] > max(most, *said[:1]):
+        if seen[0] > max(most, said[0] if said else 0):
             raise BadInputError(
                 f"The input {name} has {seen[0]} rows, and one request may have {most}; send them in several requests."
             )
