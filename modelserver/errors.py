@@ -10,6 +10,9 @@
     ├── UnsupportedMethodError  a task of another kind than classification and regression
     ├── OutOfResourcesError     the graph needed more memory than there is
     ├── QueueFullError          too many batches wait to be run
+    ├── CallCancelledError      nobody waits for the response any more
+    ├── NotAllowedError         what this server does only where a flag allows it
+    ├── StoppingError           the server ends before the response is there
     ├── BatchedOutputError      an output that cannot be split among the requests of a batch
     └── GraphError              the graph failed, and not for its inputs
 
@@ -56,6 +59,18 @@ class OutOfResourcesError(ServingError):
 
 class QueueFullError(ServingError):
     """Too many batches wait to be run."""
+
+
+class CallCancelledError(ServingError):
+    """Nobody waits for the response any more."""
+
+
+class NotAllowedError(ServingError):
+    """What this server does only where a flag allows it."""
+
+
+class StoppingError(ServingError):
+    """The server ends before the response is there."""
 
 
 class BatchedOutputError(ServingError):

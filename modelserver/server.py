@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -23,10 +24,12 @@ from modelserver.grpc.health import Health
 from modelserver.grpc.metrics_port import metrics_path, metrics_port
 from modelserver.grpc.model_service import ModelService
 from modelserver.grpc.prediction_service import PredictionService
-from modelserver.grpc.reflection import offer_reflection
-from modelserver.grpc.tls import server_credentials
+from modelserver.grpc.reflection import offer_reflection, refuse_reflection
+from modelserver.grpc.tls import server_credentials, verifies_clients
+from modelserver.grpc.unary_calls import UnaryCalls
 from modelserver.metrics import ModelServerMetrics
 from modelserver.settings import ModelServerSettings
+from modelserver.versions.base_paths import BasePathRoots
 from modelserver.versions.configs import ModelConfig, configs_of_file, model_configs
 from modelserver.versions.loading import load_version
 from modelserver.versions.reloading import Reloading, poll_file
@@ -36,6 +39,9 @@ from modelserver.versions.served_models import ServedModels
 logger = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 10.0
+_FAREWELL_SECONDS = 1.0
+"""How long clients have to receive that their requests will not be finished."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _TUNING_SECONDS = 2.0
 """How much later the first version is served so that batches suit it."""
 
@@ -43,8 +49,7 @@ _SWITCH_SECONDS = 0.0005
 """How long a thread may hold Python's lock; with Python's 5 ms, loading a version doubles the slowest latencies."""
 
 _OPTIONS = (
-    ("grpc.max_receive_message_length", -1),  # 4 MB by default: a batch of images is larger
-    ("grpc.max_send_message_length", -1),
+    ("grpc.max_send_message_length", -1),  # responses are as large as the model makes them
     ("grpc.so_reuseport", 0),  # or a second server on the same port would start and take half of the requests
 )
 
@@ -56,6 +61,8 @@ class RunningModelServer:
     port: int
     metrics_port: int | None
     watching: asyncio.Task[None]
+    hurry: asyncio.Event
+    """Set to end without waiting for the requests in flight."""
 
 
 @contextlib.asynccontextmanager
@@ -66,8 +73,8 @@ async def running_server(
 
     `start_tensorflow` is called before TensorFlow is imported for a version that needs it.
 
-    At the end no new request is accepted, and those in flight get ten seconds to finish. What TensorFlow is doing
-    then, a load or a graph call, cannot be interrupted; only the process's end waits for it.
+    At the end no new request is accepted, and those in flight get ten seconds to finish; what is not finished then is
+    answered with UNAVAILABLE. A load cannot be interrupted; only the process's end waits for it.
 
     Raises:
         SettingError: an address cannot be listened on, or a configuration file cannot be used.
@@ -79,26 +86,61 @@ async def running_server(
     engines = Engines(settings, start_tensorflow)
     models = _served_models(settings, configs, engines, metrics, batcher)
     reloading = Reloading(models, allow_unavailable_labels=settings.allow_version_labels_for_unavailable_models)
-    server = grpc.aio.server(options=[*{**dict(_OPTIONS), **settings.grpc_channel_arguments}.items()])
-    services = (PredictionService(models, executor, metrics, batcher), ModelService(models, reloading))
-    server.add_generic_rpc_handlers([service.handler() for service in services])
+    server = grpc.aio.server(options=_options(settings))
+    calls, hurry = UnaryCalls(), asyncio.Event()
+    services = (
+        PredictionService(models, executor, metrics, batcher, most_rows=settings.max_rows_per_request),
+        ModelService(models, reloading, _roots_of_requests(settings, configs)),
+    )
+    server.add_generic_rpc_handlers([service.handler(calls) for service in services])
     health = Health(server)
-    offer_reflection(server)
+    _offer_reflection(server, settings)
     port = _bind(server, settings)
     with _metrics_port(settings, metrics) as http_port:
         await server.start()
         watching = asyncio.create_task(_watch(settings, configs, models, reloading, health))
         try:
-            yield RunningModelServer(port, http_port, watching)
+            yield RunningModelServer(port, http_port, watching, hurry)
         finally:
             await health.drain()
-            await server.stop(_DRAIN_SECONDS)
+            await _drain(server, calls, hurry)
             await reloading.close()
             watching.cancel()
             await asyncio.wait({watching})
             if batcher:
                 batcher.close()
             executor.shutdown(wait=False, cancel_futures=True)  # results of what still runs are no longer needed
+
+
+def _options(settings: ModelServerSettings) -> list[tuple[str, int | str]]:
+    limit = {"grpc.max_receive_message_length": settings.max_message_bytes}
+    return [*{**dict(_OPTIONS), **limit, **settings.grpc_channel_arguments}.items()]
+
+
+def _roots_of_requests(settings: ModelServerSettings, configs: Sequence[ModelConfig]) -> BasePathRoots | None:
+    """Return where reload requests may have models served from; None where they may not come at all."""
+    if not settings.allow_reload_requests and not verifies_clients(settings.ssl_config_file):
+        return None
+    return BasePathRoots(settings.base_path_roots or [config.base_path for config in configs])
+
+
+def _offer_reflection(server: grpc.aio.Server, settings: ModelServerSettings) -> None:
+    if settings.allow_reflection or verifies_clients(settings.ssl_config_file):
+        offer_reflection(server)
+    else:
+        refuse_reflection(server)
+
+
+async def _drain(server: grpc.aio.Server, calls: UnaryCalls, hurry: asyncio.Event) -> None:
+    """Accept nothing more, and wait until what is in flight is finished, or ten seconds have passed, or `hurry`."""
+    stopping = asyncio.create_task(server.stop(_DRAIN_SECONDS + _FAREWELL_SECONDS))
+    hurried = asyncio.create_task(hurry.wait())
+    await asyncio.wait({stopping, hurried}, timeout=_DRAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    calls.end()
+    await asyncio.wait({stopping}, timeout=_FAREWELL_SECONDS)
+    await server.stop(None)
+    await stopping
 
 
 def _served_models(
@@ -128,7 +170,8 @@ async def _watch(
         group.create_task(models.watch())
         group.create_task(health.follow(models))
         if file is not None and wait:
-            group.create_task(poll_file(file, configs_of_file, reloading, configs, wait))
+            read = functools.partial(configs_of_file, roots=settings.base_path_roots)
+            group.create_task(poll_file(file, read, reloading, configs, wait))
 
 
 @contextlib.contextmanager
@@ -145,26 +188,32 @@ def _metrics_port(settings: ModelServerSettings, metrics: ModelServerMetrics) ->
 async def serve(
     settings: ModelServerSettings, on_listening: Callable[[int], None], start_tensorflow: Callable[[], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; `on_listening` gets the port. A second signal ends at once.
+    """Serve until SIGTERM or SIGINT, then drain; `on_listening` gets the port.
+
+    After a second signal what is in flight is answered with UNAVAILABLE, and the process ends with exit code 0, also
+    where a version is being loaded, which cannot be interrupted.
 
     Raises:
         SettingError: the address cannot be listened on, or the models' configuration cannot be used.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    signals = (signal.SIGTERM, signal.SIGINT)
-    for number in signals:
+    for number in _SIGNALS:
         loop.add_signal_handler(number, stopping.set)
     async with running_server(settings, start_tensorflow) as server:
         on_listening(server.port)
         waiting = asyncio.create_task(stopping.wait())
         await asyncio.wait({waiting, server.watching}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        for number in signals:
-            loop.remove_signal_handler(number)
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, server.hurry.set)
         if server.watching.done():
             await server.watching  # raises what ended it: a server that sees no new versions must not live on
-        logger.info("stopping: finishing the requests in flight")
+        logger.info("stopping: finishing the requests in flight; a second signal ends at once")
+    if server.hurry.is_set():
+        logger.warning("stopped at once: requests in flight were answered with UNAVAILABLE")
+        logging.shutdown()
+        os._exit(0)
 
 
 def main(settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> int:

@@ -60,6 +60,23 @@ class ModelServerSettings(BaseModel):
         gt=0,
         description="Requests that run in the graph at a time, 4 per CPU as in TensorFlow Serving; others wait.",
     )
+    max_rows_per_request: int = Field(
+        256, gt=0, description="Rows, or examples, in one request at most; the signature `describe` takes one."
+    )
+    max_message_bytes: int = Field(
+        48 * 2**20, gt=0, le=2**31 - 1, description="Bytes of one request at most; a longer one is refused unread."
+    )
+    allow_reload_requests: bool = Field(
+        False, description="Whether requests may change which models are served; verified clients always may."
+    )
+    allow_reflection: bool = Field(
+        False, description="Whether the services describe themselves; to verified clients they always do."
+    )
+    base_path_roots: tuple[Path, ...] = Field(
+        (),
+        description="The folders that every base path has to lie in, separated by commas; without them a reload "
+        "request may only name base paths that were named at the start, or folders in these.",
+    )
     engine: Literal["tensorflow", "litert", "auto"] = Field(
         "auto", description="What runs networks; auto takes LiteRT for versions that have one for it, if it is faster."
     )
@@ -76,6 +93,11 @@ class ModelServerSettings(BaseModel):
     tune_batching: bool = Field(
         False, description="Whether a short measurement of the first version that is loaded chooses the parameters."
     )
+
+    @field_validator("base_path_roots", mode="before")
+    @classmethod
+    def _roots(cls, given: object) -> object:
+        return tuple(part for part in given.split(",") if part) if isinstance(given, str) else given
 
     @field_validator("grpc_channel_arguments", mode="before")
     @classmethod

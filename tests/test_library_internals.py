@@ -70,6 +70,12 @@ TABLE = (
     Internals("keras", "exporter/saved_model/keras_layers.py", {"Functional": ("_nodes_by_depth", "_flatten_layers")}),
     Internals(
         "tensorflow-cpu",
+        "modelserver/engines/tensorflow/tensorflow_internals.py",
+        {"tensorflow": ("CancellationManager", "execute_with_cancellation", "function_call_options")},
+        modules=("tensorflow.python", "tensorflow.core", "tensorflow.compiler"),
+    ),
+    Internals(
+        "tensorflow-cpu",
         "exporter/saved_model/tensorflow_internals.py",
         {"tensorflow": ("saved_model_pb2", "convert_variables_to_constants_v2")},
         modules=("tensorflow.python", "tensorflow.core", "tensorflow.compiler"),

@@ -72,6 +72,37 @@ MonitoringFile = Annotated[
     Path | None,
     typer.Option("--monitoring_config_file", help="A MonitoringConfig in text form, which turns metrics on."),
 ]
+MaxRows = Annotated[
+    int | None,
+    typer.Option(
+        "--max_rows_per_request", help="Rows in one request at most; `describe` takes one.  [default: 256]"
+    ),
+]
+MaxBytes = Annotated[
+    int | None, typer.Option("--max_message_bytes", help="Bytes of one request at most.  [default: 48 MiB]")
+]
+Reloads = Annotated[
+    str | None,
+    typer.Option(
+        "--allow_reload_requests",
+        metavar=SWITCH,
+        help="Let HandleReloadConfigRequest change which models are served.  [default: false]",
+    ),
+]
+Reflection = Annotated[
+    str | None,
+    typer.Option(
+        "--allow_reflection", metavar=SWITCH, help="Let the services describe themselves.  [default: false]"
+    ),
+]
+Roots = Annotated[
+    str | None,
+    typer.Option(
+        "--base_path_roots",
+        metavar="FOLDER,...",
+        help="Folders that base paths have to lie in.  [default: for reload requests, the base paths at the start]",
+    ),
+]
 EngineName = Literal["tensorflow", "litert", "auto"]
 Engine = Annotated[
     EngineName | None,
@@ -140,6 +171,11 @@ def modelserver(
     ssl_config_file: SslFile = None,
     rest_api_port: RestPort = None,
     monitoring_config_file: MonitoringFile = None,
+    max_rows_per_request: MaxRows = None,
+    max_message_bytes: MaxBytes = None,
+    allow_reload_requests: Reloads = None,
+    allow_reflection: Reflection = None,
+    base_path_roots: Roots = None,
     engine: Engine = None,
     tensorflow_intra_op_parallelism: IntraOp = None,
     tensorflow_inter_op_parallelism: InterOp = None,

@@ -36,6 +36,11 @@ class _Batch:
     is_due: bool = False
     """Whether it starts as soon as a thread is free; until then, more may join."""
 
+    def drop_abandoned(self) -> None:
+        """Make room of what nobody waits for any more."""
+        self.tasks = [task for task in self.tasks if not task.outputs.done()]
+        self.rows = sum(task.call.rows() for task in self.tasks)
+
 
 @dataclass(eq=False)
 class _Queue:
@@ -46,13 +51,20 @@ class _Queue:
     joinable: dict[Hashable, _Batch] = field(default_factory=dict)
     """The youngest batch that waits, by the shapes of its rows."""
 
+    def drop_abandoned(self) -> None:
+        """Make room of what nobody waits for any more."""
+        for batch in self.waiting:
+            batch.drop_abandoned()
+        self.waiting = [batch for batch in self.waiting if batch.tasks]
+        self.joinable = {shapes: batch for shapes, batch in self.joinable.items() if batch.tasks}
+
 
 class Batcher:
     """Merges calls of one signature of one version, whose rows have the same shapes, and runs them on batch threads.
 
     A batch starts when it has `max_batch_size` rows or its first request has waited for `batch_timeout_micros` (or,
     if it is not alone, for `gather_micros`), as soon as one of the `num_batch_threads` is free; others may join until
-    then. Free threads take the signatures in turn. Rules and texts are those of TensorFlow Serving, except that it
+    then. What nobody waits for any more never starts. Free threads take the signatures in turn. Rules and texts are those of TensorFlow Serving, except that it
     fails a whole batch where shapes of rows differ.
 
     All methods belong to one event loop, except `use`, which any thread may call.
@@ -124,6 +136,8 @@ class Batcher:
         queue = self._queues.setdefault((graph, call.signature_name), _Queue())
         rows, most = call.rows(), self.parameters.most_rows
         batch = queue.joinable.get(call.inner_shapes)
+        if batch and batch.rows + rows > most:
+            batch.drop_abandoned()
         if batch is None or batch.rows + rows > most:
             batch = self._add_batch(queue, graph, call.inner_shapes)
         task = _Task(call, asyncio.get_running_loop().create_future())
@@ -134,8 +148,10 @@ class Batcher:
         return task.outputs
 
     def _add_batch(self, queue: _Queue, graph: Graph, shapes: Hashable) -> _Batch:
-        count, most = len(queue.waiting), self.parameters.max_enqueued_batches
-        if count >= most:
+        most = self.parameters.max_enqueued_batches
+        if len(queue.waiting) >= most:
+            queue.drop_abandoned()
+        if (count := len(queue.waiting)) >= most:
             raise QueueFullError(
                 "The batch scheduling queue to which this task was submitted is full; currently "
                 f"{count} batches enqueued and max_enqueued_batches is {most}"
@@ -167,9 +183,9 @@ class Batcher:
     def _start_batches(self) -> None:
         """Give what is due to the threads that are free."""
         while self._busy < self.parameters.num_batch_threads and (batch := self._take_due()):
-            tasks = [task for task in batch.tasks if not task.outputs.done()]  # a client may have hung up
-            if tasks:
-                self._start(batch.graph, tasks)
+            batch.drop_abandoned()
+            if batch.tasks:
+                self._start(batch.graph, batch.tasks)
 
     def _take_due(self) -> _Batch | None:
         for key, queue in self._queues.items():

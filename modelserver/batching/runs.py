@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from modelserver.errors import BatchedOutputError, ServingError
+from modelserver.errors import BatchedOutputError, CallCancelledError, ServingError
+from modelserver.model.cancellation import check_wanted, is_wanted
 from modelserver.model.calls import GraphCall, GraphOutputs, RunGraph, merged, split
 
 BatchedResult = GraphOutputs | ServingError
@@ -14,7 +15,16 @@ def run_batch(run: RunGraph, calls: Sequence[GraphCall], allowed_sizes: Sequence
 
     They share a run of the graph. Where that fails, each has a run of its own, so that only the call that
     caused the failure gets an error; in TensorFlow Serving all of them would.
+
+    A call that nobody waits for any more is left out, and gets an error.
     """
+    wanted = [call for call in calls if is_wanted(call.tokens)]
+    results = {id(call): result for call, result in zip(wanted, _results(run, wanted, allowed_sizes), strict=True)}
+    left = CallCancelledError("The caller left before the batch ran.")
+    return [results.get(id(call), left) for call in calls]
+
+
+def _results(run: RunGraph, calls: Sequence[GraphCall], allowed_sizes: Sequence[int]) -> list[BatchedResult]:
     if len(calls) > 1:
         size = _padded_size(sum(call.rows() for call in calls), allowed_sizes)
         try:
@@ -30,10 +40,12 @@ def run_alone(run: RunGraph, call: GraphCall, allowed_sizes: Sequence[int] = ())
     A call without rows has none to repeat, so `allowed_sizes` must be empty for it.
 
     Raises:
+        CallCancelledError: nobody waits for the outputs.
         BatchedOutputError: an output does not have as many rows as the inputs. Where outputs are filtered this is
             allowed, for TensorFlow Serving never batches those.
         ServingError: the graph refused or failed.
     """
+    check_wanted(call.tokens)
     size = _padded_size(call.rows(), allowed_sizes)
     try:
         (outputs,) = split(run(merged([call], size)), [call], size)

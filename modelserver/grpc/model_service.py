@@ -1,5 +1,6 @@
 """`tensorflow.serving.ModelService`: the states of versions, and which models there are."""
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -12,24 +13,30 @@ from contract.serving_messages import (
     ReloadConfigResponse,
     VersionState,
 )
-from modelserver.errors import BadInputError
-from modelserver.status_codes import error_code, unary_handler
+from modelserver.errors import BadInputError, NotAllowedError
+from modelserver.grpc.unary_calls import UnaryCalls
+from modelserver.status_codes import error_code
+from modelserver.versions.base_paths import BasePathRoots
 from modelserver.versions.configs import configs_of_request
 from modelserver.versions.reloading import Reloading
 from modelserver.versions.served_models import ServedModels
 
 
 class ModelService:
-    """Converts requests and responses; the rest is done by `ServedModels` and `Reloading`."""
+    """Converts requests and responses; the rest is done by `ServedModels` and `Reloading`.
 
-    def __init__(self, models: ServedModels, reloading: Reloading) -> None:
+    Requests may have models served from the `roots`; where these are None, no request changes what is served.
+    """
+
+    def __init__(self, models: ServedModels, reloading: Reloading, roots: BasePathRoots | None) -> None:
         self._models = models
         self._reloading = reloading
+        self._roots = roots
 
-    def handler(self) -> "grpc.GenericRpcHandler[Any, Any]":
+    def handler(self, calls: UnaryCalls) -> "grpc.GenericRpcHandler[Any, Any]":
         """Return what a gRPC server needs to offer this service."""
-        status = unary_handler(self.get_model_status, GetModelStatusRequest, GetModelStatusResponse)
-        reload = unary_handler(self.handle_reload_config, ReloadConfigRequest, ReloadConfigResponse)
+        status = calls.handler(self.get_model_status, GetModelStatusRequest, GetModelStatusResponse)
+        reload = calls.handler(self.handle_reload_config, ReloadConfigRequest, ReloadConfigResponse)
         methods = {"GetModelStatus": status, "HandleReloadConfigRequest": reload}
         return grpc.method_handlers_generic_handler(MODEL_SERVICE, methods)
 
@@ -59,10 +66,19 @@ class ModelService:
         """Serve the models of the request, and no others; respond once their versions were loaded or failed to.
 
         Raises:
+            NotAllowedError: requests may not change it, or not to a base path of this kind.
             BadInputError: the configuration cannot be used; nothing was changed.
             ServingError: it was not applied, or only in part: see `Reloading.apply`.
         """
-        await self._reloading.apply(configs_of_request(request.config, self._models.names))
+        if self._roots is None:
+            raise NotAllowedError(
+                "HandleReloadConfigRequest is off in this server; start it with --allow_reload_requests, or with "
+                "client_verify in its --ssl_config_file, or change the file of --model_config_file."
+            )
+        configs = configs_of_request(request.config, self._models.names)
+        for config in configs:
+            await asyncio.to_thread(self._roots.check, config.name, config.base_path)
+        await self._reloading.apply(configs)
         response = ReloadConfigResponse()
         response.status.SetInParent()  # present and empty where all is well
         return response

@@ -1,8 +1,10 @@
 """`tensorflow.serving.PredictionService`: all requests that a model's graph serves."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -10,32 +12,45 @@ import grpc
 from contract import serving_messages as messages
 from modelserver.batching.batcher import Batcher
 from modelserver.errors import BadInputError
+from modelserver.grpc.unary_calls import UnaryCalls
 from modelserver.metrics import ModelServerMetrics
+from modelserver.model.calls import GraphCall
+from modelserver.model.cancellation import CancellationToken
+from modelserver.model.version import Model
 from modelserver.requests.handler import RequestHandler
 from modelserver.requests.handlers import CLASSIFY, PREDICT, REGRESS
 from modelserver.requests.multi_inference import infer_all
-from modelserver.status_codes import unary_handler
+from modelserver.requests.row_limits import check_examples
 from modelserver.versions.served_models import ServedModels
 from modelserver.versions.watcher import ServedVersion
 
 _SIGNATURE_DEF = "signature_def"
+_LARGE_BYTES = 2**20
 
 
 class PredictionService:
     """Finds the version, calls the request handler. Graph calls run in `executor`, so that the loop stays free.
 
-    With a `batcher`, it runs those of Predict, Classify and Regress and merges them.
+    With a `batcher`, it runs those of Predict, Classify and Regress and merges them. A request has at most `most_rows`
+    rows. When a caller leaves, what was not computed for it yet is left undone.
     """
 
     def __init__(
-        self, models: ServedModels, executor: Executor, metrics: ModelServerMetrics, batcher: Batcher | None = None
+        self,
+        models: ServedModels,
+        executor: Executor,
+        metrics: ModelServerMetrics,
+        batcher: Batcher | None = None,
+        *,
+        most_rows: int,
     ) -> None:
         self._models = models
         self._metrics = metrics
         self._executor = executor
         self._batcher = batcher
+        self._most_rows = most_rows
 
-    def handler(self) -> "grpc.GenericRpcHandler[Any, Any]":
+    def handler(self, calls: UnaryCalls) -> "grpc.GenericRpcHandler[Any, Any]":
         """Return what a gRPC server needs to offer this service."""
         counted = {
             "Predict": (self.predict, messages.PredictRequest, messages.PredictResponse),
@@ -44,10 +59,10 @@ class PredictionService:
             "MultiInference": (self.multi_inference, messages.MultiInferenceRequest, messages.MultiInferenceResponse),
         }
         methods = {
-            name: unary_handler(self._metrics.counted(name, method), request_class, response_class)
+            name: calls.handler(self._metrics.counted(name, method), request_class, response_class)
             for name, (method, request_class, response_class) in counted.items()
         }
-        methods["GetModelMetadata"] = unary_handler(
+        methods["GetModelMetadata"] = calls.handler(
             self.get_model_metadata, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse
         )
         return grpc.method_handlers_generic_handler(messages.PREDICTION_SERVICE, methods)
@@ -84,7 +99,9 @@ class PredictionService:
         """
         spec = request.tasks[0].model_spec if request.tasks else messages.ModelSpec()
         served = self._find(spec)
-        response = await self._run(infer_all, served.model, request)
+        check_examples(request.input, self._most_rows)
+        with _cancelled_at_the_end() as token:
+            response = await self._run(infer_all, served.model, request, [token])
         for result in response.results:
             _name_version(result.model_spec, spec, served)
         return response
@@ -111,13 +128,22 @@ class PredictionService:
     async def _respond(self, handler: RequestHandler, request: Any) -> Any:
         spec = _spec_of(request)
         served = self._find(spec)
-        if self._batcher is None:
-            response = await self._run(handler.handle, served.model, request)
-        else:
-            call = handler.read(served.model, request)
-            response = handler.respond(call, await self._batcher.run(served.model, call))
+        handler.check_rows(served.model, request, self._most_rows)
+        with _cancelled_at_the_end() as token:
+            if self._batcher is None:
+                response = await self._run(handler.handle, served.model, request, [token])
+            else:
+                call = replace(await self._read(handler, served.model, request), tokens=[token])
+                response = handler.respond(call, await self._batcher.run(served.model, call))
         _name_version(response.model_spec, spec, served)
         return response
+
+    async def _read(self, handler: RequestHandler, model: Model, request: Any) -> GraphCall:
+        """Read a large request in a thread: its numbers may take a while, in which no other request is served."""
+        if request.ByteSize() < _LARGE_BYTES:
+            return handler.read(model, request)
+        call: GraphCall = await self._run(handler.read, model, request)
+        return call
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
@@ -128,6 +154,16 @@ class PredictionService:
         if spec.WhichOneof("version_choice") == "version_label":
             return self._models.find_labelled(spec.name, spec.version_label)
         return self._models.find(spec.name, spec.version.value if spec.HasField("version") else None)
+
+
+@contextlib.contextmanager
+def _cancelled_at_the_end() -> Iterator[CancellationToken]:
+    """Give a token; at the end nobody waits any more, whether for the response is there or the caller left."""
+    token = CancellationToken()
+    try:
+        yield token
+    finally:
+        token.cancel()
 
 
 def _spec_of(request: Any) -> Any:

@@ -40,6 +40,15 @@ def server_credentials(path: Path) -> grpc.ServerCredentials:
     )
 
 
+def verifies_clients(path: Path | None) -> bool:
+    """Return whether, by the SSLConfig in the file, every client has to show a certificate; without one, no.
+
+    Raises:
+        SettingError: the file cannot be read.
+    """
+    return path is not None and bool(read_text_message(path, SSLConfig, "TLS configuration").client_verify)
+
+
 def _certificates(pem: str, what: str) -> list[x509.Certificate]:
     try:
         certificates = x509.load_pem_x509_certificates(pem.encode())

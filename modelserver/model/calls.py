@@ -1,11 +1,12 @@
 """One run of a graph on behalf of requests: what goes in, and whose rows come out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from modelserver.errors import BadInputError, BatchedOutputError
+from modelserver.model.cancellation import Tokens
 from modelserver.model.tensors import Array
 
 
@@ -20,6 +21,8 @@ class GraphCall:
     """The names of the outputs that are wanted."""
     filtered: bool = False
     """Whether the signature has more outputs than are wanted."""
+    tokens: Tokens = ()
+    """Of those that wait for the outputs."""
 
     @property
     def inner_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -44,7 +47,9 @@ class GraphCall:
     def pieces(self, size: int) -> "list[GraphCall]":
         """Return calls of `size` rows, the last of what is left, with views of the arguments; none is `filtered`."""
         return [
-            GraphCall(self.signature_name, tuple(each[start : start + size] for each in self.arguments), self.outputs)
+            replace(
+                self, arguments=tuple(each[start : start + size] for each in self.arguments), filtered=False
+            )
             for start in range(0, self.rows(), size)
         ]
 
@@ -67,7 +72,9 @@ def merged(calls: Sequence[GraphCall], size: int) -> GraphCall:
     padding = [np.repeat(argument[:1], missing, axis=0) for argument in last.arguments]
     arguments = (np.concatenate([*column, more]) for column, more in zip(columns, padding, strict=True))
     outputs = dict.fromkeys(name for call in calls for name in call.outputs)
-    return GraphCall(first.signature_name, tuple(arguments), tuple(outputs))
+    # a call without a token is always wanted, and so is what it is part of
+    tokens = [token for call in calls for token in call.tokens] if all(call.tokens for call in calls) else ()
+    return GraphCall(first.signature_name, tuple(arguments), tuple(outputs), tokens=tokens)
 
 
 def joined(outputs: Sequence[GraphOutputs]) -> GraphOutputs:

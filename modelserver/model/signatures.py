@@ -1,6 +1,6 @@
 """The inputs and outputs of one signature, and the checks of requests against them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from modelserver.errors import BadInputError
@@ -20,7 +20,22 @@ class ServedSignature:
         self.outputs = sorted(definition.outputs)
         self.output_shapes: dict[str, tuple[int, ...]] = shapes_of(definition.outputs)
         """Of the outputs whose rank is known, -1 where a size is not."""
+        self._input_shapes = shapes_of(definition.inputs)
         self._defaults = {name: to_array(tensor, name) for name, tensor in definition.defaults.items()}
+
+    def input_shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an input, -1 where a size is not known; nothing where its rank is not, or it is none."""
+        return self._input_shapes.get(name, ())
+
+    def check_names(self, names: Collection[str]) -> None:
+        """Refuse more or fewer inputs than there are, before they are read.
+
+        Raises:
+            BadInputError: there are too many, or too few.
+        """
+        fewest = len(self.inputs) - len(self._defaults)
+        if not fewest <= len(names) <= len(self.inputs):
+            raise BadInputError(self._size_text(set(names)))
 
     def arguments(self, inputs: Mapping[str, Array]) -> list[Array]:
         """Return the arrays for the graph, in the order of `self.inputs`, defaults filled in.
@@ -28,9 +43,7 @@ class ServedSignature:
         Raises:
             BadInputError: an input is missing, too many were sent, or one has another dtype.
         """
-        fewest = len(self.inputs) - len(self._defaults)
-        if not fewest <= len(inputs) <= len(self.inputs):
-            raise BadInputError(self._size_text(set(inputs)))
+        self.check_names(inputs)
         given = {**self._defaults, **inputs}
         for position, (name, info) in enumerate(self.inputs.items()):
             if name not in given:

@@ -18,8 +18,13 @@ from modelserver.model.packed_fields import AS_IN_MEMORY, packed_field
 
 Array = npt.NDArray[Any]
 
-# A message holds at most 2 GiB, so no honest tensor is larger; but one repeated value can claim to fill any shape.
 _MAX_BYTES = 2**31
+"""A message holds no more, so no tensor is larger."""
+MAX_FILLED_BYTES = 2**20
+"""What values that were not sent may come to: one that is repeated could fill any shape."""
+MAX_CONTENT_STRINGS = 65_536
+"""In one `tensor_content`, where an empty string takes one byte."""
+_VARINT_BYTES = 10
 
 
 @dataclass(frozen=True)
@@ -91,13 +96,15 @@ def to_array(tensor: Any, name: str) -> Array:
     for zeros or empty strings, and those over are cut. The array may be read-only.
 
     Raises:
-        BadInputError: the dtype, the shape or the length of the content is impossible; the message has `name`.
+        BadInputError: the dtype, the shape or the length of the content is impossible, or values are missing that
+            come to more than `MAX_FILLED_BYTES`, or there are too many strings; the message has `name`.
     """
     encoding = _BY_DATA_TYPE.get(tensor.dtype)
     shape = () if tensor.tensor_shape.unknown_rank else tuple(dim.size for dim in tensor.tensor_shape.dim)
     size = math.prod(shape)
     if encoding is None or any(length < 0 for length in shape) or size * encoding.dtype.itemsize > _MAX_BYTES:
         raise BadInputError(f"tensor parsing error: {name}")
+    _check_size(tensor, encoding, size, name)
     try:
         flat = _from_content if tensor.tensor_content else _from_typed_values
         return flat(tensor, encoding, size).reshape(shape)
@@ -128,6 +135,23 @@ def _encoding_of(array: Array) -> _Encoding:
     if encoding is None:
         raise UnsupportedTypeError(f"Elements of type {array.dtype} cannot be sent in a tensor.")
     return encoding
+
+
+def _check_size(tensor: Any, encoding: _Encoding, size: int, name: str) -> None:
+    """Refuse what would take much more memory than was sent, before it takes any."""
+    is_string = encoding.dtype == np.object_
+    if tensor.tensor_content:
+        if is_string and size > MAX_CONTENT_STRINGS:
+            raise BadInputError(f"The input {name} has {size} strings, and one may have {MAX_CONTENT_STRINGS}.")
+        return
+    values = getattr(tensor, encoding.field)
+    given = len(values) * encoding.carrier.itemsize // encoding.dtype.itemsize
+    width = encoding.dtype.itemsize + (len(values[-1]) if is_string and values else 0)
+    if (size - given) * width > MAX_FILLED_BYTES:
+        raise BadInputError(
+            f"The input {name} has the shape {[dim.size for dim in tensor.tensor_shape.dim]}, and {given} of its "
+            f"{size} values were sent; of a tensor of this size all have to be."
+        )
 
 
 def _from_content(tensor: Any, encoding: _Encoding, size: int) -> Array:
@@ -174,10 +198,10 @@ def _strings_from_content(content: bytes, size: int) -> Array:
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
     value = shift = 0
-    while at < len(content):
-        byte = content[at]
+    for position in range(at, min(at + _VARINT_BYTES, len(content))):
+        byte = content[position]
         value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
         if byte < 0x80:
-            return value, at
-    raise ValueError("the content ends within a length")
+            return value, position + 1
+        shift += 7
+    raise ValueError("the content ends within a length, or the length is no 64-bit number")

@@ -44,18 +44,29 @@ class Model(ABC):
             SignatureNotFoundError: the model has no such signature.
             BadInputError: the inputs or the filter do not fit the signature.
         """
-        if signature_name not in self.signatures:
-            raise SignatureNotFoundError(f'Serving signature key "{signature_name}" not found.')
-        signature = self.signatures[signature_name]
+        signature = self.signature(signature_name)
         arguments = tuple(signature.arguments(inputs))
         outputs = tuple(signature.wanted_outputs(output_filter))
         return GraphCall(signature_name, arguments, outputs, filtered=len(outputs) < len(signature.outputs))
+
+    def signature(self, name: str) -> ServedSignature:
+        """Return a signature by its name.
+
+        Raises:
+            SignatureNotFoundError: the model has no such signature.
+        """
+        if name not in self.signatures:
+            raise SignatureNotFoundError(f'Serving signature key "{name}" not found.')
+        return self.signatures[name]
 
     @abstractmethod
     def call(self, call: GraphCall) -> dict[str, Array]:
         """Run one signature and return the outputs that are wanted, by name.
 
+        It ends early once nobody waits for the call, in the middle of a row or before the next one.
+
         Raises:
+            CallCancelledError: nobody waits for it.
             BadInputError: an operation refuses the inputs.
             OutOfResourcesError: an operation could not get its memory.
             GraphError: an operation failed for another reason.

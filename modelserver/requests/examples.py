@@ -15,6 +15,7 @@ from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.tensors import Array
 from modelserver.model.version import Model
 from modelserver.requests.handler import RequestHandler
+from modelserver.requests.row_limits import check_examples
 
 INPUT = "inputs"
 """The one input of a signature over examples."""
@@ -41,6 +42,14 @@ class ExamplesHandler(RequestHandler):
             raise BadInputError(f"No signature was found with the name: {name}")
         outputs = self.outputs_of(definitions[name])
         return model.check(name, {INPUT: serialized_examples(request.input)}, outputs)
+
+    def check_rows(self, model: Model, request: Any, most: int) -> None:
+        """Refuse a request over more than `most` examples.
+
+        Raises:
+            BadInputError: it has more, or its context would be copied too often.
+        """
+        check_examples(request.input, most)
 
     def respond(self, call: GraphCall, outputs: GraphOutputs) -> Any:
         """Return the response that the outputs make.

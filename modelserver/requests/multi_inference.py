@@ -1,11 +1,13 @@
 """MultiInference: several classifications and regressions of the same examples."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from contract.serving_messages import MultiInferenceResponse
 from contract.signatures import SERVING_DEFAULT
 from modelserver.errors import BadInputError, UnsupportedMethodError
+from modelserver.model.cancellation import Tokens
 from modelserver.model.version import Model
 from modelserver.requests.examples import INPUT, serialized_examples
 from modelserver.requests.handlers import CLASSIFY, REGRESS
@@ -13,12 +15,13 @@ from modelserver.requests.handlers import CLASSIFY, REGRESS
 _HANDLERS = {handler.method: handler for handler in (CLASSIFY, REGRESS)}
 
 
-def infer_all(model: Model, request: Any) -> Any:
+def infer_all(model: Model, request: Any, tokens: Tokens = ()) -> Any:
     """Return the MultiInferenceResponse to a MultiInferenceRequest, without names and versions of the model.
 
     All tasks are checked before the first one runs. The texts of errors are TensorFlow Serving's.
 
     Raises:
+        CallCancelledError: the tokens were cancelled meanwhile.
         ServingError: the tasks do not go together, or one fails as its own request would.
     """
     outputs = _checked(model, request.tasks)
@@ -27,7 +30,7 @@ def infer_all(model: Model, request: Any) -> Any:
     for task, (signature_name, wanted) in zip(request.tasks, outputs.items(), strict=True):
         handler = _HANDLERS[task.method_name]
         result = response.results.add(model_spec={"signature_name": signature_name})
-        values = model.run(signature_name, {INPUT: examples}, wanted)
+        values = model.call(replace(model.check(signature_name, {INPUT: examples}, wanted), tokens=tokens))
         handler.add_results(getattr(result, f"{handler.noun}_result"), values, len(examples))
     return response
 

@@ -3,11 +3,12 @@
 from typing import Any
 
 from contract.serving_messages import PredictResponse
-from contract.signatures import SERVING_DEFAULT
+from contract.signatures import DESCRIBE, SERVING_DEFAULT
 from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.tensors import to_array, write_tensor
 from modelserver.model.version import Model
 from modelserver.requests.handler import RequestHandler
+from modelserver.requests.row_limits import check_tensors
 
 
 class PredictHandler(RequestHandler):
@@ -19,8 +20,18 @@ class PredictHandler(RequestHandler):
         Raises:
             ServingError: it does not fit the model, or a tensor cannot be read.
         """
+        model.signature(request.model_spec.signature_name or SERVING_DEFAULT).check_names(request.inputs)
         inputs = {name: to_array(tensor, name) for name, tensor in request.inputs.items()}
         return model.check(request.model_spec.signature_name or SERVING_DEFAULT, inputs, request.output_filter)
+
+    def check_rows(self, model: Model, request: Any, most: int) -> None:
+        """Refuse a PredictRequest with more rows than `most`, or with a tensor that is larger than its row may be.
+
+        Raises:
+            BadInputError: it has more.
+        """
+        name = request.model_spec.signature_name or SERVING_DEFAULT
+        check_tensors(request.inputs, model.signature(name), 1 if name == DESCRIBE else most)
 
     def respond(self, call: GraphCall, outputs: GraphOutputs) -> Any:
         """Return the PredictResponse that the outputs make.

@@ -1,15 +1,17 @@
 """Which models a server serves: by the flags for one model, by a file for several, or by a reload request."""
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from contract.serving_messages import ModelServerConfig
-from modelserver.errors import BadInputError, SettingError
+from modelserver.errors import BadInputError, NotAllowedError, SettingError
 from modelserver.settings import ModelServerSettings
 from modelserver.text_files import read_text_message
+from modelserver.versions.base_paths import BasePathRoots
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +57,11 @@ def model_configs(settings: ModelServerSettings) -> list[ModelConfig]:
     """
     if settings.model_config_file is None:
         assert settings.model_base_path is not None  # or the settings would have been refused
-        return [ModelConfig(settings.model_name, settings.model_base_path)]
+        configs = [ModelConfig(settings.model_name, settings.model_base_path)]
+        _check_places(configs, settings.base_path_roots)
+        return configs
     path = settings.model_config_file
-    configs = configs_of_file(path)
+    configs = configs_of_file(path, settings.base_path_roots)
     labelled = [config.name for config in configs if config.labels]
     if labelled and not settings.allow_version_labels_for_unavailable_models:
         raise SettingError(
@@ -67,8 +71,8 @@ def model_configs(settings: ModelServerSettings) -> list[ModelConfig]:
     return configs
 
 
-def configs_of_file(path: Path) -> list[ModelConfig]:
-    """Return the models that a ModelServerConfig in text form lists.
+def configs_of_file(path: Path, roots: Sequence[Path] = ()) -> list[ModelConfig]:
+    """Return the models that a ModelServerConfig in text form lists; if there are `roots`, they have to lie in these.
 
     Raises:
         SettingError: the file cannot be read or used.
@@ -80,6 +84,7 @@ def configs_of_file(path: Path) -> list[ModelConfig]:
     for config in configs:
         if not config.name:
             raise SettingError(f"The model at {config.base_path} has no name, so no request could use it.")
+    _check_places(configs, roots)
     return configs
 
 
@@ -102,10 +107,19 @@ def configs_of_request(message: Any, served: Collection[str]) -> list[ModelConfi
         raise BadInputError(str(error)) from error
 
 
+def _check_places(configs: Sequence[ModelConfig], roots: Sequence[Path]) -> None:
+    if not roots:
+        return
+    try:
+        for config in configs:
+            BasePathRoots(roots).check(config.name, config.base_path)
+    except NotAllowedError as error:
+        raise SettingError(str(error)) from error
+
+
 def _configs(listed: Sequence[Any], served: Collection[str]) -> list[ModelConfig]:
-    names = [config.name for config in listed]
-    for name in names:
-        if names.count(name) > 1:
+    for name, times in Counter(config.name for config in listed).items():
+        if times > 1:
             raise SettingError(f"Illegal to list model {name} multiple times in config list")
     return [_config(config, served) for config in listed]
 
@@ -126,7 +140,7 @@ def _config(given: Any, served: Collection[str]) -> ModelConfig:
         )
     if platform != _PLATFORM:
         raise SettingError(f"Model {name} requests unsupported platform {platform}")
-    if not Path(given.base_path).is_absolute():
+    if not Path(given.base_path).is_absolute() or "\0" in given.base_path:
         raise SettingError(f"Expected model {name} to have an absolute path or URI; got base_path()={given.base_path}")
     if given.HasField("logging_config"):
         logger.warning("logging_config of model %s is ignored: this server keeps no log of requests.", name)

@@ -4,12 +4,16 @@ oneDNN's convolution gives a batch of no rows the shape of its input. What lies 
 output has another shape than the signature says. TensorFlow switches oneDNN on by itself, on some processors.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from modelserver.errors import BadInputError, GraphError
 from modelserver.model.tensors import Array
+
+_MOST_VALUES = 2**24
+"""In the row that is made up: without a row a shape of any size takes no byte."""
 
 Shape = tuple[int, ...]
 """What a signature says of an output: -1 where a size is not known."""
@@ -41,6 +45,8 @@ def run_rows(run: Run, arguments: Sequence[Array], shapes: Mapping[str, Shape]) 
 
 
 def _from_one_row(run: Run, arguments: Sequence[Array]) -> dict[str, Array] | None:
+    if any(math.prod(argument.shape[1:]) > _MOST_VALUES for argument in arguments):
+        return None
     try:
         outputs = run([_one_row(argument) for argument in arguments])
     except (BadInputError, GraphError):

@@ -82,6 +82,7 @@ class LitertModel(Model):
         """Run one signature and return the outputs that are wanted, by name. Bytes that are not an image are not valid.
 
         Raises:
+            CallCancelledError: nobody waited any more before the last row was begun.
             BadInputError: the input does not have the signature's shape, or is not an image (`pixels_of_image`).
             OutOfResourcesError: TensorFlow could not get its memory.
             GraphError: TensorFlow or LiteRT failed for another reason.
@@ -95,7 +96,7 @@ class LitertModel(Model):
         (contents,) = call.arguments
         if contents.ndim != 1:
             raise BadInputError(f"image_bytes must have the shape [N], not {shape_text(contents)}.")
-        rows = self._rows.map(self._predict_image, contents.tolist())
+        rows = self._rows.map(self._predict_image, contents.tolist(), call.tokens)
         probabilities = np.zeros((len(rows), self._networks.classes), np.float32)
         labels = np.full(len(rows), b"", np.object_)
         for number, row in enumerate(rows):
@@ -118,9 +119,8 @@ class LitertModel(Model):
                 GraphError,
             ):  # whatever the decoder says: the served graph ignores errors of a row, too
                 return {"valid": False, "brightness": 0.0}
-            if not decoded["valid"]:
-                return decoded
-            return {**decoded, "probabilities": network.predict(decoded["pixels"])}
+            pixels = decoded.pop("pixels")  # or each row would keep its own until the last one is there
+            return {**decoded, "probabilities": network.predict(pixels)} if decoded["valid"] else decoded
 
     def _predict_pixels(self, call: GraphCall) -> dict[str, Array]:
         (pixels,) = call.arguments
@@ -128,7 +128,7 @@ class LitertModel(Model):
             shape = ",".join(map(str, self._networks.image_shape))
             raise BadInputError(f"pixels must have the shape [N,{shape}], not {shape_text(pixels)}.")
         probabilities = np.zeros((len(pixels), self._networks.classes), np.float32)
-        for number, predicted in enumerate(self._rows.map(self._predict_one, list(pixels))):
+        for number, predicted in enumerate(self._rows.map(self._predict_one, list(pixels), call.tokens)):
             probabilities[number] = predicted
         return {"probabilities": probabilities}
 

@@ -1,7 +1,8 @@
 """One version of a model, run by TensorFlow."""
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from google.protobuf.message import DecodeError
 from modelserver.engines.graphs.errors import sentence_of
 from modelserver.engines.graphs.no_rows import run_rows
 from modelserver.engines.graphs.signatures import SavedGraphs
+from modelserver.engines.tensorflow.tensorflow_internals import CancellableFunction, CancellationManager
 from modelserver.errors import (
     BadInputError,
     GraphError,
@@ -20,6 +22,7 @@ from modelserver.errors import (
     ServingError,
 )
 from modelserver.model.calls import GraphCall
+from modelserver.model.cancellation import Tokens, check_wanted, is_wanted
 from modelserver.model.signatures import ServedSignature
 from modelserver.model.tensors import Array
 from modelserver.model.version import Model
@@ -72,6 +75,7 @@ class TensorFlowModel(Model):
         """Run one signature and return the outputs that are wanted, by name.
 
         Raises:
+            CallCancelledError: nobody waits for them any more.
             BadInputError: an operation refuses the inputs.
             OutOfResourcesError: an operation could not get its memory.
             GraphError: an operation failed for another reason.
@@ -83,18 +87,39 @@ class TensorFlowModel(Model):
         return outputs
 
     def _run(self, call: GraphCall, arguments: Sequence[Array]) -> dict[str, Array]:
+        check_wanted(call.tokens)
         dtypes = [info.dtype for info in self.signatures[call.signature_name].inputs.values()]
         try:
             tensors = [tf.constant(array, dtype) for array, dtype in zip(arguments, dtypes, strict=True)]
-            outputs = self._functions[call.signature_name](*tensors)
+            with _cancelled_when_unwanted(call.tokens) as cancellation:
+                outputs = self._functions[call.signature_name](tensors, cancellation)
         except tf.errors.OpError as error:
+            check_wanted(call.tokens)
             raise _graph_error(error) from error
         except UnicodeDecodeError as error:  # of TensorFlow's own message, which quotes what was sent
             raise BadInputError(sentence_of(error.object.decode("latin-1"))) from error
         return {name: _as_array(outputs[name]) for name in call.outputs}
 
 
-def _without_static_shapes(function: Any, signature: ServedSignature) -> Callable[..., dict[str, Any]]:
+@contextlib.contextmanager
+def _cancelled_when_unwanted(tokens: Tokens) -> Iterator[CancellationManager]:
+    """Give what cancels a run as soon as the last of the tokens is cancelled."""
+    cancellation = CancellationManager()
+
+    def look() -> None:
+        if not is_wanted(tokens):
+            cancellation.start_cancel()
+
+    for token in tokens:
+        token.on_cancel(look)
+    try:
+        yield cancellation
+    finally:
+        for token in tokens:
+            token.forget(look)
+
+
+def _without_static_shapes(function: Any, signature: ServedSignature) -> CancellableFunction:
     """Return `function` with positional arguments of any shape.
 
     TensorFlow's own call would refuse shapes that TensorFlow Serving lets through to the operations.
@@ -105,8 +130,7 @@ def _without_static_shapes(function: Any, signature: ServedSignature) -> Callabl
     def relaxed(*tensors: Any) -> Any:
         return function(**dict(zip(signature.inputs, tensors, strict=True)))
 
-    concrete: Callable[..., dict[str, Any]] = relaxed.get_concrete_function()
-    return concrete
+    return CancellableFunction(relaxed.get_concrete_function())
 
 
 def _as_array(tensor: Any) -> Array:

@@ -13,6 +13,8 @@ import pytest
 from contract import serving_messages as messages
 
 EXCEPTIONS = Path(__file__).with_name("recordings_that_differ.toml")
+ROWS = 2000
+"""As many as the largest recorded request has; TensorFlow Serving has no bound."""
 SERVED = {"all": 3, "per%20cent": 1, "pair": 2, "examples": 1}
 """How many versions some of the recorded models have; they are loaded one after the other, these last."""
 
@@ -34,7 +36,8 @@ def _started(
     models = (recordings / "models").resolve()
     config = folder / "models.config"
     config.write_text((models / "models.config").read_text(encoding="utf-8").replace("${MODELS}", str(models)))
-    started = start_server(model_config_file=config, allow_version_labels_for_unavailable_models=True, **more)
+    more = {"allow_version_labels_for_unavailable_models": True, "max_rows_per_request": ROWS, **more}
+    started = start_server(model_config_file=config, **more)
     for name, versions in SERVED.items():
         available = [("AVAILABLE", "")] * versions
         eventually(lambda name=name, available=available: [*started.states(name).values()] == available)

@@ -43,7 +43,8 @@ def play(recordings: Path, tmp_path: Path, start_server: Callable[..., Any]) -> 
         own = ["--scenario", scenario, "--work", str(tmp_path / "work")]
         prepared = subprocess.run([*script, *own, "--prepare"], capture_output=True, text=True, check=True)
         flags = shlex.split(prepared.stdout.partition("start the server with ")[2])
-        client = start_server(**{**_settings(flags), "file_system_poll_wait_seconds": 0.1})
+        reloads = {"allow_reload_requests": True, "base_path_roots": (tmp_path / "work", recordings / "models")}
+        client = start_server(**{**_settings(flags), **reloads, "file_system_poll_wait_seconds": 0.1})
         report = tmp_path / "report.jsonl"
         how = [f"--target=127.0.0.1:{client.port}", f"--json-report={report}"]
         texts = ["--wire", "--messages=exact", "--graph-messages=prefix"]

@@ -46,7 +46,7 @@ def test_a_reload_that_cannot_be_applied_blocks_nothing(
     x: npt.NDArray[np.float32],
 ) -> None:
     """A missing base path is answered at once, models answer on, and the next reload is applied."""
-    client = start_server(base_path)
+    client = start_server(base_path, allow_reload_requests=True, base_path_roots=(base_path.parent,))
     eventually(lambda: client.is_available(1))
     missing = base_path.with_name("missing")
     with pytest.raises(grpc.RpcError) as caught:

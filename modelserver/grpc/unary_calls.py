@@ -1,0 +1,66 @@
+"""One call of a method: from the bytes of its request to its response or a status."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from modelserver.errors import ServingError, StoppingError
+from modelserver.grpc.field_limits import check_fields
+from modelserver.status_codes import STATUS_OF
+
+# Details are sent percent-encoded in a trailer, and clients reject trailers over 8 KB: a longer text would turn
+# INVALID_ARGUMENT into RESOURCE_EXHAUSTED on their side.
+_MAX_DETAILS = 2000
+
+
+class UnaryCalls:
+    """The calls in flight of one server; all belong to one event loop."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+        self._ended: set[asyncio.Task[Any]] = set()
+
+    def end(self) -> None:
+        """Answer all that are in flight with UNAVAILABLE, and stop what is computed for them."""
+        for task in self._running:
+            self._ended.add(task)
+            task.cancel()
+
+    def handler(
+        self, method: Callable[[Any], Awaitable[Any]], request_class: Any, response_class: Any
+    ) -> "grpc.RpcMethodHandler[Any, Any]":
+        """Return a gRPC handler that calls `method` and turns our errors into status codes.
+
+        `method` is cancelled when the caller leaves, or its deadline passes.
+        """
+
+        async def behaviour(request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
+            try:
+                check_fields(request, request_class)
+                return await self._counted(method, request_class.FromString(request))
+            except DecodeError:  # left to gRPC, this would be UNKNOWN with the name of a Python class
+                await context.abort(grpc.StatusCode.INTERNAL, "The request is not a message of this method.")
+            except ServingError as error:
+                await context.abort(STATUS_OF[type(error)], str(error)[:_MAX_DETAILS])
+
+        return grpc.unary_unary_rpc_method_handler(
+            behaviour,
+            response_serializer=response_class.SerializeToString,
+        )
+
+    async def _counted(self, method: Callable[[Any], Awaitable[Any]], request: Any) -> Any:
+        task = asyncio.current_task()
+        assert task is not None  # a coroutine of gRPC runs in one
+        self._running.add(task)
+        try:
+            return await method(request)
+        except asyncio.CancelledError:
+            if task not in self._ended:
+                raise
+            raise StoppingError("The model server is stopping and did not finish this request; send it again.") from None
+        finally:
+            self._running.discard(task)
+            self._ended.discard(task)
