@@ -12,6 +12,7 @@ from starlette.types import Lifespan
 from gateway.admission.adaptive_limit import AdaptiveLimit
 from gateway.admission.circuit import Circuits
 from gateway.admission.concurrency import Admission, FixedLimit
+from gateway.admission.held_bytes import ByteBudget
 from gateway.backend.attempts import count_attempts
 from gateway.backend.channel import open_channel
 from gateway.backend.model_client import ModelClient
@@ -138,6 +139,9 @@ async def _running_services(settings: Settings, metrics: Metrics) -> AsyncGenera
             client=client,
             versions=versions,
             admission=Admission(limit, settings.max_queued, settings.queue_timeout_seconds, metrics),
+            held_bytes=ByteBudget(
+                settings.max_held_bytes, settings.max_queued, settings.queue_timeout_seconds, metrics
+            ),
             circuits=Circuits(settings.models, settings.circuit_failures, settings.circuit_open_seconds, metrics),
             metrics=metrics,
             drift=drift,

@@ -64,6 +64,22 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(
         30.0, gt=0, allow_inf_nan=False, description="How long a request's body may take to arrive."
     )
+    write_timeout_seconds: float = Field(
+        30.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="How long a caller may take to read a response, or a megabyte of a larger one.",
+    )
+    max_connections: int = Field(
+        1000,
+        gt=0,
+        description="The most connections to a port; one more ends the one that has waited for its caller for longest.",
+    )
+    max_held_bytes: int = Field(
+        64 * 1024 * 1024,
+        gt=0,
+        description="The most bytes of bodies held at once; further requests wait unread for `queue_timeout_seconds`.",
+    )
     max_images: int = Field(64, gt=0, description="The most images in one request.")
     max_json_bytes: int = Field(
         8 * 1024 * 1024, gt=0, description="The most bytes of JSON in a body; the rest of the body may be binary."
@@ -167,6 +183,16 @@ class Settings(BaseSettings):
         if self.max_request_message_bytes > _MAX_MESSAGE_BYTES:
             most = (_MAX_MESSAGE_BYTES - _MESSAGE_OVERHEAD_BYTES) // 4
             raise ValueError(f"max_body_bytes is {self.max_body_bytes}, and a message to the model server holds {most}")
+        return self
+
+    @model_validator(mode="after")
+    def _bodies_can_be_held(self) -> Self:
+        """Reject a limit that no body of the permitted size would pass."""
+        if 3 * self.max_held_bytes < 4 * self.max_body_bytes:
+            raise ValueError(
+                f"max_held_bytes is {self.max_held_bytes}; it must be at least 4/3 of max_body_bytes, which is "
+                f"{self.max_body_bytes}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
 import uvloop
 
 from gateway.app import create_app, create_operations_app
-from gateway.http.server import GatewayServer
-from gateway.http.uvicorn_internals import DeafServer
+from gateway.http.server import GatewayServer, OperationsServer
 from gateway.security.tls import server_tls
 from gateway.settings import Settings
 
@@ -36,15 +34,12 @@ def serve(settings: Settings, sockets: Sockets, on_ready: Callable[[], None]) ->
     if sockets.second is None:
         server.run(sockets=[sockets.first])
         return
-    operations = create_operations_app(app, settings)
-    config = uvicorn.Config(
-        operations, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, **tls
-    )
+    operations = OperationsServer(create_operations_app(app, settings), settings, server, **tls)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve_both(server, DeafServer(config), sockets))
+        runner.run(_serve_both(server, operations, sockets))
 
 
-async def _serve_both(server: GatewayServer, second: DeafServer, sockets: Sockets) -> None:
+async def _serve_both(server: GatewayServer, second: OperationsServer, sockets: Sockets) -> None:
     assert sockets.second is not None
     beside = asyncio.create_task(second.serve([sockets.second]))
     try:

@@ -1,7 +1,7 @@
 """Middleware for every request, whatever its route.
 
-It gives a request its id and deadline, observes it, limits the size of its body and the time the body may take, and
-cancels the request when its caller disconnects.
+It rejects a request with a bad head, gives it its id and deadline, observes it, limits the size of its body, the time
+the body may take and the memory of all bodies, and cancels the request when its caller disconnects.
 """
 
 import asyncio
@@ -12,10 +12,13 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.admission.held_bytes import HeldBytes
 from gateway.deadline import Deadline
-from gateway.errors import BadParameterError, BodyTooLargeError, BodyTooSlowError
+from gateway.errors import BadParameterError, BodyTooLargeError, BodyTooSlowError, NotReadyError
 from gateway.http.connection import take_received
+from gateway.http.problems import respond_to_error
 from gateway.http.protocol_of_path import protocol_of
+from gateway.http.wire.heads import problem_of
 from gateway.observability.observation import RECEIVE
 from gateway.observability.observers import Observers
 from gateway.predict.request_context import RequestContext
@@ -27,8 +30,11 @@ _LINGER_SECONDS = 30.0
 _LINGER_IDLE_SECONDS = 2.0
 _LINGER_BYTES = 128 * 1024 * 1024
 _SMALL_BYTES = 1024 * 1024
+_FIRST_CHUNKED_BYTES = 256 * 1024
+_GROWTH = 4
 _WANTED_HEADERS = frozenset(
     {
+        b"content-encoding",
         b"content-length",
         b"expect",
         b"traceparent",
@@ -58,10 +64,12 @@ class RequestMiddleware:
             return
         started = time.perf_counter()
         handler = _RequestHandler(scope, receive, send, self._settings, self._observers)
+        problem = problem_of(scope)
+        app = self._app if problem is None else respond_to_error(scope, problem)
         try:
-            await self._app(scope, handler.receive, handler.send)
+            await app(scope, handler.receive, handler.send)
         except asyncio.CancelledError:
-            if not handler.was_ended_early():
+            if not handler.was_ended_early() and not await handler.respond_as_stopping():
                 raise
         finally:
             handler.close()
@@ -88,9 +96,13 @@ class _RequestHandler:
         self._declared = int(headers.get(b"content-length", 0))  # the server rejects anything but digits
         self._complete = self._declared == 0 and b"transfer-encoding" not in headers
         self._is_small = 0 < self._declared <= _SMALL_BYTES and b"expect" not in headers
+        self._is_compressed = b"content-encoding" in headers
         self._received = 0
         self._received_whole = False
         self._body_until = 0.0
+        self._held = HeldBytes(scope["app"].state.services.held_bytes)
+        self._waiting_for_body: asyncio.Timeout | None = None
+        self._is_too_slow_for_others = False
         self._wanted = headers.get(b"x-request-timeout-ms")
         self._started = time.monotonic()
         self._task: asyncio.Task[object] | None = None
@@ -113,9 +125,30 @@ class _RequestHandler:
         self.context.outcome = "client_gone"
         return True
 
-    def close(self) -> None:
-        """Stop listening for the end of the connection."""
+    async def respond_as_stopping(self) -> bool:
+        """Respond 503 to a request that was cancelled because the gateway stops; return whether there was a response.
+
+        The task is uncancelled. A response that has begun is left as it is.
+        """
+        task = asyncio.current_task()
+        if task is None or self.context.status or not self._scope["app"].state.stopping:
+            return False
+        task.uncancel()
         self._connection.on_connection_lost = None
+        error = NotReadyError("The gateway is stopping, and could not complete the request; send it again.")
+        await respond_to_error(self._scope, error)(self._scope, self.receive, self._send_last)
+        return True
+
+    async def _send_last(self, message: Message) -> None:
+        """Send a part of a response after which the connection is closed, whatever is still to come of the body."""
+        if message["type"] == "http.response.start":
+            self._begin_response(message, is_last=True)
+        await self._send_raw(message)
+
+    def close(self) -> None:
+        """Stop listening for the end of the connection, and release the memory of the body."""
+        self._connection.on_connection_lost = None
+        self._held.release()
 
     def _deadline(self) -> Deadline:
         """Return the earlier of our deadline, counted from now, and the caller's, counted from the request's head."""
@@ -138,31 +171,68 @@ class _RequestHandler:
             raise BadParameterError(f"X-Request-Timeout-Ms cannot be {seen!r}; send whole milliseconds.")
         if self._declared > self._max_bytes:
             raise BodyTooLargeError(f"The body has {self._declared} bytes; at most {self._max_bytes} are accepted.")
+        if not self._complete:
+            await self._hold()
         message = await self._receive_in_time()
         if self._received > self._max_bytes:
             raise BodyTooLargeError(f"The body has more than the {self._max_bytes} bytes that are accepted.")
         if self._complete:
+            self._held.complete()
             self.context.deadline = self._deadline()
             self._task = asyncio.current_task()
             self._connection.on_connection_lost = self._end_early
         return message
 
+    async def _hold(self) -> None:
+        """Take the memory for the body, or for more of it if its length is unknown, before it is read.
+
+        Raises:
+            OverloadedError: there is none.
+        """
+        if self._declared and self._held.size:
+            return
+        wanted = self._declared
+        if not wanted:
+            if self._held.size and self._received < self._held.size:
+                return
+            wanted = min(self._held.size * _GROWTH or _FIRST_CHUNKED_BYTES, self._max_bytes)
+        if self._is_compressed:
+            wanted = max(wanted, self._settings.max_json_bytes)
+        if wanted > self._held.size:
+            await self._held.take(wanted, self._give_up)
+
+    def _give_up(self) -> None:
+        """Stop waiting for the body, because others wait for the memory it holds."""
+        self._is_too_slow_for_others = True
+        if self._waiting_for_body is not None:
+            self._waiting_for_body.reschedule(0.0)
+
     async def _receive_in_time(self) -> Message:
+        now = time.monotonic()
         if not self._body_until:
-            self._body_until = time.monotonic() + self._settings.body_timeout_seconds
+            self._body_until = now + self._settings.body_timeout_seconds
         try:
-            async with asyncio.timeout(self._body_until - time.monotonic()):
+            async with asyncio.timeout(0.0 if self._is_too_slow_for_others else self._body_until - now) as waiting:
+                self._waiting_for_body = waiting
                 return await self._receive_next()
         except TimeoutError:
             self._is_small = False  # the server would wait for the rest of it
+            if self._is_too_slow_for_others:
+                raise BodyTooSlowError(
+                    f"The body arrived so slowly that others would have had to wait; {self._received} bytes of it did."
+                ) from None
             raise BodyTooSlowError(
                 f"The body did not arrive within {self._settings.body_timeout_seconds:g} seconds; "
                 f"{self._received} bytes of it did."
             ) from None
+        finally:
+            self._waiting_for_body = None
 
     async def _receive_next(self) -> Message:
         message = await self._receive_raw()
-        self._received += len(message.get("body", b""))
+        count = len(message.get("body", b""))
+        self._received += count
+        self._held.arrived(count)
         self._complete = not message.get("more_body", False)  # also when the caller disconnected
         self.context.bytes_in = self._received
         if self._complete and not self._received_whole and message["type"] == "http.request" and self._received:
@@ -189,12 +259,12 @@ class _RequestHandler:
             await self._linger()
             await self._send_raw({"type": "http.response.body", "body": b""})
 
-    def _begin_response(self, message: Message) -> None:
+    def _begin_response(self, message: Message, *, is_last: bool = False) -> None:
         if self.context.outcome is None:
             self.context.outcome = "ok"
         self.context.status = message["status"]
         own = [(b"x-request-id", self.context.request_id.encode("ascii"))]
-        if not (self._complete or self._is_small) or self._scope["app"].state.stopping:
+        if is_last or not (self._complete or self._is_small) or self._scope["app"].state.stopping:
             own.append((b"connection", b"close"))
         message["headers"] = [*message["headers"], *own]
 

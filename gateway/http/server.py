@@ -5,17 +5,17 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.http.connection import Connection
+from gateway.http.connection import KEEP_ALIVE_SECONDS, Connection
 from gateway.http.uvicorn_internals import HookedServer
 from gateway.settings import Settings
 
 _BACKLOG = 2048
-_KEEP_ALIVE_SECONDS = 75  # longer than the minute of common load balancers, so that they close first
+_OPERATIONS_GRACEFUL_SECONDS = 2
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -35,44 +35,25 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-class GatewayServer(HookedServer):
-    """Serves one application until SIGTERM or SIGINT, or until `should_exit` is set from another thread.
+class Stopping:
+    """How far the gateway has got in stopping, for all its servers.
 
     SIGTERM first makes `/readyz` respond 503 for a while (`app.state.stopping`), so that load balancers send no more
-    requests; then no connection is accepted, and requests in flight are completed. A second signal stops at once.
-    `on_ready` is called once requests are served.
+    requests; then no connection is accepted, and requests in flight are completed. With SIGINT there is no such while.
+    After a second signal requests in flight get a 503.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings, on_ready: Callable[[], None], **tls: Any) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                loop="uvloop",
-                http=Connection.limited_by(settings),
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=math.ceil(settings.request_timeout_seconds) + 1,
-                **tls,
-            )
-        )
+    def __init__(self, app: FastAPI, delay_seconds: float) -> None:
+        self.is_urgent = False
         self._app = app
-        self._delay = settings.shutdown_delay_seconds
+        self._delay = delay_seconds
         self._stop_at: float | None = None
-        self._on_ready = on_ready
-
-    def ready(self) -> None:
-        """Report that requests are served."""
-        self._on_ready()
 
     def signalled(self, number: int) -> None:
-        """Start to stop at the first signal, and stop at once at the second."""
+        """Take note of SIGTERM or SIGINT."""
         if self._stop_at is not None:
-            self.should_exit = self.force_exit = True
+            self._stop_at = time.monotonic()
+            self.is_urgent = True
             return
         self._app.state.stopping = True
         self._stop_at = time.monotonic() + (self._delay if number == signal.SIGTERM else 0.0)
@@ -80,3 +61,76 @@ class GatewayServer(HookedServer):
     def is_over(self) -> bool:
         """Return whether the delay after a signal has passed."""
         return self._stop_at is not None and time.monotonic() >= self._stop_at
+
+
+class GatewayServer(HookedServer):
+    """Serves one application until SIGTERM or SIGINT, or until `should_exit` is set from another thread.
+
+    `on_ready` is called once requests are served.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        settings: Settings,
+        on_ready: Callable[[], None],
+        *,
+        lifespan: Literal["on", "off"] = "on",
+        graceful_seconds: float | None = None,
+        **tls: Any,
+    ) -> None:
+        seconds = settings.request_timeout_seconds + 1 if graceful_seconds is None else graceful_seconds
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http=Connection.limited_by(settings),
+                ws="none",
+                lifespan=lifespan,
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=math.ceil(seconds),
+                **tls,
+            )
+        )
+        self.stopping = Stopping(app, settings.shutdown_delay_seconds)
+        self._on_ready = on_ready
+
+    def ready(self) -> None:
+        """Report that requests are served."""
+        self._on_ready()
+
+    def signalled(self, number: int) -> None:
+        """Start to stop at the first signal, and stop soon at the second."""
+        self.stopping.signalled(number)
+
+    def is_over(self) -> bool:
+        """Return whether the delay after a signal has passed."""
+        return self.stopping.is_over()
+
+    def is_urgent(self) -> bool:
+        """Return whether there was a second signal."""
+        return self.stopping.is_urgent
+
+    def watch(self, connection: Connection) -> None:
+        """End the connection if its caller has taken too long."""
+        connection.watch(time.monotonic())
+
+
+class OperationsServer(GatewayServer):
+    """Serves the operations port beside the first one, with the same limits, until `should_exit` is set."""
+
+    hears_signals = False
+
+    def __init__(self, app: FastAPI, settings: Settings, first: GatewayServer, **tls: Any) -> None:
+        super().__init__(
+            app, settings, lambda: None, lifespan="off", graceful_seconds=_OPERATIONS_GRACEFUL_SECONDS, **tls
+        )
+        self.stopping = first.stopping
+
+    def is_over(self) -> bool:
+        """Return False: it serves until the first server has ended."""
+        return False

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from gateway.admission.circuit import Circuits
 from gateway.admission.concurrency import Admission
+from gateway.admission.held_bytes import ByteBudget
 from gateway.backend.model_client import ModelClient
 from gateway.backend.model_versions import ModelVersions
 from gateway.drift.monitor import DriftMonitor
@@ -19,6 +20,7 @@ class Services:
     client: ModelClient
     versions: ModelVersions
     admission: Admission
+    held_bytes: ByteBudget
     circuits: Circuits
     metrics: Metrics
     drift: DriftMonitor
