@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(
         30.0, gt=0, allow_inf_nan=False, description="How long a request's body may take to arrive."
     )
-    max_images: int = Field(64, gt=0, description="The most images in one request.")
+    max_images: int = Field(64, gt=0, description="The most images, or rows of tensors, in one request.")
     max_json_bytes: int = Field(
         8 * 1024 * 1024, gt=0, description="The most bytes of JSON in a body; the rest of the body may be binary."
     )
