@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from contract.errors import ContractError
 from gateway.errors import BadSettingError
 from gateway.http.server import listen
-from gateway.observability.logs import set_up_logs
+from gateway.observability.logs import process_logs
 from gateway.observability.tracing_switch import check_tracing
 from gateway.security.access import check_access
 from gateway.security.tls import server_tls
@@ -23,17 +23,17 @@ def main(settings: Settings, on_listening: Callable[[str], None] | None = None) 
 
     Returns the exit code: 2 if the settings are invalid or an address is not available.
     """
-    try:
-        set_up_logs(settings)
-        check_access(settings)
-        check_tracing(settings)
-        scheme = "https" if server_tls(settings) else "http"
-        with ExitStack() as stack:
-            sockets = _listen(settings, stack)
-            return _serve(settings, sockets, f"{scheme}://{_shown(settings.host)}", on_listening)
-    except (BadSettingError, ContractError) as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return _BAD_SETTING
+    with process_logs(settings):
+        try:
+            check_access(settings)
+            check_tracing(settings)
+            scheme = "https" if server_tls(settings) else "http"
+            with ExitStack() as stack:
+                sockets = _listen(settings, stack)
+                return _serve(settings, sockets, f"{scheme}://{_shown(settings.host)}", on_listening)
+        except (BadSettingError, ContractError) as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            return _BAD_SETTING
 
 
 def _announce(text: str) -> None:

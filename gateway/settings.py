@@ -80,7 +80,7 @@ class Settings(BaseSettings):
         gt=0,
         description="The most bytes of bodies held at once; further requests wait unread for `queue_timeout_seconds`.",
     )
-    max_images: int = Field(64, gt=0, description="The most images in one request.")
+    max_images: int = Field(64, gt=0, description="The most images, or rows of tensors, in one request.")
     max_json_bytes: int = Field(
         8 * 1024 * 1024, gt=0, description="The most bytes of JSON in a body; the rest of the body may be binary."
     )

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
-from gateway.observability.logs import set_up_logs
+from gateway.observability.logs import process_logs
 from gateway.observability.metric_labels import METRICS_FOLDER
 from gateway.settings import Settings
 from gateway.worker import Sockets, serve
@@ -140,9 +140,9 @@ class _Workers:
 def _work(settings: Settings, sockets: Sockets, ready: Connection) -> None:
     """Run one worker, in its own process."""
     os.setpgid(0, 0)  # Ctrl-C then reaches only the first process, which forwards it once
-    set_up_logs(settings)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    serve(settings, sockets, lambda: ready.send(True))
+    with process_logs(settings):
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        serve(settings, sockets, lambda: ready.send(True))
 
 
 def _end_with_parent() -> None:

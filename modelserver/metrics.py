@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_app
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from contract.serving_messages import ModelSpec
+from contract.standard_streams import dropped_lines
 from modelserver.errors import ServingError
 from modelserver.status_codes import STATUS_OF
 
@@ -25,7 +28,7 @@ _MICROSECONDS = tuple(10 * 1.8**power for power in range(33))
 """TensorFlow Serving's buckets: from 10 µs, each 1.8 times the one before, to 25 minutes."""
 
 # prometheus-client appends `_total` to the names of counters and adds series `_created`, which the real names lack.
-_APPENDED = re.compile(r"^((?:# \w+ )?[\w:]+)_total(?=[ {])", re.MULTILINE)
+_APPENDED = re.compile(r"^((?:# \w+ )?:[\w:]+)_total(?=[ {])", re.MULTILINE)
 _CREATED = re.compile(r"^(?:# \w+ )?[\w:]+_created[ {].*\n", re.MULTILINE)
 
 
@@ -38,6 +41,7 @@ class ModelServerMetrics:
     def __init__(self, is_known: Callable[[str], bool]) -> None:
         self._is_known = is_known
         self._registry = CollectorRegistry()
+        self._registry.register(_DroppedLines())
         self._page = make_wsgi_app(self._registry, disable_compression=True)
         self._requests = self._counter(
             ":tensorflow:serving:request_count", "Finished requests, by status.", "model_name", "status", "version"
@@ -109,6 +113,14 @@ class ModelServerMetrics:
 
     def _histogram(self, name: str, about: str, *labels: str) -> Histogram:
         return Histogram(name, about, labels, buckets=_MICROSECONDS, registry=self._registry)
+
+
+class _DroppedLines(Collector):
+    """The counter that TensorFlow Serving does not have."""
+
+    def collect(self) -> Iterable[Metric]:
+        about = "Lines of the log that could not be written."
+        yield CounterMetricFamily("graft_modelserver_log_lines_dropped", about, value=dropped_lines())
 
 
 def _model_of(request: Any) -> str:

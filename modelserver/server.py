@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import grpc
 
+from contract.standard_streams import queued_standard_streams
 from modelserver.batching.batcher import Batcher
 from modelserver.batching.parameters import batch_parameters
 from modelserver.batching.version_tuning import FirstVersionTuning, Load, tuned
@@ -47,6 +48,8 @@ _TUNING_SECONDS = 2.0
 
 _SWITCH_SECONDS = 0.0005
 """How long a thread may hold Python's lock; with Python's 5 ms, loading a version doubles the slowest latencies."""
+
+_DROPPED = "WARNING lines of this log that are missing here because they could not be written: {}"
 
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),  # responses are as large as the model makes them
@@ -222,7 +225,12 @@ def main(settings: ModelServerSettings, start_tensorflow: Callable[[], None] = l
     `start_tensorflow` imports TensorFlow; it is called when the first version needs it, before the port listens where
     all versions do. Prints one line to stdout once the port listens; everything else goes to stderr.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    with queued_standard_streams(_DROPPED.format):
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+        return _run(settings, start_tensorflow)
+
+
+def _run(settings: ModelServerSettings, start_tensorflow: Callable[[], None]) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     keep_little_freed_memory()
     tensorflow = TensorFlowStart(settings, start_tensorflow)

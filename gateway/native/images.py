@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import filetype
 from fastapi import Depends, Header, Query, Request, Response
 from pydantic_core import to_json
 
@@ -30,6 +31,7 @@ from gateway.predict.prediction import (
 from gateway.predict.request_context import RequestContext, context_of
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+_FORM = "application/x-www-form-urlencoded"
 _FILES = {"type": "object", "properties": {"file": {"type": "array", "items": _BINARY["schema"]}}}
 _OTHER_BODIES = {"image/*": _BINARY, "application/octet-stream": _BINARY, "multipart/form-data": {"schema": _FILES}}
 _RESPONSES = problem_responses(400, 401, 403, 404, 408, 413, 415, 422, 429, 501, 502, 503, 504)
@@ -109,6 +111,10 @@ async def _read_images(request: Request, context: RequestContext) -> list[Encode
         content = read_json(await read_whole(request), settings)
         refuse_misplaced_body(content, request.method, context)
         return read_images(content, settings.max_images)
+    if kind == _FORM:
+        body = await read_whole(request)
+        if filetype.is_image(body):  # sent with `curl --data-binary`, which claims this type unless told otherwise
+            return [EncodedImage(body)]
     raise UnsupportedContentTypeError(
         f"A body of type {kind[:100]!r} is not accepted; send an image as image/* or application/octet-stream, or "
         "several as multipart/form-data or application/json."

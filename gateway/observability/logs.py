@@ -9,7 +9,8 @@ import json
 import logging
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import structlog
 from pydantic_core import PydanticSerializationError, to_json
 
+from contract.standard_streams import queued_standard_streams
 from gateway.observability.metric_labels import shortened
 from gateway.observability.observation import Observation
 from gateway.settings import Settings
@@ -38,10 +40,19 @@ name_in_logs = _replied.set
 """Add this request's id to the log lines of the current task and of tasks that it starts."""
 
 
+@contextmanager
+def process_logs(settings: Settings) -> Iterator[None]:
+    """Log to standard error, while the process serves, such that neither a full disk nor an unread pipe stops it."""
+    render = _rendering(settings, on_terminal=sys.stderr is not None and sys.stderr.isatty())
+    with queued_standard_streams(lambda count: render(_notice(count))):
+        set_up_logs(settings)
+        yield
+
+
 def set_up_logs(settings: Settings, stream: TextIO | None = None) -> None:
     """Send everything that the process logs to `stream`, by default standard error, in the format of the settings."""
     stream = sys.stderr if stream is None else stream
-    render = _rendering(settings, stream)
+    render = _rendering(settings, on_terminal=stream.isatty())
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -76,7 +87,7 @@ class RequestLog:
         self._share = settings.log_sample
         self._least = _LEVELS[settings.log_level]
         self._output = structlog.WriteLogger(stream)
-        self._render = _rendering(settings, stream)
+        self._render = _rendering(settings, on_terminal=stream.isatty())
         self._last_outcomes: dict[str, str] = {}  # for each quiet route
 
     def write(self, observation: Observation, route: str, seconds: float) -> None:
@@ -103,7 +114,7 @@ class RequestLog:
             "caller": None if caller is None else shortened(caller),
             "event": "request",
             "level": _NAMES[level],
-            "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            "timestamp": _now(),
         }
         self._output.msg(self._render(event))  # without structlog's loggers, which take 40 microseconds for it
 
@@ -120,14 +131,28 @@ class RequestLog:
         return self._share >= 1 or random.random() < self._share  # noqa: S311 - sampling needs no secure randomness
 
 
-def _rendering(settings: Settings, stream: TextIO) -> "Callable[[EventDict], str]":
+def _rendering(settings: Settings, *, on_terminal: bool) -> "Callable[[EventDict], str]":
     """Return a function that renders an event as a line."""
-    on_terminal = stream.isatty()
     if settings.log_format == "json" or (settings.log_format == "auto" and not on_terminal):
         return _to_json
     plain = structlog.dev.plain_traceback  # the default shows local variables, such as images and keys
     renderer = structlog.dev.ConsoleRenderer(colors=on_terminal, pad_event_to=0, exception_formatter=plain)
     return lambda event: str(renderer(None, "", _disarm(event)))
+
+
+def _notice(count: int) -> "EventDict":
+    """Return the event that is written where `count` lines are missing."""
+    return {
+        "event": f"Lines of this log that are missing here because they could not be written: {count}.",
+        "dropped": count,
+        "logger": __name__,
+        "level": "warning",
+        "timestamp": _now(),
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _to_json(event: "EventDict") -> str:

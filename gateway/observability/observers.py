@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
+from contract.standard_streams import dropped_lines
 from gateway.observability.logs import RequestLog, name_in_logs
 from gateway.observability.observation import Observation
 from gateway.observability.request_metrics import RequestMetrics
@@ -41,5 +42,6 @@ class Observers:
         if 400 <= observation.status < 500 and outcome != _NOBODY_REFUSED:
             self._metrics.count_rejection(outcome)
         self._log.write(observation, route, seconds)
+        self._metrics.count_dropped_lines(dropped_lines())
         if observation.spans is not None:
             observation.spans.finish(observation, route, outcome)

@@ -47,6 +47,10 @@ class RequestMetrics:
             ["reason"],
             registry,
         )
+        self._dropped_lines = Counter(
+            "graft_gateway_log_lines_dropped", "Lines of the log that could not be written.", registry=registry
+        )
+        self._dropped_so_far = 0
 
     def count(self, route: str, protocol: str, model: str | None, version: int | None, outcome: str) -> None:
         """Count one request; `model` is the requested name, `version` the version that was used."""
@@ -64,3 +68,9 @@ class RequestMetrics:
     def count_rejection(self, reason: str) -> None:
         """Count a request or an image that was rejected as invalid; `reason` is the code of the error."""
         self._rejections.of(reason).inc()
+
+    def count_dropped_lines(self, so_far: int) -> None:
+        """Count the lines of the log that this process dropped; `so_far` is their number since its start."""
+        if so_far > self._dropped_so_far:
+            self._dropped_lines.inc(so_far - self._dropped_so_far)
+            self._dropped_so_far = so_far

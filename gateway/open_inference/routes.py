@@ -39,6 +39,7 @@ from gateway.open_inference.responses import (
 from gateway.predict.calls import call_model_server
 from gateway.predict.model_signatures import ModelSignatures, Signature, TensorSpec
 from gateway.predict.request_context import RequestContext, context_of
+from gateway.predict.row_limit import refuse_many_rows
 
 _VERSION = re.compile(r"[0-9]{1,19}")
 _MAX_VERSION = 2**63 - 1
@@ -238,6 +239,8 @@ class _ModelEndpoints:
         parsed = await _read_request(request, context)
         name = parsed.parameters.signature_name
         signature = await self._signatures.signature(wanted.model, wanted.version, name, context)
+        rows = {given.name: given.shape[0] for given in parsed.inputs if given.shape}
+        refuse_many_rows(rows, signature.inputs, context.services.settings.max_images)
         message = PredictRequest(
             inputs=read_inputs(parsed.inputs, parsed.binary, signature),
             output_filter=wanted_outputs(parsed, signature),

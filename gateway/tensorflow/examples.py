@@ -4,6 +4,7 @@ from typing import Any
 
 from gateway.errors import BadTensorError
 from gateway.http.base64_text import decode_base64
+from gateway.predict.row_limit import too_many_rows
 from gateway.tensorflow.dtypes import is_base64
 from gateway.tensorflow.json_values import (
     RepeatedKeys,
@@ -19,10 +20,11 @@ _KIND_NAMES = {_INTEGERS: "int64", _FLOATS: "float", _BYTES: "bytes"}
 _LOWEST, _HIGHEST, _HIGHEST_UNSIGNED = -(2**63), 2**63 - 1, 2**64 - 1
 
 
-def read_examples(document: dict[str, Any], request: Any) -> None:
-    """Put the examples of a document, at least one, and their context into a classify or regress request.
+def read_examples(document: dict[str, Any], request: Any, most: int) -> None:
+    """Put the examples of a document, from one to `most`, and their context into a classify or regress request.
 
     Raises:
+        TooManyImagesError: there are more.
         BadTensorError: there are none, or one is not an example.
         BadJsonError: a number is too large, or a string cannot be encoded.
     """
@@ -30,7 +32,10 @@ def read_examples(document: dict[str, Any], request: Any) -> None:
     if "context" in document:
         target = request.input.example_list_with_context
         _fill(target.context, document["context"])
-    for example in _examples_of(document):
+    examples = _examples_of(document)
+    if len(examples) > most:
+        raise too_many_rows("'examples'", len(examples), most)
+    for example in examples:
         _fill(target.examples.add(), example)
 
 

@@ -84,6 +84,12 @@ def read_inputs(value: Any, inputs: Mapping[str, TensorSpec]) -> dict[str, Any]:
         raise BadTensorError("Failed to process 'inputs': the values do not make up a tensor.") from None
 
 
+def rows_of(value: Any, inputs: Mapping[str, TensorSpec]) -> dict[str, int]:
+    """Return the length of each input that is a list, of a request in column format; nothing is checked."""
+    values = value if isinstance(value, dict) else dict.fromkeys(inputs, value)
+    return {name: len(each) for name, each in values.items() if isinstance(each, list)}
+
+
 def flatten(value: Any) -> Flat:
     """Return the shape and values of a JSON value; an empty list ends the shape.
 

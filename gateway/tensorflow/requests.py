@@ -15,10 +15,11 @@ from gateway.errors import (
 from gateway.predict.calls import call_model_server
 from gateway.predict.model_signatures import SIGNATURES, ModelSignatures, Signature
 from gateway.predict.request_context import RequestContext
+from gateway.predict.row_limit import refuse_many_rows
 from gateway.tensorflow.empty_requests import has_no_rows, respond_without_rows
 from gateway.tensorflow.error_bodies import unknown_signature
 from gateway.tensorflow.examples import read_examples
-from gateway.tensorflow.inputs import is_row_format, read_inputs, read_instances
+from gateway.tensorflow.inputs import is_row_format, read_inputs, read_instances, rows_of
 from gateway.tensorflow.json_values import read_document, show
 from gateway.tensorflow.outputs import write_classes, write_outputs, write_predictions, write_values
 from gateway.tensorflow.paths import Target
@@ -87,7 +88,10 @@ class TensorFlowRequests:
             raise BadTensorError(f"Failed to get input map for signature: {name or 'DEFAULT'}")
         in_rows = is_row_format(document)
         read = read_instances if in_rows else read_inputs
-        tensors = read(document["instances" if in_rows else "inputs"], signature.inputs)
+        given = document["instances" if in_rows else "inputs"]
+        rows = dict.fromkeys(signature.inputs, len(given)) if in_rows else rows_of(given, signature.inputs)
+        refuse_many_rows(rows, signature.inputs, context.services.settings.max_images)
+        tensors = read(given, signature.inputs)
         if has_no_rows(tensors):
             return write_outputs(respond_without_rows(tensors, signature))
         request = messages.PredictRequest(inputs=tensors)
@@ -101,7 +105,7 @@ def _examples_request(request: Any, target: Target, body: bytes, context: Reques
     """Fill a classify or regress request."""
     document = read_document(body, context.services.settings.max_json_depth)
     fill_spec(request.model_spec, target.model, target.version, target.label, _signature_name(document))
-    read_examples(document, request)
+    read_examples(document, request, context.services.settings.max_images)
     context.services.versions.state(target.model)
     return request
 

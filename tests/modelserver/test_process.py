@@ -1,3 +1,5 @@
+import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -8,6 +10,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import psutil
 import pytest
 
 SERVE = """
@@ -81,3 +84,30 @@ def test_settings_and_errors_do_not_load_tensorflow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_a_full_pipe_that_nothing_reads_stops_nothing(
+    tmp_path: Path, publish: Callable[..., Path], connect: Callable[[int], Any], eventually: Callable[..., None]
+) -> None:
+    """With output and log in a pipe that is full, models are loaded and served, and SIGTERM ends the process."""
+    publish(tmp_path / "scale", 1, 2.0)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"\n")
+    os.set_blocking(writing, True)
+    command = [sys.executable, "-c", SERVE, str(tmp_path / "scale"), "0"]
+    with subprocess.Popen(command, stdout=writing, stderr=writing) as process:
+        try:
+            seen = psutil.Process(process.pid)
+            eventually(lambda: bool(seen.net_connections("inet")), seconds=60)
+            client = connect(seen.net_connections("inet")[0].laddr.port)
+            eventually(lambda: client.is_available(1))
+            assert list(client.predict({"x": np.array([2.0], np.float32)}).outputs["y"].float_val) == [4.0]
+            process.terminate()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+            os.close(reading)
+            os.close(writing)

@@ -135,7 +135,7 @@ def test_a_body_that_is_no_inference_request_is_refused(gateway: httpx.Client, b
         ({"data": [{"b64": "YQ=="}]}, "must hold BYTES values, not {'b64': 'YQ=='}."),
         ({"shape": [0], "data": []}, "has no rows; send at least one."),
         ({"shape": [1, 1]}, "has the shape [1, 1]; the model expects [-1]."),
-        ({"shape": [2**62]}, "has 1 elements; its shape [4611686018427387904] has room for 4611686018427387904."),
+        ({"shape": [64]}, "has 1 elements; its shape [64] has room for 64."),
         ({"datatype": "FP32", "data": [1]}, "must be BYTES, not FP32."),
         ({"name": "x" * 1000}, f"The model has no input {'x' * 50}; it has: image_bytes."),
         ({"parameters": {"shared_memory_region": "r"}}, "Shared memory is not supported"),
@@ -157,7 +157,7 @@ def test_an_input_given_twice_is_refused(gateway: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("head", "binary", "sentence"),
     [
-        (*binary_request(b"one", b"two", shape=[1]), "has 2 elements; its shape [1] has room for 1."),
+        (*binary_request(b"one", b"two", shape=[1]), "has more elements than its shape [1] has room for."),
         (*binary_request(b"one", shape=[2]), "has 1 elements; its shape [2] has room for 2."),
         (*binary_request(b"one", extra=b"more"), "declare 7 bytes of binary data; 11 were sent."),
         (binary_request(b"one")[0], b"", "declare 7 bytes of binary data; 0 were sent."),

@@ -23,7 +23,7 @@ _EXAMPLES = st.dictionaries(st.text(max_size=3), _FEATURES, max_size=3)
 
 def _read(text: str) -> Any:
     request = messages.ClassificationRequest()
-    read_examples(read_document(text.encode(), 64), request)
+    read_examples(read_document(text.encode(), 64), request, 64)
     return request.input
 
 

@@ -129,6 +129,7 @@ def test_the_page_is_prometheus_text_with_the_real_names(metrics: ModelServerMet
         ":tensorflow:cc:saved_model:load_attempt_count": "counter",
         ":tensorflow:cc:saved_model:load_latency": "counter",
         ":tensorflow:serving:model_warmup_latency": "histogram",
+        "graft_modelserver_log_lines_dropped": "counter",
     }
     (load,) = families[":tensorflow:cc:saved_model:load_attempt_count"].samples
     assert load.labels == {"model_path": str(tmp_path / 'a_total{ "b"\n'), "status": "success"}
