@@ -1,5 +1,6 @@
 """The client of the model server: TensorFlow Serving's gRPC API, with its errors as GatewayErrors."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import grpc.aio
 from contract import serving_messages as messages
 from contract.errors import ContractError
 from contract.manifest import ModelManifest
+from gateway.backend.server_threads import ServerThreads, has_no_room, means_no_room, pause_seconds
 from gateway.backend.tensors import read_strings
 from gateway.deadline import Deadline
 from gateway.errors import (
@@ -89,12 +91,28 @@ def _error_for(code: grpc.StatusCode, model: str, version: int | None, details: 
         return MessageTooLargeError(
             "The request or its response exceeds the maximum size of a message to the model server."
         )
+    if means_no_room(code, details):
+        return ModelServerBusyError("The model server had no room for the request; try again shortly.")
     kind, sentence = _ERRORS.get(code, _FAILED)
     return kind(sentence)
 
 
+def _error_of(error: grpc.aio.AioRpcError, spec: Any) -> GatewayError:
+    version = spec.version.value if spec.HasField("version") else None
+    return error_for(error.code(), spec.name, version, error.details() or "")
+
+
+def _left(deadline: Deadline) -> float:
+    """Return the seconds that are left for a call, more than 0: gRPC would still send a call without any."""
+    if seconds := deadline.remaining():
+        return seconds
+    raise ModelServerTimeoutError("There was no time left to call the model server.")
+
+
 class ModelClient:
     """One model server behind an open channel. Every call has a deadline and is timed.
+
+    A call that is refused because the server has no room is sent again when there may be some, until its deadline.
 
     Each method raises the errors of `error_for`, and `ModelServerFailedError` for an invalid response.
     """
@@ -102,6 +120,7 @@ class ModelClient:
     def __init__(self, channel: grpc.aio.Channel, timeout_seconds: float, metrics: Metrics) -> None:
         self._timeout = timeout_seconds
         self._metrics = metrics.backend
+        self._threads = ServerThreads()
         self._methods = {
             name: channel.unary_unary(f"/{service}/{name}", request.SerializeToString, response.FromString)
             for name, (service, request, response) in _METHODS.items()
@@ -112,22 +131,31 @@ class ModelClient:
 
         The call belongs to the trace of `observation`, which is that of the HTTP request behind the call, if any.
         """
-        seconds = deadline.remaining()
-        if not seconds:  # gRPC would still send the call
-            raise ModelServerTimeoutError("There was no time left to call the model server.")
         metadata = None if observation is None else observation.call_metadata()
-        started, code = time.perf_counter(), grpc.StatusCode.CANCELLED
-        try:
-            response = await self._methods[method](message, timeout=seconds, metadata=metadata)
-            code = grpc.StatusCode.OK
-        except grpc.aio.AioRpcError as error:
-            code = error.code()
-            spec = message.model_spec
-            version = spec.version.value if spec.HasField("version") else None
-            raise error_for(code, spec.name, version, error.details() or "") from error
-        finally:
-            self._metrics.time_call(method, code.name, time.perf_counter() - started)
-        return response
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                # calls of our own learn what is served, so they do not wait behind those that need to know it
+                async with self._threads.thread(deadline, ahead=observation is None or attempt > 1):
+                    seconds, started, code = _left(deadline), time.perf_counter(), grpc.StatusCode.CANCELLED
+                    try:
+                        response = await self._methods[method](message, timeout=seconds, metadata=metadata)
+                        code = grpc.StatusCode.OK
+                    except grpc.aio.AioRpcError as error:
+                        code = error.code()
+                        raise
+                    finally:
+                        self._metrics.time_call(method, code.name, time.perf_counter() - started)
+            except grpc.aio.AioRpcError as error:
+                if has_no_room(error):
+                    await asyncio.sleep(pause_seconds(attempt, deadline))
+                    if deadline.remaining():
+                        continue
+                raise _error_of(error, message.model_spec) from error
+            except TimeoutError:
+                raise ModelServerBusyError("The model server had no room for the request in time.") from None
+            return response
 
     async def describe(self, model: str, version: int) -> ModelManifest:
         """Return the manifest of `version` of `model`.

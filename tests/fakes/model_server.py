@@ -36,6 +36,14 @@ __all__ = ["LABELS", "SECRET_WORDS", "FakeModelServer", "label_for", "manifest_f
 
 SECRET_WORDS = ("map/while/DecodeImage", "model-host-7", "8500")
 
+# the words of TensorFlow Serving 2.18.1
+_NO_THREAD = (grpc.StatusCode.RESOURCE_EXHAUSTED, "Server Threadpool Exhausted")
+_FULL_QUEUE = (
+    grpc.StatusCode.UNAVAILABLE,
+    "The batch scheduling queue to which this task was submitted is full; currently 1 batches enqueued and "
+    "max_enqueued_batches is 1",
+)
+
 _DETAILS = "{{node map/while/DecodeImage}} failed at model-host-7.internal:8500"
 _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 _METHODS = ("Predict", "describe", "GetModelMetadata", "GetModelStatus")
@@ -62,12 +70,17 @@ class _Version:
 class FakeModelServer:
     """Serves published versions on a loopback port, from `start` to `stop`; may be started again on its port.
 
-    `calls` is what it saw. `raw_tensors` makes it answer numbers in `tensor_content` instead of typed fields.
+    `calls` is what it saw. `raw_tensors` makes it answer numbers in `tensor_content` instead of typed fields. While
+    `threads` calls of any method run, it refuses others as the real server does with `--grpc_max_threads`, or if
+    `full_queue` as it does when the queue for batches is full.
     """
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
         self.raw_tensors = False
+        self.threads: int | None = None
+        self.full_queue = False
+        self._busy = 0
         self.predict_requests: list[Any] = []
         self.calls = SeenCalls()
         self._lock = threading.Lock()
@@ -176,14 +189,18 @@ class FakeModelServer:
             if method == "Predict":
                 self.predict_requests.append(request)
             outcome, response = CANCELLED, None
+            self._busy += 1
             try:
                 self._refuse_if_told(call.method)
+                if self.threads is not None and self._busy > self.threads:
+                    raise _RejectionError(*(_FULL_QUEUE if self.full_queue else _NO_THREAD))
                 await self._gates[call.method].wait()
                 response = await reply(request)
                 outcome = REPLIED
             except _RejectionError as error:
                 outcome, rejection = error.code.name, error
             finally:
+                self._busy -= 1
                 self.calls.end(call, outcome)  # before the caller hears of it
             if response is None:
                 await context.abort(rejection.code, rejection.details)
