@@ -140,7 +140,7 @@ async def _running_services(settings: Settings, metrics: Metrics) -> AsyncGenera
             versions=versions,
             admission=Admission(limit, settings.max_queued, settings.queue_timeout_seconds, metrics),
             held_bytes=ByteBudget(
-                settings.max_held_bytes, settings.max_queued, settings.queue_timeout_seconds, metrics
+                settings.max_held_bytes, settings.max_queued, settings.request_timeout_seconds, metrics
             ),
             circuits=Circuits(settings.models, settings.circuit_failures, settings.circuit_open_seconds, metrics),
             metrics=metrics,

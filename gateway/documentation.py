@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from gateway.http.error_responses import ERROR_MODELS
-from gateway.http.routing import PlainRoute
+from gateway.http.routing import OpenMount, OpenPlainRoute
 
 TITLE = "Graft gateway"
 
@@ -33,8 +33,8 @@ def add_documentation(app: FastAPI, models: Sequence[str]) -> None:
         return JSONResponse(app.openapi_schema or describe(app, models))
 
     for path, endpoint in ((_OPENAPI_URL, show_description), (_DOCS_URL, _show_page)):
-        app.router.routes.append(PlainRoute(path, endpoint, methods=["GET"], include_in_schema=False))
-    app.mount(_ASSETS_URL, StaticFiles(directory=_assets()))
+        app.router.routes.append(OpenPlainRoute(path, endpoint, methods=["GET"], include_in_schema=False))
+    app.router.routes.append(OpenMount(_ASSETS_URL, StaticFiles(directory=_assets())))
 
 
 def describe(app: FastAPI, models: Sequence[str]) -> dict[str, Any]:

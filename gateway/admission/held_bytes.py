@@ -7,6 +7,7 @@ a body that hardly arrives while others wait is given up: no caller holds room b
 
 import asyncio
 import bisect
+import contextlib
 import itertools
 from collections.abc import Callable
 
@@ -19,6 +20,8 @@ _LARGE_BYTES = 1024 * 1024
 _TICK_SECONDS = 0.1
 _TICKS = 5
 _LEAST_BYTES = 32 * 1024
+
+_Entry = tuple[int, int, "asyncio.Future[None]"]
 
 _sequence = itertools.count()
 
@@ -52,9 +55,12 @@ class HeldBytes:
         """Note that so many bytes arrived."""
         self._moved += count
 
-    def complete(self) -> None:
-        """Note that all bytes are there."""
+    def complete(self, size: int) -> None:
+        """Note that all bytes are there, and that it were `size`; hold no more than those."""
         self._give_up = None
+        if 0 < size < self.size:
+            before, self.size = self.size, size
+            self._budget.exchange(self, before, size)
 
     def release(self) -> None:
         """Hold nothing any more."""
@@ -92,7 +98,7 @@ class ByteBudget:
         self._held = 0
         self._held_large = 0
         self._holders: set[HeldBytes] = set()
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: list[_Entry] = []
         self._timer: asyncio.TimerHandle | None = None
 
     async def take(self, size: int) -> None:
@@ -104,27 +110,42 @@ class ByteBudget:
         if self._fits(size) and (not self._waiting or self._waiting[0][0] > size):
             self._count(size)
             return
-        if len(self._waiting) >= self._max_waiting:
-            raise self._shed()
         turn = asyncio.get_running_loop().create_future()
         entry = (size, next(_sequence), turn)
-        bisect.insort(self._waiting, entry)
-        self._watch()
+        self._wait_in_turn(entry)
         try:
             async with asyncio.timeout(self._wait_seconds):
                 await turn
         except (TimeoutError, asyncio.CancelledError) as error:
-            if turn.done() and not turn.cancelled():  # granted at the same moment
-                self._give_back(size)
-            else:
-                self._waiting.remove(entry)
+            self._stop_waiting(entry)
             if isinstance(error, TimeoutError):
                 raise self._shed() from None
             raise
 
-    def exchange(self, holder: HeldBytes, before: int) -> None:
-        """Watch a request that holds bytes, and take back those it held `before` it took these."""
+    def _wait_in_turn(self, entry: _Entry) -> None:
+        """Wait; if too many do, the one with the largest body is sent away."""
+        bisect.insort(self._waiting, entry)
+        if len(self._waiting) > self._max_waiting:
+            _, _, turn = self._waiting.pop()
+            if turn is entry[2]:
+                raise self._shed()
+            if not turn.done():
+                turn.set_exception(self._shed())
+        if self._timer is None:
+            self._watch()
+
+    def _stop_waiting(self, entry: _Entry) -> None:
+        size, _, turn = entry
+        if turn.done() and not turn.cancelled() and turn.exception() is None:  # granted at the same moment
+            self._give_back(size)
+        else:
+            with contextlib.suppress(ValueError):  # removed by one that left, and found it cancelled
+                self._waiting.remove(entry)
+
+    def exchange(self, holder: HeldBytes, before: int, instead: int = 0) -> None:
+        """Watch a request that holds bytes; take back those it held `before`, and let it hold others `instead`."""
         self._holders.add(holder)
+        self._count(instead)
         if before:
             self._give_back(before)
 
@@ -147,12 +168,12 @@ class ByteBudget:
         self._count(-size)
         while self._waiting and self._fits(self._waiting[0][0]):
             granted, _, turn = self._waiting.pop(0)
-            self._count(granted)
-            turn.set_result(None)
+            if not turn.done():  # a cancelled one removes itself
+                self._count(granted)
+                turn.set_result(None)
 
     def _watch(self) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
+        self._timer = asyncio.get_running_loop().call_later(_TICK_SECONDS, self._tick)
 
     def _tick(self) -> None:
         """Give up the slow ones among those that hold bytes, as long as somebody waits."""

@@ -1,94 +1,88 @@
-"""The files of a multipart/form-data body, parsed as it arrives and kept in memory."""
+"""The files of a multipart/form-data body.
 
-from collections.abc import AsyncIterable
+The body is divided by searching for its boundary (RFC 2046, 5.1.1), so that nothing in it costs more than its parts do,
+and their number is limited. A parser that looks at each byte in Python takes seconds for a form that is made for that.
+"""
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 
 from gateway.errors import BadFormError, NoImageError, TooManyImagesError
 from gateway.predict.prediction import EncodedImage
 
+_MAX_FIELDS = 100
+_MAX_HEAD_BYTES = 8 * 1024
+_MAX_BOUNDARY_CHARACTERS = 70  # RFC 2046, 5.1.1
+_MAX_PADDING_CHARACTERS = 100
+_LINE_END, _HEAD_END = b"\r\n", b"\r\n\r\n"
 
-async def read_files(content_type: str, body: AsyncIterable[bytes], max_files: int) -> list[EncodedImage]:
+
+def read_files(content_type: str, body: bytes, max_files: int) -> list[EncodedImage]:
     """Return the files in the order sent, at least one; fields that are not files are skipped.
 
-    The middleware limits the size of the body.
-
     Raises:
-        BadFormError: the body is not a valid form, or ends too early.
-        TooManyImagesError: there are more than `max_files`; raised before the rest is read.
+        BadFormError: the body is not a valid form, ends too early, or has too many fields that are not files.
+        TooManyImagesError: there are more than `max_files`.
         NoImageError: the form has no file.
     """
+    delimiter = b"--" + _boundary(content_type)
+    files: list[EncodedImage] = []
+    fields = 0
+    at = _after_preamble(body, delimiter)
+    while not body.startswith(b"--", at):
+        start = _end_of_line(body, at)
+        head_end = body.find(_HEAD_END, start - len(_LINE_END), start + _MAX_HEAD_BYTES)
+        if head_end < 0:
+            raise BadFormError(f"A part of the form has no end of its headers within {_MAX_HEAD_BYTES} bytes.")
+        end = body.find(_LINE_END + delimiter, head_end + len(_LINE_END))
+        if end < 0:
+            raise BadFormError("The multipart form ends before its last boundary.")
+        name = _file_name(body[start:head_end])
+        if name is None:
+            fields += 1
+            if fields > _MAX_FIELDS:
+                raise BadFormError(f"The form has more than {_MAX_FIELDS} fields that are not files.")
+        elif len(files) == max_files:
+            raise TooManyImagesError(f"At most {max_files} images are accepted in one request.")
+        else:
+            files.append(EncodedImage(body[head_end + len(_HEAD_END) : end], name))
+        at = end + len(_LINE_END) + len(delimiter)
+    if not files:
+        raise NoImageError("The form has no file; send each image as a part with a file name.")
+    return files
+
+
+def _boundary(content_type: str) -> bytes:
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise BadFormError("The content type multipart/form-data must name a boundary.")
-    form = _Form(max_files)
-    try:
-        parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": form.begin_part,
-                "on_header_field": form.add_to_header_name,
-                "on_header_value": form.add_to_header_value,
-                "on_header_end": form.end_header,
-                "on_headers_finished": form.end_headers,
-                "on_part_data": form.add_data,
-                "on_part_end": form.end_part,
-                "on_end": form.end,
-            },
-        )
-        async for piece in body:
-            parser.write(piece)
-    except FormParserError as error:
-        raise BadFormError("The multipart form cannot be read.") from error
-    if not form.ended:
-        raise BadFormError("The multipart form ends before its last boundary.")
-    if not form.files:
-        raise NoImageError("The form has no file; send each image as a part with a file name.")
-    return form.files
+    if len(boundary) > _MAX_BOUNDARY_CHARACTERS:
+        raise BadFormError(f"The boundary of the form is longer than {_MAX_BOUNDARY_CHARACTERS} characters.")
+    return boundary
 
 
-class _Form:
-    """Collects the files from the parser's events. A part is a file if its Content-Disposition has a file name."""
+def _after_preamble(body: bytes, delimiter: bytes) -> int:
+    """Return where the first delimiter ends."""
+    if body.startswith(delimiter):
+        return len(delimiter)
+    found = body.find(_LINE_END + delimiter)
+    if found < 0:
+        raise BadFormError("The multipart form does not have the boundary that its content type names.")
+    return found + len(_LINE_END) + len(delimiter)
 
-    def __init__(self, max_files: int) -> None:
-        self.files: list[EncodedImage] = []
-        self.ended = False
-        self._max_files = max_files
-        self._header_name = b""
-        self._header_value = b""
-        self._disposition = b""
-        self._file_name: str | None = None
-        self._content = bytearray()
 
-    def begin_part(self) -> None:
-        self._disposition = b""
-        self._content = bytearray()
+def _end_of_line(body: bytes, at: int) -> int:
+    """Return where the line after a delimiter ends; it may have white space only."""
+    end = body.find(_LINE_END, at, at + _MAX_PADDING_CHARACTERS)
+    if end < 0 or body[at:end].strip(b" \t"):
+        raise BadFormError("The multipart form has a line that begins with its boundary and is not one.")
+    return end + len(_LINE_END)
 
-    def add_to_header_name(self, data: bytes, start: int, end: int) -> None:
-        self._header_name += data[start:end]
 
-    def add_to_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._header_value += data[start:end]
-
-    def end_header(self) -> None:
-        if self._header_name.lower() == b"content-disposition":
-            self._disposition = self._header_value
-        self._header_name = self._header_value = b""
-
-    def end_headers(self) -> None:
-        name = parse_options_header(self._disposition)[1].get(b"filename")
-        self._file_name = None if name is None else name.decode("utf-8", errors="replace")
-        if self._file_name is not None and len(self.files) == self._max_files:
-            raise TooManyImagesError(f"At most {self._max_files} images are accepted in one request.")
-
-    def add_data(self, data: bytes, start: int, end: int) -> None:
-        if self._file_name is not None:
-            self._content += data[start:end]
-
-    def end_part(self) -> None:
-        if self._file_name is not None:
-            self.files.append(EncodedImage(bytes(self._content), self._file_name))
-
-    def end(self) -> None:
-        self.ended = True
+def _file_name(head: bytes) -> str | None:
+    """Return the file name in a part's headers; a part without one is a field."""
+    for line in head.split(_LINE_END):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-disposition":
+            found = parse_options_header(value.strip())[1].get(b"filename")
+            return None if found is None else found.decode("utf-8", errors="replace")
+    return None

@@ -13,6 +13,8 @@ _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _BRACKETS)
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _OPENING = ord("[")
 _PAIRS_REMOVED = 8
+_MOST = {b"{": (100_000, "objects"), b"[": (1_000_000, "lists"), b'"': (400_000, "quotation marks")}
+"""Values that take many times the memory of their text in Python."""
 
 
 def read_json(body: bytes, settings: Settings) -> Any:
@@ -53,6 +55,7 @@ def check_depth(body: bytes, max_depth: int) -> None:
     Raises:
         BadJsonError: it is nested more deeply than `max_depth`.
     """
+    _check_counts(body)
     most = max_depth + 1
     if _count(body, b"[", most) + _count(body, b"{", most) <= max_depth:
         return
@@ -69,6 +72,13 @@ def check_depth(body: bytes, max_depth: int) -> None:
             break
     if deepest > max_depth:
         raise BadJsonError(f"JSON Parse error: The body is nested deeper than the {max_depth} levels accepted here.")
+
+
+def _check_counts(body: bytes) -> None:
+    """Reject a body with so many small values that they would not fit into the memory that is held for it."""
+    for mark, (most, name) in _MOST.items():
+        if len(body) > most and (found := body.count(mark)) > most:
+            raise BadJsonError(f"The JSON has {found} {name}; at most {most} are accepted.")
 
 
 def _count(body: bytes, mark: bytes, most: int) -> int:

@@ -18,6 +18,7 @@ from gateway.errors import BadParameterError, BodyTooLargeError, BodyTooSlowErro
 from gateway.http.connection import take_received
 from gateway.http.problems import respond_to_error
 from gateway.http.protocol_of_path import protocol_of
+from gateway.http.wire.body_cost import BodyCost
 from gateway.http.wire.heads import problem_of
 from gateway.observability.observation import RECEIVE
 from gateway.observability.observers import Observers
@@ -31,12 +32,13 @@ _LINGER_IDLE_SECONDS = 2.0
 _LINGER_BYTES = 128 * 1024 * 1024
 _SMALL_BYTES = 1024 * 1024
 _FIRST_CHUNKED_BYTES = 256 * 1024
-_GROWTH = 4
 _WANTED_HEADERS = frozenset(
     {
         b"content-encoding",
         b"content-length",
+        b"content-type",
         b"expect",
+        b"inference-header-content-length",
         b"traceparent",
         b"tracestate",
         b"transfer-encoding",
@@ -87,6 +89,7 @@ class _RequestHandler:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings, observers: Observers) -> None:
         headers = {name: value for name, value in scope["headers"] if name in _WANTED_HEADERS}
+        protocol = protocol_of(scope["method"], scope["path"])
         self._scope = scope
         self._receive_raw = receive
         self._send_raw = send
@@ -96,10 +99,11 @@ class _RequestHandler:
         self._declared = int(headers.get(b"content-length", 0))  # the server rejects anything but digits
         self._complete = self._declared == 0 and b"transfer-encoding" not in headers
         self._is_small = 0 < self._declared <= _SMALL_BYTES and b"expect" not in headers
-        self._is_compressed = b"content-encoding" in headers
+        self._cost = BodyCost(protocol, headers, settings.max_json_bytes)
         self._received = 0
         self._received_whole = False
         self._body_until = 0.0
+        self._held_for = 0
         self._held = HeldBytes(scope["app"].state.services.held_bytes)
         self._waiting_for_body: asyncio.Timeout | None = None
         self._is_too_slow_for_others = False
@@ -109,7 +113,7 @@ class _RequestHandler:
         self._gone = False
         self.context = RequestContext(
             _request_id(headers.get(b"x-request-id")),
-            protocol_of(scope["method"], scope["path"]),
+            protocol,
             scope["app"].state.services,
             self._deadline(),  # set again once the body has arrived, but not every route reads it
             self._connection.target,
@@ -171,13 +175,13 @@ class _RequestHandler:
             raise BadParameterError(f"X-Request-Timeout-Ms cannot be {seen!r}; send whole milliseconds.")
         if self._declared > self._max_bytes:
             raise BodyTooLargeError(f"The body has {self._declared} bytes; at most {self._max_bytes} are accepted.")
-        if not self._complete:
+        if not self._complete and self._received <= self._max_bytes:
             await self._hold()
         message = await self._receive_in_time()
         if self._received > self._max_bytes:
             raise BodyTooLargeError(f"The body has more than the {self._max_bytes} bytes that are accepted.")
         if self._complete:
-            self._held.complete()
+            self._held.complete(self._cost.of(self._received))
             self.context.deadline = self._deadline()
             self._task = asyncio.current_task()
             self._connection.on_connection_lost = self._end_early
@@ -189,17 +193,12 @@ class _RequestHandler:
         Raises:
             OverloadedError: there is none.
         """
-        if self._declared and self._held.size:
+        if self._held_for > self._received:
             return
-        wanted = self._declared
-        if not wanted:
-            if self._held.size and self._received < self._held.size:
-                return
-            wanted = min(self._held.size * _GROWTH or _FIRST_CHUNKED_BYTES, self._max_bytes)
-        if self._is_compressed:
-            wanted = max(wanted, self._settings.max_json_bytes)
-        if wanted > self._held.size:
-            await self._held.take(wanted, self._give_up)
+        most = self._max_bytes if self._held_for else min(_FIRST_CHUNKED_BYTES, self._max_bytes)
+        wanted = self._declared or most
+        await self._held.take(self._cost.of(wanted), self._give_up)
+        self._held_for = wanted
 
     def _give_up(self) -> None:
         """Stop waiting for the body, because others wait for the memory it holds."""

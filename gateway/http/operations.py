@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.errors import NotReadyError
 from gateway.http.error_responses import ACCESS, problem_responses
-from gateway.http.routing import Context, new_router
+from gateway.http.routing import Context, OpenRoute, OperateRoute, new_router
 from gateway.observability.metrics import Metrics
 
 _TAG = "Operations"
@@ -26,7 +26,7 @@ class Ready(BaseModel):
     status: Literal["ready"] = "ready"
 
 
-health_router = new_router(_TAG, open_to_all=True)
+health_router = new_router(_TAG, route_class=OpenRoute)
 """`GET /livez` and `GET /readyz`, which respond under any load."""
 
 
@@ -54,7 +54,7 @@ async def is_ready(request: Request, context: Context) -> Ready:
 
 def metrics_router(metrics: Metrics) -> APIRouter:
     """Return the router of `GET /metrics`."""
-    router = new_router(_TAG, responses=problem_responses(*ACCESS, 503))
+    router = new_router(_TAG, route_class=OperateRoute, responses=problem_responses(*ACCESS, 503))
 
     @router.get(
         "/metrics",

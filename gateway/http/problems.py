@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
@@ -21,8 +20,9 @@ from gateway.errors import (
     NoSuchPathError,
     RequestError,
 )
-from gateway.http.error_responses import PROBLEM_MEDIA_TYPE, ErrorBody, Problem
+from gateway.http.error_responses import PROBLEM_MEDIA_TYPE
 from gateway.http.error_table import row_for
+from gateway.http.json_text import write_json
 from gateway.predict.request_context import context_of
 
 TYPE_PREFIX = "urn:problem-type:graft:"
@@ -49,16 +49,17 @@ def respond_to_error(scope: Scope, error: GatewayError) -> Response:
     if row.status == 503:
         headers.setdefault("Retry-After", _RETRY_AFTER_SECONDS)
     if context.protocol != "native":
-        return JSONResponse(ErrorBody(error=error_sentence(error)).model_dump(), row.status, headers)
-    problem = Problem(
-        type=TYPE_PREFIX + row.code,
-        title=row.title,
-        status=row.status,
-        detail=str(error),
-        code=row.code,
-        request_id=context.request_id,
-    )
-    return JSONResponse(problem.model_dump(), row.status, headers, PROBLEM_MEDIA_TYPE)
+        body = write_json({"error": error_sentence(error)})
+        return Response(body, row.status, headers, "application/json")
+    problem = {
+        "type": TYPE_PREFIX + row.code,
+        "title": row.title,
+        "status": row.status,
+        "detail": str(error),
+        "code": row.code,
+        "request_id": context.request_id,
+    }
+    return Response(write_json(problem), row.status, headers, PROBLEM_MEDIA_TYPE)
 
 
 def error_sentence(error: GatewayError) -> str:

@@ -1,12 +1,17 @@
-"""Routers, and two kinds of route: FastAPI's, and a plain one that passes the request to its endpoint unparsed."""
+"""Routers, and two kinds of route: FastAPI's, and a plain one that passes the request to its endpoint unparsed.
 
-from typing import Annotated, Any
+Each route says what its callers must be permitted to do, and checks it once it has matched: no path is compared with
+another for that. A route that says nothing needs the permission to predict.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import Match, Mount
 from starlette.types import Receive, Scope, Send
 
 from gateway.predict.request_context import RequestContext, context_of
@@ -14,6 +19,28 @@ from gateway.predict.request_context import RequestContext, context_of
 
 async def _context(request: Request) -> RequestContext:
     return context_of(request.scope)
+
+
+Needed = Literal["predict", "operate"] | None
+"""What a route's callers must be permitted to do; None is open to all."""
+
+_AUTHORIZE = "authorize"
+
+
+def set_authorize(scope: Scope, authorize: Callable[[Needed], Awaitable[None]]) -> None:
+    """Have the route that matches an ASGI scope's request call `authorize` with what it needs, before anything else."""
+    scope["state"][_AUTHORIZE] = authorize
+
+
+async def authorize(scope: Scope, needed: Needed) -> None:
+    """Check that the request's caller is permitted to do what is needed; any caller is if there are no credentials.
+
+    Raises:
+        AccessError: it is not.
+    """
+    check: Callable[[Needed], Awaitable[None]] | None = scope["state"].get(_AUTHORIZE)
+    if check is not None:
+        await check(needed)
 
 
 Context = Annotated[RequestContext, Depends(_context)]
@@ -33,6 +60,8 @@ _ACCESS = (
 class GatewayRoute(APIRoute):
     """FastAPI's route; with GET it also allows HEAD, as Starlette's route does, without describing it."""
 
+    needed: Needed = "predict"
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether the route matches, and what it adds to the scope."""
         match, child_scope = super().matches(scope)
@@ -42,6 +71,7 @@ class GatewayRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request; the server omits the body of a response to HEAD."""
+        await authorize(scope, self.needed)
         self._check_method(scope)
         is_head = scope["method"] == "HEAD"
         await super().handle({**scope, "method": "GET"} if is_head else scope, receive, send)
@@ -65,22 +95,48 @@ class PlainRoute(GatewayRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
+        await authorize(scope, self.needed)
         self._check_method(scope)
         response = await self.endpoint(Request(scope, receive))
         await response(scope, receive, send)
 
 
-def new_router(
-    tag: str, *, route_class: type[GatewayRoute] = GatewayRoute, open_to_all: bool = False, **settings: Any
-) -> APIRouter:
+class OpenRoute(GatewayRoute):
+    """A route for any caller."""
+
+    needed = None
+
+
+class OperateRoute(GatewayRoute):
+    """A route for callers that may operate the gateway."""
+
+    needed = "operate"
+
+
+class OpenPlainRoute(PlainRoute):
+    """A plain route for any caller."""
+
+    needed = None
+
+
+class OpenMount(Mount):
+    """An application mounted for any caller."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        await authorize(scope, None)
+        await super().handle(scope, receive, send)
+
+
+def new_router(tag: str, *, route_class: type[GatewayRoute] = GatewayRoute, **settings: Any) -> APIRouter:
     """Return a router whose operations are named like their functions; `settings` are passed to APIRouter.
 
-    Its routes are described as needing a key, unless `open_to_all` is set.
+    Its routes are described as needing a key, unless those of `route_class` do not.
     """
     return APIRouter(
         tags=[tag],
         route_class=route_class,
-        dependencies=[*settings.pop("dependencies", ()), *(() if open_to_all else _ACCESS)],
+        dependencies=[*settings.pop("dependencies", ()), *(() if route_class.needed is None else _ACCESS)],
         generate_unique_id_function=lambda route: route.name,
         **settings,
     )

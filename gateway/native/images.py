@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 import filetype
 from fastapi import Depends, Header, Query, Request, Response
-from pydantic_core import to_json
 
 from gateway.errors import UnsupportedContentTypeError
 from gateway.http.bodies import read_whole
@@ -12,6 +11,7 @@ from gateway.http.error_responses import ErrorBody, content_of, problem_response
 from gateway.http.error_table import row_for
 from gateway.http.forms import read_files
 from gateway.http.json_bodies import read_json
+from gateway.http.json_text import write_json
 from gateway.http.problems import problem_response
 from gateway.http.protocol_of_path import refuse_misplaced_body
 from gateway.http.routing import PlainRoute, new_router
@@ -90,7 +90,7 @@ async def predict_images(request: Request) -> Response:
     only = response.entries[0]
     if len(response.entries) == 1 and isinstance(only, Rejection):
         return problem_response(request, only.reason)
-    return Response(to_json(_to_json(response, context.request_id)), media_type="application/json")
+    return Response(write_json(_to_json(response, context.request_id)), media_type="application/json")
 
 
 def _read_request(request: Request, context: RequestContext) -> PredictRequest:
@@ -106,7 +106,7 @@ async def _read_images(request: Request, context: RequestContext) -> list[Encode
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [EncodedImage(await read_whole(request))]
     if kind == "multipart/form-data":
-        return [*await read_files(content_type, request.stream(), settings.max_images)]
+        return [*read_files(content_type, await read_whole(request), settings.max_images)]
     if kind == "application/json":
         content = read_json(await read_whole(request), settings)
         refuse_misplaced_body(content, request.method, context)

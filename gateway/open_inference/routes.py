@@ -17,7 +17,7 @@ from gateway.backend.model_client import PREDICT, fill_spec, output_of
 from gateway.errors import BadParameterError, ModelServerFailedError, NotReadyError, UnsupportedContentTypeError
 from gateway.http.bodies import read_whole
 from gateway.http.error_responses import access_error_responses, error_responses
-from gateway.http.routing import Context, PlainRoute, new_router
+from gateway.http.routing import Context, OpenRoute, PlainRoute, new_router
 from gateway.open_inference.inputs import read_inputs
 from gateway.open_inference.outputs import write_output
 from gateway.open_inference.requests import (
@@ -163,7 +163,7 @@ def open_inference_router(signatures: ModelSignatures) -> APIRouter:
     return router
 
 
-server_health_router = new_router(_TAG, open_to_all=True)
+server_health_router = new_router(_TAG, route_class=OpenRoute)
 """`GET /v2/health/live` and `GET /v2/health/ready`, which need no key."""
 
 

@@ -2,7 +2,7 @@
 
 The health endpoints need no credentials, because probes have no key. Neither does the API description: it is not
 secret, and a browser could not show it otherwise. `/metrics` needs the scope `operate`, and every other path, unknown
-ones included, the scope `predict`.
+ones included, the scope `predict`. The route that matched says which it is (`gateway.http.routing`).
 """
 
 import ipaddress
@@ -13,16 +13,15 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import (
-    AccessError,
     BadSettingError,
     ForbiddenError,
     InvalidCredentialsError,
     MissingCredentialsError,
 )
-from gateway.http.problems import respond_to_error
+from gateway.http.routing import Needed, authorize, set_authorize
 from gateway.predict.request_context import context_of
 from gateway.security.api_keys import KEY_PREFIX, Keyring
 from gateway.security.callers import Caller, Permission
@@ -33,10 +32,6 @@ from gateway.settings import Settings
 if TYPE_CHECKING:
     from gateway.security.bearer_tokens import BearerTokens
     from gateway.security.token_keys import TokenKeySource
-
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs"})
-OPEN_PREFIX = "/docs/"
-OPERATE_PATHS = frozenset({"/metrics"})
 
 _BEARER = b"bearer "
 _KEY_PREFIX = KEY_PREFIX.encode()
@@ -78,6 +73,7 @@ def install_access(app: FastAPI, settings: Settings) -> Keyring | None:
     """
     authenticator = Authenticator.for_settings(settings)
     if authenticator is not None:
+        app.router.default = _UnknownPath(app.router.default)
         app.add_middleware(Access, authenticator=authenticator)
     if settings.cors_origins:  # outermost, because a browser's preflight request has no credentials
         app.add_middleware(
@@ -139,28 +135,61 @@ class Authenticator:
 
 
 class Access:
-    """ASGI middleware: passes authorized requests on, and rejects others in the protocol of their path."""
+    """ASGI middleware: the route that matches a request has its caller authorized, or raises an AccessError."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self._app = app
         self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Authorize a request, pass it on, and release its limiter."""
-        if scope["type"] == "lifespan" or (path := scope["path"]) in OPEN_PATHS or path.startswith(OPEN_PREFIX):
+        """Pass a request on, and release its limiter."""
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        needed = Permission.OPERATE if path in OPERATE_PATHS else Permission.PREDICT
+        decision = _Decision(self._authenticator, scope, send)
+        set_authorize(scope, decision.authorize)
         try:
-            rate_limiter = await self._authenticator.admit(scope, needed)
-        except AccessError as error:
-            await respond_to_error(scope, error)(scope, receive, send)
-            return
-        try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, decision.send)
         finally:
-            if rate_limiter is not None:
-                rate_limiter.give_back()
+            decision.release()
+
+
+class _Decision:
+    """Whether one request is permitted; there is no response of a route that did not have it decided."""
+
+    __slots__ = ("_authenticator", "_is_made", "_rate_limiter", "_scope", "_send")
+
+    def __init__(self, authenticator: Authenticator, scope: Scope, send: Send) -> None:
+        self._authenticator = authenticator
+        self._scope = scope
+        self._send = send
+        self._is_made = False
+        self._rate_limiter: RateLimiter | None = None
+
+    async def authorize(self, needed: Needed) -> None:
+        self._is_made = True
+        if needed is not None:
+            self._rate_limiter = await self._authenticator.admit(self._scope, Permission(needed))
+
+    async def send(self, message: Message) -> None:
+        if not self._is_made:
+            raise RuntimeError("a route responded without a decision about access")
+        await self._send(message)
+
+    def release(self) -> None:
+        if self._rate_limiter is not None:
+            self._rate_limiter.give_back()
+
+
+class _UnknownPath:
+    """The application for paths without a route: whoever may not predict does not learn which paths there are."""
+
+    def __init__(self, respond: ASGIApp) -> None:
+        self._respond = respond
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await authorize(scope, "predict")
+        await self._respond(scope, receive, send)
 
 
 def _credentials(scope: Scope) -> tuple[bytes, bool]:

@@ -6,6 +6,7 @@ from fastapi import Request
 
 from gateway.errors import BadJsonError, BodyTooLargeError, UnsupportedContentTypeError
 from gateway.http.bodies import read_whole
+from gateway.http.wire.body_cost import ALWAYS_UNPACKED_BYTES, UNPACKED_TIMES
 
 _GZIP = 16 + zlib.MAX_WBITS
 _SHOWN_CHARACTERS = 50
@@ -16,7 +17,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
     Raises:
         UnsupportedContentTypeError: it is compressed with something other than gzip.
-        BodyTooLargeError: it is larger after decompression.
+        BodyTooLargeError: it is larger after decompression, or many times larger than before.
         BadJsonError: it is not gzip data, or incomplete.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
@@ -27,7 +28,16 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         raise UnsupportedContentTypeError(
             f"A body compressed with {encoding[:_SHOWN_CHARACTERS]!r} is not accepted; send it as it is or with gzip."
         )
-    return unpack(body, max_bytes)
+    allowed = max(len(body) * UNPACKED_TIMES, ALWAYS_UNPACKED_BYTES)
+    if allowed >= max_bytes:
+        return unpack(body, max_bytes)
+    try:
+        return unpack(body, allowed)
+    except BodyTooLargeError:
+        raise BodyTooLargeError(
+            f"The compressed body has {len(body)} bytes, and unpacks to more than {UNPACKED_TIMES} times as many; "
+            "send it as it is."
+        ) from None
 
 
 def unpack(packed: bytes, max_bytes: int) -> bytes:

@@ -116,6 +116,10 @@ def _signature_name(document: _Document) -> str:
         raise BadTensorError(
             f"JSON Value: {show(document)} not formatted correctly. 'signature_name' key must be a string value."
         )
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # the messages to the model server hold UTF-8
+        raise BadTensorError(f"The value of 'signature_name' is not text in UTF-8: {name[:50]!r}.") from None
     return name
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from gateway.app import create_app
+from gateway.http.routing import authorize
 from gateway.security.access import Access, Authenticator
 from tests.gateway.observations import observation_of
 from tests.gateway.running import settings_for
@@ -31,7 +32,8 @@ USUAL_HEADERS = [
 
 
 async def _respond_with_nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """Stand for the application."""
+    """Stand for the application, whose route has the caller authorized."""
+    await authorize(scope, "predict")
 
 
 async def _never(*_: Any) -> Any:
@@ -48,7 +50,7 @@ def seconds_of_access(credentials: str, **settings: Any) -> float:
     async def seconds(app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> float:
         started = time.process_time()
         for _ in range(CALLS):
-            await app({"type": "http", "path": "/v1/predict", "headers": headers, "state": state}, _never, _never)
+            await app({"type": "http", "path": "/v1/predict", "headers": headers, "state": {**state}}, _never, _never)
         return (time.process_time() - started) / CALLS
 
     async def best(app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> float:
