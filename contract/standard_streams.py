@@ -20,8 +20,8 @@ from typing import TextIO, cast
 
 _QUEUE_BYTES = 2**20
 _FLUSH_SECONDS = 2.0
-_GATHER_SECONDS = 0.01
-"""Between two writes; the lines of a busy moment are then written together, in one thread switch."""
+_GATHER_SECONDS = 0.05
+"""After the queue was emptied; the lines of a busy moment are then written together, in one thread switch."""
 
 
 class QueuedStream(io.TextIOBase):
@@ -91,7 +91,7 @@ class QueuedStream(io.TextIOBase):
     def _run(self) -> None:
         while piece := self._take():
             self._put(*piece)
-            if not self._closing:
+            if not self._queue and not self._closing:
                 time.sleep(_GATHER_SECONDS)
 
     def _take(self) -> tuple[bytes, bytes, int] | None:

@@ -115,6 +115,10 @@ async def _read_images(request: Request, context: RequestContext) -> list[Encode
         body = await read_whole(request)
         if filetype.is_image(body):  # sent with `curl --data-binary`, which claims this type unless told otherwise
             return [EncodedImage(body)]
+        raise UnsupportedContentTypeError(
+            f"A body of type {_FORM!r}, which curl sends by default, is accepted if it is an image, and this is not an "
+            "image; send the content-type of what it is, such as application/json."
+        )
     raise UnsupportedContentTypeError(
         f"A body of type {kind[:100]!r} is not accepted; send an image as image/* or application/octet-stream, or "
         "several as multipart/form-data or application/json."

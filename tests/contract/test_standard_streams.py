@@ -59,6 +59,19 @@ with queued_standard_streams("{} lines are missing".format):
         sys.stderr.write(line)
 """
 
+WRITES_STEADILY = """
+import sys, time
+from contract.standard_streams import dropped_lines, queued_standard_streams
+
+with queued_standard_streams("{} lines are missing".format):
+    for part in range(60):
+        for number in range(500):
+            sys.stderr.write(f"{500 * part + number:06d} {'x' * 92}\\n")
+        time.sleep(0.05)
+    dropped = dropped_lines()
+sys.exit(7 if dropped else 8)
+"""
+
 IS_NOT_HERE = """
 import os, socket, sys
 from contract.standard_streams import queued_standard_streams
@@ -175,6 +188,16 @@ def test_a_reader_that_returns_reads_how_much_is_missing() -> None:
     assert [int(line.split()[0]) for line in before] == list(range(len(before)))
     assert int(notice.split()[0]) == 20_000 - len(before) > 1000
     assert rest == b"the newest\n"
+
+
+def test_a_reader_that_keeps_up_loses_nothing() -> None:
+    """Three megabytes in three seconds, three times what the queue holds, all arrive where the log is read."""
+    command = [sys.executable, "-c", WRITES_STEADILY]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        numbers = [int(line.split()[0]) for line in process.stderr]
+        assert process.wait(60) == 8
+    assert numbers == list(range(30_000))
 
 
 def test_a_line_arrives_at_once() -> None:

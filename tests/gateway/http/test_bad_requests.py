@@ -5,9 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.fakes.model_server import label_for
 from tests.gateway.conftest import StartGateway
 from tests.gateway.images import draw
 from tests.gateway.waiting import wait_until_ready
+
+FORM = "application/x-www-form-urlencoded"
 
 
 def assert_problem(reply: httpx.Response, status: int, code: str, *parts: str) -> None:
@@ -74,11 +77,38 @@ def test_a_version_that_is_not_served_is_refused(gateway: httpx.Client) -> None:
     assert_problem(gateway.post("/v1/predict?version=9", content=draw()), 404, "version_not_served", "9", "flowers")
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "x"])
+@pytest.mark.parametrize("content_type", ["text/plain", "x"])
 def test_a_body_of_another_type_is_refused(gateway: httpx.Client, content_type: str) -> None:
     """A content type that is neither an image nor a form is refused with 415 and said back."""
     reply = gateway.post("/v1/predict", content=draw(), headers={"Content-Type": content_type})
     assert_problem(reply, 415, "unsupported_content_type", content_type)
+
+
+@pytest.mark.parametrize("encoding", ["JPEG", "PNG", "BMP", "WEBP"])
+def test_an_image_that_curl_calls_a_form_is_predicted(gateway: httpx.Client, encoding: str) -> None:
+    """What `curl --data-binary @FILE` sends is taken by its content: an image of any accepted kind is predicted."""
+    image = draw(encoding)
+    reply = gateway.post("/v1/predict", content=image, headers={"Content-Type": FORM})
+    assert reply.json()["predictions"][0]["label"] == label_for(image)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"", 415, "unsupported_content_type"),
+        (b"file=rose.jpg&comment=%ff%d8%ff", 415, "unsupported_content_type"),
+        (b'{"images": [{"b64": "AAAA"}]}', 415, "unsupported_content_type"),
+        (b"%PDF-1.7 is not an image", 415, "unsupported_content_type"),
+        (draw("GIF"), 415, "unsupported_image"),
+        (draw()[:-2], 422, "truncated_image"),
+    ],
+)
+def test_a_form_that_is_no_image_is_refused(gateway: httpx.Client, content: bytes, status: int, code: str) -> None:
+    """Anything else of that type is refused with 415 and what to do, and a bad image for what is wrong with it."""
+    reply = gateway.post("/v1/predict", content=content, headers={"Content-Type": f"{FORM}; charset=utf-8"})
+    assert_problem(reply, status, code)
+    if code == "unsupported_content_type":
+        assert_problem(reply, status, code, "not an image", "content-type")
 
 
 def test_a_form_without_files_is_refused(gateway: httpx.Client) -> None:
