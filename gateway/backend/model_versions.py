@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakValueDictionary
 
 from contract.manifest import ModelManifest
 from gateway.backend.model_client import ModelClient, VersionStatus
@@ -41,7 +42,7 @@ class ModelVersions:
         not_called = ModelNotLoadedError("The model server has not reported its versions yet.")
         self._states = {model: ModelState(model, (), not_called) for model in models}
         self._manifests: dict[tuple[str, int], ModelManifest | NotDescribedError] = {}
-        self._describing = {model: asyncio.Lock() for model in models}
+        self._describing: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def watch(self, interval_seconds: float) -> None:
         """Poll every model each interval, until cancelled."""
@@ -94,7 +95,9 @@ class ModelVersions:
         self.state(model)
         known = self._manifests.get((model, version))
         if known is None:  # a known one needs no wait: meanwhile the version could be forgotten
-            async with self._describing[model]:  # after a swap many requests need the same manifest at once
+            # after a swap many requests need the same manifest at once; the lock is kept only while one does
+            describing = self._describing.setdefault((model, version), asyncio.Lock())
+            async with describing:
                 known = self._manifests.get((model, version))
                 if known is None:
                     try:

@@ -1,8 +1,8 @@
-"""Converts input tensors from JSON and binary data to TensorProto, and checks them against the signature."""
+"""Converts input tensors from JSON and binary data to TensorProto; values must fit the declared type and shape."""
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -10,7 +10,8 @@ from contract.serving_messages import TensorProto
 from gateway.backend.datatypes import BY_NAME, Datatype, name_of
 from gateway.errors import BadTensorError
 from gateway.open_inference.requests import InputTensor
-from gateway.predict.model_signatures import Signature, TensorSpec
+from gateway.predict.model_signatures import Signature
+from gateway.predict.tensor_check import check_shape, short, spec_of
 
 _LENGTH_PREFIX = struct.Struct("<I")
 _SHOWN_CHARACTERS = 50
@@ -21,57 +22,43 @@ def read_inputs(inputs: Sequence[InputTensor], binary: memoryview, signature: Si
     """Return the inputs as TensorProto messages, by name.
 
     Raises:
-        BadTensorError: an input is missing, unknown, duplicate or not as the signature declares it; it has no rows; or
-            its elements do not fit its datatype and shape.
+        BadTensorError: an input is unknown, duplicate or not as the signature declares it, or its elements do not fit
+            its datatype and shape.
     """
     tensors: dict[str, Any] = {}
     offset = 0
     for given in inputs:
         if given.name in tensors:
-            raise BadTensorError(f"The input {_shown(given.name)} is given twice.")
-        datatype = _check(given, signature.inputs)
+            raise BadTensorError(f"The input {short(given.name)} is given twice.")
+        datatype = _check(given, signature)
         size = given.binary_data_size
         raw = None if size is None else binary[offset : offset + size]
         offset += size or 0
         if offset > len(binary):
             raise BadTensorError(
-                f"The inputs up to {_shown(given.name)} declare {offset} bytes of binary data; {len(binary)} were sent."
+                f"The inputs up to {short(given.name)} declare {offset} bytes of binary data; {len(binary)} were sent."
             )
         tensors[given.name] = _to_tensor(given, datatype, raw)
     if offset != len(binary):
         raise BadTensorError(f"The inputs declare {offset} bytes of binary data; {len(binary)} were sent.")
-    _refuse_missing(tensors, signature)
     return tensors
 
 
-def _check(given: InputTensor, specs: Mapping[str, TensorSpec]) -> Datatype:
+def _check(given: InputTensor, signature: Signature) -> Datatype:
     """Return the input's datatype; its name, datatype and shape must match the signature."""
-    name = _shown(given.name)
-    if given.name not in specs:
-        raise BadTensorError(f"The model has no input {name}; it has: {', '.join(specs)}.")
-    spec = specs[given.name]
+    name, spec = short(given.name), spec_of(given.name, signature)
     wanted = name_of(spec.dtype)
     if wanted not in BY_NAME:
         raise BadTensorError(f"The input {name} has TensorFlow's type {wanted}, which this protocol does not have.")
     if given.datatype != wanted:
         raise BadTensorError(f"The input {name} must be {wanted}, not {given.datatype[:_SHOWN_CHARACTERS]}.")
-    if not _fits(given.shape, spec.shape):
-        wanted_shape = list(spec.shape or ())
-        raise BadTensorError(f"The input {name} has the shape {_shape(given.shape)}; the model expects {wanted_shape}.")
-    if given.shape and given.shape[0] == 0:  # crashes TensorFlow Serving if `allowed_batch_sizes` is set
-        raise BadTensorError(f"The input {name} has no rows; send at least one.")
+    check_shape(given.name, given.shape, spec)
     return BY_NAME[wanted]
-
-
-def _fits(shape: tuple[int, ...], wanted: tuple[int, ...] | None) -> bool:
-    if wanted is None:
-        return True
-    return len(shape) == len(wanted) and all(free < 0 or size == free for size, free in zip(shape, wanted, strict=True))
 
 
 def _to_tensor(given: InputTensor, datatype: Datatype, raw: memoryview | None) -> Any:
     if (raw is None) == (given.data is None):
-        raise BadTensorError(f"The input {_shown(given.name)} needs either data or binary_data_size.")
+        raise BadTensorError(f"The input {short(given.name)} needs either data or binary_data_size.")
     tensor = TensorProto(dtype=datatype.number)
     for size in given.shape:
         tensor.tensor_shape.dim.add(size=size)
@@ -98,7 +85,7 @@ def _flatten(given: InputTensor) -> list[Any]:
     for size in given.shape:
         if not all(isinstance(part, list) and len(part) == size for part in level):
             raise BadTensorError(
-                f"The data of the input {_shown(given.name)} is not nested like its shape {_shape(given.shape)}."
+                f"The data of the input {short(given.name)} is not nested like its shape {_shape(given.shape)}."
             )
         level = list(chain.from_iterable(level))
     return level
@@ -110,13 +97,13 @@ def _check_values(given: InputTensor, values: list[Any], datatype: Datatype) -> 
     if wrong:
         first = next(value for value in values if type(value) in wrong)
         shown = "a list" if isinstance(first, list) else repr(first)[:_SHOWN_CHARACTERS]
-        raise BadTensorError(f"The input {_shown(given.name)} must hold {datatype.name} values, not {shown}.")
+        raise BadTensorError(f"The input {short(given.name)} must hold {datatype.name} values, not {shown}.")
 
 
 def _check_count(given: InputTensor, count: int) -> None:
     if count != math.prod(given.shape):
         raise BadTensorError(
-            f"The input {_shown(given.name)} has {count} elements; its shape {_shape(given.shape)} has room for "
+            f"The input {short(given.name)} has {count} elements; its shape {_shape(given.shape)} has room for "
             f"{math.prod(given.shape)}."
         )
 
@@ -125,18 +112,18 @@ def _pack(given: InputTensor, values: list[Any], datatype: Datatype) -> bytes:
     try:
         return datatype.pack(values)
     except (struct.error, OverflowError) as error:
-        raise BadTensorError(f"The input {_shown(given.name)} has a value out of range for {datatype.name}.") from error
+        raise BadTensorError(f"The input {short(given.name)} has a value out of range for {datatype.name}.") from error
 
 
 def _check_raw(given: InputTensor, raw: bytes, datatype: Datatype) -> bytes:
     expected = math.prod(given.shape) * datatype.size
     if len(raw) != expected:
         raise BadTensorError(
-            f"The input {_shown(given.name)} has {len(raw)} bytes of binary data; its shape {_shape(given.shape)} "
+            f"The input {short(given.name)} has {len(raw)} bytes of binary data; its shape {_shape(given.shape)} "
             f"needs {expected}."
         )
     if datatype.name == "BOOL" and raw.translate(None, _BOOL_BYTES):
-        raise BadTensorError(f"The input {_shown(given.name)} is BOOL and has a byte that is neither 0 nor 1.")
+        raise BadTensorError(f"The input {short(given.name)} is BOOL and has a byte that is neither 0 nor 1.")
     return raw
 
 
@@ -153,23 +140,13 @@ def _split(given: InputTensor, raw: memoryview) -> list[bytes]:
         end = start + _LENGTH_PREFIX.unpack_from(raw, offset)[0] if start <= len(raw) else start
         if end > len(raw):
             raise BadTensorError(
-                f"The element {len(elements)} of the input {_shown(given.name)} ends {end - len(raw)} bytes past the "
+                f"The element {len(elements)} of the input {short(given.name)} ends {end - len(raw)} bytes past the "
                 "input's binary data; each element is its length in four bytes, little-endian, then its bytes."
             )
         elements.append(raw[start:end].tobytes())
         offset = end
     _check_count(given, len(elements))
     return elements
-
-
-def _refuse_missing(tensors: Mapping[str, Any], signature: Signature) -> None:
-    missing = [name for name in signature.inputs if name not in tensors and name not in signature.optional]
-    if missing:
-        raise BadTensorError(f"The request lacks the input {', '.join(missing)}.")
-
-
-def _shown(name: str) -> str:
-    return name[:_SHOWN_CHARACTERS]
 
 
 def _shape(shape: tuple[int, ...]) -> list[int]:

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from contract.serving_messages import PredictRequest
 from gateway.backend.datatypes import name_of
-from gateway.backend.model_client import PREDICT, fill_spec, output_of
+from gateway.backend.model_client import fill_spec, output_of
 from gateway.errors import BadParameterError, ModelServerFailedError, NotReadyError, UnsupportedContentTypeError
 from gateway.http.bodies import read_whole
 from gateway.http.error_responses import access_error_responses, error_responses
@@ -36,10 +36,10 @@ from gateway.open_inference.responses import (
     ServerReady,
     TensorMetadata,
 )
-from gateway.predict.calls import call_model_server
 from gateway.predict.model_signatures import ModelSignatures, Signature, TensorSpec
 from gateway.predict.request_context import RequestContext, context_of
 from gateway.predict.row_limit import refuse_many_rows
+from gateway.predict.tensor_check import predict_tensors
 
 _VERSION = re.compile(r"[0-9]{1,19}")
 _MAX_VERSION = 2**63 - 1
@@ -246,7 +246,7 @@ class _ModelEndpoints:
             output_filter=wanted_outputs(parsed, signature),
         )
         fill_spec(message.model_spec, wanted.model, wanted.version, signature=signature.name)
-        response = await call_model_server(PREDICT, message, context)
+        response = await predict_tensors(message, signature, context)
         _check_types(response, signature)
         return _respond(parsed, response)
 

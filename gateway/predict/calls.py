@@ -33,16 +33,24 @@ async def call_model_server(method: str, message: Any, context: RequestContext) 
 async def manifest_of(model: str, version: int, context: RequestContext) -> ModelManifest:
     """Return a version's manifest, fetched from the model server the first time.
 
+    Fetching it needs a free slot and a closed circuit breaker, as any other call for a request.
+
     Raises:
         ModelError: the version is not available, or has no manifest.
         ModelServerError: the model server did not respond in time.
+        BusyError: it was not called.
     """
-    versions = context.services.versions
-    known = versions.described(model, version)
+    services, deadline = context.services, context.deadline
+    known = services.versions.described(model, version)
     if known is not None:
         return known
-    try:
-        async with asyncio.timeout(context.deadline.remaining()):
-            return await versions.manifest(model, version)
-    except TimeoutError:
-        raise ModelServerTimeoutError("The model server did not return the model's manifest in time.") from None
+    services.versions.state(model)  # raises if there is no such model, which has no circuit breaker either
+    circuit = services.circuits.of(model)
+    async with services.admission.slot(deadline, context):
+        with circuit.guarded(counts=deadline.own), context.stage(MODEL_SERVER):
+            try:
+                async with asyncio.timeout(deadline.remaining()):
+                    return await services.versions.manifest(model, version)
+            except TimeoutError:
+                sentence = "The model server did not return the model's manifest in time."
+                raise ModelServerTimeoutError(sentence) from None

@@ -20,9 +20,11 @@ from gateway.observability.observation import GUARD, LABEL
 from gateway.observability.predicted_image import PredictedImage
 from gateway.predict.calls import call_model_server, manifest_of
 from gateway.predict.image_guard import check_image
+from gateway.predict.model_signatures import DEFAULT_SIGNATURE
 from gateway.predict.request_context import RequestContext
 from gateway.predict.scores import Scores, images_request, read_scores
 from gateway.predict.services import Services
+from gateway.predict.tensor_check import check_tensors, declared_signature
 
 _SHOWN_CHARACTERS = 100
 
@@ -102,6 +104,7 @@ async def predict(
 
     Raises:
         ModelError: the model or the version is not available, or has no manifest.
+        BadTensorError: by its manifest, the model does not take encoded images.
         ModelServerError: the call failed.
         BusyError: it was not called.
     """
@@ -115,7 +118,9 @@ async def predict(
         return ImagePredictions(wanted.model, version, manifest.digest, rejections)
 
     request = images_request([each.image.content for each in accepted])
-    fill_spec(request.model_spec, wanted.model, wanted.version, wanted.label, "serving_default")
+    if declared := declared_signature(manifest, DEFAULT_SIGNATURE):
+        check_tensors(request.inputs, declared)
+    fill_spec(request.model_spec, wanted.model, wanted.version, wanted.label, DEFAULT_SIGNATURE)
     try:
         response = await call_model_server(PREDICT, request, context)
     except (ModelNotLoadedError, RequestRejectedError) as error:

@@ -7,6 +7,7 @@ from contract import serving_messages as messages
 from gateway.backend.tensors import shape_of
 from gateway.errors import BadTensorError
 from gateway.predict.model_signatures import Signature, TensorSpec
+from gateway.predict.tensor_check import check_shape
 
 
 def has_no_rows(tensors: Mapping[str, Any]) -> bool:
@@ -21,18 +22,8 @@ def respond_without_rows(tensors: Mapping[str, Any], signature: Signature) -> di
         BadTensorError: an input does not have the signature's shape, or an output has no batch dimension.
     """
     for name, tensor in tensors.items():
-        wanted, given = signature.inputs[name].shape, shape_of(tensor)
-        if wanted is not None and not _fits(given, wanted):
-            raise BadTensorError(
-                f"Incompatible shapes: {_show(wanted)} vs. {_show(given)}; the input {name} does not fit the model."
-            )
+        check_shape(name, shape_of(tensor), signature.inputs[name])
     return {name: _empty(name, spec) for name, spec in signature.outputs.items()}
-
-
-def _fits(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    if len(given) != len(wanted):
-        return False
-    return all(size in {-1, seen} for seen, size in zip(given, wanted, strict=True))
 
 
 def _empty(name: str, spec: TensorSpec) -> Any:
@@ -43,7 +34,3 @@ def _empty(name: str, spec: TensorSpec) -> Any:
     for size in shape:
         tensor.tensor_shape.dim.add(size=max(size, 0))
     return tensor
-
-
-def _show(shape: tuple[int, ...]) -> str:
-    return f"[{','.join(map(str, shape))}]"

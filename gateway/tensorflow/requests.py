@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from contract import serving_messages as messages
-from gateway.backend.model_client import CLASSIFY, METADATA, PREDICT, REGRESS, STATUS, fill_spec
+from gateway.backend.model_client import CLASSIFY, METADATA, REGRESS, STATUS, fill_spec
 from gateway.errors import (
     BadTensorError,
     ModelError,
@@ -16,6 +16,7 @@ from gateway.predict.calls import call_model_server
 from gateway.predict.model_signatures import SIGNATURES, ModelSignatures, Signature
 from gateway.predict.request_context import RequestContext
 from gateway.predict.row_limit import refuse_many_rows
+from gateway.predict.tensor_check import predict_tensors
 from gateway.tensorflow.empty_requests import has_no_rows, respond_without_rows
 from gateway.tensorflow.error_bodies import unknown_signature
 from gateway.tensorflow.examples import read_examples
@@ -96,7 +97,7 @@ class TensorFlowRequests:
             return write_outputs(respond_without_rows(tensors, signature))
         request = messages.PredictRequest(inputs=tensors)
         fill_spec(request.model_spec, target.model, target.version, target.label, name)
-        response = await call_model_server(PREDICT, request, context)
+        response = await predict_tensors(request, signature, context)
         self._versions.learn(target, response.model_spec.version.value)
         return write_predictions(response.outputs) if in_rows else write_outputs(response.outputs)
 

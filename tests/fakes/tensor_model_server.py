@@ -55,7 +55,8 @@ _SIGNATURES: dict[str, tuple[dict[str, _Spec], dict[str, _Spec]]] = {
 class TensorModelServer(ServedMethods):
     """Serves some versions of `MODEL`, from `start` to `stop`.
 
-    `calls` counts what it was asked, by method, and apart from those by the word `describe` what it cannot answer.
+    `calls` counts what it was asked, by method, and apart from those by the word `describe` what it cannot answer;
+    `predict_requests` are the messages of Predict.
 
     In versions of which `narrow` is true, the input of `serving_default` is UINT8 [-1, 1, 1, 3].
     """
@@ -63,6 +64,7 @@ class TensorModelServer(ServedMethods):
     def __init__(self) -> None:
         super().__init__()
         self.versions: dict[int, bool] = {1: False}
+        self.predict_requests: list[Any] = []
 
     def respond_status(self, request: Any) -> Any:
         """List the versions."""
@@ -82,6 +84,7 @@ class TensorModelServer(ServedMethods):
 
     def respond_predict(self, request: Any) -> Any:
         """Answer a question."""
+        self.predict_requests.append(request)
         version = self._find(request.model_spec)
         name = request.model_spec.signature_name or "serving_default"
         if name not in _SIGNATURES:
