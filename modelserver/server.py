@@ -21,6 +21,7 @@ from modelserver.engines.freed_memory import keep_little_freed_memory
 from modelserver.engines.selection import Engines
 from modelserver.engines.tensorflow.start import TensorFlowStart
 from modelserver.errors import SettingError
+from modelserver.grpc.connections import connection_options, raise_descriptor_limit
 from modelserver.grpc.health import Health
 from modelserver.grpc.metrics_port import metrics_path, metrics_port
 from modelserver.grpc.model_service import ModelService
@@ -116,8 +117,9 @@ async def running_server(
 
 
 def _options(settings: ModelServerSettings) -> list[tuple[str, int | str]]:
-    limit = {"grpc.max_receive_message_length": settings.max_message_bytes}
-    return [*{**dict(_OPTIONS), **limit, **settings.grpc_channel_arguments}.items()]
+    limits = {"grpc.max_receive_message_length": settings.max_message_bytes}
+    limits |= connection_options(settings.max_connections)
+    return [*{**dict(_OPTIONS), **limits, **settings.grpc_channel_arguments}.items()]
 
 
 def _roots_of_requests(settings: ModelServerSettings, configs: Sequence[ModelConfig]) -> BasePathRoots | None:
@@ -233,6 +235,7 @@ def main(settings: ModelServerSettings, start_tensorflow: Callable[[], None] = l
 def _run(settings: ModelServerSettings, start_tensorflow: Callable[[], None]) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     keep_little_freed_memory()
+    raise_descriptor_limit()
     tensorflow = TensorFlowStart(settings, start_tensorflow)
     if settings.engine == "tensorflow":
         tensorflow.ensure()

@@ -66,6 +66,9 @@ class ModelServerSettings(BaseModel):
     max_message_bytes: int = Field(
         48 * 2**20, gt=0, le=2**31 - 1, description="Bytes of one request at most; a longer one is refused unread."
     )
+    max_connections: int = Field(
+        1024, gt=0, description="Connections of clients at most, fewer where there are not enough file descriptors."
+    )
     allow_reload_requests: bool = Field(
         False, description="Whether requests may change which models are served; verified clients always may."
     )

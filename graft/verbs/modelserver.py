@@ -81,6 +81,9 @@ MaxRows = Annotated[
 MaxBytes = Annotated[
     int | None, typer.Option("--max_message_bytes", help="Bytes of one request at most.  [default: 48 MiB]")
 ]
+MaxConnections = Annotated[
+    int | None, typer.Option("--max_connections", help="Connections of clients at most.  [default: 1024]")
+]
 Reloads = Annotated[
     str | None,
     typer.Option(
@@ -173,6 +176,7 @@ def modelserver(
     monitoring_config_file: MonitoringFile = None,
     max_rows_per_request: MaxRows = None,
     max_message_bytes: MaxBytes = None,
+    max_connections: MaxConnections = None,
     allow_reload_requests: Reloads = None,
     allow_reflection: Reflection = None,
     base_path_roots: Roots = None,

@@ -76,7 +76,7 @@ class Engines:
     def _by_litert(self, folder: Path, on_run: OnRun) -> Model:
         try:
             from modelserver.engines.litert.model import LitertModel  # noqa: PLC0415 - which loads LiteRT
-        except ImportError as error:
+        except (ImportError, OSError) as error:  # OSError: out of descriptors, or a file that is there cannot be read
             raise LoadError(f"LiteRT cannot be imported: {error}.") from error
         try:
             return LitertModel.load(folder, self._threads, self._rows, on_run)
@@ -87,7 +87,7 @@ class Engines:
         try:
             self._start_tensorflow()
             from modelserver.engines.tensorflow.model import TensorFlowModel  # noqa: PLC0415 - which imports TensorFlow
-        except ImportError as error:
+        except (ImportError, OSError) as error:
             raise LoadError(f"TensorFlow cannot be imported: {error}.") from error
         if gc.get_freeze_count():  # else this would take a second
             gc.collect()  # models are cycles of objects, and those that were replaced may be large

@@ -2,12 +2,14 @@
 
 import contextlib
 import logging
+import socket
 import socketserver
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from contract.serving_messages import MonitoringConfig
@@ -22,6 +24,10 @@ logger = logging.getLogger(__name__)
 _DEFAULT_PATH = "/monitoring/prometheus/metrics"
 _IDLE_SECONDS = 10.0
 """After which a connection that sends nothing is closed."""
+_CONNECTION_SECONDS = 30.0
+"""After which it is closed whatever it does, for one byte now and then is not idle."""
+_MOST_CONNECTIONS = 8
+_PAUSE_SECONDS = 0.1
 
 
 def metrics_path(monitoring_config_file: Path | None) -> str | None:
@@ -81,6 +87,34 @@ def _only_at(path: str | None, page: "WSGIApplication") -> "WSGIApplication":
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True  # or a client that keeps its connection open would hold up the end
+    request_queue_size = 16
+
+    def __init__(self, *arguments: Any) -> None:
+        self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        super().__init__(*arguments)
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept a connection; without a descriptor for it, wait a moment instead of trying without a pause."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_PAUSE_SECONDS)
+            raise
+
+    def verify_request(self, request: object, client_address: object) -> bool:
+        """Take the connection where there are not too many; else it is closed."""
+        return self._free.acquire(blocking=False)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, for as long as one may take."""
+        end = threading.Timer(_CONNECTION_SECONDS, _cut_off, [request])
+        end.daemon = True
+        end.start()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            end.cancel()
+            self._free.release()
 
     def server_bind(self) -> None:
         """Bind without the base class's look-up of the host's name, which may take seconds."""
@@ -91,6 +125,11 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """Log in one line that a connection broke; errors of the application are handled before."""
         logger.debug("metrics: the connection from %s broke: %r", client_address, sys.exception())
+
+
+def _cut_off(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it has ended by itself
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(WSGIRequestHandler):

@@ -43,22 +43,27 @@ class Client:
         return self.start_predict(inputs, signature, name, **more).result()
 
     def start_predict(
-        self, inputs: dict[str, npt.NDArray[Any]], signature: str = "", name: str = "scale", **more: Any
+        self,
+        inputs: dict[str, npt.NDArray[Any]],
+        signature: str = "",
+        name: str = "scale",
+        seconds: float = 60,
+        **more: Any,
     ) -> Any:
         """Start a Predict call with typed fields; its answer is a future."""
         tensors = {key: to_tensor(array) for key, array in inputs.items()}
         request = messages.PredictRequest(inputs=tensors, **more)
         request.model_spec.MergeFrom(messages.ModelSpec(name=name, signature_name=signature))
-        return self.send(request)
+        return self.send(request, seconds)
 
-    def send(self, request: Any) -> Any:
+    def send(self, request: Any, seconds: float = 60) -> Any:
         """Start a Predict call; its answer is a future."""
         predict = self.channel.unary_unary(
             f"/{messages.PREDICTION_SERVICE}/Predict",
             request_serializer=messages.PredictRequest.SerializeToString,
             response_deserializer=messages.PredictResponse.FromString,
         )
-        return predict.future(request, timeout=60, wait_for_ready=True)
+        return predict.future(request, timeout=seconds, wait_for_ready=True)
 
     def states(self, name: str = "scale") -> dict[int, tuple[str, str]]:
         """Return the state and the error of every version."""

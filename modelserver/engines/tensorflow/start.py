@@ -26,6 +26,7 @@ class TensorFlowStart:
 
         Raises:
             ImportError: it is not installed, or not completely.
+            OSError: one of its files cannot be read.
         """
         self._wanted.set()
         self._done.wait()
@@ -42,7 +43,7 @@ class TensorFlowStart:
             start_graph_threads(settings.tensorflow_intra_op_parallelism, settings.tensorflow_inter_op_parallelism)
             # its own objects: each look through them took 0.6 to 1.2 s, and no request was served meanwhile
             gc.freeze()
-        except ImportError as error:
+        except (ImportError, OSError) as error:
             self._error = error
         finally:
             self._done.set()

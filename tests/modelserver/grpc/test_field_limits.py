@@ -1,0 +1,115 @@
+"""Requests are counted on the wire before protobuf makes objects of them."""
+
+import time
+from typing import Any
+
+import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contract import serving_messages as messages
+from modelserver.errors import BadInputError
+from modelserver.grpc.field_limits import MAX_FIELDS, MAX_STRAY_INTEGERS, check_fields
+
+
+def predict_request(**fields: Any) -> bytes:
+    """Return a PredictRequest with one tensor, as it is sent."""
+    request = messages.PredictRequest(inputs={"x": messages.TensorProto(**fields)})
+    content: bytes = request.SerializeToString()
+    return content
+
+
+def examples(*features: dict[str, Any]) -> bytes:
+    """Return a ClassificationRequest with one example for each mapping of features, as it is sent."""
+    request = messages.ClassificationRequest()
+    for each in features:
+        request.input.example_list.examples.add(features={"feature": each})
+    content: bytes = request.SerializeToString()
+    return content
+
+
+MANY = 2 * MAX_FIELDS
+SHAPE = {"dim": [{"size": 2 * MAX_STRAY_INTEGERS}]}
+TOO_MUCH = {
+    "empty strings": (predict_request(string_val=[b""] * MANY), messages.PredictRequest),
+    "dimensions": (predict_request(tensor_shape={"dim": [{}] * MANY}), messages.PredictRequest),
+    "handles": (predict_request(resource_handle_val=[{}] * MANY), messages.PredictRequest),
+    "filters": (messages.PredictRequest(output_filter=[""] * MANY).SerializeToString(), messages.PredictRequest),
+    "integers": (predict_request(int_val=[0] * 2 * MAX_STRAY_INTEGERS), messages.PredictRequest),
+    "bools": (predict_request(bool_val=[True] * 2 * MAX_STRAY_INTEGERS), messages.PredictRequest),
+    "examples": (examples(*[{}] * MANY), messages.ClassificationRequest),
+    "features": (examples({str(number): {} for number in range(MAX_FIELDS)}), messages.ClassificationRequest),
+    "strings of a feature": (examples({"x": {"bytes_list": {"value": [b""] * MANY}}}), messages.RegressionRequest),
+    "integers of a feature": (
+        examples({"x": {"int64_list": {"value": [1] * 2 * MAX_STRAY_INTEGERS}}}),
+        messages.ClassificationRequest,
+    ),
+    "tasks": (messages.MultiInferenceRequest(tasks=[{}] * MANY).SerializeToString(), messages.MultiInferenceRequest),
+    "models": (
+        messages.ReloadConfigRequest(config={"model_config_list": {"config": [{}] * MANY}}).SerializeToString(),
+        messages.ReloadConfigRequest,
+    ),
+    "unknown fields": (b"\xf8\x7f\x00" * MANY, messages.PredictRequest),
+    "groups": (b"\xfb\x7f\xfc\x7f" * MANY, messages.PredictRequest),
+}
+
+
+@pytest.mark.parametrize("kind", TOO_MUCH)
+def test_what_would_take_much_memory_is_refused(kind: str) -> None:
+    """More fields than a request may have, or more integers than its tensors have room for, are refused in words."""
+    content, request_class = TOO_MUCH[kind]
+    with pytest.raises(BadInputError, match=r"^The request has (more than )?\d+ (fields|integers)"):
+        check_fields(content, request_class)
+
+
+def test_honest_numbers_are_many() -> None:
+    """Packed numbers of a tensor that has room for them count as one field, and so does an image."""
+    check_fields(predict_request(int_val=[255] * 2 * MAX_STRAY_INTEGERS, tensor_shape=SHAPE), messages.PredictRequest)
+    check_fields(predict_request(float_val=[0.5] * 2 * MAX_STRAY_INTEGERS), messages.PredictRequest)
+    check_fields(predict_request(string_val=[bytes(range(256)) * 400] * 256), messages.PredictRequest)
+
+
+def test_messages_within_messages_have_an_end() -> None:
+    """Tensors within tensors are refused at a depth that no request has."""
+    content = b""
+    for _ in range(60):  # a variant of a tensor holds tensors
+        variant = b"\x1a" + _length(content) + content
+        content = b"\x7a" + _length(variant) + variant
+    whole = b"\x12" + _length(b"\x12" + _length(content) + content) + b"\x12" + _length(content) + content
+    with pytest.raises(BadInputError, match="deep"):
+        check_fields(whole, messages.PredictRequest)
+
+
+def _length(content: bytes) -> bytes:
+    groups, number = [], len(content)
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*groups, number])
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_message_are_left_to_protobuf(content: bytes) -> None:
+    """Whatever comes, counting ends without another error than its own."""
+    try:
+        check_fields(content, messages.PredictRequest)
+    except BadInputError:
+        with pytest.raises(DecodeError):  # so short a message can only be refused for its depth
+            messages.PredictRequest.FromString(content)
+
+
+def test_counting_takes_as_long_as_the_bytes_are_many() -> None:
+    """Eight times as many bytes of any kind take at most about eight times as long, and 0xff without end no time."""
+    for unit in (b"\xff", b"\x12\x00", b"\x12\x02\x12\x00", b"\x80\x01\x00", b"\x0b"):
+        short, long = (_seconds(unit * (size // len(unit))) for size in (2**18, 2**21))
+        assert long < 20 * max(short, 0.01)
+
+
+def _seconds(content: bytes) -> float:
+    started = time.process_time()
+    try:
+        check_fields(content, messages.PredictRequest)
+    except BadInputError:
+        pass
+    return time.process_time() - started
