@@ -23,6 +23,7 @@
     │   ├── BadEncodingError              its text is not base64
     │   ├── UnsupportedImageError         its format is not accepted
     │   ├── TooManyPixelsError            larger than the model accepts
+    │   ├── CostlyImageError              more work to decode than its pixels need
     │   ├── TruncatedImageError           its bytes end before the image does
     │   └── UndecodableImageError         the model could not decode it
     ├── ModelError                        the requested model is not available
@@ -162,6 +163,10 @@ class UnsupportedImageError(ImageError):
 
 class TooManyPixelsError(ImageError):
     """The image is larger than the model accepts."""
+
+
+class CostlyImageError(ImageError):
+    """Decoding the image would take far more than its pixels need."""
 
 
 class TruncatedImageError(ImageError):

@@ -37,6 +37,7 @@ TABLE: dict[type[errors.GatewayError], Row] = {
     errors.BadEncodingError: Row(400, "bad_encoding", "This is not base64"),
     errors.UnsupportedImageError: Row(415, "unsupported_image", "Images of this format are not accepted"),
     errors.TooManyPixelsError: Row(413, "too_many_pixels", "The image is too large"),
+    errors.CostlyImageError: Row(422, "costly_image", "The image would take too long to decode"),
     errors.TruncatedImageError: Row(422, "truncated_image", "The image is cut short"),
     errors.UndecodableImageError: Row(422, "undecodable_image", "The image cannot be decoded"),
     errors.ModelError: Row(404, "no_such_model", "The model is not available"),

@@ -1,10 +1,12 @@
 """Labelled predictions for images."""
 
+import asyncio
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from contract.image_cost.limits import ALWAYS_CHEAP_PNG_BYTES
 from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
 from gateway.backend.model_client import PREDICT, fill_spec
@@ -79,10 +81,10 @@ class Rejection:
 
 
 class _Accepted(NamedTuple):
-    """One image to send to the model server; `pixels` is None if its header gives no size."""
+    """One image to send to the model server; `pixels` is width times height."""
 
     image: EncodedImage
-    pixels: int | None
+    pixels: int
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ async def predict(
     version = context.services.versions.version_for(wanted.model, wanted.version)
     manifest = await manifest_of(wanted.model, version, context)
     with context.stage(GUARD):
-        guarded = [_guard(image, manifest.image_input) for image in images]
+        guarded = await _guard_all(images, manifest.image_input)
     accepted = [each for each in guarded if isinstance(each, _Accepted)]
     if not accepted:
         rejections = tuple(each for each in guarded if isinstance(each, Rejection))
@@ -141,6 +143,18 @@ async def predict(
 
 def _no_such_label(model: str, label: str) -> VersionNotServedError:
     return VersionNotServedError(f"The model {model} has no version with the label {label[:_SHOWN_CHARACTERS]!r}.")
+
+
+async def _guard_all(
+    images: Sequence[EncodedImage | UnreadableImage], image_input: ImageInput
+) -> list[Rejection | _Accepted]:
+    """Check each image: large ones in a thread, since that can take longer than an event loop may be held up."""
+
+    def guard_all() -> list[Rejection | _Accepted]:
+        return [_guard(image, image_input) for image in images]
+
+    size = sum(len(image.content) for image in images if isinstance(image, EncodedImage))
+    return await asyncio.to_thread(guard_all) if size > ALWAYS_CHEAP_PNG_BYTES else guard_all()
 
 
 def _guard(image: EncodedImage | UnreadableImage, image_input: ImageInput) -> Rejection | _Accepted:

@@ -13,9 +13,12 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from trainer.augmentation_settings import ResizeKernel
+from trainer.data.image_cost.jpeg import has_few_scans
+from trainer.data.image_cost.png import has_little_data
 from trainer.data.image_headers import (
     JPEG,
     NOT_A_IMAGE,
+    PNG,
     WEBP_WITH_ALPHA,
     is_jpeg,
     read_exif_orientation,
@@ -61,8 +64,8 @@ class VariantsBatch(NamedTuple):
 def decode_images(image_bytes: tf.Tensor, image_input: ImageInput) -> DecodedBatch:
     """Decode, apply EXIF orientation and resize a batch of encoded images, string [N], row by row.
 
-    A row that is not an image, declares too many pixels or is broken becomes zeros and not valid; other rows are not
-    affected. Never raises for any content, and decodes nothing that is too large.
+    A row that is not an image, declares too many pixels, takes far more work than its pixels need or is broken becomes
+    zeros and not valid; other rows are not affected. Never raises for any content, and decodes nothing too large.
     """
 
     def resize(_image: tf.Tensor, upright: tf.Tensor) -> list[tf.Tensor]:
@@ -76,8 +79,9 @@ def decode_one_image(image_bytes: tf.Tensor, image_input: ImageInput) -> Decoded
     """Decode one encoded image, string [], to the same pixels as `decode_images`.
 
     Content that is not an image, or declares too many pixels, becomes zeros and not valid. Content that then cannot be
-    decoded, and a JPEG of too many pixels, fails with an InvalidArgument error: there are no other rows to protect, and
-    protecting them costs as much as everything before the decoding.
+    decoded, a JPEG of too many pixels and an image that takes far more work than its pixels need fail with an
+    InvalidArgument error: there are no other rows to protect, and protecting them costs as much as everything before
+    the decoding.
     """
 
     def decode_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
@@ -196,14 +200,18 @@ def _decode_other(content: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
         image = tf.io.decode_image(content, channels=channels, expand_animations=False)[..., :3]
         return tf.ensure_shape(image, [None, None, 3])
 
+    cheap = tf.cond(kind == PNG, lambda: has_little_data(content), lambda: tf.constant(value=True))
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=cheap, data=["too much data"])]):
+        content = tf.identity(content)
     return tf.cond(kind == WEBP_WITH_ALPHA, lambda: decode(4), lambda: decode(3))
 
 
 def _decode_jpeg(content: tf.Tensor, max_pixels: int) -> tf.Tensor:
-    size = tf.io.extract_jpeg_shape(content, output_type=tf.int64)[:2]
+    pixels = tf.reduce_prod(tf.io.extract_jpeg_shape(content, output_type=tf.int64)[:2])
     # not tf.debugging.Assert, which wraps this one operation in two branches
-    small_enough = tf.raw_ops.Assert(condition=tf.reduce_prod(size) <= max_pixels, data=["too many pixels"])
-    with tf.control_dependencies([small_enough]):
+    small_enough = tf.raw_ops.Assert(condition=pixels <= max_pixels, data=["too many pixels"])
+    few_scans = tf.raw_ops.Assert(condition=has_few_scans(content, pixels), data=["too many scans"])
+    with tf.control_dependencies([small_enough, few_scans]):
         # the default, INTEGER_FAST, is up to 6 grey levels off; this one is bit-identical to Pillow's
         return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 

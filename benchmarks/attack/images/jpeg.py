@@ -89,9 +89,9 @@ def _flat(side: int, *, progressive: bool) -> tuple[bytes, bytes]:
         return content[:last], content[last : _scan_header_end(content[last:]) + last] + _flat_blocks(side)
     # a scan that refines nothing: runs of 32,767 blocks without a change, then the rest
     blocks = ((side + 7) // 8) ** 2
-    table = _segment(0xC4, b"\x10" + bytes([2, *[0] * 15]) + b"\x00\xe0")
+    table = _segment(0xC4, b"\x10" + bytes([1, 1, *[0] * 14]) + b"\x00\xe0")
     header = _segment(_SCAN, b"\x01\x01\x00\x01\x3f\x10")
-    runs = "".join("1" + f"{32767 - (1 << 14):014b}" for _ in range(blocks // 32767 + 1))
+    runs = "".join("10" + f"{32767 - (1 << 14):014b}" for _ in range(blocks // 32767 + 1))
     return content[:last], table + header + _to_bytes(runs)
 
 

@@ -1,0 +1,1 @@
+"""What an encoded image may cost to decode, judged by its bytes without decoding it."""

@@ -1,0 +1,88 @@
+"""A JPEG's size and scans, found in its bytes (ITU T.81).
+
+A progressive JPEG of 183 KB can have thousands of scans, each of which passes over all pixels.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from contract.image_cost.limits import MAX_SCANS, scans_allowed
+
+_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+"""A scan's header: marker, length, and number of components. Decoders refuse any other length."""
+
+_SCAN_BYTES = 5
+_WINDOW_BYTES = 1 << 20
+"""Searched at once, since a search holds Python's lock."""
+
+MAX_SEGMENTS = 1000
+"""Before the frame: 20 MiB of the longest ones are 320."""
+
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_ARITHMETIC_FRAMES = frozenset({0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+_WITHOUT_CONTENT = frozenset({0x01, *range(0xD0, 0xD9)})
+_END, _SCAN_MARKER = 0xD9, 0xDA
+
+
+class Frame(NamedTuple):
+    """What a JPEG declares. Its size is 0 x 0 if no frame was found."""
+
+    width: int
+    height: int
+    arithmetic: bool
+
+
+NO_FRAME = Frame(0, 0, arithmetic=False)
+
+
+def read_frame(content: bytes) -> Frame | None:
+    """Return a JPEG's frame, `NO_FRAME` if it has none, and None if it hides behind too many segments."""
+    at = 2
+    for _ in range(MAX_SEGMENTS):
+        at = _end_of_fill_bytes(content, content.find(b"\xff", at))  # decoders skip what is not a marker, too
+        if not 0 < at < len(content):
+            return NO_FRAME
+        marker, at = content[at], at + 1
+        if marker in _FRAMES:
+            height, width = (int.from_bytes(content[at + place : at + place + 2], "big") for place in (3, 5))
+            return Frame(width, height, marker in _ARITHMETIC_FRAMES)
+        if marker in {_END, _SCAN_MARKER}:
+            return NO_FRAME
+        if marker not in _WITHOUT_CONTENT:
+            at += int.from_bytes(content[at : at + 2], "big")
+    return None
+
+
+def too_many_scans(content: bytes, frame: Frame) -> str:
+    """Return what is wrong with a JPEG's scans as the end of a sentence, empty if it has few enough.
+
+    Scans of thumbnails and previews count too; photographs have a few.
+    """
+    allowed = scans_allowed(frame.width * frame.height, arithmetic=frame.arithmetic)
+    if sum(1 for _ in islice(_scans(content), allowed + 1)) <= allowed:
+        return ""
+    if allowed == MAX_SCANS:
+        return f"has more than {allowed} scans"
+    coding = "arithmetic coding and " if frame.arithmetic else ""
+    return f"has {coding}more than {allowed} scans of {frame.width} x {frame.height} pixels"
+
+
+def _end_of_fill_bytes(content: bytes, at: int) -> int:
+    """Return the place of the first byte from `at` on that is not 0xff; -1 if `at` is."""
+    size = 4
+    while 0 <= at < len(content):
+        window = content[at : at + size]
+        rest = len(window.lstrip(b"\xff"))
+        at += len(window) - rest
+        if rest:
+            break
+        size = min(2 * size, _WINDOW_BYTES)
+    return at
+
+
+def _scans(content: bytes) -> Iterator[bytes]:
+    """Yield the header of each scan."""
+    for start in range(0, len(content), _WINDOW_BYTES):
+        yield from _SCAN.findall(content, start, start + _WINDOW_BYTES + _SCAN_BYTES - 1)
