@@ -43,8 +43,12 @@ class ImageHead(NamedTuple):
     pixels: int | None
 
 
-def check_image(content: bytes, accepted: Collection[Encoding], max_pixels: int) -> ImageHead:
+def check_image(
+    content: bytes, accepted: Collection[Encoding], max_pixels: int, decoder: str = "the model"
+) -> ImageHead:
     """Return the encoding of an image, one of `accepted`, and its size. Nothing is decoded.
+
+    `decoder` is what does not decode the others, for the message.
 
     Raises:
         NotAnImageError: the bytes are not an image.
@@ -52,14 +56,14 @@ def check_image(content: bytes, accepted: Collection[Encoding], max_pixels: int)
         TooManyPixelsError: its header declares more than `max_pixels`.
         TruncatedImageError: the bytes end before the image does.
     """
-    encoding = _check_kind(content, accepted)
+    encoding = _check_kind(content, accepted, decoder)
     pixels = _check_size(content, encoding, max_pixels)
     if _is_cut_short(content, encoding):
         raise TruncatedImageError(f"This {_NAMES[encoding]} is cut short: it ends after {len(content)} bytes.")
     return ImageHead(encoding, pixels)
 
 
-def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
+def _check_kind(content: bytes, accepted: Collection[Encoding], decoder: str) -> Encoding:
     if content.startswith(_JPEG_START) and "jpeg" in accepted:  # as most are; `filetype` gives the same result
         return "jpeg"
     kind = filetype.guess(content)
@@ -74,7 +78,7 @@ def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
             f"send {wanted}."
         )
     if encoding is None or encoding not in accepted:
-        raise UnsupportedImageError(f"This is {mime}, which the model does not decode; send {wanted}.")
+        raise UnsupportedImageError(f"This is {mime}, which {decoder} does not decode; send {wanted}.")
     if encoding == "bmp" and not _is_plain_bmp(content):
         raise UnsupportedImageError(
             "This is a BMP with a palette, compression or unusual bit fields, which is not accepted because its "

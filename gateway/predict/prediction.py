@@ -111,7 +111,7 @@ async def predict(
     version = context.services.versions.version_for(wanted.model, wanted.version)
     manifest = await manifest_of(wanted.model, version, context)
     with context.stage(GUARD):
-        guarded = [_guard(image, manifest.image_input) for image in images]
+        guarded = [_guard(image, manifest) for image in images]
     accepted = [each for each in guarded if isinstance(each, _Accepted)]
     if not accepted:
         rejections = tuple(each for each in guarded if isinstance(each, Rejection))
@@ -143,14 +143,19 @@ def _no_such_label(model: str, label: str) -> VersionNotServedError:
     return VersionNotServedError(f"The model {model} has no version with the label {label[:_SHOWN_CHARACTERS]!r}.")
 
 
-def _guard(image: EncodedImage | UnreadableImage, image_input: ImageInput) -> Rejection | _Accepted:
+def _guard(image: EncodedImage | UnreadableImage, manifest: ModelManifest) -> Rejection | _Accepted:
     if isinstance(image, UnreadableImage):
         return Rejection(image.reason, image.name)
     try:
-        head = check_image(image.content, image_input.encodings, image_input.max_pixels)
+        head = check_image(image.content, manifest.encodings, manifest.image_input.max_pixels, _decoder(manifest))
     except ImageError as reason:
         return Rejection(reason, image.name)
     return _Accepted(image, head.pixels)
+
+
+def _decoder(manifest: ModelManifest) -> str:
+    """Return what does not decode other types of images, as the caller is told it."""
+    return "the model" if manifest.target is None else f"{manifest.target.server}, for which the model was exported,"
 
 
 def _label(
