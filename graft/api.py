@@ -84,6 +84,7 @@ def export(
     max_pixels: int | None = None,
     fold: bool = True,
     target: Literal["tensorflow-serving", "graft"] = "tensorflow-serving",
+    server: str | None = None,
     quiet: bool = False,
 ) -> "Exported":
     """Publish a run as the next version of its model as `graft export` does, and return the version.
@@ -100,6 +101,7 @@ def export(
         Path(models),
         Path(runs),
         _shown(quiet=quiet),
+        server,
         max_pixels=max_pixels,
         fold=fold,
         given_fixtures=None if fixtures is None else Path(fixtures),

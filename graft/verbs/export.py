@@ -43,6 +43,12 @@ Target = Annotated[
         "graft modelserver alone takes WebP too."
     ),
 ]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT", help="A running model server: say whether it loads the version, and warn if not."
+    ),
+]
 
 
 def export(
@@ -55,6 +61,7 @@ def export(
     max_pixels: MaxPixels = None,
     fold: Fold = True,
     target: Target = "tensorflow-serving",
+    server: Server = None,
 ) -> None:
     """Publish a run as the next version of its model, once it is proved to predict as the trained model does."""
     prepare_tensorflow()
@@ -66,6 +73,7 @@ def export(
         models,
         runs,
         TerminalProgress(),
+        server,
         max_pixels=max_pixels,
         fold=fold,
         given_fixtures=fixtures,
