@@ -7,11 +7,11 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from contract.errors import ContractError
-from contract.image_input import ImageInput
+from contract.image_input import Encoding, ImageInput
 from contract.old_names import metrics_with_current_names
 from contract.reference import ReferenceDistributions
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.1"
 _KNOWN_MAJORS = ("1", "2")
 
 
@@ -61,6 +61,15 @@ class ServedGraph(BaseModel):
         )
 
 
+class ServingTarget(BaseModel):
+    """The oldest model server that a version was exported for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    server: str = Field(min_length=1, description='Its name and version, such as "TensorFlow Serving 2.18".')
+    encodings: tuple[Encoding, ...] = Field(description="File types that it decodes.")
+
+
 class ModelManifest(BaseModel):
     """The identity, the inputs and outputs, and the origin of one published version.
 
@@ -87,8 +96,15 @@ class ModelManifest(BaseModel):
     )
     reference: ReferenceDistributions | None = Field(None, description="Of predictions and images on held-out data.")
     served_graph: ServedGraph | None = Field(None, description="None in versions made before it was recorded.")
+    target: ServingTarget | None = Field(None, description="None in versions made before it was recorded.")
     run: str = Field(description="The id of the training run, which is also its name in the lineage.")
     digest: str = Field(description="Over graph, variables and assets; not over this manifest.")
+
+    @property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """File types that may be sent to a server of this version, in the order of `image_input`."""
+        wanted = self.image_input.encodings
+        return wanted if self.target is None else tuple(each for each in wanted if each in self.target.encodings)
 
     @classmethod
     def from_json(cls, text: str | bytes, *, where: str) -> Self:

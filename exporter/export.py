@@ -20,7 +20,7 @@ from exporter.proof.parity import Comparison, Reference, compare, predict_traine
 from exporter.proof.rounding import Probabilities, predict_on_one_thread
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.loading import LoadedVersion, run_as_serving_loads
-from exporter.saved_model.operations import check_operations
+from exporter.saved_model.operations import Target, check_operations, serving_target
 from exporter.saved_model.warmup import write_warmup
 from exporter.saved_model.writer import Written, write_saved_model
 from exporter.tflite.litert_network import NetworkVerdict, judge_network, write_litert_network
@@ -44,6 +44,7 @@ class ExportOptions:
     `max_pixels` of an image are decoded, or as many as the run says. `fold` BatchNorm into convolutions, or leave the
     network as it was trained. `given_fixtures` is a folder with `expected.csv`; `accept_change` is the reason why one
     that does not hold is given up. `better_than` is the version (a number, or `latest`) that must not be better.
+    `target` is the server that may be asked about the version's images.
     """
 
     max_pixels: int | None = None
@@ -51,6 +52,7 @@ class ExportOptions:
     given_fixtures: Path | None = None
     accept_change: str | None = None
     better_than: str | None = None
+    target: Target = "tensorflow-serving"
 
     def image_input(self, record: RunRecord) -> ImageInput:
         """Return what the version expects of an image."""
@@ -128,7 +130,8 @@ def export(
             network = judge_network(converting, staged, draft.reference)
             writer.shutdown(wait=False)  # it may hold gigabytes
             progress.on_step()
-            manifest = make_manifest(run, staged, next_version(plan.base_path), plan.image_input, draft.written)
+            target = serving_target(options.target)
+            manifest = make_manifest(run, staged, next_version(plan.base_path), plan.image_input, draft.written, target)
             comparisons = _compare_both_ways(draft, version, write_manifest(staged, manifest), loader, progress)
         comparisons += _report_network(network, progress)
         facts |= _compare_with_baseline(plan, version)

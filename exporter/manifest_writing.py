@@ -8,14 +8,16 @@ from typing import Any
 
 from contract.blessing import Blessing
 from contract.image_input import ImageInput
-from contract.manifest import ModelManifest
+from contract.manifest import ModelManifest, ServingTarget
 from contract.versions import BLESSING, MANIFEST, digest_of_version
 from exporter.proof.parity import Comparison, Reference
 from exporter.saved_model.writer import Written
 from trainer.runs.trained_model import Run
 
 
-def make_manifest(run: Run, staged: Path, version: int, image_input: ImageInput, written: Written) -> ModelManifest:
+def make_manifest(
+    run: Run, staged: Path, version: int, image_input: ImageInput, written: Written, target: ServingTarget
+) -> ModelManifest:
     """Describe the version in `staged`, whose graph, assets, fixtures and warmup file are written already."""
     record = run.record
     return ModelManifest(
@@ -34,6 +36,7 @@ def make_manifest(run: Run, staged: Path, version: int, image_input: ImageInput,
         temperature=record.temperature,
         reference=record.reference,
         served_graph=written.served_graph,
+        target=target,
         run=record.id,
         digest=digest_of_version(staged),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from graft.actions.export import run_export
 from graft.actions.train import TrainingRequest, given_settings, resume_training, run_training
@@ -83,6 +83,8 @@ def export(
     require_better_than: int | str | None = None,
     max_pixels: int | None = None,
     fold: bool = True,
+    target: Literal["tensorflow-serving", "graft"] = "tensorflow-serving",
+    server: str | None = None,
     quiet: bool = False,
 ) -> "Exported":
     """Publish a run as the next version of its model as `graft export` does, and return the version.
@@ -99,11 +101,13 @@ def export(
         Path(models),
         Path(runs),
         _shown(quiet=quiet),
+        server,
         max_pixels=max_pixels,
         fold=fold,
         given_fixtures=None if fixtures is None else Path(fixtures),
         accept_change=accept_change,
         better_than=None if require_better_than is None else str(require_better_than),
+        target=target,
     )
 
 

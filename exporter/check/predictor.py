@@ -13,12 +13,14 @@ from exporter.check.images import ImageBatch
 class PredictedBatch:
     """What a predictor said about N images: `probabilities` float32 [N, C], and `valid` bool [N], false where refused.
 
-    `labels` are N names, empty where an image was refused; None from those that know no names.
+    `labels` are N names, empty where an image was refused; None from those that know no names. `counts` bool [N] is
+    false where a refusal is right, since the version is for a server that does not decode such files; None: all count.
     """
 
     probabilities: npt.NDArray[np.float32]
     valid: npt.NDArray[np.bool_]
     labels: tuple[str, ...] | None = None
+    counts: npt.NDArray[np.bool_] | None = None
 
 
 class VersionPredictor(Protocol):

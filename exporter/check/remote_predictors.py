@@ -60,7 +60,9 @@ class CheckedServer:
         found = self._client.predict(self._manifest.version, batch.contents)
         if found.probabilities.shape[1] != len(self._manifest.labels):
             raise CheckError(f"The model server at {self._client.address} answers with another number of classes.")
-        return PredictedBatch(found.probabilities, found.valid, found.labels)
+        return PredictedBatch(
+            found.probabilities, found.valid, found.labels, _counts(batch, found.valid, self._manifest)
+        )
 
 
 class Gateway:
@@ -104,7 +106,8 @@ class Gateway:
         predictions = [self._predict(content) for content in batch.contents]
         rows = [self._probabilities(prediction) for prediction in predictions]
         valid = np.array([prediction is not None for prediction in predictions])
-        return PredictedBatch(np.stack(rows), valid, tuple(found.label if found else "" for found in predictions))
+        labels = tuple(found.label if found else "" for found in predictions)
+        return PredictedBatch(np.stack(rows), valid, labels, _counts(batch, valid, self._manifest))
 
     def _predict(self, content: bytes) -> "_Prediction | None":
         """Return what the gateway says about an image; None where it refuses it."""
@@ -144,6 +147,16 @@ class Gateway:
             raise CheckError(
                 f"What answers at {self._url} is no gateway of Graft's; give another --gateway."
             ) from error
+
+
+def _counts(batch: ImageBatch, valid: npt.NDArray[np.bool_], manifest: ModelManifest) -> npt.NDArray[np.bool_]:
+    """Return which of N predictions are compared: not the refusal of a WebP that the version's target cannot decode."""
+    decoded = [("webp" in manifest.encodings) or not _is_webp(content) for content in batch.contents]
+    return valid | np.array(decoded, np.bool_)
+
+
+def _is_webp(content: bytes) -> bool:
+    return content[:4] == b"RIFF" and content[8:12] == b"WEBP"
 
 
 class _Version(BaseModel):

@@ -97,6 +97,8 @@ class Tally:
         if bound is not None and bound not in self._bounds:
             self._bounds.append(bound)
         for row, name in enumerate(names):
+            if seen.counts is not None and not seen.counts[row]:
+                continue
             self._images += 1
             breaches = [*self._compare_validity(name, expected.valid[row], seen.valid[row])]
             if expected.valid[row] and seen.valid[row]:

@@ -54,6 +54,19 @@ class ServerPrediction:
     labels: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class ServedVersion:
+    """One version as a server reports it: START, LOADING, AVAILABLE, UNLOADING or END, and why it failed, if it did."""
+
+    version: int
+    state: str
+    error: str
+
+
+def _reason(status: Any) -> str:
+    return (status.error_message.rstrip(".") or "no reason given") if status.error_code else ""
+
+
 class ServerClient:
     """Asks one model of the server at `address`, HOST:PORT. Use it in a `with`.
 
@@ -104,13 +117,31 @@ class ServerClient:
                 raise CheckError(f"The model server has not loaded version {version} in {_LOAD_SECONDS:.0f} seconds.")
             time.sleep(_RETRY_SECONDS)
 
+    def versions(self, timeout_seconds: float) -> tuple[ServedVersion, ...]:
+        """Return the versions that the server reports, by number; none if it knows no such model."""
+        try:
+            statuses = self._statuses(timeout_seconds)
+        except CheckError as error:
+            if isinstance(error.__cause__, grpc.Call) and error.__cause__.code() is grpc.StatusCode.NOT_FOUND:
+                return ()
+            raise
+        found = (
+            ServedVersion(
+                status.version,
+                str(messages.VersionState.Name(status.state)),
+                _reason(status.status),
+            )
+            for status in statuses
+        )
+        return tuple(sorted(found, key=lambda each: each.version))
+
     def _version_status(self, version: int) -> Any:
         return next((status for status in self._statuses() if status.version == version), None)
 
-    def _statuses(self) -> list[Any]:
+    def _statuses(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> list[Any]:
         request = messages.GetModelStatusRequest(model_spec={"name": self._model})
         with self._one_sentence():
-            return list(self._status(request, timeout=_TIMEOUT_SECONDS).model_version_status)
+            return list(self._status(request, timeout=timeout_seconds).model_version_status)
 
     def _request(self, version: int, signature: str, key: str, values: Sequence[bytes]) -> Any:
         request = messages.PredictRequest(model_spec={"name": self._model, "signature_name": signature})

@@ -1,16 +1,24 @@
-"""Whether the oldest TensorFlow Serving that is supported knows everything in a graph."""
+"""Whether the oldest TensorFlow Serving that is supported knows everything in a graph, and what servers decode."""
 
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from contract.image_input import Encoding
+from contract.manifest import ServingTarget
 from exporter.errors import OperationError
 from exporter.saved_model.tensorflow_internals import SavedModelMessage
 
 OLDEST_SERVING = "2.18"
 OLDEST_GRAPH_VERSION = 1994
 """Of TensorFlow 2.18; a graph that asks for a newer consumer is refused there."""
+
+Target = Literal["tensorflow-serving", "graft"]
+"""The servers that a version can be exported for: TensorFlow Serving, 2.18 or newer, or `graft modelserver` alone."""
+
+_DECODED_BY: dict[Encoding, str] = {"webp": "DecodeWebP"}
+"""The operation that TensorFlow has since it decodes a type; all others are older than any version that matters."""
 
 _LIST = Path(__file__).with_name("tensorflow_2_18_operations.txt")
 
@@ -35,6 +43,16 @@ def unknown_operations(folder: Path) -> list[str]:
     """
     model = SavedModelMessage.FromString((folder / "saved_model.pb").read_bytes())
     return sorted({entry for graph in model.meta_graphs for entry in _unknown_in(graph.graph_def)})
+
+
+def serving_target(target: Target) -> ServingTarget:
+    """Return what the manifest says of a target: our server decodes every type, TensorFlow Serving what it knows."""
+    every: tuple[Encoding, ...] = get_args(Encoding)
+    if target == "graft":
+        return ServingTarget(server="graft modelserver", encodings=every)
+    known = known_operations()
+    decoded = tuple(each for each in every if each not in _DECODED_BY or _DECODED_BY[each] in known)
+    return ServingTarget(server=f"TensorFlow Serving {OLDEST_SERVING}", encodings=decoded)
 
 
 def _unknown_in(graph: Any) -> Iterator[str]:

@@ -52,10 +52,13 @@ class ImageHead(NamedTuple):
     pixels: int
 
 
-def check_image(content: bytes, accepted: Collection[Encoding], max_pixels: int) -> ImageHead:
+def check_image(
+    content: bytes, accepted: Collection[Encoding], max_pixels: int, decoder: str = "the model"
+) -> ImageHead:
     """Return the encoding of an image, one of `accepted`, and its size. Nothing is decoded.
 
-    A large image takes milliseconds, and a PNG of 20 MB up to 0.2 seconds of a processor: not for an event loop.
+    `decoder` is what does not decode the others, for the message. A large image takes milliseconds, and a PNG of 20 MB
+    up to 0.2 seconds of a processor: not for an event loop.
 
     Raises:
         NotAnImageError: the bytes are not an image.
@@ -64,7 +67,7 @@ def check_image(content: bytes, accepted: Collection[Encoding], max_pixels: int)
         TruncatedImageError: the bytes end before the image does.
         CostlyImageError: it would take far more to decode than its pixels need.
     """
-    encoding = _check_kind(content, accepted)
+    encoding = _check_kind(content, accepted, decoder)
     if encoding == "jpeg":
         pixels = _check_jpeg(content, max_pixels)
     else:
@@ -77,7 +80,7 @@ def check_image(content: bytes, accepted: Collection[Encoding], max_pixels: int)
     return ImageHead(encoding, pixels)
 
 
-def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
+def _check_kind(content: bytes, accepted: Collection[Encoding], decoder: str) -> Encoding:
     if content.startswith(_JPEG_START) and "jpeg" in accepted:  # as most are; `filetype` gives the same result
         return "jpeg"
     kind = filetype.guess(content)
@@ -92,7 +95,7 @@ def _check_kind(content: bytes, accepted: Collection[Encoding]) -> Encoding:
             f"send {wanted}."
         )
     if encoding is None or encoding not in accepted:
-        raise UnsupportedImageError(f"This is {mime}, which the model does not decode; send {wanted}.")
+        raise UnsupportedImageError(f"This is {mime}, which {decoder} does not decode; send {wanted}.")
     if encoding == "bmp" and not _is_plain_bmp(content):
         raise UnsupportedImageError(
             "This is a BMP with a palette, compression or unusual bit fields, which is not accepted because its "

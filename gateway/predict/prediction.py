@@ -113,7 +113,7 @@ async def predict(
     version = context.services.versions.version_for(wanted.model, wanted.version)
     manifest = await manifest_of(wanted.model, version, context)
     with context.stage(GUARD):
-        guarded = await _guard_all(images, manifest.image_input)
+        guarded = await _guard_all(images, manifest)
     accepted = [each for each in guarded if isinstance(each, _Accepted)]
     if not accepted:
         rejections = tuple(each for each in guarded if isinstance(each, Rejection))
@@ -146,25 +146,30 @@ def _no_such_label(model: str, label: str) -> VersionNotServedError:
 
 
 async def _guard_all(
-    images: Sequence[EncodedImage | UnreadableImage], image_input: ImageInput
+    images: Sequence[EncodedImage | UnreadableImage], manifest: ModelManifest
 ) -> list[Rejection | _Accepted]:
     """Check each image: large ones in a thread, since that can take longer than an event loop may be held up."""
 
     def guard_all() -> list[Rejection | _Accepted]:
-        return [_guard(image, image_input) for image in images]
+        return [_guard(image, manifest) for image in images]
 
     size = sum(len(image.content) for image in images if isinstance(image, EncodedImage))
     return await asyncio.to_thread(guard_all) if size > ALWAYS_CHEAP_PNG_BYTES else guard_all()
 
 
-def _guard(image: EncodedImage | UnreadableImage, image_input: ImageInput) -> Rejection | _Accepted:
+def _guard(image: EncodedImage | UnreadableImage, manifest: ModelManifest) -> Rejection | _Accepted:
     if isinstance(image, UnreadableImage):
         return Rejection(image.reason, image.name)
     try:
-        head = check_image(image.content, image_input.encodings, image_input.max_pixels)
+        head = check_image(image.content, manifest.encodings, manifest.image_input.max_pixels, _decoder(manifest))
     except ImageError as reason:
         return Rejection(reason, image.name)
     return _Accepted(image, head.pixels)
+
+
+def _decoder(manifest: ModelManifest) -> str:
+    """Return what does not decode other types of images, as the caller is told it."""
+    return "the model" if manifest.target is None else f"{manifest.target.server}, for which the model was exported,"
 
 
 def _label(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft.actions.default_lineage import default_lineage
+from graft.actions.versions.server_watch import WATCHED_SECONDS, watch_published
 from graft.errors import CommandError
 from lineage.errors import LineageError, NotRecordedError
 from lineage.store import Lineage
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
 
 
 def run_export(
-    name: str, models: Path, runs: Path, shown: AbstractContextManager[Progress], **options: Any
+    name: str,
+    models: Path,
+    runs: Path,
+    shown: AbstractContextManager[Progress],
+    server: str | None = None,
+    **options: Any,
 ) -> "Exported":
     """Export a run, say what was proved, and return the version; `shown` is where progress goes meanwhile.
 
-    `options` are those of `exporter.export.ExportOptions`.
+    With `server`, HOST:PORT, also say whether that model server loads it. `options` are those of
+    `exporter.export.ExportOptions`.
 
     Raises:
         CommandError: a change is accepted without a reason.
@@ -40,6 +47,8 @@ def run_export(
         exported = export(read_run(folder), models, progress, ExportOptions(**options))
         _report(exported, models, progress)
         _record(exported, lineage, progress)
+        if server is not None:
+            watch_published(server, exported.manifest.name, exported.manifest.version, progress, WATCHED_SECONDS)
     return exported
 
 

@@ -1,7 +1,7 @@
 """The verb `export` on the command line."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -36,6 +36,19 @@ MaxPixels = Annotated[
 Fold = Annotated[
     bool, typer.Option(help="Fold BatchNorm layers into convolutions: faster, and the same to within rounding.")
 ]
+Target = Annotated[
+    Literal["tensorflow-serving", "graft"],
+    typer.Option(
+        help="The server it is for. TensorFlow Serving 2.18 does not decode WebP, so gateways refuse it; a version for "
+        "graft modelserver alone takes WebP too."
+    ),
+]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT", help="A running model server: say whether it loads the version, and warn if not."
+    ),
+]
 
 
 def export(
@@ -47,6 +60,8 @@ def export(
     require_better_than: RequireBetterThan = None,
     max_pixels: MaxPixels = None,
     fold: Fold = True,
+    target: Target = "tensorflow-serving",
+    server: Server = None,
 ) -> None:
     """Publish a run as the next version of its model, once it is proved to predict as the trained model does."""
     prepare_tensorflow()
@@ -58,9 +73,11 @@ def export(
         models,
         runs,
         TerminalProgress(),
+        server,
         max_pixels=max_pixels,
         fold=fold,
         given_fixtures=fixtures,
         accept_change=accept_change,
         better_than=require_better_than,
+        target=target,
     )

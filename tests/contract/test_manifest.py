@@ -9,7 +9,7 @@ import pytest
 
 from contract.errors import ContractError
 from contract.image_input import ImageInput
-from contract.manifest import SCHEMA_VERSION, BaseWeights, ModelManifest, SignatureSpec, SignatureTensor
+from contract.manifest import SCHEMA_VERSION, BaseWeights, ModelManifest, ServingTarget, SignatureSpec, SignatureTensor
 
 
 def manifest(**changes: Any) -> ModelManifest:
@@ -118,3 +118,14 @@ def test_manifest_is_frozen() -> None:
     """A manifest cannot be changed."""
     with pytest.raises(ValueError, match="frozen"):
         manifest().version = 4  # type: ignore[misc]
+
+
+def test_older_manifests_name_no_target() -> None:
+    """Without a target, every kind of image that the graph decodes may be sent; with one, those that both decode."""
+    older = json.loads(written_with(schema_version="2.0"))
+    del older["target"]
+    read = ModelManifest.from_json(json.dumps(older), where="here")
+    assert read.target is None
+    assert read.encodings == read.image_input.encodings == ("jpeg", "png", "bmp", "webp")
+    target = ServingTarget(server="a server", encodings=("bmp", "jpeg"))
+    assert read.model_copy(update={"target": target}).encodings == ("jpeg", "bmp")

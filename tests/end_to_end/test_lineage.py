@@ -32,7 +32,7 @@ def test_weights_lead_to_the_version(colours: Trained) -> None:
 def test_manifest_carries_temperature_and_reference(colours: Trained) -> None:
     """A version says by which temperature it was calibrated, and how answers looked on held-out images."""
     manifest = json.loads((colours.models / "colours" / "1" / "assets.extra" / "manifest.json").read_text())
-    assert manifest["schema_version"] == "2.0"
+    assert manifest["schema_version"] == "2.1"
     assert manifest["temperature"] == colours.record["temperature"] > 0
     assert manifest["reference"]["images"] == colours.record["images"]["test"]
     assert "confusion" not in manifest["metrics"]["test"]

@@ -247,6 +247,7 @@ class FakeModelServer:
         for number, version in sorted(versions.items()):
             row = response.model_version_status.add(version=number, state=messages.VersionState.Value(version.state))
             row.status.error_code = 13 if version.failed else 0
+            row.status.error_message = "Op type not registered 'DecodeWebP'." if version.failed else ""
         return response
 
     def _find(self, spec: Any) -> tuple[int, _Version]:

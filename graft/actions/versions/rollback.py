@@ -10,6 +10,7 @@ from contract.publish import publish_version, read_version
 from contract.versions import BLESSING, published_versions, staged_folder, withdrawn_versions
 from graft.actions.default_lineage import default_lineage_if_any
 from graft.actions.versions.reason import Reason, published_line
+from graft.actions.versions.server_watch import WATCHED_SECONDS, watch_published
 from graft.errors import CommandError
 from lineage.errors import LineageError, NotRecordedError
 from lineage.records import PublicationRecord
@@ -18,10 +19,11 @@ from lineage.version_folder import describe_version
 from trainer.progress import Progress, TerminalProgress
 
 
-def roll_back(base_path: Path, to_version: int | None, reason: Reason) -> Path:
+def roll_back(base_path: Path, to_version: int | None, reason: Reason, server: str | None = None) -> Path:
     """Publish the content of an older version under a new number, record it, and return the new folder.
 
-    Without `to_version` it is the one published before the newest.
+    Without `to_version` it is the one published before the newest. With `server`, HOST:PORT, also say whether that
+    model server loads it.
 
     Raises:
         CommandError: there is no such version to go back to.
@@ -40,6 +42,8 @@ def roll_back(base_path: Path, to_version: int | None, reason: Reason) -> Path:
             f"watch {base_path} load it now.\nNext: graft check {folder}"
         )
         _record_rollback(lineage, folder, rollback, progress)
+        if server is not None:
+            watch_published(server, folder.resolve().parent.name, int(folder.name), progress, WATCHED_SECONDS)
         return folder
 
 

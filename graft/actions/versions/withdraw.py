@@ -16,6 +16,7 @@ from contract.versions import (
 from graft.actions.default_lineage import default_lineage_if_any
 from graft.actions.versions.listing import withdrawal_of
 from graft.actions.versions.reason import Reason, published_line
+from graft.actions.versions.server_watch import WATCHED_SECONDS, watch_withdrawn
 from graft.errors import CommandError
 from lineage.errors import AmbiguousError, LineageError, NotRecordedError
 from lineage.records import WithdrawalRecord
@@ -23,8 +24,10 @@ from lineage.store import Lineage
 from trainer.progress import Progress, TerminalProgress
 
 
-def withdraw_version(folder: Path, reason: Reason, *, even_the_last: bool = False) -> None:
+def withdraw_version(folder: Path, reason: Reason, *, even_the_last: bool = False, server: str | None = None) -> None:
     """Hide the version in `folder` from servers, then record it; or complete what was interrupted between the two.
+
+    With `server`, HOST:PORT, also say whether that model server lets go of it.
 
     Raises:
         CommandError: there is no such version, it is the last one, or it was withdrawn before.
@@ -38,6 +41,8 @@ def withdraw_version(folder: Path, reason: Reason, *, even_the_last: bool = Fals
             _hide(folder, even_the_last=even_the_last)
             progress.on_note(f"Withdrew {folder}, which lies at {hidden.name} beside it now. {_now_served(folder)}")
         _record_withdrawal(lineage, folder, reason, progress, interrupted=interrupted)
+        if server is not None:
+            watch_withdrawn(server, folder.resolve().parent.name, int(folder.name), progress, WATCHED_SECONDS)
 
 
 def _hide(folder: Path, *, even_the_last: bool) -> Path:

@@ -79,6 +79,15 @@ def test_refusals_must_be_the_same() -> None:
     assert (row.broken, row.predicted, row.largest_difference) == (2, 1, 0.0)
 
 
+def test_a_right_refusal_does_not_count() -> None:
+    """Where a server is right to refuse a file that others decode, that file is not compared."""
+    refused = PredictedBatch(
+        EXPECTED.probabilities, np.array([False, True, False]), counts=np.array([False, True, True])
+    )
+    row = tallied(refused)
+    assert (row.broken, row.images) == (0, 2)
+
+
 @pytest.mark.parametrize(
     ("labels", "told"),
     [

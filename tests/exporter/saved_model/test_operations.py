@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from exporter.saved_model.operations import known_operations, unknown_operations
+from contract.manifest import ModelManifest
+from contract.versions import MANIFEST
+from exporter.saved_model.operations import known_operations, serving_target, unknown_operations
 from tests.exporter.conftest import Publication
 
 
@@ -41,6 +43,20 @@ def test_list_is_that_of_the_release() -> None:
     assert "dct_method" in known["DecodeJpeg"]
     assert "ParallelMapDatasetV2" in known
     assert not known.keys() & {"DecodeWebP", "DecodeJxl"}
+
+
+def test_targets_differ_in_webp() -> None:
+    """TensorFlow Serving 2.18 has no operation that decodes WebP; our own model server has."""
+    theirs, ours = serving_target("tensorflow-serving"), serving_target("graft")
+    assert (theirs.server, theirs.encodings) == ("TensorFlow Serving 2.18", ("jpeg", "png", "bmp"))
+    assert (ours.server, ours.encodings) == ("graft modelserver", ("jpeg", "png", "bmp", "webp"))
+
+
+def test_version_says_what_it_is_for(first: Publication) -> None:
+    """An export without an option is for TensorFlow Serving, and its manifest says so; its graph decodes all kinds."""
+    manifest = ModelManifest.read(first.folder / MANIFEST)
+    assert manifest.target == serving_target("tensorflow-serving")
+    assert "webp" in manifest.image_input.encodings
 
 
 def test_newer_operation_is_found_inside_functions(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import httpx
 import pytest
 
+from contract.manifest import ServingTarget
 from gateway.http.error_table import TABLE
-from tests.fakes.model_server import FakeModelServer
+from tests.fakes.model_server import FakeModelServer, manifest_for
 from tests.gateway.images import draw, draw_animation, draw_bmp_with_fields
 
 GATEWAY_TYPES = {"Content-Type": "application/octet-stream"}
@@ -66,6 +67,25 @@ def test_the_model_decides_which_kinds_it_decodes(own_gateway: httpx.Client, mod
     assert response.json()["code"] == "unsupported_image"
     assert "image/webp" in response.json()["detail"]
     assert "JPEG or PNG" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(("kind", "status"), [("JPEG", 200), ("PNG", 200), ("BMP", 200), ("WEBP", 415)])
+def test_the_target_decides_which_kinds_are_sent(
+    own_gateway: httpx.Client, model_server: FakeModelServer, kind: str, status: int
+) -> None:
+    """A kind that the server of the export does not decode is refused without a call, naming that server."""
+    target = ServingTarget(server="TensorFlow Serving 2.18", encodings=("jpeg", "png", "bmp"))
+    described = manifest_for("flowers", 2).model_copy(update={"target": target})
+    model_server.publish("flowers", 2, manifest=described.to_json().encode())
+    model_server.calls.forget()
+    response = own_gateway.post("/v1/predict?version=2", content=draw(kind))
+    assert response.status_code == status
+    assert model_server.calls.count() == (status == 200)
+    if status == 415:
+        assert response.json()["detail"] == (
+            "This is image/webp, which TensorFlow Serving 2.18, for which the model was exported, does not decode; "
+            "send JPEG, PNG or BMP."
+        )
 
 
 def test_a_refusal_is_a_problem(gateway: httpx.Client) -> None:
