@@ -10,7 +10,7 @@ from gateway.http.bodies import read_whole
 from gateway.http.error_responses import ErrorBody, content_of, problem_responses
 from gateway.http.error_table import row_for
 from gateway.http.forms import read_files
-from gateway.http.json_bodies import read_json
+from gateway.http.json_bodies import off_loop, read_json
 from gateway.http.problems import problem_response
 from gateway.http.protocol_of_path import refuse_misplaced_body
 from gateway.http.routing import PlainRoute, new_router
@@ -106,9 +106,10 @@ async def _read_images(request: Request, context: RequestContext) -> list[Encode
     if kind == "multipart/form-data":
         return [*await read_files(content_type, request.stream(), settings.max_images)]
     if kind == "application/json":
-        content = read_json(await read_whole(request), settings)
+        body = await read_whole(request)
+        content = await off_loop(len(body), read_json, body, settings)
         refuse_misplaced_body(content, request.method, context)
-        return read_images(content, settings.max_images)
+        return await off_loop(len(body), read_images, content, settings.max_images)
     raise UnsupportedContentTypeError(
         f"A body of type {kind[:100]!r} is not accepted; send an image as image/* or application/octet-stream, or "
         "several as multipart/form-data or application/json."

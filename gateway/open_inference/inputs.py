@@ -143,7 +143,7 @@ def _check_raw(given: InputTensor, raw: bytes, datatype: Datatype) -> bytes:
 def _split(given: InputTensor, raw: memoryview) -> list[bytes]:
     """Return the elements of a BYTES tensor: each is its length in four bytes, then that many bytes."""
     elements: list[bytes] = []
-    offset = 0
+    expected, offset = math.prod(given.shape), 0
     while offset < len(raw):
         start = offset + _LENGTH_PREFIX.size
         end = start + _LENGTH_PREFIX.unpack_from(raw, offset)[0] if start <= len(raw) else start
@@ -154,6 +154,8 @@ def _split(given: InputTensor, raw: memoryview) -> list[bytes]:
             )
         elements.append(raw[start:end].tobytes())
         offset = end
+        if len(elements) > expected:
+            break
     _check_count(given, len(elements))
     return elements
 

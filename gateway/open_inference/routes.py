@@ -17,6 +17,7 @@ from gateway.backend.model_client import PREDICT, fill_spec, output_of
 from gateway.errors import BadParameterError, ModelServerFailedError, NotReadyError, UnsupportedContentTypeError
 from gateway.http.bodies import read_whole
 from gateway.http.error_responses import access_error_responses, error_responses
+from gateway.http.json_bodies import off_loop
 from gateway.http.routing import Context, PlainRoute, new_router
 from gateway.open_inference.inputs import read_inputs
 from gateway.open_inference.outputs import write_output
@@ -238,14 +239,12 @@ class _ModelEndpoints:
         parsed = await _read_request(request, context)
         name = parsed.parameters.signature_name
         signature = await self._signatures.signature(wanted.model, wanted.version, name, context)
-        message = PredictRequest(
-            inputs=read_inputs(parsed.inputs, parsed.binary, signature),
-            output_filter=wanted_outputs(parsed, signature),
-        )
+        tensors = await off_loop(parsed.size, read_inputs, parsed.inputs, parsed.binary, signature)
+        message = PredictRequest(inputs=tensors, output_filter=wanted_outputs(parsed, signature))
         fill_spec(message.model_spec, wanted.model, wanted.version, signature=signature.name)
         response = await call_model_server(PREDICT, message, context)
         _check_types(response, signature)
-        return _respond(parsed, response)
+        return await off_loop(response.ByteSize(), _respond, parsed, response)
 
 
 async def _read_request(request: Request, context: RequestContext) -> ParsedRequest:
@@ -255,7 +254,8 @@ async def _read_request(request: Request, context: RequestContext) -> ParsedRequ
             f"A body compressed with {encoding[:_SHOWN_CHARACTERS]!r} is not accepted; send it as it is."
         )
     settings = context.services.settings
-    return read_request(await read_whole(request), request.headers.get(LENGTH_HEADER), settings)
+    body = await read_whole(request)
+    return await off_loop(len(body), read_request, body, request.headers.get(LENGTH_HEADER), settings)
 
 
 def _tensor_metadata(name: str, spec: TensorSpec) -> TensorMetadata:
