@@ -84,6 +84,11 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(
         8 * 1024 * 1024, gt=0, description="The most bytes of JSON in a body; the rest of the body may be binary."
     )
+    max_json_value_bytes: int = Field(
+        1_000_000,
+        gt=0,
+        description="The most bytes of JSON outside of strings: numbers and brackets. A string counts 20 more.",
+    )
     max_json_depth: int = Field(
         300, gt=0, le=500, description="How deeply objects and lists may be nested in a JSON body."
     )

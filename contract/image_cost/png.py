@@ -18,11 +18,12 @@ from contract.image_cost.limits import (
     png_raw_bytes,
 )
 
+_START = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">LLBB")
 _CHUNK = struct.Struct(">L4s")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _TEXTS = frozenset({b"zTXt", b"iTXt", b"iCCP"})
-_SIGNATURE_BYTES, _AROUND_CONTENT = 8, 12
+_AROUND_CONTENT = 12
 _INPUT_BYTES, _OUTPUT_BYTES = 64 * 1024, 1024 * 1024
 _HARMLESS_BYTES = 400_000_000
 """Libpng inflates so much in less than a second."""
@@ -40,6 +41,11 @@ class _Chunks(NamedTuple):
     data: list[memoryview]
     text_bytes: int
     number: int
+
+
+def is_png(content: bytes) -> bool:
+    """Return whether it begins as a PNG."""
+    return content.startswith(_START)
 
 
 def too_much_data(content: bytes) -> str:
@@ -78,7 +84,7 @@ def _chunks_of(content: bytes) -> _Chunks:
 
 def _places(content: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yield each chunk's name, and the start and length of its content."""
-    at, end = _SIGNATURE_BYTES, len(content) - _CHUNK.size
+    at, end = len(_START), len(content) - _CHUNK.size
     name = b""
     while at <= end and name != b"IEND":
         length, name = _CHUNK.unpack_from(content, at)

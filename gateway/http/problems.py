@@ -29,7 +29,8 @@ TYPE_PREFIX = "urn:problem-type:graft:"
 
 _RETRY_AFTER_SECONDS = "1"
 _SHOWN_CHARACTERS = 50
-_NODES = re.compile(r"\s*\[\[\{\{.*|\{\{(?:function_)?node [^}]*\}\}\s*", re.DOTALL)
+_NODE = re.compile(r"\{\{(?:function_)?node [^{}]*\}\}\s*")  # not [^}]*, which is quadratic in beginnings
+_NODES_BEHIND = "[[{{"
 
 _Handler = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
@@ -69,7 +70,7 @@ def error_sentence(error: GatewayError) -> str:
 
 def without_nodes(details: str) -> str:
     """Return a text of the model server without its references to graph nodes."""
-    return _NODES.sub("", details).rstrip()
+    return _NODE.sub("", details.partition(_NODES_BEHIND)[0]).rstrip()
 
 
 def parameter_error(found: Mapping[str, Any], where: str) -> BadParameterError:

@@ -10,7 +10,7 @@ from gateway.http.bodies import read_whole
 from gateway.http.error_responses import ErrorBody, content_of, problem_responses
 from gateway.http.error_table import row_for
 from gateway.http.forms import read_files
-from gateway.http.json_bodies import read_json
+from gateway.http.json_bodies import off_loop, read_json
 from gateway.http.json_text import write_json
 from gateway.http.problems import problem_response
 from gateway.http.protocol_of_path import refuse_misplaced_body
@@ -108,9 +108,10 @@ async def _read_images(request: Request, context: RequestContext) -> list[Encode
     if kind == "multipart/form-data":
         return [*read_files(content_type, await read_whole(request), settings.max_images)]
     if kind == "application/json":
-        content = read_json(await read_whole(request), settings)
+        body = await read_whole(request)
+        content = await off_loop(len(body), read_json, body, settings)
         refuse_misplaced_body(content, request.method, context)
-        return read_images(content, settings.max_images)
+        return await off_loop(len(body), read_images, content, settings.max_images)
     if kind == _FORM:
         body = await read_whole(request)
         if filetype.is_image(body):  # sent with `curl --data-binary`, which claims this type unless told otherwise

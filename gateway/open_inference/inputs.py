@@ -130,11 +130,11 @@ def _check_raw(given: InputTensor, raw: bytes, datatype: Datatype) -> bytes:
 def _split(given: InputTensor, raw: memoryview) -> list[bytes]:
     """Return the elements of a BYTES tensor: each is its length in four bytes, then that many bytes."""
     elements: list[bytes] = []
-    offset, room = 0, math.prod(given.shape)
+    room, offset = math.prod(given.shape), 0
     while offset < len(raw):
         if len(elements) == room:
             raise BadTensorError(
-                f"The input {_shown(given.name)} has more elements than its shape {_shape(given.shape)} has room for."
+                f"The input {short(given.name)} has more elements than its shape {_shape(given.shape)} has room for."
             )
         start = offset + _LENGTH_PREFIX.size
         end = start + _LENGTH_PREFIX.unpack_from(raw, offset)[0] if start <= len(raw) else start

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.errors import BadHeaderError, BadJsonError, BadTensorError
-from gateway.http.json_bodies import check_depth, check_length
+from gateway.http.json_bodies import check_length, check_structure, without_collection
 from gateway.predict.model_signatures import Signature
 from gateway.settings import Settings
 
@@ -83,13 +83,14 @@ class InferenceRequest(_Part):
 
 @dataclass(frozen=True, slots=True)
 class ParsedRequest:
-    """A parsed inference request. `binary` is what follows the JSON object."""
+    """A parsed inference request. `binary` is what follows the JSON object, `size` the bytes of both."""
 
     id: str | None
     parameters: RequestParameters
     inputs: tuple[InputTensor, ...]
     outputs: tuple[RequestedOutput, ...]
     binary: memoryview
+    size: int
 
     def wants_binary(self, output: RequestedOutput | None) -> bool:
         """Return whether to return an output as raw bytes; None is an output that the request does not name."""
@@ -103,14 +104,15 @@ def read_request(body: bytes, header_length: str | None, settings: Settings) -> 
 
     Raises:
         BadHeaderError: the length is not a number, or larger than the body.
+        BodyTooLargeError: the JSON part is too long, or has too many values.
         BadJsonError: the JSON part is not an inference request, or uses an extension that is not supported.
     """
     length = len(body) if header_length is None else _read_length(header_length, len(body))
     check_length(length, settings.max_json_bytes)
     text = body if length == len(body) else body[:length]
-    check_depth(text, settings.max_json_depth)
+    check_structure(text, settings)
     try:
-        request = InferenceRequest.model_validate_json(text)
+        request = without_collection(InferenceRequest.model_validate_json, text)
     except ValidationError as error:
         raise BadJsonError(_sentence(error)) from error
     parsed = ParsedRequest(
@@ -119,6 +121,7 @@ def read_request(body: bytes, header_length: str | None, settings: Settings) -> 
         request.inputs,
         request.outputs or (),
         memoryview(body)[length:],
+        len(body),
     )
     _refuse_other_extensions(parsed)
     return parsed

@@ -17,6 +17,7 @@ from gateway.backend.model_client import fill_spec, output_of
 from gateway.errors import BadParameterError, ModelServerFailedError, NotReadyError, UnsupportedContentTypeError
 from gateway.http.bodies import read_whole
 from gateway.http.error_responses import access_error_responses, error_responses
+from gateway.http.json_bodies import off_loop
 from gateway.http.routing import Context, OpenRoute, PlainRoute, new_router
 from gateway.open_inference.inputs import read_inputs
 from gateway.open_inference.outputs import write_output
@@ -241,14 +242,12 @@ class _ModelEndpoints:
         signature = await self._signatures.signature(wanted.model, wanted.version, name, context)
         rows = {given.name: given.shape[0] for given in parsed.inputs if given.shape}
         refuse_many_rows(rows, signature.inputs, context.services.settings.max_images)
-        message = PredictRequest(
-            inputs=read_inputs(parsed.inputs, parsed.binary, signature),
-            output_filter=wanted_outputs(parsed, signature),
-        )
+        tensors = await off_loop(parsed.size, read_inputs, parsed.inputs, parsed.binary, signature)
+        message = PredictRequest(inputs=tensors, output_filter=wanted_outputs(parsed, signature))
         fill_spec(message.model_spec, wanted.model, wanted.version, signature=signature.name)
         response = await predict_tensors(message, signature, context)
         _check_types(response, signature)
-        return _respond(parsed, response)
+        return await off_loop(response.ByteSize(), _respond, parsed, response)
 
 
 async def _read_request(request: Request, context: RequestContext) -> ParsedRequest:
@@ -258,7 +257,8 @@ async def _read_request(request: Request, context: RequestContext) -> ParsedRequ
             f"A body compressed with {encoding[:_SHOWN_CHARACTERS]!r} is not accepted; send it as it is."
         )
     settings = context.services.settings
-    return read_request(await read_whole(request), request.headers.get(LENGTH_HEADER), settings)
+    body = await read_whole(request)
+    return await off_loop(len(body), read_request, body, request.headers.get(LENGTH_HEADER), settings)
 
 
 def _tensor_metadata(name: str, spec: TensorSpec) -> TensorMetadata:

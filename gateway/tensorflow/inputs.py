@@ -17,6 +17,7 @@ from gateway.tensorflow.json_values import encode_text, number_too_big, refuse_t
 from gateway.tensorflow.validation_errors import check_inputs, check_instances
 
 _FLOATS = frozenset({"float_val", "double_val"})
+_VALUES_AT_ONCE = 50_000  # ten milliseconds at most, for which Python's lock is held
 
 
 class Flat(NamedTuple):
@@ -143,7 +144,9 @@ def _to_tensor(value: Any, spec: TensorSpec) -> Any:
     if dtype is None:
         raise _NotATensorError
     try:
-        getattr(tensor, dtype.field).extend(_checked(values, dtype))
+        checked, field = _checked(values, dtype), getattr(tensor, dtype.field)
+        for start in range(0, len(checked), _VALUES_AT_ONCE):
+            field.extend(checked[start : start + _VALUES_AT_ONCE])
     except ValueError as error:  # out of the field's range, or not base64
         raise _NotATensorError from error
     except OverflowError as error:  # a whole number too large for a float

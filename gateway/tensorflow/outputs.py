@@ -21,6 +21,7 @@ _SINGLES = frozenset({"FLOAT", "HALF", "BFLOAT16"})
 _HALVES = frozenset({"HALF", "BFLOAT16"})
 _BYTES_SUFFIX = "_bytes"
 _MAX_ELEMENTS = 2**28  # a tensor of one repeated value could claim any shape
+_FLOATS_AT_ONCE = 10_000  # a few milliseconds, for which Python's lock is held
 _LITERALS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
@@ -61,11 +62,15 @@ def write_values(result: Any) -> bytes:
 
 def write_floats(values: Sequence[float]) -> list[str]:
     """Return float32 values as JSON: with six digits if these are exact, else with the nine that always are."""
-    short = ("%.6g " * len(values) % tuple(values)).split()
-    return [
-        _decimal(text if again == value else f"{value:.9g}")
-        for text, again, value in zip(short, array("f", map(float, short)), values, strict=True)
-    ]
+    written: list[str] = []
+    for start in range(0, len(values), _FLOATS_AT_ONCE):
+        some = values[start : start + _FLOATS_AT_ONCE]
+        short = ("%.6g " * len(some) % tuple(some)).split()
+        written += [
+            _decimal(text if again == value else f"{value:.9g}")
+            for text, again, value in zip(short, array("f", map(float, short)), some, strict=True)
+        ]
+    return written
 
 
 def write_doubles(values: Iterable[float]) -> list[str]:

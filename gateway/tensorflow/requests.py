@@ -12,11 +12,13 @@ from gateway.errors import (
     UnknownSignatureError,
     UnsupportedError,
 )
+from gateway.http.json_bodies import off_loop
 from gateway.predict.calls import call_model_server
 from gateway.predict.model_signatures import SIGNATURES, ModelSignatures, Signature
 from gateway.predict.request_context import RequestContext
 from gateway.predict.row_limit import refuse_many_rows
 from gateway.predict.tensor_check import predict_tensors
+from gateway.predict.services import Services
 from gateway.tensorflow.empty_requests import has_no_rows, respond_without_rows
 from gateway.tensorflow.error_bodies import unknown_signature
 from gateway.tensorflow.examples import read_examples
@@ -42,13 +44,13 @@ class TensorFlowRequests:
 
     async def predict(self, target: Target, body: bytes, context: RequestContext) -> bytes:
         """Handle a predict request; retry once if a new version with other inputs was loaded meanwhile."""
-        document = read_document(body, context.services.settings.max_json_depth)
+        document = await off_loop(len(body), read_document, body, context.services.settings)
         name = _signature_name(document)
         version, looked_again = await self._versions.current(target, context), False
         while True:
             try:
                 signature = await self._signatures.signature(target.model, version, name, context)
-                return await self._predict(target, signature, document, context)
+                return await self._predict(target, signature, document, len(body), context)
             except _PERHAPS_ANOTHER_VERSION as error:
                 newer = None if looked_again else await self._versions.look_again(target, version, context)
                 if newer is None and isinstance(error, UnknownSignatureError):
@@ -59,13 +61,19 @@ class TensorFlowRequests:
 
     async def classify(self, target: Target, body: bytes, context: RequestContext) -> bytes:
         """Handle a classify request."""
-        request = _examples_request(messages.ClassificationRequest(), target, body, context)
-        return write_classes((await call_model_server(CLASSIFY, request, context)).result)
+        request = await off_loop(
+            len(body), _examples_request, messages.ClassificationRequest(), target, body, context.services
+        )
+        response = await call_model_server(CLASSIFY, request, context)
+        return await off_loop(response.ByteSize(), write_classes, response.result)
 
     async def regress(self, target: Target, body: bytes, context: RequestContext) -> bytes:
         """Handle a regress request."""
-        request = _examples_request(messages.RegressionRequest(), target, body, context)
-        return write_values((await call_model_server(REGRESS, request, context)).result)
+        request = await off_loop(
+            len(body), _examples_request, messages.RegressionRequest(), target, body, context.services
+        )
+        response = await call_model_server(REGRESS, request, context)
+        return await off_loop(response.ByteSize(), write_values, response.result)
 
     async def status(self, target: Target, _: bytes, context: RequestContext) -> bytes:
         """Return the states of a model's versions; a label is ignored, as by TensorFlow Serving."""
@@ -82,7 +90,7 @@ class TensorFlowRequests:
         return _dump(metadata_to_json(await call_model_server(METADATA, request, context)))
 
     async def _predict(
-        self, target: Target, signature: Signature, document: _Document, context: RequestContext
+        self, target: Target, signature: Signature, document: _Document, size: int, context: RequestContext
     ) -> bytes:
         name = _signature_name(document)
         if not signature.inputs:
@@ -92,22 +100,23 @@ class TensorFlowRequests:
         given = document["instances" if in_rows else "inputs"]
         rows = dict.fromkeys(signature.inputs, len(given)) if in_rows else rows_of(given, signature.inputs)
         refuse_many_rows(rows, signature.inputs, context.services.settings.max_images)
-        tensors = read(given, signature.inputs)
+        tensors = await off_loop(size, read, given, signature.inputs)
         if has_no_rows(tensors):
             return write_outputs(respond_without_rows(tensors, signature))
         request = messages.PredictRequest(inputs=tensors)
         fill_spec(request.model_spec, target.model, target.version, target.label, name)
         response = await predict_tensors(request, signature, context)
         self._versions.learn(target, response.model_spec.version.value)
-        return write_predictions(response.outputs) if in_rows else write_outputs(response.outputs)
+        write = write_predictions if in_rows else write_outputs
+        return await off_loop(response.ByteSize(), write, response.outputs)
 
 
-def _examples_request(request: Any, target: Target, body: bytes, context: RequestContext) -> Any:
+def _examples_request(request: Any, target: Target, body: bytes, services: Services) -> Any:
     """Fill a classify or regress request."""
-    document = read_document(body, context.services.settings.max_json_depth)
+    document = read_document(body, services.settings)
     fill_spec(request.model_spec, target.model, target.version, target.label, _signature_name(document))
-    read_examples(document, request, context.services.settings.max_images)
-    context.services.versions.state(target.model)
+    read_examples(document, request, services.settings.max_images)
+    services.versions.state(target.model)
     return request
 
 

@@ -12,13 +12,13 @@ _BMP_HEADER = 54
 
 def webp_bombs(most: int) -> dict[str, bytes]:
     """Return WebPs of at most `most` bytes, by name."""
-    small = _still((16, 16))
+    small = _still()
     room = most - 1000
     frame = _chunk(b"ANMF", bytes(6) + struct.pack("<L", 15)[:3] * 2 + bytes(4) + small)
     return {
         "webp_of_the_longest_sides": _riff(_flat_lossless(_LONGEST)),
         "webp_49_megapixels": _riff(_flat_lossless(7000)),
-        "webp_49_megapixels_of_vp8": _riff(_still((7000, 7000), lossless=False)),
+        "webp_49_megapixels_of_vp8": _riff(_chunk(b"VP8 ", _flat_lossy(7000))),
         "webp_animation": _riff(_extended(_ANIMATION) + _chunk(b"ANIM", bytes(6)) + frame * (room // len(frame))),
         "webp_animation_that_says_it_is_still": _riff(_extended(0) + _chunk(b"ANIM", bytes(6)) + frame * 2),
         "webp_unknown_chunks": _riff(_extended(0) + _chunk(b"abcd") * (room // 8) + small),
@@ -45,16 +45,24 @@ _LOOP = b"II*\0" + struct.pack("<LHHHLLL", 8, 1, 0x8769, 4, 1, 8, 8)
 """An EXIF directory that is its own next one."""
 
 
-def _still(size: tuple[int, int], *, lossless: bool = True) -> bytes:
-    """Return the chunk of a flat image."""
+def _still() -> bytes:
+    """Return the chunk of a flat image of 16 x 16 pixels."""
     file = io.BytesIO()
-    Image.new("RGB", size).save(file, "WEBP", lossless=lossless, quality=0, method=0)
+    Image.new("RGB", (16, 16)).save(file, "WEBP", lossless=True)
     return file.getvalue()[12:]
+
+
+def _flat_lossy(side: int) -> bytes:
+    """Return a VP8 frame that is all zeros behind its header: 4.11 bits of modes and 5.7 of coefficients a block."""
+    blocks = ((side + 15) // 16) ** 2
+    modes, coefficients = bytes(100 + int(blocks * 4.11 / 8)), bytes(100 + int(blocks * 5.7 / 8))
+    shown_key_frame = struct.pack("<L", 1 << 4 | len(modes) << 5)[:3]
+    return shown_key_frame + b"\x9d\x01\x2a" + struct.pack("<HH", side, side) + modes + coefficients
 
 
 def _flat_lossless(side: int) -> bytes:
     """Return the chunk of a flat image of any size: its pixels take no bits."""
-    chunk = _still((16, 16))
+    chunk = _still()
     rest = int.from_bytes(chunk[9:13], "little") >> 28 << 28
     return chunk[:9] + struct.pack("<L", (side - 1) | (side - 1) << 14 | rest) + chunk[13:]
 

@@ -24,6 +24,8 @@ def _behind_the_pixels(most: int) -> dict[str, bytes]:
         "png_1_pixel_and_2_gib_in_many_chunks": _in_pieces(_png_head(1, 1, 8, _COLOUR), zeros(_GIGABYTES), 100),
         "png_100_pixels_interlaced_and_2_gib": _png(10, 10, 8, _COLOUR, zeros(_GIGABYTES), interlaced=True),
         "png_stored_zeros_behind_a_pixel": _png(1, 1, 8, _COLOUR, zlib.compress(bytes(room - 20_000), 0)),
+        "png_4_megapixels_and_3_gib": _png(2000, 2000, 8, _COLOUR, zeros(3 << 10)),
+        "png_9_megapixels_and_16_gib": _png(3000, 3000, 8, _COLOUR_AND_ALPHA, zeros(16 << 10)),
         "png_empty_data_chunks": _in_pieces(_png_head(1, 1, 8, _COLOUR), zlib.compress(bytes(4)), 1, room // 12 - 99),
     }
 

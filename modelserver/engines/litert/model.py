@@ -13,6 +13,7 @@ import numpy as np
 
 from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import LABELS, LITERT_NETWORK, MANIFEST
+from modelserver.engines.graphs.costly_images import is_costly
 from modelserver.engines.graphs.session import GraphSession
 from modelserver.engines.graphs.signatures import SavedGraphs
 from modelserver.engines.litert.network import LiteNetworks, Pixels, Probabilities
@@ -144,7 +145,7 @@ class LitertModel(Model):
 
     def _pixels_of(self, content: bytes) -> dict[str, Array]:
         scalar = np.empty((), np.object_)
-        scalar[()] = content
+        scalar[()] = b"" if is_costly(content) else content
         return self._images.run({"image_bytes": scalar}, ("pixels", "valid", "brightness"))
 
     def _describe(self, call: GraphCall) -> dict[str, Array]:

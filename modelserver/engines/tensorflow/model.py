@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from modelserver.engines.graphs.costly_images import IMAGE_INPUT, without_costly_images
 from modelserver.engines.graphs.errors import sentence_of
 from modelserver.engines.graphs.no_rows import run_rows
 from modelserver.engines.graphs.signatures import SavedGraphs
@@ -88,9 +89,14 @@ class TensorFlowModel(Model):
 
     def _run(self, call: GraphCall, arguments: Sequence[Array]) -> dict[str, Array]:
         check_wanted(call.tokens)
-        dtypes = [info.dtype for info in self.signatures[call.signature_name].inputs.values()]
+        inputs = self.signatures[call.signature_name].inputs
+        if IMAGE_INPUT in inputs:
+            arguments = [
+                without_costly_images(array) if name == IMAGE_INPUT else array
+                for name, array in zip(inputs, arguments, strict=True)
+            ]
         try:
-            tensors = [tf.constant(array, dtype) for array, dtype in zip(arguments, dtypes, strict=True)]
+            tensors = [tf.constant(array, info.dtype) for array, info in zip(arguments, inputs.values(), strict=True)]
             with _cancelled_when_unwanted(call.tokens) as cancellation:
                 outputs = self._functions[call.signature_name](tensors, cancellation)
         except tf.errors.OpError as error:

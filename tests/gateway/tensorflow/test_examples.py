@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from contract import serving_messages as messages
 from gateway.errors import BadJsonError, BadTensorError
+from gateway.settings import Settings
 from gateway.tensorflow.examples import read_examples
 from gateway.tensorflow.json_values import read_document
 from gateway.tensorflow.outputs import write_classes, write_values
@@ -23,7 +24,7 @@ _EXAMPLES = st.dictionaries(st.text(max_size=3), _FEATURES, max_size=3)
 
 def _read(text: str) -> Any:
     request = messages.ClassificationRequest()
-    read_examples(read_document(text.encode(), 64), request, 64)
+    read_examples(read_document(text.encode(), Settings(models=("any",))), request, 64)
     return request.input
 
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BadJsonError
-from gateway.http.json_bodies import check_depth
+from gateway.http.json_bodies import check_structure
+from gateway.settings import Settings
 from gateway.tensorflow.json_values import RepeatedKeys, encode_text, read_document, show
 
-_DEPTH = 64
+_SETTINGS = Settings(models=("any",), max_json_depth=64)
 _LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 _VALUES = st.recursive(
     _LEAVES,
@@ -38,7 +39,7 @@ def _same(seen: Any, expected: Any) -> bool:
 @given(st.dictionaries(st.text(max_size=3), _VALUES, max_size=3))
 def test_documents_are_read_as_they_were_written(document: dict[str, Any]) -> None:
     """Any object, with numbers of any size, NaN and infinities, is read as Python wrote it."""
-    assert _same(read_document(json.dumps(document).encode(), 500), document)
+    assert _same(read_document(json.dumps(document).encode(), Settings(models=("any",), max_json_depth=500)), document)
 
 
 @_FEW
@@ -47,29 +48,29 @@ def test_depth_is_counted_exactly(value: Any, limit: int) -> None:
     """A body is refused if and only if it is nested more deeply than allowed; brackets in strings do not count."""
     body = json.dumps([value, '[[[[{{{{\\"'], ensure_ascii=False).encode("utf-8", "surrogatepass")
     if _depth([value]) <= limit:
-        check_depth(body, limit)
+        check_structure(body, Settings(models=("any",), max_json_depth=limit))
     else:
         with pytest.raises(BadJsonError, match="nested deeper"):
-            check_depth(body, limit)
+            check_structure(body, Settings(models=("any",), max_json_depth=limit))
 
 
 def test_closed_depths_are_counted() -> None:
     """A body that closes all that it opens is refused at one level more than allowed, deep lists beside flat ones."""
     bodies = [b"[" * depth + b"]" * depth for depth in (20, 21)]
-    check_depth(b"[" + b"[[]]," * 100 + bodies[0][1:], 20)
+    check_structure(b"[" + b"[[]]," * 100 + bodies[0][1:], Settings(models=("any",), max_json_depth=20))
     objects = b'{"a":' * 21 + b"0" + b"}" * 21
     for body in (bodies[1], b"[" + b"{}" * 100 + bodies[0] + b"[]]", objects):
         with pytest.raises(BadJsonError, match="nested deeper"):
-            check_depth(body, 20)
+            check_structure(body, Settings(models=("any",), max_json_depth=20))
 
 
 @pytest.mark.parametrize(
-    "body", [b"[" * 100_000, b'{"a":[' * 50_000, b"[[[[]]]]" * 20 + b"[" * 70, b'{"a":"[' + b"[" * 99]
+    "body", [b"[" * 100_000, b'{"a":[' * 30_000, b"[[[[]]]]" * 20 + b"[" * 70, b'{"a":"[' + b"[" * 99]
 )
 def test_deep_or_broken_bodies_are_refused_in_time(body: bytes) -> None:
     """What is nested too deeply, or never closed, is an ordinary refusal."""
     with pytest.raises(BadJsonError):
-        read_document(body, _DEPTH)
+        read_document(body, _SETTINGS)
 
 
 @_FEW
@@ -77,7 +78,7 @@ def test_deep_or_broken_bodies_are_refused_in_time(body: bytes) -> None:
 def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
     """Whatever is sent, it is either an object or a refusal."""
     with contextlib.suppress(BadJsonError):
-        assert isinstance(read_document(body, _DEPTH), dict)
+        assert isinstance(read_document(body, _SETTINGS), dict)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
 )
 def test_what_follows_the_first_value_is_passed_over(body: bytes, document: dict[str, Any]) -> None:
     """A byte order mark, white space before and anything after the document do not matter."""
-    assert read_document(body, _DEPTH) == document
+    assert read_document(body, _SETTINGS) == document
 
 
 @pytest.mark.parametrize(
@@ -117,25 +118,25 @@ def test_what_follows_the_first_value_is_passed_over(body: bytes, document: dict
 def test_what_is_no_json_object_is_refused(body: bytes) -> None:
     """The recorded server's refusals are refusals here."""
     with pytest.raises(BadJsonError, match=r"^JSON (Parse error|Value): "):
-        read_document(body, _DEPTH)
+        read_document(body, _SETTINGS)
 
 
 def test_of_repeated_keys_the_first_counts() -> None:
     """The first of several values of a key is found, and the last one is kept for examples."""
-    document = read_document(b'{"a": 1, "b": 2, "a": 3}', _DEPTH)
+    document = read_document(b'{"a": 1, "b": 2, "a": 3}', _SETTINGS)
     assert isinstance(document, RepeatedKeys)
     assert (document["a"], document.last["a"], document["b"]) == (1, 3, 2)
 
 
 def test_strings_that_are_not_utf_8_keep_their_bytes() -> None:
     """Bytes of a string come out as they came in."""
-    assert encode_text(read_document(b'{"a": "\xff\xfe\xc3\xa8"}', _DEPTH)["a"]) == b"\xff\xfe\xc3\xa8"
+    assert encode_text(read_document(b'{"a": "\xff\xfe\xc3\xa8"}', _SETTINGS)["a"]) == b"\xff\xfe\xc3\xa8"
 
 
 def test_half_a_surrogate_pair_is_refused() -> None:
     """An escape that stands for no character is no text."""
     with pytest.raises(BadJsonError, match="surrogate"):
-        encode_text(read_document(b'{"a": "\\ud800"}', _DEPTH)["a"])
+        encode_text(read_document(b'{"a": "\\ud800"}', _SETTINGS)["a"])
 
 
 @_FEW

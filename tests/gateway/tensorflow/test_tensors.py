@@ -13,6 +13,7 @@ from contract import serving_messages as messages
 from gateway.errors import BadJsonError, BadTensorError, ModelServerFailedError, UnsupportedError
 from gateway.http.base64_text import decode_base64
 from gateway.predict.model_signatures import TensorSpec
+from gateway.settings import Settings
 from gateway.tensorflow.dtypes import READABLE
 from gateway.tensorflow.inputs import is_row_format, read_inputs, read_instances
 from gateway.tensorflow.json_values import read_document
@@ -43,7 +44,7 @@ def _spec(dtype: str, shape: tuple[int, ...] | None = None) -> TensorSpec:
 
 def _through_json(value: Any) -> Any:
     """Return a value as the parser gives it, NaN and infinities included."""
-    return read_document(json.dumps({"value": value}).encode(), 500)["value"]
+    return read_document(json.dumps({"value": value}).encode(), Settings(models=("any",), max_json_depth=500))["value"]
 
 
 def _nested(shape: list[int], elements: list[Any]) -> Any:
@@ -202,7 +203,7 @@ def test_rows_without_names_are_refused_where_names_are_needed(rows: list[Any], 
 @pytest.mark.parametrize("text", ["1e400", "-1e999", "1" * 400])
 def test_numbers_too_large_for_a_float_are_refused(text: str) -> None:
     """A number that only looks infinite to the parser is not taken for Infinity."""
-    document = read_document(f'{{"inputs": [Infinity, {text}]}}'.encode(), 9)
+    document = read_document(f'{{"inputs": [Infinity, {text}]}}'.encode(), Settings(models=("any",)))
     with pytest.raises(BadJsonError, match="too big"):
         read_inputs(document["inputs"], {"x": _spec("DOUBLE")})
 

@@ -1,0 +1,166 @@
+"""Images that cost much more than their pixels need are refused, at no cost to the gateway or its other callers."""
+
+import asyncio
+import io
+import time
+import zlib
+from collections.abc import Callable
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.attack.image_bombs import image_bombs
+from benchmarks.attack.jpeg_bombs import jpeg_bombs
+from benchmarks.attack.png_bombs import zeros
+from contract.image_cost.jpeg import NO_FRAME, read_frame
+from contract.image_cost.limits import ALWAYS_CHEAP_PNG_BYTES
+from contract.image_cost.png import too_much_data
+from contract.image_input import Encoding
+from gateway.errors import CostlyImageError, ImageError
+from gateway.predict.image_guard import check_image
+from tests.gateway.lag import seconds_held_up
+
+ENCODINGS: tuple[Encoding, ...] = ("jpeg", "png", "bmp", "webp")
+MAX_PIXELS = 50_000_000
+MOST_CPU_SECONDS = 0.25
+"""Of one image in the gateway. The tests allow twice as much, since machines differ."""
+
+COSTLY = {
+    *("jpeg_183_kb_of_scans", "jpeg_444_kb_of_scans", "jpeg_20_mb_of_scans", "jpeg_20_mb_of_scans_of_8_pixels"),
+    *("jpeg_90_scans_of_49_megapixels", "jpeg_490_scans_of_49_megapixels", "jpeg_sequential_scans"),
+    *("jpeg_scans_and_tables", "jpeg_scans_behind_fill_bytes", "jpeg_scans_of_arithmetic_coding"),
+    *("png_1_pixel_and_2_gib", "png_1_pixel_and_20_gib", "png_1_pixel_and_2_gib_in_many_chunks"),
+    *("png_100_pixels_interlaced_and_2_gib", "png_4_megapixels_and_3_gib", "png_9_megapixels_and_16_gib"),
+    *("png_texts_of_7_mib", "png_international_texts_of_7_mib", "png_texts_behind_the_pixels"),
+    "png_profiles_of_7_mib",
+}
+"""Those that TensorFlow decodes for seconds."""
+
+
+@pytest.fixture(scope="module")
+def bombs() -> dict[str, bytes]:
+    """All bombs, by name."""
+    return image_bombs()
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Return a file."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def speckled(width: int, height: int) -> Image.Image:
+    """Return an image with the noise of a photograph."""
+    random = np.random.default_rng(7)
+    coarse = Image.fromarray(random.integers(0, 256, (9, 12, 3), np.uint8)).resize((width, height))
+    return Image.fromarray((np.asarray(coarse) // 2 + random.integers(0, 60, (height, width, 3))).astype(np.uint8))
+
+
+def test_every_bomb_takes_little_of_a_processor(bombs: dict[str, bytes]) -> None:
+    """Whatever a file of 20 MB holds, the guard takes less than a quarter of a second, accepted or refused."""
+    slow = {}
+    for name, content in bombs.items():
+        started = time.thread_time()
+        try:
+            check_image(content, ENCODINGS, MAX_PIXELS)
+        except ImageError as error:
+            assert len(str(error)) < 300, name
+        taken = time.thread_time() - started
+        if taken > 2 * MOST_CPU_SECONDS:
+            slow[name] = taken
+    assert not slow
+
+
+@pytest.mark.parametrize("name", sorted(COSTLY))
+def test_what_would_take_seconds_to_decode_is_refused(bombs: dict[str, bytes], name: str) -> None:
+    """It is refused with what is wrong, and what to do."""
+    with pytest.raises(CostlyImageError, match=r"would take too long to decode: it has .* save it anew"):
+        check_image(bombs[name], ENCODINGS, MAX_PIXELS)
+
+
+def test_a_bomb_is_refused_by_the_gateway_in_words(own_gateway: httpx.Client, bombs: dict[str, bytes]) -> None:
+    """The response is a 422 with its own code; in a form, the other images are predicted."""
+    for name in ("jpeg_444_kb_of_scans", "png_4_megapixels_and_3_gib"):
+        response = own_gateway.post("/v1/predict", content=bombs[name])
+        assert (response.status_code, response.json()["code"]) == (422, "costly_image")
+        good = encoded(speckled(40, 30), "JPEG")
+        files = [("file", ("bomb", bombs[name])), ("file", ("good", good))]
+        first, second = own_gateway.post("/v1/predict", files=files).json()["predictions"]
+        assert (first["error"]["code"], "label" in second) == ("costly_image", True)
+
+
+GOOD: dict[str, Callable[[], bytes]] = {
+    "progressive photograph of 12 megapixels": lambda: encoded(speckled(4000, 3000), "JPEG", progressive=True),
+    "photograph of 49 megapixels": lambda: jpeg_bombs(20_000_000)["jpeg_49_megapixels_of_noise"],
+    "progressive photograph of 49 megapixels": lambda: jpeg_bombs(20_000_000)[
+        "jpeg_49_megapixels_of_progressive_noise"
+    ],
+    "photograph with a preview and a video behind it": lambda: (
+        2 * encoded(speckled(400, 300), "JPEG", progressive=True) + np.random.default_rng(1).bytes(10_000_000)
+    ),
+    "photograph of many segments": lambda: encoded(
+        speckled(60, 40), "JPEG", icc_profile=bytes(3_000_000), exif=bytes(60_000), comment=b"a comment"
+    ),
+    "photograph as PNG": lambda: encoded(speckled(2000, 1500), "PNG", compress_level=1),
+    "photograph as PNG without compression": lambda: encoded(speckled(2000, 1500), "PNG", compress_level=0),
+    "screenshot": lambda: encoded(Image.effect_mandelbrot((3840, 2160), (-3, -2.5, 2, 2.5), 99), "PNG"),
+    "flat PNG of 49 megapixels": lambda: encoded(Image.new("RGB", (7000, 7000)), "PNG", compress_level=1),
+    "PNG with a large profile": lambda: encoded(speckled(900, 900), "PNG", icc_profile=np.random.bytes(2_000_000)),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_images_are_accepted(name: str) -> None:
+    """Large, progressive, uncompressed and annotated images are not taken for bombs."""
+    assert check_image(GOOD[name](), ENCODINGS, MAX_PIXELS).pixels > 0
+
+
+def test_an_event_loop_goes_on_while_bombs_are_checked(bombs: dict[str, bytes]) -> None:
+    """In a thread, no search of 20 MB holds Python's lock for long."""
+
+    def check_all() -> None:
+        for content in bombs.values():
+            try:
+                check_image(content, ENCODINGS, MAX_PIXELS)
+            except ImageError:
+                continue
+
+    assert asyncio.run(seconds_held_up(lambda: asyncio.to_thread(check_all))) < 0.25
+
+
+def png_of(side: int, data: bytes) -> bytes:
+    """Return a gray PNG with the data given."""
+    good = encoded(Image.new("L", (side, side)), "PNG")
+    start, end = good.index(b"IDAT") - 4, good.index(b"IEND") - 4
+    chunk = len(data).to_bytes(4, "big") + b"IDAT" + data + zlib.crc32(b"IDAT" + data).to_bytes(4, "big")
+    return good[:start] + chunk + good[end:]
+
+
+def test_data_behind_the_pixels_is_found_however_it_is_hidden() -> None:
+    """Noise as pixels and zeros behind them, in one stream that is shorter than the pixels themselves, is refused."""
+    side = 1500
+    noise = np.random.default_rng(3).integers(0, 16, (side, side + 1), np.uint8)
+    noise[:, 0] = 0  # no filter
+    packer = zlib.compressobj(6)
+    pixels = packer.compress(noise.tobytes())
+    good = png_of(side, pixels + packer.copy().flush())
+    bomb = png_of(side, pixels + packer.flush(zlib.Z_FULL_FLUSH) + zeros(900)[2:])
+    assert ALWAYS_CHEAP_PNG_BYTES < len(bomb) < side * side
+    assert too_much_data(good) == ""
+    assert "more data than its 1500 x 1500 pixels" in too_much_data(bomb)
+
+
+def test_the_frame_is_found_as_decoders_find_it() -> None:
+    """Fill bytes, stray bytes and segments in front of it do not hide a JPEG's size; too many segments are refused."""
+    jpeg = encoded(speckled(30, 20), "JPEG")
+    comment = b"\xff\xfe\x00\x04\xff\xc0"
+    for between in (b"", b"\xff" * 9, b"\0\0", b"\xff\0\xff\0", comment * 900, comment + b"\xff" * 70):
+        frame = read_frame(jpeg[:2] + between + jpeg[2:])
+        assert frame is not None
+        assert (frame.width, frame.height) == (30, 20)
+    assert read_frame(jpeg[:2] + comment * 1001 + jpeg[2:]) is None
+    for without in (b"\xff\xd8", b"\xff\xd8" + b"\xff" * 50, b"\xff\xd8" + bytes(50), jpeg[:2] + comment):
+        assert read_frame(without) == NO_FRAME
