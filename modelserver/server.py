@@ -51,6 +51,7 @@ _SWITCH_SECONDS = 0.0005
 
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),  # responses are as large as the model makes them
+    ("grpc.max_concurrent_streams", 256),  # of one connection; a client holds back what is more
     ("grpc.so_reuseport", 0),  # or a second server on the same port would start and take half of the requests
 )
 
