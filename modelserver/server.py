@@ -54,6 +54,7 @@ _DROPPED = "WARNING lines of this log that are missing here because they could n
 
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),  # responses are as large as the model makes them
+    ("grpc.max_concurrent_streams", 256),  # of one connection; a client holds back what is more
     ("grpc.so_reuseport", 0),  # or a second server on the same port would start and take half of the requests
 )
 

@@ -7,6 +7,10 @@ from pathlib import Path
 from modelserver.errors import NotAllowedError
 
 
+_SHOWN = 200
+"""Characters of a path in a message."""
+
+
 class BasePathRoots:
     """Folders that base paths have to lie in, or be. Links and `..` are followed before they are compared."""
 
@@ -22,6 +26,6 @@ class BasePathRoots:
         place = Path(os.path.realpath(base_path))
         if not any(place.is_relative_to(root) for root in self._roots):
             raise NotAllowedError(
-                f"The base path {base_path} of model {model_name} lies outside of the folders that this server may "
+                f"The base path {str(base_path)[:_SHOWN]} of model {model_name} lies outside of the folders that this server may "
                 f"serve from ({', '.join(map(str, self._roots))}); nothing was changed. --base_path_roots names others."
             )
