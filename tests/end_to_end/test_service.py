@@ -1,15 +1,21 @@
 """`graft up` as its users meet it: on a model of three colours."""
 
+import contextlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from tests.drawn.images import COLOURS, encoded, solid
-from tests.end_to_end.command import Service, graft, must, started
+from tests.end_to_end.command import Service, environment, graft, must, started
 from tests.end_to_end.conftest import SERVED, Trained
+from tests.gateway.waiting import wait_until
 
 
 def test_the_served_answers_are_those_that_the_export_recorded(colours: Trained, colours_service: Service) -> None:
@@ -96,3 +102,33 @@ def test_the_service_ends_when_its_model_server_does(colours: Trained) -> None:
         child.kill()
         assert service.process.wait(60) == 1
     assert "The model server ended" in "".join(service.lines)
+
+
+def test_a_full_pipe_that_nothing_reads_stops_nothing(colours: Trained) -> None:
+    """With output and log of `graft up` in a full pipe both servers start, images are predicted, SIGTERM ends them."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"\n")
+    os.set_blocking(writing, True)
+    command = [sys.executable, "-m", "graft", "up", "--models", str(colours.models), "--port=0"]
+    with subprocess.Popen(command, stdout=writing, stderr=writing, env=environment()) as process:
+        try:
+            wait_until(lambda: bool(_ports_of(process.pid)), seconds=120)
+            with httpx.Client(base_url=f"http://127.0.0.1:{_ports_of(process.pid)[0]}", trust_env=False) as client:
+                wait_until(lambda: client.get("/readyz").status_code == 200, seconds=120)
+                image = encoded(solid(COLOURS["red"]), "PNG")
+                statuses = [client.post("/v1/predict", content=image, timeout=30).status_code for _ in range(30)]
+            assert statuses == [200] * 30
+            process.terminate()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+            os.close(reading)
+            os.close(writing)
+
+
+def _ports_of(process_id: int) -> list[int]:
+    found = psutil.Process(process_id).net_connections("inet")
+    return [connection.laddr.port for connection in found if connection.status == psutil.CONN_LISTEN]
