@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.attack.image_bombs import image_bombs
-from benchmarks.attack.jpeg_bombs import jpeg_bombs
-from benchmarks.attack.png_bombs import zeros
+from benchmarks.attack.images.jpeg import jpeg_bombs
+from benchmarks.attack.images.png import zeros
 from contract.image_cost.jpeg import NO_FRAME, read_frame
 from contract.image_cost.limits import ALWAYS_CHEAP_PNG_BYTES
 from contract.image_cost.png import too_much_data
