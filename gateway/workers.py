@@ -7,6 +7,7 @@ set before a worker imports the library, so each worker is a new interpreter.
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -159,6 +160,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
+    shutil.rmtree(os.environ[METRICS_FOLDER], ignore_errors=True)  # the parent was killed; it would stay in memory
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -86,11 +86,14 @@ def test_workers_count_together_and_are_replaced(model_server: FakeModelServer) 
 
 
 def test_workers_end_with_the_first_process(model_server: FakeModelServer) -> None:
-    """If the first process is killed, no worker is left behind on the port."""
+    """If the first process is killed, no worker is left behind on the port, and no file of their metrics."""
     with gateway_process(model_server.address, workers=2, shutdown_delay_seconds=0) as running:
         left = workers_of(running.process.pid)
+        opened = [file.path for worker in left for file in psutil.Process(worker).open_files()]
+        (folder,) = {Path(path).parent for path in opened if path.endswith(".db")}
         running.process.kill()
         wait_until(lambda: not any(psutil.pid_exists(worker) for worker in left), seconds=20)
+        assert not folder.exists()
 
 
 @pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no /dev/shm here")
