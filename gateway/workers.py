@@ -7,6 +7,7 @@ set before a worker imports the library, so each worker is a new interpreter.
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import NamedTuple
 
 from gateway.observability.logs import process_logs
@@ -24,6 +26,7 @@ from gateway.worker import Sockets, serve
 
 _logger = logging.getLogger(__name__)
 
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it has a random name and is private
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SHORT_LIFE_SECONDS = 1.0
 
@@ -33,9 +36,17 @@ def serve_with_workers(settings: Settings, sockets: Sockets, on_ready: Callable[
 
     A worker that dies is replaced. Returns 0, or 1 if all workers ended before one was ready.
     """
-    with tempfile.TemporaryDirectory(prefix="graft-metrics-") as folder:
+    with tempfile.TemporaryDirectory(prefix="graft-metrics-", dir=_in_memory()) as folder:
         os.environ[METRICS_FOLDER] = folder
         return _Workers(settings, sockets).run(on_ready)
+
+
+def _in_memory() -> Path | None:
+    """Return a folder that is in memory, if there is one; None is the usual one for temporary files.
+
+    The metrics' files are mapped: on a disk that is full, writing to them ends a worker with SIGBUS.
+    """
+    return _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK | os.X_OK) else None
 
 
 class _Worker(NamedTuple):
@@ -149,6 +160,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
+    shutil.rmtree(os.environ[METRICS_FOLDER], ignore_errors=True)  # the parent was killed; it would stay in memory
     os.kill(os.getpid(), signal.SIGTERM)
 
 

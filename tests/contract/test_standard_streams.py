@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -34,6 +35,17 @@ with queued_standard_streams("{} lines are missing".format):
             os.write(2, b"as native code does it" * 180)
         except OSError:
             pass
+    dropped = dropped_lines()
+sys.exit(7 if dropped else 8)
+"""
+
+WRITES_FOR_A_SOCKET = """
+import sys
+from contract.standard_streams import dropped_lines, queued_standard_streams
+
+with queued_standard_streams("{} lines are missing".format):
+    for number in range(20_000):
+        print(number, "x" * 92, file=sys.stderr)
     dropped = dropped_lines()
 sys.exit(7 if dropped else 8)
 """
@@ -140,6 +152,13 @@ def run(code: str, stdout: int, stderr: int | None = None) -> "subprocess.Popen[
 def test_no_stream_stops_the_process(broken: Callable[[], AbstractContextManager[int]]) -> None:
     """Prints, log lines, warnings, tracebacks and native writes neither stop nor end a process, and are counted."""
     with broken() as stream, run(WRITES_EVERYTHING, stdout=stream, stderr=stream) as process:
+        assert process.wait(60) == 7
+
+
+def test_a_socket_that_nothing_reads_stops_no_python() -> None:
+    """A socket, which cannot be opened anew, blocks the thread that writes and nothing else: journals are sockets."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs, run(WRITES_FOR_A_SOCKET, stdout=theirs.fileno(), stderr=theirs.fileno()) as process:
         assert process.wait(60) == 7
 
 

@@ -4,9 +4,11 @@ import contextlib
 import os
 import signal
 import socket
+from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from tests.fakes.model_server import FakeModelServer, label_for
 from tests.gateway.gateway_process import gateway_process
@@ -84,8 +86,23 @@ def test_workers_count_together_and_are_replaced(model_server: FakeModelServer) 
 
 
 def test_workers_end_with_the_first_process(model_server: FakeModelServer) -> None:
-    """If the first process is killed, no worker is left behind on the port."""
+    """If the first process is killed, no worker is left behind on the port, and no file of their metrics."""
     with gateway_process(model_server.address, workers=2, shutdown_delay_seconds=0) as running:
         left = workers_of(running.process.pid)
+        opened = [file.path for worker in left for file in psutil.Process(worker).open_files()]
+        (folder,) = {Path(path).parent for path in opened if path.endswith(".db")}
         running.process.kill()
         wait_until(lambda: not any(psutil.pid_exists(worker) for worker in left), seconds=20)
+        assert not folder.exists()
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no /dev/shm here")
+def test_the_files_of_workers_are_in_memory(model_server: FakeModelServer, tmp_path: Path) -> None:
+    """Workers map the files of their metrics; on a full disk that would end them, so none of these is on a disk."""
+    environment = {"TMPDIR": str(tmp_path)}
+    with gateway_process(model_server.address, None, environment, workers=2, shutdown_delay_seconds=0) as running:
+        call_on_new_connections(running.client, 5)
+        wait_until(lambda: value(running.client, "requests_total", route="/v1/predict") == 5)
+        assert list(tmp_path.rglob("*.db")) == []
+        running.process.terminate()
+        assert running.process.wait(20) == 0
