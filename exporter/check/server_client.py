@@ -55,7 +55,7 @@ class ServerPrediction:
 
 
 @dataclass(frozen=True)
-class ServedVersion:
+class ReportedVersion:
     """One version as a server reports it: START, LOADING, AVAILABLE, UNLOADING or END, and why it failed, if it did."""
 
     version: int
@@ -117,16 +117,16 @@ class ServerClient:
                 raise CheckError(f"The model server has not loaded version {version} in {_LOAD_SECONDS:.0f} seconds.")
             time.sleep(_RETRY_SECONDS)
 
-    def versions(self, timeout_seconds: float) -> tuple[ServedVersion, ...]:
+    def versions(self, timeout_seconds: float) -> tuple[ReportedVersion, ...]:
         """Return the versions that the server reports, by number; none if it knows no such model."""
         try:
             statuses = self._statuses(timeout_seconds)
         except CheckError as error:
-            if isinstance(error.__cause__, grpc.Call) and error.__cause__.code() is grpc.StatusCode.NOT_FOUND:
+            if cast(grpc.Call, error.__cause__).code() is grpc.StatusCode.NOT_FOUND:
                 return ()
             raise
         found = (
-            ServedVersion(
+            ReportedVersion(
                 status.version,
                 str(messages.VersionState.Name(status.state)),
                 _reason(status.status),

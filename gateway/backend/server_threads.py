@@ -55,7 +55,7 @@ class ServerThreads:
         self._limit: int | None = None
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._answered = 0
+        self._responses = 0
         self._raise_by = 1
 
     def thread(self, deadline: Deadline, *, ahead: bool) -> "_Thread":
@@ -85,25 +85,25 @@ class ServerThreads:
         if error is None:
             self._note_response()
         elif isinstance(error, grpc.aio.AioRpcError) and has_no_room(error):
-            self._note_refusal()
+            self._note_rejection()
         self._leave()
 
-    def _note_refusal(self) -> None:
+    def _note_rejection(self) -> None:
         if self._limit is None:
             _logger.warning(
                 "The model server refused a call because it had no thread for it, or no place in its queue; from now "
                 "on calls wait for each other. TensorFlow Serving takes more with a larger --grpc_max_threads."
             )
         self._limit = max(1, min(self._running - 1, self._limit or self._running))
-        self._answered, self._raise_by = 0, 1
+        self._responses, self._raise_by = 0, 1
 
     def _note_response(self) -> None:
         if self._limit is None:
             return
-        self._answered += 1
-        if self._answered >= _RAISE_AFTER * self._limit:
+        self._responses += 1
+        if self._responses >= _RAISE_AFTER * self._limit:
             self._limit += self._raise_by
-            self._answered, self._raise_by = 0, self._raise_by * 2
+            self._responses, self._raise_by = 0, self._raise_by * 2
 
     def _has_room(self) -> bool:
         return self._limit is None or self._running < self._limit

@@ -4,7 +4,7 @@ import asyncio
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contract.image_cost.limits import ALWAYS_CHEAP_PNG_BYTES
 from contract.image_input import ImageInput
@@ -119,12 +119,8 @@ async def predict(
         rejections = tuple(each for each in guarded if isinstance(each, Rejection))
         return ImagePredictions(wanted.model, version, manifest.digest, rejections)
 
-    request = images_request([each.image.content for each in accepted])
-    if declared := declared_signature(manifest, DEFAULT_SIGNATURE):
-        check_tensors(request.inputs, declared)
-    fill_spec(request.model_spec, wanted.model, wanted.version, wanted.label, DEFAULT_SIGNATURE)
     try:
-        response = await call_model_server(PREDICT, request, context)
+        response = await call_model_server(PREDICT, _checked_request(accepted, wanted, manifest), context)
     except (ModelNotLoadedError, RequestRejectedError) as error:
         if wanted.label is None:
             raise
@@ -139,6 +135,14 @@ async def predict(
     following = iter(labelled)
     entries = tuple(each if isinstance(each, Rejection) else next(following) for each in guarded)
     return ImagePredictions(wanted.model, scores.version, manifest.digest, entries)
+
+
+def _checked_request(accepted: Sequence[_Accepted], wanted: PredictRequest, manifest: ModelManifest) -> Any:
+    request = images_request([each.image.content for each in accepted])
+    if declared := declared_signature(manifest, DEFAULT_SIGNATURE):
+        check_tensors(request.inputs, declared)
+    fill_spec(request.model_spec, wanted.model, wanted.version, wanted.label, DEFAULT_SIGNATURE)
+    return request
 
 
 def _no_such_label(model: str, label: str) -> VersionNotServedError:

@@ -12,7 +12,7 @@ from exporter.errors import CheckError
 from trainer.progress import Progress
 
 if TYPE_CHECKING:
-    from exporter.check.server_client import ServedVersion
+    from exporter.check.server_client import ReportedVersion
 
 WATCHED_SECONDS = 10.0
 _INTERVAL_SECONDS = 0.25
@@ -22,7 +22,7 @@ _COMING = frozenset({"START", "LOADING"})
 def watch_published(address: str, model: str, version: int, progress: Progress, seconds: float) -> None:
     """Say whether the server at `address`, HOST:PORT, comes to serve a new version within some seconds, or why not."""
 
-    def is_decided(versions: "Sequence[ServedVersion]") -> bool:
+    def is_decided(versions: "Sequence[ReportedVersion]") -> bool:
         return any(each.version == version and each.state in {"AVAILABLE", "END"} for each in versions)
 
     versions = _watch(address, model, is_decided, progress, seconds)
@@ -43,7 +43,7 @@ def watch_published(address: str, model: str, version: int, progress: Progress, 
 def watch_withdrawn(address: str, model: str, version: int, progress: Progress, seconds: float) -> None:
     """Say whether the server at `address` lets go of a withdrawn version within some seconds, and what else hangs."""
 
-    def is_decided(versions: "Sequence[ServedVersion]") -> bool:
+    def is_decided(versions: "Sequence[ReportedVersion]") -> bool:
         return all(each.state == "END" for each in versions if each.version == version)
 
     versions = _watch(address, model, is_decided, progress, seconds)
@@ -60,7 +60,7 @@ def watch_withdrawn(address: str, model: str, version: int, progress: Progress, 
     _warn_of_others(address, model, [each for each in versions if each.version != version], progress)
 
 
-def _warn_of_others(address: str, model: str, others: "Sequence[ServedVersion]", progress: Progress) -> None:
+def _warn_of_others(address: str, model: str, others: "Sequence[ReportedVersion]", progress: Progress) -> None:
     for each in others:
         if each.state in _COMING:
             progress.on_note(
@@ -78,10 +78,10 @@ def _warn_of_others(address: str, model: str, others: "Sequence[ServedVersion]",
 def _watch(
     address: str,
     model: str,
-    is_decided: "Callable[[Sequence[ServedVersion]], bool]",
+    is_decided: "Callable[[Sequence[ReportedVersion]], bool]",
     progress: Progress,
     seconds: float,
-) -> "Sequence[ServedVersion] | None":
+) -> "Sequence[ReportedVersion] | None":
     """Return the versions once that is decided, or after `seconds`; None if the server cannot be asked, with a note."""
     from exporter.check.server_client import ServerClient  # gRPC and NumPy, which only this needs
 

@@ -16,7 +16,7 @@ PATHS = ("/v1/predict?version=2", "/v1/models/flowers/card?version=2", "/v1/mode
 NEVER = 3600
 
 
-def ask(gateway: httpx.Client, path: str = PATHS[0]) -> httpx.Response:
+def call_version(gateway: httpx.Client, path: str = PATHS[0]) -> httpx.Response:
     """Send a request for version 2, which nobody has described yet."""
     return gateway.post(path, content=marked_image()) if "predict" in path else gateway.get(path)
 
@@ -24,7 +24,9 @@ def ask(gateway: httpx.Client, path: str = PATHS[0]) -> httpx.Response:
 def codes(gateway: httpx.Client, number: int, path: str = PATHS[0]) -> list[str]:
     """Return the codes of so many responses to requests sent at once."""
     with ThreadPoolExecutor(number) as threads:
-        return [response.json()["code"] for response in threads.map(lambda _: ask(gateway, path), range(number))]
+        return [
+            response.json()["code"] for response in threads.map(lambda _: call_version(gateway, path), range(number))
+        ]
 
 
 def test_while_the_server_is_down_none_waits(start_gateway: StartGateway, model_server: FakeModelServer) -> None:
@@ -38,7 +40,7 @@ def test_while_the_server_is_down_none_waits(start_gateway: StartGateway, model_
     assert set(seen) == {"model_server_unavailable", "circuit_open"}
     assert seen[-1] == "circuit_open"
     assert value(gateway, "circuit_state") == 2
-    assert {ask(gateway, path).headers["retry-after"] for path in PATHS} == {"1"}
+    assert {call_version(gateway, path).headers["retry-after"] for path in PATHS} == {"1"}
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -57,7 +59,7 @@ def test_a_server_that_hangs_opens_the_circuit(
         assert set(codes(gateway, 20, path)) == {"circuit_open"}
         assert time.monotonic() - started < 1
         assert model_server.calls.count("describe") == 0
-    assert ask(gateway, "/v1/predict").json()["code"] == "circuit_open"
+    assert call_version(gateway, "/v1/predict").json()["code"] == "circuit_open"
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -70,9 +72,9 @@ def test_too_many_are_shed(start_gateway: StartGateway, model_server: FakeModelS
     model_server.publish("flowers", 2)
     with ThreadPoolExecutor(3) as threads:
         with model_server.holding("describe"):
-            waiting = [threads.submit(ask, gateway, path) for _ in range(3)]
+            waiting = [threads.submit(call_version, gateway, path) for _ in range(3)]
             wait_until(lambda: value(gateway, "queued") == 1)
-            assert ask(gateway, path).json()["code"] == "overloaded"
+            assert call_version(gateway, path).json()["code"] == "overloaded"
         assert [each.result().status_code for each in waiting] == [200] * 3
     assert model_server.calls.count("describe") == 2, "one for each version"
 
@@ -85,9 +87,9 @@ def test_an_unknown_version_does_not_hold_up_another(
     wait_until_ready(gateway)
     model_server.publish("flowers", 2)
     with ThreadPoolExecutor(1) as threads, model_server.holding("describe"):
-        waiting = threads.submit(ask, gateway)
+        waiting = threads.submit(call_version, gateway)
         wait_until(lambda: model_server.calls.count("describe") == 2)
-        later = threads.submit(ask, gateway, "/v1/predict?version=3")
+        later = threads.submit(call_version, gateway, "/v1/predict?version=3")
         other = gateway.post("/v1/predict?version=3", content=marked_image(), headers={"X-Request-Timeout-Ms": "300"})
         assert other.json()["code"] == "model_server_timeout"
         assert model_server.calls.count("describe") == 3
