@@ -121,8 +121,8 @@ def _outside_strings(body: bytes, most: int) -> Iterator[bytes]:
             cost += _STRING_COST
         if cost > most:
             raise BodyTooLargeError(
-                f"The JSON has more than {most} bytes of numbers, lists, objects, keys and escapes, which take long to read; "
-                "send images as files or in base64, and tensors as binary data."
+                f"The JSON has more than {most} bytes of numbers, lists, objects, keys and escapes, which take long to "
+                "read; send images as files or in base64, and tensors as binary data."
             )
         inside = inside == escaped
         at = end + 1
