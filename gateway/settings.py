@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     max_json_value_bytes: int = Field(
         1_000_000,
         gt=0,
-        description="The most bytes of JSON outside of strings: numbers and brackets. A string counts 20 more.",
+        description="The most bytes of JSON outside of strings: numbers, brackets. A string counts 20, a backslash 1.",
     )
     max_json_depth: int = Field(
         300, gt=0, le=500, description="How deeply objects and lists may be nested in a JSON body."

@@ -77,9 +77,7 @@ def _read_image(image: Any, number: int) -> EncodedImage | UnreadableImage:
 def _decode(text: str) -> bytes:
     """Return the bytes of base64 in the standard or the URL-safe alphabet, padded or not, or of a data URL."""
     text = _without_data_url(text)
-    if not text.isascii():
-        raise ValueError("not ASCII")
-    if "-" in text or "_" in text:
+    if text.isascii() and ("-" in text or "_" in text):
         text = text.translate(_URL_SAFE)
     return decode_base64(text)
 

@@ -1,0 +1,172 @@
+"""The worst JSON of 8 MB: refused or read in little time, and other callers are served meanwhile."""
+
+import asyncio
+import contextlib
+import functools
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.errors import BodyTooLargeError, GatewayError
+from gateway.http.json_bodies import off_loop, read_json
+from gateway.native.json_images import read_images
+from gateway.open_inference.requests import read_request
+from gateway.predict.model_signatures import TensorSpec
+from gateway.settings import Settings
+from gateway.tensorflow.inputs import read_instances
+from gateway.tensorflow.json_values import read_document
+from tests.gateway.lag import held_up
+from tests.peak_memory import peak_mb_above_now
+
+SETTINGS = Settings(models=("any",))
+MOST_BYTES = SETTINGS.max_json_bytes - 200
+MOST_VALUE_BYTES = SETTINGS.max_json_value_bytes - 200
+
+MOST_CPU_SECONDS = 0.25
+MOST_SECONDS_HELD_UP = 0.05
+SLOWER, BUSIER = 3, 10
+"""How much slower a machine may be than the one where the bounds were set, and how much longer a thread may wait."""
+
+
+def _list(item: str, most: int = MOST_VALUE_BYTES) -> bytes:
+    return ("[" + ",".join([item] * (most // (len(item) + 1) - 1)) + "]").encode()
+
+
+def _image(text: str) -> bytes:
+    return f'[{{"b64":"{text * (MOST_BYTES // len(text) - 1)}"}}]'.encode()
+
+
+VALUES: dict[str, bytes] = {
+    "digits": _list("0"),
+    "long fractions": _list("0.12345678901234567"),
+    "tiny numbers": _list("1e-300"),
+    "long whole numbers": _list("9" * 4200),
+    "empty lists": _list("[]"),
+    "short lists": _list("[1,2,3]"),
+    "empty objects": _list("{}"),
+    "empty strings": _list('""', MOST_VALUE_BYTES // 8),
+    "different keys": json.dumps({str(number): 0 for number in range(MOST_VALUE_BYTES // 32)}).encode(),
+    "depth": b"[" * 250 + b"]" * 250,
+    "base64": _image("A"),
+    "URL-safe base64": _image("-_"),
+    "base64 with many line ends": _image("A" * 20 + "\\n"),
+    "beginnings of data URLs": _image("data:"),
+    "a data URL of semicolons": _image(";").replace(b";", b"data:", 1),
+    "a data URL of parameters": _image("data:;a=b").replace(b"data:", b"", 1),
+    "not base64 at the end": _image("-").replace(b'-"', b'?"'),
+    "escapes": _image("\\n" * 9 + "a" * 70),
+    "escaped letters": _image("\\u00e9abc"),
+    "surrogates": _image("\\ud800abc"),
+    "letters that are not ASCII": _image("é"),
+    "bytes that are not UTF-8": _image("?").replace(b"?", b"\xff"),
+    "many images": ('[{"b64":"' + '"},{"b64":"'.join(["A" * (MOST_BYTES // 70)] * 64) + '"}]').encode(),
+}
+"""Each as long as the limits allow."""
+
+REFUSED: dict[str, bytes] = {
+    "digits": _list("0", MOST_BYTES),
+    "empty lists": _list("[]", MOST_BYTES),
+    "empty objects": _list("{}", MOST_BYTES),
+    "strings": _list('""', MOST_BYTES),
+    "escaped quotes": _image('\\"'),
+    "escapes": _image("\\n"),
+    "spaces": b" " * MOST_BYTES,
+    "brackets": b"[" * MOST_BYTES,
+    "quotes": b'"' * MOST_BYTES,
+}
+
+
+def read_native(value: bytes) -> object:
+    """Read it as a request in the native protocol."""
+    return read_images(read_json(b'{"images":' + value + b"}", SETTINGS), SETTINGS.max_images)
+
+
+def read_tensorflow(value: bytes, dtype: str = "STRING", number: int = 7) -> object:
+    """Read it as a request in TensorFlow Serving's protocol."""
+    document = read_document(b'{"instances":' + value + b"}", SETTINGS)
+    return read_instances(document["instances"], {"any": TensorSpec(dtype, number, None)})
+
+
+def read_floats(value: bytes) -> object:
+    """Read it as numbers in TensorFlow Serving's protocol."""
+    return read_tensorflow(value, "FLOAT", 1)
+
+
+def read_open_inference(value: bytes) -> object:
+    """Read it as a request in the Open Inference Protocol."""
+    body = b'{"inputs":[{"name":"any","shape":[1],"datatype":"FP32","data":' + value + b"}]}"
+    return read_request(body, None, SETTINGS)
+
+
+READERS: tuple[Callable[[bytes], object], ...] = (read_native, read_tensorflow, read_floats, read_open_inference)
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_the_worst_json_takes_little_of_a_processor_and_holds_nobody_up(kind: str) -> None:
+    """In each protocol: less than 0.25 seconds of a processor, and no more than 50 ms in which nothing else runs."""
+    for read in READERS:
+
+        def try_to_read(read: Callable[[bytes], object] = read) -> None:
+            with contextlib.suppress(GatewayError, KeyError):
+                read(VALUES[kind])
+
+        started = time.process_time()
+        try_to_read()
+        assert time.process_time() - started < SLOWER * MOST_CPU_SECONDS, read
+        waited = asyncio.run(held_up(lambda call=try_to_read: off_loop(len(VALUES[kind]), call), tries=3))
+        assert waited.seconds < BUSIER * MOST_SECONDS_HELD_UP, read
+
+
+def test_large_bodies_are_read_beside_the_event_loop() -> None:
+    """Another coroutine runs while megabytes are read, but not while a few bytes are, which need no thread."""
+    read = functools.partial(read_floats, VALUES["short lists"])
+    assert asyncio.run(held_up(lambda: off_loop(1_000_000, read))).times_run > 0
+    assert asyncio.run(held_up(lambda: off_loop(1_000, read))).times_run == 0
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_too_many_values_are_refused_at_once(kind: str) -> None:
+    """Eight megabytes of small values are refused before a parser sees them, with what to do instead."""
+    for read in READERS:
+        started = time.process_time()
+        with pytest.raises(BodyTooLargeError, match="send images as files or in base64"):
+            read(REFUSED[kind])
+        assert time.process_time() - started < MOST_CPU_SECONDS
+
+
+def test_a_data_url_takes_no_more_memory_than_other_text(own_gateway: httpx.Client) -> None:
+    """Eight megabytes of a data URL that never ends are refused in a moment; once they took a minute and a gigabyte."""
+    responses: list[Any] = []
+    body = b'{"images":' + VALUES["a data URL of semicolons"] + b"}"
+    grown = peak_mb_above_now(lambda: responses.append(own_gateway.post("/v1/predict", content=body, headers=JSON)))
+    assert (responses[0].status_code, responses[0].json()["code"]) == (400, "bad_encoding")
+    assert grown < 150
+
+
+JSON = {"content-type": "application/json"}
+
+
+def test_an_operator_may_allow_more_values() -> None:
+    """The limit is a setting."""
+    more = SETTINGS.model_copy(update={"max_json_value_bytes": 3_000_000})
+    body = b"[" + _list("0") + b"," + _list("0") + b"]"
+    assert len(read_json(body, more)) == 2
+    with pytest.raises(BodyTooLargeError, match="more than 1000000 bytes of numbers"):
+        read_json(body, SETTINGS)
+
+
+@pytest.mark.parametrize("text", [r'"\\"', r'"\""', r'"\\\""', r'"\\\\" ', r'"a\\", "b\"c"', '"[{" ', '""'])
+def test_strings_end_where_a_parser_ends_them(text: str) -> None:
+    """Brackets and numbers are counted outside of strings, whatever is escaped in them."""
+    body = f"[{text}, 1, 2, 3]".encode()
+    outside = len(body) - sum(len(json.dumps(each)) for each in json.loads(body) if isinstance(each, str))
+    strings = sum(isinstance(each, str) for each in json.loads(body))
+    escaped = sum(each.count('"') for each in json.loads(body) if isinstance(each, str))
+    exact = outside + 20 * (strings + escaped) + body.count(b"\\")
+    assert read_json(body, SETTINGS.model_copy(update={"max_json_value_bytes": exact})) == json.loads(body)
+    with pytest.raises(BodyTooLargeError):
+        read_json(body, SETTINGS.model_copy(update={"max_json_value_bytes": exact - 1}))
