@@ -47,9 +47,7 @@ class GraphCall:
     def pieces(self, size: int) -> "list[GraphCall]":
         """Return calls of `size` rows, the last of what is left, with views of the arguments; none is `filtered`."""
         return [
-            replace(
-                self, arguments=tuple(each[start : start + size] for each in self.arguments), filtered=False
-            )
+            replace(self, arguments=tuple(each[start : start + size] for each in self.arguments), filtered=False)
             for start in range(0, self.rows(), size)
         ]
 

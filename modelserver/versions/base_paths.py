@@ -6,7 +6,6 @@ from pathlib import Path
 
 from modelserver.errors import NotAllowedError
 
-
 _SHOWN = 200
 """Characters of a path in a message."""
 
