@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from modelserver.engines.graphs.errors import sentence_of
 from modelserver.engines.graphs.no_rows import run_rows
 from modelserver.engines.graphs.signatures import SavedGraphs
-from modelserver.engines.tensorflow.tensorflow_internals import CancellableFunction, CancellationManager
+from modelserver.engines.tensorflow.internals import CancellableFunction, CancellationManager
 from modelserver.errors import (
     BadInputError,
     GraphError,
