@@ -75,8 +75,10 @@ def merged(calls: Sequence[GraphCall], size: int) -> GraphCall:
     return GraphCall(first.signature_name, tuple(arguments), tuple(outputs), tokens=tokens)
 
 
-def joined(outputs: Sequence[GraphOutputs]) -> GraphOutputs:
+def joined(outputs: Sequence[GraphOutputs]) -> dict[str, Array]:
     """Return the outputs of a call that was run in pieces."""
+    if len(outputs) == 1:
+        return dict(outputs[0])
     return {name: np.concatenate([each[name] for each in outputs]) for name in outputs[0]}
 
 
