@@ -38,6 +38,7 @@ STATUS_OF: dict[type[ServingError], grpc.StatusCode] = {
     GraphError: grpc.StatusCode.INTERNAL,
 }
 
+
 def error_code(error: ServingError) -> int:
     """Return the number of the error's status, the same in gRPC and in `tensorflow.error.Code`."""
     number: int = STATUS_OF[type(error)].value[0]

@@ -70,7 +70,7 @@ TABLE = (
     Internals("keras", "exporter/saved_model/keras_layers.py", {"Functional": ("_nodes_by_depth", "_flatten_layers")}),
     Internals(
         "tensorflow-cpu",
-        "modelserver/engines/tensorflow/tensorflow_internals.py",
+        "modelserver/engines/tensorflow/internals.py",
         {"tensorflow": ("CancellationManager", "execute_with_cancellation", "function_call_options")},
         modules=("tensorflow.python", "tensorflow.core", "tensorflow.compiler"),
     ),
@@ -269,14 +269,20 @@ def make_optimizer() -> Any:
 
 
 def tensorflow_names() -> Any:
-    """Return TensorFlow's two as attributes."""
+    """Return those of TensorFlow as attributes."""
     from types import SimpleNamespace  # noqa: PLC0415
 
     from tensorflow.core.protobuf import saved_model_pb2  # noqa: PLC0415
+    from tensorflow.python.eager import context, execute  # noqa: PLC0415
+    from tensorflow.python.eager.cancellation import CancellationManager  # noqa: PLC0415
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # noqa: PLC0415
 
     return SimpleNamespace(
-        saved_model_pb2=saved_model_pb2, convert_variables_to_constants_v2=convert_variables_to_constants_v2
+        saved_model_pb2=saved_model_pb2,
+        convert_variables_to_constants_v2=convert_variables_to_constants_v2,
+        CancellationManager=CancellationManager,
+        execute_with_cancellation=execute.execute_with_cancellation,
+        function_call_options=context.context().function_call_options,
     )
 
 

@@ -74,9 +74,7 @@ MonitoringFile = Annotated[
 ]
 MaxRows = Annotated[
     int | None,
-    typer.Option(
-        "--max_rows_per_request", help="Rows in one request at most; `describe` takes one.  [default: 256]"
-    ),
+    typer.Option("--max_rows_per_request", help="Rows in one request at most; `describe` takes one.  [default: 256]"),
 ]
 MaxBytes = Annotated[
     int | None, typer.Option("--max_message_bytes", help="Bytes of one request at most.  [default: 48 MiB]")
@@ -94,9 +92,7 @@ Reloads = Annotated[
 ]
 Reflection = Annotated[
     str | None,
-    typer.Option(
-        "--allow_reflection", metavar=SWITCH, help="Let the services describe themselves.  [default: false]"
-    ),
+    typer.Option("--allow_reflection", metavar=SWITCH, help="Let the services describe themselves.  [default: false]"),
 ]
 Roots = Annotated[
     str | None,

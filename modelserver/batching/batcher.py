@@ -64,8 +64,8 @@ class Batcher:
 
     A batch starts when it has `max_batch_size` rows or its first request has waited for `batch_timeout_micros` (or,
     if it is not alone, for `gather_micros`), as soon as one of the `num_batch_threads` is free; others may join until
-    then. What nobody waits for any more never starts. Free threads take the signatures in turn. Rules and texts are those of TensorFlow Serving, except that it
-    fails a whole batch where shapes of rows differ.
+    then. What nobody waits for any more never starts. Free threads take the signatures in turn. Rules and texts are
+    those of TensorFlow Serving, except that it fails a whole batch where shapes of rows differ.
 
     All methods belong to one event loop, except `use`, which any thread may call.
     """

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from modelserver.errors import BatchedOutputError, CallCancelledError, ServingError
-from modelserver.model.cancellation import check_wanted, is_wanted
 from modelserver.model.calls import GraphCall, GraphOutputs, RunGraph, merged, split
+from modelserver.model.cancellation import check_wanted, is_wanted
 
 BatchedResult = GraphOutputs | ServingError
 """What a call of a batch comes to."""

@@ -28,7 +28,9 @@ _SIZES = {1: 8, 3: 0, 4: 0, 5: 4}
 _VARINT_BYTES = 10
 _TENSOR = TensorProto.DESCRIPTOR
 _SHAPE = _TENSOR.fields_by_name["tensor_shape"].number
-_INTEGERS = {getattr(FieldDescriptor, f"CPPTYPE_{name}") for name in "INT32 INT64 UINT32 UINT64 BOOL ENUM".split()}
+_INTEGERS = {
+    getattr(FieldDescriptor, f"CPPTYPE_{name}") for name in ["INT32", "INT64", "UINT32", "UINT64", "BOOL", "ENUM"]
+}
 
 
 class _NotProtobufError(Exception):

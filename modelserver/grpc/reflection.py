@@ -10,7 +10,6 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from contract.serving_messages import FILES, MODEL_SERVICE, PREDICTION_SERVICE
 from modelserver.grpc.health import HEALTH_SERVICE
 
-
 _SERVICES = ("grpc.reflection.v1alpha.ServerReflection", "grpc.reflection.v1.ServerReflection")
 """The one that clients use, and the newer one that some try first."""
 

@@ -60,7 +60,9 @@ class UnaryCalls:
         except asyncio.CancelledError:
             if task not in self._ended:
                 raise
-            raise StoppingError("The model server is stopping and did not finish this request; send it again.") from None
+            raise StoppingError(
+                "The model server is stopping and did not finish this request; send it again."
+            ) from None
         finally:
             self._running.discard(task)
             self._ended.discard(task)

@@ -47,9 +47,7 @@ class GraphCall:
     def pieces(self, size: int) -> "list[GraphCall]":
         """Return calls of `size` rows, the last of what is left, with views of the arguments; none is `filtered`."""
         return [
-            replace(
-                self, arguments=tuple(each[start : start + size] for each in self.arguments), filtered=False
-            )
+            replace(self, arguments=tuple(each[start : start + size] for each in self.arguments), filtered=False)
             for start in range(0, self.rows(), size)
         ]
 
@@ -77,8 +75,10 @@ def merged(calls: Sequence[GraphCall], size: int) -> GraphCall:
     return GraphCall(first.signature_name, tuple(arguments), tuple(outputs), tokens=tokens)
 
 
-def joined(outputs: Sequence[GraphOutputs]) -> GraphOutputs:
+def joined(outputs: Sequence[GraphOutputs]) -> dict[str, Array]:
     """Return the outputs of a call that was run in pieces."""
+    if len(outputs) == 1:
+        return dict(outputs[0])
     return {name: np.concatenate([each[name] for each in outputs]) for name in outputs[0]}
 
 

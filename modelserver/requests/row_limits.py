@@ -36,7 +36,8 @@ def check_tensors(inputs: Mapping[str, Any], signature: ServedSignature, most: i
         row, expected = (_values(sizes[1:]) for sizes in (seen, said))
         if -1 not in said[1:] and said and row > max(expected, _SMALL_ROW if most > 1 else 1):
             raise BadInputError(
-                f"A row of the input {name} has {row} values, and the signature's has {expected}; send rows of its size."
+                f"A row of the input {name} has {row} values, and the signature's has {expected}; "
+                "send rows of its size."
             )
 
 

@@ -99,7 +99,7 @@ def test_a_second_signal_answers_what_is_in_flight_and_ends(
 def test_what_takes_too_long_to_finish_is_answered_in_words(
     process: subprocess.Popen[str], connect: Callable[[int], Any], eventually: Callable[..., None]
 ) -> None:
-    """One signal is enough in the end: after the time to drain, what is left gets UNAVAILABLE, and the exit code is 0."""
+    """After the time to drain, what is left gets UNAVAILABLE, and the exit code is 0 without a second signal."""
     client = connect(_port(process))
     eventually(lambda: client.is_available(1))
     slow = client.start_predict({"n": LONG}, "slow")

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,11 +10,13 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from contract.signatures import SERVING_DEFAULT, SERVING_PIXELS
+from contract.versions import MANIFEST
 from modelserver.engines.graphs.costly_images import IMAGE_INPUT, without_costly_images
 from modelserver.engines.graphs.errors import sentence_of
 from modelserver.engines.graphs.no_rows import run_rows
 from modelserver.engines.graphs.signatures import SavedGraphs
-from modelserver.engines.tensorflow.tensorflow_internals import CancellableFunction, CancellationManager
+from modelserver.engines.tensorflow.internals import CancellableFunction, CancellationManager
 from modelserver.errors import (
     BadInputError,
     GraphError,
@@ -22,13 +24,17 @@ from modelserver.errors import (
     OutOfResourcesError,
     ServingError,
 )
-from modelserver.model.calls import GraphCall
+from modelserver.model.calls import GraphCall, joined
 from modelserver.model.cancellation import Tokens, check_wanted, is_wanted
 from modelserver.model.signatures import ServedSignature
 from modelserver.model.tensors import Array
 from modelserver.model.version import Model
 
 _TAG = "serve"
+_ROW_BY_ROW = (SERVING_DEFAULT, SERVING_PIXELS)
+"""Signatures of versions that `graft export` wrote."""
+_MOST_ROWS = 32
+"""At a time; rows get no cheaper beyond 8."""
 
 # What TensorFlow was seen to raise, or may, for folders that are damaged, incomplete or of another version.
 _LOAD_FAILURES = (
@@ -46,13 +52,24 @@ _LOAD_FAILURES = (
 
 
 class TensorFlowModel(Model):
-    """A SavedModel as TensorFlow runs it."""
+    """A SavedModel as TensorFlow runs it.
+
+    The signatures `by_rows` have outputs whose rows depend on one row of the inputs each. Many rows are run in pieces
+    there, for memory: TensorFlow keeps what its largest run took.
+    """
 
     engine = "TensorFlow"
     gains_from_batches = True
 
-    def __init__(self, loaded: Any, definitions: Any, on_run: Callable[[float], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        loaded: Any,
+        definitions: Any,
+        on_run: Callable[[float], None] = lambda _: None,
+        by_rows: Collection[str] = (),
+    ) -> None:
         self._loaded = loaded  # owns the variables
+        self._by_rows = by_rows
         self._on_run = on_run
         super().__init__(definitions, loaded.signatures)
         self._functions = {
@@ -68,7 +85,9 @@ class TensorFlowModel(Model):
             LoadError: it cannot be read, or not by this TensorFlow.
         """
         try:
-            return cls(tf.saved_model.load(str(folder), tags=[_TAG]), SavedGraphs(folder).definitions, on_run)
+            by_rows = _ROW_BY_ROW if (folder / MANIFEST).is_file() else ()
+            loaded = tf.saved_model.load(str(folder), tags=[_TAG])
+            return cls(loaded, SavedGraphs(folder).definitions, on_run, by_rows)
         except (*_LOAD_FAILURES, ServingError) as error:
             raise LoadError(sentence_of(str(error)) or type(error).__name__) from error
 
@@ -82,10 +101,20 @@ class TensorFlowModel(Model):
             GraphError: an operation failed for another reason.
         """
         started = time.perf_counter()
-        shapes = self.signatures[call.signature_name].output_shapes
-        outputs = run_rows(lambda arguments: self._run(call, arguments), call.arguments, shapes)
+        outputs = joined([self._run_rows(piece) for piece in self._pieces(call)])
         self._on_run(time.perf_counter() - started)
         return outputs
+
+    def _pieces(self, call: GraphCall) -> Sequence[GraphCall]:
+        if call.signature_name not in self._by_rows or any(
+            np.atleast_1d(each).shape[0] <= _MOST_ROWS for each in call.arguments
+        ):
+            return [call]
+        return call.pieces(_MOST_ROWS)
+
+    def _run_rows(self, call: GraphCall) -> dict[str, Array]:
+        shapes = self.signatures[call.signature_name].output_shapes
+        return run_rows(lambda arguments: self._run(call, arguments), call.arguments, shapes)
 
     def _run(self, call: GraphCall, arguments: Sequence[Array]) -> dict[str, Array]:
         check_wanted(call.tokens)

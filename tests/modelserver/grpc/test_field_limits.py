@@ -1,5 +1,6 @@
 """Requests are counted on the wire before protobuf makes objects of them."""
 
+import contextlib
 import time
 from typing import Any
 
@@ -108,8 +109,6 @@ def test_counting_takes_as_long_as_the_bytes_are_many() -> None:
 
 def _seconds(content: bytes) -> float:
     started = time.process_time()
-    try:
+    with contextlib.suppress(BadInputError):
         check_fields(content, messages.PredictRequest)
-    except BadInputError:
-        pass
     return time.process_time() - started

@@ -108,9 +108,7 @@ def _places_outside(roots: Path, outside: Path) -> list[str]:
     ]
 
 
-def test_base_paths_of_requests_lie_in_the_roots(
-    roots: Path, outside: Path, start_server: Callable[..., Any]
-) -> None:
+def test_base_paths_of_requests_lie_in_the_roots(roots: Path, outside: Path, start_server: Callable[..., Any]) -> None:
     """A base path elsewhere, also by a link or `..`, is refused, and nothing is changed; one within is taken."""
     client = start_server(roots / "scale", allow_reload_requests=True, base_path_roots=(roots,))
     for place in _places_outside(roots, outside):

@@ -98,13 +98,13 @@ def test_requests_of_many_rows_take_turns() -> None:
         first_began.set()
         second_done.wait(0.05)
 
-    def quick(_: int) -> None:
+    def fast(_: int) -> None:
         begun.append("second")
 
     first = threading.Thread(target=threads.map, args=(slow, range(40)))
     first.start()
     assert first_began.wait(30)
-    threads.map(quick, range(2))
+    threads.map(fast, range(2))
     second_done.set()
     first.join()
     assert begun.index("second") < 10

@@ -47,7 +47,7 @@ def tensor(dtype: int, *sizes: int, **values: Any) -> Any:
     return made
 
 
-def refusal(client: Any, signature: str, inputs: dict[str, Any]) -> str:
+def rejection(client: Any, signature: str, inputs: dict[str, Any]) -> str:
     """Return the text with which a Predict call is refused as not valid."""
     request = messages.PredictRequest(inputs=inputs)
     request.model_spec.MergeFrom(messages.ModelSpec(name="colours", signature_name=signature))
@@ -100,7 +100,7 @@ def test_what_is_larger_than_it_may_be_is_refused_without_memory(client: Any, li
     """Too many rows, and shapes that few values claim, are refused in words; memory does not grow by their size."""
     signature, inputs = LIES[lie]
     details: list[str] = []
-    peak = peak_mb_above_now(lambda: details.append(refusal(client, signature, inputs)))
+    peak = peak_mb_above_now(lambda: details.append(rejection(client, signature, inputs)))
     assert details != [""]
     assert peak < 200  # the largest message is 20 MB, which both sides hold in several forms
 
@@ -108,11 +108,11 @@ def test_what_is_larger_than_it_may_be_is_refused_without_memory(client: Any, li
 def test_the_text_says_what_was_wrong_and_what_to_do(client: Any) -> None:
     """A request of too many rows is told how many it has, how many it may have, and what to do."""
     nine = tensor(STRING, 9, string_val=[image(1)] * 9)
-    assert refusal(client, "serving_default", {"image_bytes": nine}) == (
+    assert rejection(client, "serving_default", {"image_bytes": nine}) == (
         "The input image_bytes has 9 rows, and one request may have 8; send them in several requests."
     )
     half = tensor(UINT8, 4, 1000, 1000, 3, int_val=[1])
-    assert refusal(client, "serving_pixels", {"pixels": half}) == (
+    assert rejection(client, "serving_pixels", {"pixels": half}) == (
         f"A row of the input pixels has 3000000 values, and the signature's has {SIZE * SIZE * 3}; "
         "send rows of its size."
     )
@@ -121,16 +121,16 @@ def test_the_text_says_what_was_wrong_and_what_to_do(client: Any) -> None:
 def test_as_many_rows_as_allowed_are_answered(client: Any) -> None:
     """A request at the bound is served, and one manifest; values may be left out of a small tensor, as ever."""
 
-    def answer(signature: str, inputs: dict[str, Any]) -> Any:
+    def outputs(signature: str, inputs: dict[str, Any]) -> Any:
         request = messages.PredictRequest(inputs=inputs)
         request.model_spec.MergeFrom(messages.ModelSpec(name="colours", signature_name=signature))
         return client.send(request).result().outputs
 
     eight = tensor(STRING, ROWS, string_val=[image(number) for number in range(ROWS)])
-    assert list(answer("serving_default", {"image_bytes": eight})["valid"].bool_val) == [True] * ROWS
-    assert len(answer("describe", {"query": tensor(STRING, 1, string_val=[b""])})["manifest"].string_val) == 1
+    assert list(outputs("serving_default", {"image_bytes": eight})["valid"].bool_val) == [True] * ROWS
+    assert len(outputs("describe", {"query": tensor(STRING, 1, string_val=[b""])})["manifest"].string_val) == 1
     black = tensor(UINT8, ROWS, SIZE, SIZE, 3, int_val=[0])
-    assert len(answer("serving_pixels", {"pixels": black})["probabilities"].float_val) == ROWS * 3
+    assert len(outputs("serving_pixels", {"pixels": black})["probabilities"].float_val) == ROWS * 3
 
 
 def test_a_message_that_is_too_long_is_refused_unread(client: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from tensorflow.python.eager import context, execute
 from tensorflow.python.eager.cancellation import CancellationManager
 
-__all__ = ["CancellationManager", "CancellableFunction"]
+__all__ = ["CancellableFunction", "CancellationManager"]
 
 
 class CancellableFunction:
