@@ -130,9 +130,9 @@ class Connection(HookedConnection):
         if self._is_between:  # the rest of a body whose request has its response
             self._is_between = False
             return
-        if self._is_in_head or self._awaited is Awaited.REQUEST:  # line ends between requests are part of the next head
-            if self._awaited is not Awaited.HEAD:
-                self._await(Awaited.HEAD, self.header_seconds)
+        is_head = self._is_in_head or self._awaited is Awaited.REQUEST  # as are line ends between requests
+        if is_head and self._awaited is not Awaited.HEAD:
+            self._await(Awaited.HEAD, self.header_seconds)
         if self._awaited is Awaited.HEAD:
             self.head_grown(length)
         elif self._awaited is Awaited.BODY:

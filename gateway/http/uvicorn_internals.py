@@ -9,7 +9,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Collection, Generator
 from types import FrameType
 from typing import Any
 

@@ -17,7 +17,7 @@ from tests.gateway.waiting import wait_until_ready
 
 @dataclass(frozen=True)
 class RunningGateway:
-    """A gateway process that is ready, and a client of it; `operations` is the URL of its second port, if it has one."""
+    """A gateway process that is ready, and a client of it; `operations` is the URL of its last port."""
 
     process: "subprocess.Popen[str]"
     client: httpx.Client

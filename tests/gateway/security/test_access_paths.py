@@ -42,7 +42,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         yield Guarded(client, predict, operate)
 
 
-def ask(client: httpx.Client, method: str, target: str, key: str = "") -> tuple[int, bytes]:
+def status_of(client: httpx.Client, method: str, target: str, key: str = "") -> tuple[int, bytes]:
     """Send a request line as it stands; return the status and what follows."""
     shown = f"X-API-Key: {key}\r\n" if key else ""
     head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{shown}\r\n"
@@ -72,7 +72,7 @@ def spellings(draw: st.DrawFn) -> str:
 def test_no_spelling_opens_metrics_to_others(guarded: Guarded, method: str, target: str) -> None:
     """Whatever the request line, neither a key that may only predict nor none at all gets the metrics."""
     for key in ("", guarded.predict):
-        status, received = ask(guarded.client, method, target, key)
+        status, received = status_of(guarded.client, method, target, key)
         assert status < 500 or status == 503  # there is no model server
         assert SECRET not in received
 
@@ -80,7 +80,7 @@ def test_no_spelling_opens_metrics_to_others(guarded: Guarded, method: str, targ
 @given(method=st.sampled_from(METHODS), target=spellings())
 def test_no_spelling_opens_anything_without_a_key(guarded: Guarded, method: str, target: str) -> None:
     """Without a key, only what is open to all is answered, and anything else is 400 or 401."""
-    status, received = ask(guarded.client, method, target)
+    status, received = status_of(guarded.client, method, target)
     if status not in {400, 401}:
         path = httpx.URL("http://x" + target.replace("\\", "%5C")).path
         assert path.partition("#")[0] in OPEN or path.startswith("/docs/assets/"), received[:300]
@@ -89,7 +89,7 @@ def test_no_spelling_opens_anything_without_a_key(guarded: Guarded, method: str,
 @given(method=st.sampled_from(METHODS), target=spellings())
 def test_no_spelling_opens_predictions_to_operators(guarded: Guarded, method: str, target: str) -> None:
     """A key that may only operate gets the metrics, and nothing of what needs the other scope."""
-    status, received = ask(guarded.client, method, target, guarded.operate)
+    status, received = status_of(guarded.client, method, target, guarded.operate)
     if status not in {400, 403}:
         path = httpx.URL("http://x" + target.replace("\\", "%5C")).path.partition("#")[0]
         assert path in {*OPEN, "/metrics"} or path.startswith("/docs/assets/"), received[:300]
@@ -103,18 +103,18 @@ def test_no_path_with_control_characters_is_routed(guarded: Guarded, path: str, 
         escaped = "".join(f"%{byte:02X}" for byte in chr(number).encode())
         for method in ("GET", "POST"):
             target = place.format(path, escaped, path[:3], path[3:])
-            status, received = ask(guarded.client, method, target, guarded.operate)
+            status, received = status_of(guarded.client, method, target, guarded.operate)
             assert status == 400, target
             assert f"U+{number:04X}".encode() in received
         raw = place.format(path, chr(number), path[:3], path[3:])
-        assert ask(guarded.client, "GET", raw, guarded.operate)[0] == 400
+        assert status_of(guarded.client, "GET", raw, guarded.operate)[0] == 400
 
 
 def test_the_key_for_metrics_opens_metrics(guarded: Guarded) -> None:
     """The path as it is written opens the metrics to the key for them, and to that one only."""
-    assert SECRET in ask(guarded.client, "GET", "/metrics", guarded.operate)[1]
-    assert ask(guarded.client, "GET", "/metrics", guarded.predict)[0] == 403
-    assert ask(guarded.client, "GET", "/metrics")[0] == 401
+    assert SECRET in status_of(guarded.client, "GET", "/metrics", guarded.operate)[1]
+    assert status_of(guarded.client, "GET", "/metrics", guarded.predict)[0] == 403
+    assert status_of(guarded.client, "GET", "/metrics")[0] == 401
 
 
 def routes_of(app: FastAPI) -> list[Any]:
@@ -124,7 +124,7 @@ def routes_of(app: FastAPI) -> list[Any]:
 
 @pytest.mark.parametrize("operations", [False, True])
 def test_every_route_says_what_it_needs(tmp_path: Path, operations: bool) -> None:
-    """All routes of both applications are of the kinds that check access, and only health and documentation are open."""
+    """All routes of both applications are of kinds that check access; only health and documentation are open."""
     keys = Keys(tmp_path / "keys.json")
     keys.add()
     settings = settings_for(api_keys_file=keys.path, operations_port=0 if operations else None)

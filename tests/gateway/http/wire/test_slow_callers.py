@@ -161,9 +161,7 @@ def test_who_does_not_read_is_cut_off(impatient: RunningGateway, port: httpx.Cli
         connection.sendall(LIVE)
         wait_until(lambda: is_connected(impatient.process.pid, connection))
         path = LARGE["operations" if is_second else "first"]
-        request_without_reading(
-            connection, path, is_enough=lambda: not is_connected(impatient.process.pid, connection)
-        )
+        request_without_reading(connection, path, is_enough=lambda: not is_connected(impatient.process.pid, connection))
 
 
 def test_who_does_not_read_does_not_hinder_the_end(model_server: FakeModelServer) -> None:
