@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     max_held_bytes: int = Field(
         64 * 1024 * 1024,
         gt=0,
-        description="The most bytes of bodies held at once; further requests wait unread for `queue_timeout_seconds`.",
+        description="The most bytes of bodies held at once, JSON counted four times; others wait for `request_timeout_seconds`.",
     )
     max_images: int = Field(64, gt=0, description="The most images in one request.")
     max_json_bytes: int = Field(

@@ -110,7 +110,13 @@ def test_who_sends_slowly_gives_up_the_room_when_others_wait() -> None:
 
     async def run() -> None:
         whole, given_up = budget(), list[str]()
-        slow = await taken(whole, 40, lambda: give_up_slow())
+        slow = HeldBytes(whole)
+
+        def give_up_slow() -> None:
+            given_up.append("slow")
+            slow.release()
+
+        await slow.take(40, give_up_slow)
         moving = await taken(whole, 30, lambda: given_up.append("moving"))
         complete = await taken(whole, 30, lambda: given_up.append("complete"))
         complete.complete(30)
@@ -118,11 +124,6 @@ def test_who_sends_slowly_gives_up_the_room_when_others_wait() -> None:
             slow.arrived(1)
             await asyncio.sleep(0.1)
         assert given_up == []  # nobody waits
-
-        def give_up_slow() -> None:
-            given_up.append("slow")
-            slow.release()
-
         waiting = asyncio.create_task(taken(whole, 10))
         while not waiting.done():
             moving.arrived(MEGABYTE)
