@@ -73,12 +73,12 @@ class Settings(BaseSettings):
     max_connections: int = Field(
         1000,
         gt=0,
-        description="The most connections to a port; one more ends the one that has waited for its caller for longest.",
+        description="The most connections to a port; one more ends the one that waits for its caller for longest.",
     )
     max_held_bytes: int = Field(
         64 * 1024 * 1024,
         gt=0,
-        description="The most bytes of bodies held at once; further requests wait unread for `queue_timeout_seconds`.",
+        description="The most bytes of bodies held at once, JSON counted four times; others wait.",
     )
     max_images: int = Field(64, gt=0, description="The most images, or rows of tensors, in one request.")
     max_json_bytes: int = Field(

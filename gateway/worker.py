@@ -21,6 +21,12 @@ class Sockets:
     first: socket.socket
     second: socket.socket | None = None
 
+    def close(self) -> None:
+        """Close this process's own descriptors of both."""
+        self.first.close()
+        if self.second is not None:
+            self.second.close()
+
 
 def serve(settings: Settings, sockets: Sockets, on_ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT; `on_ready` is called once requests are served.

@@ -76,6 +76,8 @@ class _Workers:
             while self._running:
                 wait([woken, *(worker.process.sentinel for worker in self._running.values())])
                 self._clear(woken)
+                if self._stopping:
+                    self._sockets.close()  # or the system would go on accepting connections here that nobody serves
                 self._replace_the_dead()
         return 0
 

@@ -12,6 +12,12 @@ def peak_mb_above_now(call: Callable[[], object]) -> float:
     return _peak_mb() - before
 
 
-def _peak_mb() -> float:
-    status = Path("/proc/self/status").read_text()
+def peak_mb_of(process: int) -> Callable[[], float]:
+    """Return a function that returns the most megabytes that another process has held resident since now."""
+    Path(f"/proc/{process}/clear_refs").write_text("5")
+    return lambda: _peak_mb(str(process))
+
+
+def _peak_mb(process: str = "self") -> float:
+    status = Path(f"/proc/{process}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024

@@ -42,12 +42,13 @@ TABLE = (
         {
             "HttpToolsProtocol": (
                 *("connection_made", "data_received", "connection_lost"),
-                *("on_message_begin", "on_url", "on_header", "on_headers_complete"),
-                *("loop", "scope", "transport", "url"),
+                *("eof_received", "on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body"),
+                *("on_message_complete", "on_response_complete", "send_400_response"),
+                *("connections", "cycle", "parser", "pipeline", "scope", "transport", "url"),
             ),
             "Server": (
                 *("startup", "on_tick", "shutdown", "handle_exit", "capture_signals"),
-                *("started", "should_exit", "force_exit"),
+                *("started", "should_exit", "force_exit", "server_state"),
             ),
         },
         modules=("uvicorn.protocols",),

@@ -1,6 +1,8 @@
 """uvicorn's HTTP connection, with limits on what a caller may send and how long it may take to send and to read."""
 
 import math
+import resource
+import sys
 import time
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ _FREE_FRAMING_BYTES = 64 * 1024
 _FRAMING_SHARE = 8
 _LEAST_READ_BYTES = 1024 * 1024
 _EVICTED_AFTER_SECONDS = 0.5
+_OTHER_DESCRIPTORS = 50  # files, listening sockets, connections to the model server
 _RETRY_LATER = b"retry-after: 1\r\n"
 
 
@@ -82,7 +85,7 @@ class Connection(HookedConnection):
         """Return the class with the limits of these settings."""
         limits = {
             "max_header_bytes": settings.max_header_bytes,
-            "max_connections": settings.max_connections,
+            "max_connections": min(settings.max_connections, _descriptors()),
             "header_seconds": settings.header_timeout_seconds,
             "body_seconds": settings.body_timeout_seconds,
             "write_seconds": settings.write_timeout_seconds,
@@ -130,9 +133,9 @@ class Connection(HookedConnection):
         if self._is_between:  # the rest of a body whose request has its response
             self._is_between = False
             return
-        if self._is_in_head or self._awaited is Awaited.REQUEST:  # line ends between requests are part of the next head
-            if self._awaited is not Awaited.HEAD:
-                self._await(Awaited.HEAD, self.header_seconds)
+        is_head = self._is_in_head or self._awaited is Awaited.REQUEST  # as are line ends between requests
+        if is_head and self._awaited is not Awaited.HEAD:
+            self._await(Awaited.HEAD, self.header_seconds)
         if self._awaited is Awaited.HEAD:
             self.head_grown(length)
         elif self._awaited is Awaited.BODY:
@@ -209,3 +212,9 @@ class Connection(HookedConnection):
             return False
         min(found)[2].make_room()
         return True
+
+
+def _descriptors() -> int:
+    """Return how many connections the system's limit on open files leaves, at least 1."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if most == resource.RLIM_INFINITY else max(1, most - _OTHER_DESCRIPTORS)

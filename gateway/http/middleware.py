@@ -270,7 +270,7 @@ class _RequestHandler:
     async def _linger(self) -> None:
         limit = self._received + _LINGER_BYTES
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_SECONDS):
+            async with asyncio.timeout(min(_LINGER_SECONDS, self._settings.body_timeout_seconds)):
                 while not self._complete and self._received < limit:
                     await asyncio.wait_for(self._receive_next(), _LINGER_IDLE_SECONDS)
 

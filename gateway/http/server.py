@@ -69,35 +69,31 @@ class GatewayServer(HookedServer):
     `on_ready` is called once requests are served.
     """
 
-    def __init__(
-        self,
-        app: FastAPI,
-        settings: Settings,
-        on_ready: Callable[[], None],
-        *,
-        lifespan: Literal["on", "off"] = "on",
-        graceful_seconds: float | None = None,
-        **tls: Any,
-    ) -> None:
-        seconds = settings.request_timeout_seconds + 1 if graceful_seconds is None else graceful_seconds
+    lifespan: Literal["on", "off"] = "on"
+
+    def __init__(self, app: FastAPI, settings: Settings, on_ready: Callable[[], None], **tls: Any) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
                 http=Connection.limited_by(settings),
                 ws="none",
-                lifespan=lifespan,
+                lifespan=self.lifespan,
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=math.ceil(seconds),
+                timeout_graceful_shutdown=self.graceful_seconds(settings),
                 **tls,
             )
         )
         self.stopping = Stopping(app, settings.shutdown_delay_seconds)
         self._on_ready = on_ready
+
+    def graceful_seconds(self, settings: Settings) -> int:
+        """Return how long requests in flight may take once no connection is accepted any more."""
+        return math.ceil(settings.request_timeout_seconds) + 1
 
     def ready(self) -> None:
         """Report that requests are served."""
@@ -124,12 +120,15 @@ class OperationsServer(GatewayServer):
     """Serves the operations port beside the first one, with the same limits, until `should_exit` is set."""
 
     hears_signals = False
+    lifespan = "off"  # that of the first application is the only one
 
     def __init__(self, app: FastAPI, settings: Settings, first: GatewayServer, **tls: Any) -> None:
-        super().__init__(
-            app, settings, lambda: None, lifespan="off", graceful_seconds=_OPERATIONS_GRACEFUL_SECONDS, **tls
-        )
+        super().__init__(app, settings, lambda: None, **tls)
         self.stopping = first.stopping
+
+    def graceful_seconds(self, _: Settings) -> int:
+        """Return how long a response may take once the first server has ended."""
+        return _OPERATIONS_GRACEFUL_SECONDS
 
     def is_over(self) -> bool:
         """Return False: it serves until the first server has ended."""

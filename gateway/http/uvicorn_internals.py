@@ -9,7 +9,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Collection, Generator
 from types import FrameType
 from typing import Any
 
@@ -49,6 +49,10 @@ class HookedConnection(HttpToolsProtocol):
         """Close the connection, then call the hook."""
         super().connection_lost(exc)
         self.ended()
+
+    def eof_received(self) -> None:
+        """Take the end of what the caller sends for the end of the connection, as uvicorn does."""
+        self._abandon()
 
     def on_message_begin(self) -> None:
         """Begin a request, then call the hook."""
@@ -151,6 +155,7 @@ class HookedConnection(HttpToolsProtocol):
     def end(self) -> None:
         """Close the connection once what was written is sent, unless it is already closing."""
         if not self.is_closing():
+            self._abandon()
             self.transport.close()
 
     def end_with(self, status: int, sentence: str, headers: bytes = b"") -> None:
@@ -165,11 +170,20 @@ class HookedConnection(HttpToolsProtocol):
             + b"connection: close\r\n\r\n"
             + body
         )
+        self._abandon()
         self.transport.close()
 
     def abort(self) -> None:
         """End the connection at once; what was not sent is lost."""
+        self._abandon()
         self.transport.abort()
+
+    def _abandon(self) -> None:
+        """Have responses in progress go nowhere: a transport that is being closed must not be written to."""
+        cycles = [self.cycle, *(cycle for cycle, _ in self.pipeline)]
+        for cycle in cycles:
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
 
 
 class HookedServer(uvicorn.Server):

@@ -17,8 +17,8 @@ from gateway.predict.calls import call_model_server
 from gateway.predict.model_signatures import SIGNATURES, ModelSignatures, Signature
 from gateway.predict.request_context import RequestContext
 from gateway.predict.row_limit import refuse_many_rows
-from gateway.predict.tensor_check import predict_tensors
 from gateway.predict.services import Services
+from gateway.predict.tensor_check import predict_tensors
 from gateway.tensorflow.empty_requests import has_no_rows, respond_without_rows
 from gateway.tensorflow.error_bodies import unknown_signature
 from gateway.tensorflow.examples import read_examples

@@ -17,10 +17,11 @@ from tests.gateway.waiting import wait_until_ready
 
 @dataclass(frozen=True)
 class RunningGateway:
-    """A gateway process that is ready, and a client of it."""
+    """A gateway process that is ready, and a client of it; `operations` is the URL of its last port."""
 
     process: "subprocess.Popen[str]"
     client: httpx.Client
+    operations: str = ""
 
 
 @contextmanager
@@ -46,11 +47,15 @@ def gateway_process(
     ) as process:
         try:
             assert process.stdout is not None
-            line = process.stdout.readline()
-            found = re.search(r"http://\S+:[1-9]\d*", line)
-            assert found, line
-            with httpx.Client(base_url=found[0], trust_env=False, timeout=30) as client:
+            urls = [_url_in(process.stdout.readline()) for _ in range(1 + ("operations_port" in settings))]
+            with httpx.Client(base_url=urls[0], trust_env=False, timeout=30) as client:
                 wait_until_ready(client)
-                yield RunningGateway(process, client)
+                yield RunningGateway(process, client, urls[-1])
         finally:
             process.kill()
+
+
+def _url_in(line: str) -> str:
+    found = re.search(r"http://\S+:[1-9]\d*", line)
+    assert found, line
+    return found[0]

@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 
@@ -54,6 +54,19 @@ def read_response(connection: socket.socket) -> tuple[int, dict[str, object]]:
     while len(body) < length:
         body += connection.recv(65536)
     return int(head.split()[1]), json.loads(body)
+
+
+def exchange(gateway: httpx.Client, *sent: bytes) -> bytes:
+    """Send bytes on a connection of their own; return all that comes back until the gateway closes it.
+
+    The last request says `Connection: close`, or is one that the gateway ends the connection for.
+    """
+    with connect(gateway) as connection:
+        connection.settimeout(30)
+        with suppress(ConnectionError):  # refused before everything was sent
+            for piece in sent:
+                connection.sendall(piece)
+        return read_to_the_end(connection)
 
 
 def read_to_the_end(connection: socket.socket) -> bytes:

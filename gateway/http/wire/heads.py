@@ -55,7 +55,9 @@ def _framing_problem(headers: Sequence[tuple[bytes, bytes]], version: str) -> Re
         return BadHeaderError("The request is HTTP/1.0 and has a Transfer-Encoding, which that version does not have.")
     if coding.strip().lower() != b"chunked":
         shown = coding[:_SHOWN_CHARACTERS].decode("latin-1")
-        return UnsupportedError(f"The Transfer-Encoding {shown!r} is not supported; send the body as it is, or chunked.")
+        return UnsupportedError(
+            f"The Transfer-Encoding {shown!r} is not supported; send the body as it is, or chunked."
+        )
     return None
 
 

@@ -135,4 +135,3 @@ class RequestParser:
         """End a request, unless it is one with an offer, whose body is still to come."""
         if not self._is_offer:
             self._receiver.on_message_complete()
-

@@ -7,12 +7,13 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 
 from tests.fakes.made_up_predictions import label_for
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.gateway_process import gateway_process
-from tests.gateway.raw_requests import read_response, sent, settle
+from tests.gateway.raw_requests import connect, read_response, sent, settle
 from tests.gateway.waiting import wait_until
 
 HUNDRED = [marked_image(number=number) for number in range(100)]
@@ -84,6 +85,42 @@ def test_a_hanging_call_does_not_keep_it(model_server: FakeModelServer) -> None:
             gateway.process.send_signal(signal.SIGTERM)
             assert read_response(connection)[0] == 504
         assert gateway.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"workers": 2}, {"operations_port": 0}], ids=str)
+def test_a_second_signal_answers_what_is_in_flight(model_server: FakeModelServer, settings: dict[str, float]) -> None:
+    """After a second SIGTERM calls, waiting requests and bodies in arrival get a 503 in words, and the process ends."""
+    settings = {"max_in_flight": 2, "queue_timeout_seconds": 60, **settings}
+    with gateway_process(
+        model_server.address, request_timeout_seconds=60, shutdown_delay_seconds=0, **settings
+    ) as gateway:
+        images = [marked_image("HANG", number) for number in range(6)]
+        with sent(gateway.client, *images) as connections, connect(gateway.client) as uploading:
+            uploading.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n" + bytes(9))
+            wait_until(lambda: model_server.calls.running >= 2)
+            settle(gateway.client)
+            gateway.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: is_closed(gateway.client))
+            assert gateway.process.poll() is None
+            gateway.process.send_signal(signal.SIGTERM)
+            for connection in (*connections, uploading):
+                status, problem = read_response(connection)
+                assert (status, problem["code"]) == (503, "not_ready")
+                assert "send it again" in str(problem["detail"])
+        assert gateway.process.wait(20) == 0
+
+
+def test_what_does_not_end_in_time_is_answered_in_words(model_server: FakeModelServer) -> None:
+    """A body that is still arriving when the time for stopping is over gets a 503 in words after one signal, too."""
+    with (
+        gateway_process(model_server.address, request_timeout_seconds=1, shutdown_delay_seconds=0) as gateway,
+        connect(gateway.client) as uploading,
+    ):
+        uploading.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n" + bytes(9))
+        settle(gateway.client)
+        gateway.process.send_signal(signal.SIGTERM)
+        assert read_response(uploading)[0] == 503
+        assert gateway.process.wait(20) == 0
 
 
 def test_a_second_signal_ends_it_at_once(model_server: FakeModelServer) -> None:

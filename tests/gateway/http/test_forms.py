@@ -1,0 +1,130 @@
+"""Forms of up to twenty megabytes cost little, whatever they are made of."""
+
+import time
+
+import httpx
+import pytest
+
+from gateway.errors import BadFormError, NoImageError, RequestError
+from gateway.http.forms import read_files
+from tests.fakes.made_up_predictions import label_for
+from tests.fakes.marked_images import marked_image
+
+LARGE = 20 * 1024 * 1024
+TYPE = "multipart/form-data; boundary=b"
+END = b"--b--\r\n"
+QUIET_SECONDS = 0.25
+_SCAN = bytes(LARGE)
+
+
+def part(extra: bytes = b"", content: bytes = b"x", file: bool = False) -> bytes:
+    """Return a part of a form: a field, or a file."""
+    name = b'name="a"' + (b'; filename="f"' if file else b"")
+    return b"--b\r\nContent-Disposition: form-data; " + name + b"\r\n" + extra + b"\r\n" + content + b"\r\n"
+
+
+def filled(piece: bytes) -> bytes:
+    """Return a piece as often as it fits into a large body."""
+    return piece * ((LARGE - 300) // len(piece))
+
+
+BOMBS = {
+    "fields": filled(part()) + END,
+    "empty fields": filled(part(content=b"")) + END,
+    "fields with headers": filled(part(extra=b"a:b\r\n" * 7)) + END,
+    "fields with parameters": filled(part(extra=b"Content-Disposition: form-data; " + b'a="b";' * 500 + b"\r\n")) + END,
+    "one field": part(content=filled(b"x")) + END,
+    "headers": part(extra=filled(b"a: b\r\n")) + END,
+    "one header": part(extra=b"a: " + filled(b"b") + b"\r\n") + END,
+    "spaces in a header": part(extra=b"a:" + filled(b" ") + b"\r\n") + END,
+    "spaces after the boundary": part() + b"--b" + filled(b" ") + b"\r\n" + END,
+    "carriage returns": part(content=filled(b"\r")) + END,
+    "line ends": part(content=filled(b"\r\n")) + END,
+    "beginnings of boundaries": part(content=filled(b"\r\n--")) + END,
+    "almost boundaries": part(content=filled(b"\r\n--bx")) + END,
+    "almost ends": part(content=filled(b"\r\n--b-x")) + END,
+    "preamble": filled(b"\r\n-") + part() + END,
+    "epilogue": part() + END + filled(b"\r\n--b"),
+    "no end": part(content=filled(b"x")),
+    "files": filled(part(content=b"", file=True)) + END,
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_no_form_takes_long(name: str) -> None:
+    """A form of fields, headers, boundaries or line ends is read or refused within a quarter of a quiet second of CPU.
+
+    The bound is stretched by how much longer a simple look at as many bytes takes than on a quiet machine.
+    """
+    started = time.process_time()
+    _SCAN.find(b"x")
+    busyness = max(1.0, (time.process_time() - started) / 0.002)
+    started = time.process_time()
+    with pytest.raises(RequestError):
+        read_files(TYPE, BOMBS[name], 64)
+    assert time.process_time() - started < QUIET_SECONDS * busyness
+
+
+def test_fields_are_few_and_skipped() -> None:
+    """A hundred fields beside a file are skipped; one more is refused with the number in words."""
+    fields, file = part() * 100, part(content=b"image", file=True)
+    assert [each.content for each in read_files(TYPE, fields + file + END, 1)] == [b"image"]
+    with pytest.raises(BadFormError, match="more than 100 fields"):
+        read_files(TYPE, fields + part() + file + END, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "contents"),
+    [
+        (part(content=b"", file=True) + END, [b""]),
+        (part(content=b"\r\n", file=True) + END, [b"\r\n"]),
+        (part(content=b"a--b", file=True) + END, [b"a--b"]),
+        (part(content=b"a\r\n--c", file=True) + part(content=b"b", file=True) + END, [b"a\r\n--c", b"b"]),
+        (b"preamble\r\n" + part(content=b"a", file=True) + b"--b--", [b"a"]),
+        (part(content=b"a", file=True).replace(b"--b\r\n", b"--b \t\r\n") + END + b"epilogue", [b"a"]),
+        (part(extra=b"Content-Type: image/png\r\n", content=b"a", file=True) + END, [b"a"]),
+    ],
+)
+def test_a_form_is_divided_at_its_boundaries(body: bytes, contents: list[bytes]) -> None:
+    """Contents are kept to the byte; a preamble, an epilogue and white space after a boundary are not contents."""
+    assert [each.content for each in read_files(TYPE, body, 9)] == contents
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"--b",
+        b"--b\r\n",
+        b"--b\r\n\r\n",
+        b"x--b--",
+        b"--bc\r\n\r\na\r\n--b--",
+        b"--b\r\n\r\na\r\n--bc\r\n\r\nb\r\n--b--",
+        part(content=b"a", file=True),
+        part(content=b"a", file=True) + b"--b-",
+    ],
+)
+def test_what_is_no_form_is_refused(body: bytes) -> None:
+    """A body without its boundary, without an end, or with lines that only begin like one, is no form."""
+    with pytest.raises(BadFormError):
+        read_files(TYPE, body, 9)
+
+
+def test_an_empty_form_has_no_file() -> None:
+    """A form that ends with its first boundary is a form, and has no file."""
+    with pytest.raises(NoImageError):
+        read_files(TYPE, END, 9)
+
+
+def test_a_long_boundary_is_refused() -> None:
+    """A boundary of more than seventy characters, the most that there may be, is refused in words."""
+    with pytest.raises(BadFormError, match="70 characters"):
+        read_files("multipart/form-data; boundary=" + "b" * 71, END, 9)
+
+
+def test_images_among_fields_are_answered(gateway: httpx.Client) -> None:
+    """A form with fields and several images is answered image by image."""
+    images = [marked_image(number=number) for number in range(3)]
+    files = [("file", (f"{number}.png", image)) for number, image in enumerate(images)]
+    response = gateway.post("/v1/predict", data={"comment": "hello", "user": "me"}, files=files)
+    assert [entry["label"] for entry in response.json()["predictions"]] == [label_for(image) for image in images]
