@@ -117,7 +117,7 @@ def test_the_worst_json_takes_little_of_a_processor_and_holds_nobody_up(kind: st
         started = time.process_time()
         try_to_read()
         assert time.process_time() - started < SLOWER * MOST_CPU_SECONDS, read
-        waited = asyncio.run(held_up(lambda call=try_to_read: off_loop(len(VALUES[kind]), call), tries=3))
+        waited = asyncio.run(held_up(functools.partial(off_loop, len(VALUES[kind]), try_to_read), tries=3))
         assert waited.seconds < BUSIER * MOST_SECONDS_HELD_UP, read
 
 
