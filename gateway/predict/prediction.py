@@ -167,7 +167,7 @@ def _guard(image: EncodedImage | UnreadableImage, manifest: ModelManifest) -> Re
     try:
         head = check_image(image.content, manifest.encodings, manifest.image_input.max_pixels, _decoder(manifest))
     except ImageError as reason:
-        return Rejection(reason, image.name)
+        return Rejection(reason.with_traceback(None), image.name)  # whose frames hold the image
     return _Accepted(image, head.pixels)
 
 
