@@ -65,6 +65,9 @@ _SPEAKING = frozenset(
 _TOO_LARGE = "message larger than max"  # gRPC's own words, for either direction and side
 
 
+_NO_ROOM_IN_TIME = "The model server had no room for the request in time."
+
+
 @dataclass(frozen=True)
 class VersionStatus:
     """One version of a model as the model server sees it: START, LOADING, AVAILABLE, UNLOADING or END."""
@@ -132,13 +135,13 @@ class ModelClient:
         The call belongs to the trace of `observation`, which is that of the HTTP request behind the call, if any.
         """
         metadata = None if observation is None else observation.call_metadata()
-        attempt = 0
+        allowed, attempt = _left(deadline), 0
         while True:
             attempt += 1
             try:
                 # calls of our own learn what is served, so they do not wait behind those that need to know it
                 async with self._threads.thread(deadline, ahead=observation is None or attempt > 1):
-                    seconds, started, code = _left(deadline), time.perf_counter(), grpc.StatusCode.CANCELLED
+                    seconds, started, code = deadline.remaining(), time.perf_counter(), grpc.StatusCode.CANCELLED
                     try:
                         response = await self._methods[method](message, timeout=seconds, metadata=metadata)
                         code = grpc.StatusCode.OK
@@ -152,9 +155,11 @@ class ModelClient:
                     await asyncio.sleep(pause_seconds(attempt, deadline))
                     if deadline.remaining():
                         continue
+                elif error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and seconds < allowed / 2:
+                    raise ModelServerBusyError(_NO_ROOM_IN_TIME) from error  # most of its time it waited for room
                 raise _error_of(error, message.model_spec) from error
             except TimeoutError:
-                raise ModelServerBusyError("The model server had no room for the request in time.") from None
+                raise ModelServerBusyError(_NO_ROOM_IN_TIME) from None
             return response
 
     async def describe(self, model: str, version: int) -> ModelManifest:

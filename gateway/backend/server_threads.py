@@ -68,6 +68,8 @@ class ServerThreads:
 
     async def enter(self, deadline: Deadline, *, ahead: bool) -> None:
         """Wait until a call may run; `thread` calls this on entering."""
+        if not deadline.remaining():  # asyncio and gRPC would still let it through
+            raise TimeoutError
         if self._has_room() and (ahead or not self._waiting):
             self._running += 1
             return

@@ -1,6 +1,8 @@
 """Calls to the model server, for all protocols."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from contract.manifest import ModelManifest
@@ -44,13 +46,25 @@ async def manifest_of(model: str, version: int, context: RequestContext) -> Mode
     known = services.versions.described(model, version)
     if known is not None:
         return known
+    async with admitted(model, context):
+        try:
+            async with asyncio.timeout(deadline.remaining()):
+                return await services.versions.manifest(model, version)
+        except TimeoutError:
+            raise ModelServerTimeoutError("The model server did not return the model's manifest in time.") from None
+
+
+@contextlib.asynccontextmanager
+async def admitted(model: str, context: RequestContext) -> AsyncGenerator[None]:
+    """Hold a slot, and let the circuit breaker count, while a call for a request runs or is waited for.
+
+    Raises:
+        UnknownModelError: no such model is configured.
+        BusyError: on entering, there is no slot, or the circuit is open.
+    """
+    services, deadline = context.services, context.deadline
     services.versions.state(model)  # raises if there is no such model, which has no circuit breaker either
     circuit = services.circuits.of(model)
     async with services.admission.slot(deadline, context):
         with circuit.guarded(counts=deadline.own), context.stage(MODEL_SERVER):
-            try:
-                async with asyncio.timeout(deadline.remaining()):
-                    return await services.versions.manifest(model, version)
-            except TimeoutError:
-                sentence = "The model server did not return the model's manifest in time."
-                raise ModelServerTimeoutError(sentence) from None
+            yield

@@ -12,7 +12,7 @@ from contract import serving_messages as messages
 from gateway.backend.model_client import METADATA, fill_spec
 from gateway.backend.model_versions import ModelState
 from gateway.errors import ModelServerFailedError, ModelServerTimeoutError, UnknownSignatureError
-from gateway.predict.calls import call_model_server
+from gateway.predict.calls import admitted
 from gateway.predict.request_context import RequestContext
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -86,14 +86,16 @@ class ModelSignatures:
     async def _call_once(self, model: str, version: int | None, context: RequestContext) -> _Signatures:
         """Fetch the signatures; concurrent requests for the same ones share one call, each within its own deadline."""
         calling = self._calling.setdefault((model, version), asyncio.Lock())  # kept only while a request needs it
-        try:
-            async with asyncio.timeout(context.deadline.remaining()), calling:
-                if version is not None and (model, version) in self._known:
-                    return self._known[model, version]
-                response = await call_model_server(METADATA, _request(model, version), context)
-        except TimeoutError as error:
-            raise ModelServerTimeoutError("The model server did not respond in time.") from error
-        replied = int(response.model_spec.version.value)
+        async with admitted(model, context):
+            try:
+                async with asyncio.timeout(context.deadline.remaining()), calling:
+                    if version is not None and (model, version) in self._known:
+                        return self._known[model, version]
+                    request = _request(model, version)
+                    response = await context.services.client.call(METADATA, request, context.deadline, context)
+            except TimeoutError as error:
+                raise ModelServerTimeoutError("The model server did not respond in time.") from error
+        context.version = replied = int(response.model_spec.version.value)
         self._known[model, replied] = _read_signatures(response, replied)
         return self._known[model, replied]
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import httpx
@@ -22,7 +23,7 @@ from tests.gateway.conftest import StartGateway
 from tests.gateway.metric_values import value
 from tests.gateway.protocol_requests import PROTOCOLS, send
 from tests.gateway.raw_requests import request_bytes
-from tests.gateway.waiting import wait_until_ready
+from tests.gateway.waiting import wait_until, wait_until_ready
 
 IMAGE = marked_image("SLEEP:0.004")
 REFUSED = "RESOURCE_EXHAUSTED"
@@ -143,6 +144,20 @@ def test_a_server_that_stays_full(start_gateway: StartGateway, model_server: Fak
     assert 5 < refused(model_server) < 40
     model_server.threads = None
     assert send(gateway, IMAGE, protocol).status_code == 200
+
+
+def test_time_spent_waiting_is_no_timeout(start_gateway: StartGateway, model_server: FakeModelServer) -> None:
+    """A request that got its thread only near its deadline is a 503, and does not count as a failure of the server."""
+    gateway = start_gateway(request_timeout_seconds=2, circuit_failures=1, poll_interval_seconds=3600)
+    wait_until_ready(gateway)
+    model_server.threads = 1
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(send, gateway, marked_image("SLEEP:1.5"))
+        wait_until(lambda: model_server.calls.running == 1)
+        response = send(gateway, marked_image("HANG"))
+        assert (response.status_code, response.json()["code"]) == (503, "model_server_busy")
+        assert first.result().status_code == 200
+    assert value(gateway, "circuit_state") == 0
 
 
 def test_a_full_queue_passes_too(start_gateway: StartGateway, model_server: FakeModelServer) -> None:

@@ -95,3 +95,49 @@ def test_an_unknown_version_does_not_hold_up_another(
         assert model_server.calls.count("describe") == 3
     assert waiting.result().status_code == 200
     assert later.result().json()["code"] == "version_not_served"
+
+
+OTHERS = {
+    "tensorflow": ("POST", "/v1/models/flowers/versions/2:predict", {"instances": [{"b64": "AAAA"}]}),
+    "tensorflow, label": ("POST", "/v1/models/flowers/labels/new:predict", {"instances": [{"b64": "AAAA"}]}),
+    "tensorflow, metadata": ("GET", "/v1/models/flowers/versions/2/metadata", None),
+    "open inference": (
+        "POST",
+        "/v2/models/flowers/versions/2/infer",
+        {"inputs": [{"name": "image_bytes", "datatype": "BYTES", "shape": [1], "data": ["an image"]}]},
+    ),
+    "open inference, metadata": ("GET", "/v2/models/flowers/versions/2", None),
+}
+"""Requests of the other protocols that need the signatures of a version, or what a label stands for."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_signatures_are_waited_for_in_slots(
+    start_gateway: StartGateway, model_server: FakeModelServer, name: str
+) -> None:
+    """Requests that need signatures hold slots while one of them fetches these, and their timeouts open the circuit."""
+    gateway = start_gateway(
+        poll_interval_seconds=NEVER,
+        max_in_flight=2,
+        max_queued=1,
+        queue_timeout_seconds=30,
+        request_timeout_seconds=2,
+        circuit_failures=2,
+        circuit_open_seconds=60,
+    )
+    wait_until_ready(gateway)
+    method, path, body = OTHERS[name]
+
+    def send(_: int) -> tuple[int, str]:
+        response = gateway.request(method, path, json=body)
+        return response.status_code, str(response.json()["error"])
+
+    with ThreadPoolExecutor(10) as threads, model_server.holding("GetModelMetadata"):
+        seen = list(threads.map(send, range(10)))
+        assert 2 <= [status for status, _ in seen].count(504) <= 3, "two hold slots, and one may get one at the end"
+        assert {status for status, _ in seen} == {503, 504}
+        assert value(gateway, "circuit_state") == 2
+        started = time.monotonic()
+        later = [send(0) for _ in range(5)]
+        assert time.monotonic() - started < 1
+        assert all(status == 503 and "several times in a row" in sentence for status, sentence in later)
