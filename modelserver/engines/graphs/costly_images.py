@@ -1,4 +1,4 @@
-"""PNGs that hold gigabytes behind their pixels, which a graph cannot see: it has no operation that inflates a little."""
+"""PNGs that hold gigabytes behind their pixels, which a graph cannot see: no operation inflates a part of a string."""
 
 import numpy as np
 
