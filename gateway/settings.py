@@ -65,6 +65,9 @@ class Settings(BaseSettings):
         30.0, gt=0, allow_inf_nan=False, description="How long a request's body may take to arrive."
     )
     max_images: int = Field(64, gt=0, description="The most images in one request.")
+    max_request_pixels: int = Field(
+        200_000_000, gt=0, description="The most pixels of all images in one request; the first one may have more."
+    )
     max_json_bytes: int = Field(
         8 * 1024 * 1024, gt=0, description="The most bytes of JSON in a body; the rest of the body may be binary."
     )

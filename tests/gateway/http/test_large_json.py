@@ -105,19 +105,21 @@ def read_open_inference(value: bytes) -> object:
 READERS: tuple[Callable[[bytes], object], ...] = (read_native, read_tensorflow, read_floats, read_open_inference)
 
 
+def _try(read: Callable[[bytes], object], value: bytes) -> None:
+    with contextlib.suppress(GatewayError, KeyError):
+        read(value)
+
+
 @pytest.mark.parametrize("kind", VALUES)
 def test_the_worst_json_takes_little_of_a_processor_and_holds_nobody_up(kind: str) -> None:
     """In each protocol: less than 0.25 seconds of a processor, and no more than 50 ms in which nothing else runs."""
     for read in READERS:
-
-        def try_to_read(read: Callable[[bytes], object] = read) -> None:
-            with contextlib.suppress(GatewayError, KeyError):
-                read(VALUES[kind])
-
+        try_to_read = functools.partial(_try, read, VALUES[kind])
         started = time.process_time()
         try_to_read()
         assert time.process_time() - started < SLOWER * MOST_CPU_SECONDS, read
-        waited = asyncio.run(held_up(lambda call=try_to_read: off_loop(len(VALUES[kind]), call), tries=3))
+        reading = functools.partial(off_loop, len(VALUES[kind]), try_to_read)
+        waited = asyncio.run(held_up(reading, tries=3))
         assert waited.seconds < BUSIER * MOST_SECONDS_HELD_UP, read
 
 

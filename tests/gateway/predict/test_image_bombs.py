@@ -91,6 +91,17 @@ def test_a_bomb_is_refused_by_the_gateway_in_words(own_gateway: httpx.Client, bo
         assert (first["error"]["code"], "label" in second) == ("costly_image", True)
 
 
+def test_many_large_images_in_one_request_are_bounded(own_gateway: httpx.Client, bombs: dict[str, bytes]) -> None:
+    """Of six small files of 49 megapixels the first four are predicted; the others are told to come alone."""
+    large, small = bombs["png_49_megapixels_of_one_bit"], encoded(speckled(40, 30), "JPEG")
+    files = [("file", (str(number), content)) for number, content in enumerate([large] * 6 + [small])]
+    predictions = own_gateway.post("/v1/predict", files=files).json()["predictions"]
+    assert ["label" in each for each in predictions] == [True] * 4 + [False, False, True]
+    refused = predictions[4]["error"]
+    assert refused["code"] == "too_many_pixels"
+    assert "those before it 196000000; at most 200000000 are accepted in one request" in refused["detail"]
+
+
 GOOD: dict[str, Callable[[], bytes]] = {
     "progressive photograph of 12 megapixels": lambda: encoded(speckled(4000, 3000), "JPEG", progressive=True),
     "photograph of 49 megapixels": lambda: jpeg_bombs(20_000_000)["jpeg_49_megapixels_of_noise"],
