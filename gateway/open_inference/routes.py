@@ -38,6 +38,7 @@ from gateway.open_inference.responses import (
     TensorMetadata,
 )
 from gateway.predict.calls import call_model_server
+from gateway.predict.image_guard import refuse_costly_images
 from gateway.predict.model_signatures import ModelSignatures, Signature, TensorSpec
 from gateway.predict.request_context import RequestContext, context_of
 
@@ -240,6 +241,7 @@ class _ModelEndpoints:
         name = parsed.parameters.signature_name
         signature = await self._signatures.signature(wanted.model, wanted.version, name, context)
         tensors = await off_loop(parsed.size, read_inputs, parsed.inputs, parsed.binary, signature)
+        await off_loop(parsed.size, refuse_costly_images, tensors)
         message = PredictRequest(inputs=tensors, output_filter=wanted_outputs(parsed, signature))
         fill_spec(message.model_spec, wanted.model, wanted.version, signature=signature.name)
         response = await call_model_server(PREDICT, message, context)

@@ -14,6 +14,7 @@ from gateway.errors import (
 )
 from gateway.http.json_bodies import off_loop
 from gateway.predict.calls import call_model_server
+from gateway.predict.image_guard import refuse_costly_images
 from gateway.predict.model_signatures import SIGNATURES, ModelSignatures, Signature
 from gateway.predict.request_context import RequestContext
 from gateway.predict.services import Services
@@ -96,6 +97,7 @@ class TensorFlowRequests:
         in_rows = is_row_format(document)
         read = read_instances if in_rows else read_inputs
         tensors = await off_loop(size, read, document["instances" if in_rows else "inputs"], signature.inputs)
+        await off_loop(size, refuse_costly_images, tensors)
         if has_no_rows(tensors):
             return write_outputs(respond_without_rows(tensors, signature))
         request = messages.PredictRequest(inputs=tensors)
