@@ -11,12 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
+from contract.serving_messages import ClassificationRequest
 from gateway.errors import BodyTooLargeError, GatewayError
 from gateway.http.json_bodies import off_loop, read_json
 from gateway.native.json_images import read_images
 from gateway.open_inference.requests import read_request
 from gateway.predict.model_signatures import TensorSpec
 from gateway.settings import Settings
+from gateway.tensorflow.examples import read_examples
 from gateway.tensorflow.inputs import read_instances
 from gateway.tensorflow.json_values import read_document
 from tests.gateway.lag import held_up
@@ -102,7 +104,19 @@ def read_open_inference(value: bytes) -> object:
     return read_request(body, None, SETTINGS)
 
 
-READERS: tuple[Callable[[bytes], object], ...] = (read_native, read_tensorflow, read_floats, read_open_inference)
+def read_as_examples(value: bytes) -> object:
+    """Read it as a feature of an example."""
+    request = ClassificationRequest()
+    return read_examples(read_document(b'{"examples":[{"any":' + value + b"}]}", SETTINGS), request)
+
+
+READERS: tuple[Callable[[bytes], object], ...] = (
+    read_native,
+    read_tensorflow,
+    read_floats,
+    read_as_examples,
+    read_open_inference,
+)
 
 
 def _try(read: Callable[[bytes], object], value: bytes) -> None:
