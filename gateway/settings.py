@@ -81,6 +81,9 @@ class Settings(BaseSettings):
         description="The most bytes of bodies held at once, JSON counted four times; others wait.",
     )
     max_images: int = Field(64, gt=0, description="The most images, or rows of tensors, in one request.")
+    max_request_pixels: int = Field(
+        200_000_000, gt=0, description="The most pixels of all images in one request; the first one may have more."
+    )
     max_json_bytes: int = Field(
         8 * 1024 * 1024, gt=0, description="The most bytes of JSON in a body; the rest of the body may be binary."
     )

@@ -22,7 +22,7 @@ PARTS = {
         "prometheus_client/",
     ),
     "drift": ("gateway/drift",),
-    "checking the image's header": ("gateway/predict/image_guard.py", "imagesize"),
+    "checking the image": ("gateway/predict/image_guard.py", "contract/image_cost", "imagesize"),
     "gRPC's Python part": ("(grpc/",),
     "gRPC request and its response": ("gateway/predict/scores.py", "gateway/backend/tensors.py"),
     "labels and JSON": ("_label (", "likeliest (", "_to_json (", "to_json ("),

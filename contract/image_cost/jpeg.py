@@ -26,6 +26,9 @@ _WITHOUT_CONTENT = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 _END, _SCAN_MARKER = 0xD9, 0xDA
 
 
+_START = b"\xff\xd8\xff"
+
+
 class Frame(NamedTuple):
     """What a JPEG declares. Its size is 0 x 0 if no frame was found."""
 
@@ -35,6 +38,11 @@ class Frame(NamedTuple):
 
 
 NO_FRAME = Frame(0, 0, arithmetic=False)
+
+
+def is_jpeg(content: bytes) -> bool:
+    """Return whether it begins as a JPEG."""
+    return content.startswith(_START)
 
 
 def read_frame(content: bytes) -> Frame | None:

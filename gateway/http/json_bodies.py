@@ -17,7 +17,7 @@ _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _BRACKETS)
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _OPENING = ord("[")
 _PAIRS_REMOVED = 8
-_QUICK_BYTES = 128 * 1024
+_INLINE_BYTES = 128 * 1024
 """So much takes a few milliseconds at most; a thread takes 0.1."""
 
 _Parameters = ParamSpec("_Parameters")
@@ -31,7 +31,7 @@ async def off_loop(
 
     It must hold Python's lock for no more than 50 ms at a time, which no thread can take from it.
     """
-    if size <= _QUICK_BYTES:
+    if size <= _INLINE_BYTES:
         return function(*args, **kwargs)
     return await asyncio.to_thread(function, *args, **kwargs)
 

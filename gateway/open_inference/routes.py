@@ -37,6 +37,7 @@ from gateway.open_inference.responses import (
     ServerReady,
     TensorMetadata,
 )
+from gateway.predict.image_guard import refuse_costly_images
 from gateway.predict.model_signatures import ModelSignatures, Signature, TensorSpec
 from gateway.predict.request_context import RequestContext, context_of
 from gateway.predict.row_limit import refuse_many_rows
@@ -243,6 +244,7 @@ class _ModelEndpoints:
         rows = {given.name: given.shape[0] for given in parsed.inputs if given.shape}
         refuse_many_rows(rows, signature.inputs, context.services.settings.max_images)
         tensors = await off_loop(parsed.size, read_inputs, parsed.inputs, parsed.binary, signature)
+        await off_loop(parsed.size, refuse_costly_images, tensors)
         message = PredictRequest(inputs=tensors, output_filter=wanted_outputs(parsed, signature))
         fill_spec(message.model_spec, wanted.model, wanted.version, signature=signature.name)
         response = await predict_tensors(message, signature, context)

@@ -8,12 +8,13 @@ reject: a missing end marker, or fewer bytes than declared. Offsets are from the
 
 import codecs
 import io
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 import filetype
 import imagesize
 
+from contract.image_cost.check import why_costly
 from contract.image_cost.jpeg import MAX_SEGMENTS, read_frame, too_many_scans
 from contract.image_cost.png import too_much_data
 from contract.image_input import Encoding
@@ -34,6 +35,7 @@ _ENCODINGS: dict[str, Encoding] = {
 }
 _NAMES: dict[Encoding, str] = {"jpeg": "JPEG", "png": "PNG", "bmp": "BMP", "webp": "WebP"}
 _TEXT_SAMPLE_BYTES = 512
+_SHOWN_CHARACTERS = 50
 _BMP_BIT_FIELDS = 3
 _BMP_USUAL_FIELDS = bytes.fromhex(
     "0000ff00 00ff0000 ff000000"
@@ -78,6 +80,21 @@ def check_image(
     if encoding == "png":
         _refuse_costly(too_much_data(content), encoding)
     return ImageHead(encoding, pixels)
+
+
+def refuse_costly_images(tensors: Mapping[str, Any]) -> None:
+    """Check the strings of TensorProto messages, which may be images, for those that would take long to decode.
+
+    Raises:
+        CostlyImageError: one would.
+    """
+    for name, tensor in tensors.items():
+        for place, content in enumerate(tensor.string_val):
+            if wrong := why_costly(content):
+                raise CostlyImageError(
+                    f"The image {place} of the input {name[:_SHOWN_CHARACTERS]} would take too long to decode: it "
+                    f"{wrong}; save it anew with any image program."
+                )
 
 
 def _check_kind(content: bytes, accepted: Collection[Encoding], decoder: str) -> Encoding:

@@ -15,6 +15,7 @@ from gateway.errors import (
     ModelNotLoadedError,
     ModelServerFailedError,
     RequestRejectedError,
+    TooManyPixelsError,
     UndecodableImageError,
     VersionNotServedError,
 )
@@ -113,7 +114,7 @@ async def predict(
     version = context.services.versions.version_for(wanted.model, wanted.version)
     manifest = await manifest_of(wanted.model, version, context)
     with context.stage(GUARD):
-        guarded = await _guard_all(images, manifest)
+        guarded = await _guard_all(images, manifest, context.services.settings.max_request_pixels)
     accepted = [each for each in guarded if isinstance(each, _Accepted)]
     if not accepted:
         rejections = tuple(each for each in guarded if isinstance(each, Rejection))
@@ -150,15 +151,35 @@ def _no_such_label(model: str, label: str) -> VersionNotServedError:
 
 
 async def _guard_all(
-    images: Sequence[EncodedImage | UnreadableImage], manifest: ModelManifest
+    images: Sequence[EncodedImage | UnreadableImage], manifest: ModelManifest, most_pixels: int
 ) -> list[Rejection | _Accepted]:
-    """Check each image: large ones in a thread, since that can take longer than an event loop may be held up."""
+    """Check each image: large ones in a thread, since that can take longer than an event loop may be held up.
+
+    An image that would make it more than `most_pixels` in all is rejected.
+    """
 
     def guard_all() -> list[Rejection | _Accepted]:
-        return [_guard(image, manifest) for image in images]
+        return _within([_guard(image, manifest) for image in images], most_pixels)
 
     size = sum(len(image.content) for image in images if isinstance(image, EncodedImage))
     return await asyncio.to_thread(guard_all) if size > ALWAYS_CHEAP_PNG_BYTES else guard_all()
+
+
+def _within(guarded: list[Rejection | _Accepted], most_pixels: int) -> list[Rejection | _Accepted]:
+    """Reject each image with which those before it would have more than `most_pixels`; small ones may still follow."""
+    total = 0
+    for place, each in enumerate(guarded):
+        if not isinstance(each, _Accepted):
+            continue
+        if place > 0 and total + each.pixels > most_pixels:
+            too_many = TooManyPixelsError(
+                f"This image has {each.pixels} pixels, and those before it {total}; at most {most_pixels} are accepted "
+                "in one request. Send it in another."
+            )
+            guarded[place] = Rejection(too_many, each.image.name)
+        else:
+            total += each.pixels
+    return guarded
 
 
 def _guard(image: EncodedImage | UnreadableImage, manifest: ModelManifest) -> Rejection | _Accepted:

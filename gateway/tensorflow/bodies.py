@@ -6,9 +6,11 @@ from fastapi import Request
 
 from gateway.errors import BadJsonError, BodyTooLargeError, UnsupportedContentTypeError
 from gateway.http.bodies import read_whole
+from gateway.http.json_bodies import off_loop
 from gateway.http.wire.body_cost import ALWAYS_UNPACKED_BYTES, UNPACKED_TIMES
 
 _GZIP = 16 + zlib.MAX_WBITS
+_INFLATION = 8  # a usual one; unpacking 128 KiB takes a millisecond
 _SHOWN_CHARACTERS = 50
 
 
@@ -30,9 +32,9 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         )
     allowed = max(len(body) * UNPACKED_TIMES, ALWAYS_UNPACKED_BYTES)
     if allowed >= max_bytes:
-        return unpack(body, max_bytes)
+        return await off_loop(_INFLATION * len(body), unpack, body, max_bytes)
     try:
-        return unpack(body, allowed)
+        return await off_loop(_INFLATION * len(body), unpack, body, allowed)
     except BodyTooLargeError:
         raise BodyTooLargeError(
             f"The compressed body has {len(body)} bytes, and unpacks to more than {UNPACKED_TIMES} times as many; "

@@ -17,6 +17,7 @@ from gateway.tensorflow.json_values import (
 
 _INTEGERS, _FLOATS, _BYTES = "int64_list", "float_list", "bytes_list"
 _KIND_NAMES = {_INTEGERS: "int64", _FLOATS: "float", _BYTES: "bytes"}
+_VALUES_AT_ONCE = 50_000  # a few milliseconds, for which Python's lock is held
 _LOWEST, _HIGHEST, _HIGHEST_UNSIGNED = -(2**63), 2**63 - 1, 2**64 - 1
 
 
@@ -65,6 +66,10 @@ def _fill(example: Any, values: Any) -> None:
 def _fill_feature(feature: Any, name: str, content: Any) -> None:
     """Put the values of one feature into its message; all must be of the same kind as the first one."""
     values = content if isinstance(content, list) else [content]
+    if _is_of_integers(values):
+        for start in range(0, len(values), _VALUES_AT_ONCE):
+            feature.int64_list.value.extend(values[start : start + _VALUES_AT_ONCE])
+        return
     kinds = [_kind_of(value, name) for value in values]
     for kind in kinds:
         if kind != kinds[0]:
@@ -77,6 +82,11 @@ def _fill_feature(feature: Any, name: str, content: Any) -> None:
         getattr(feature, kinds[0]).value.extend([_to_value(value, kinds[0]) for value in values])
     except OverflowError as error:
         raise number_too_big() from error
+
+
+def _is_of_integers(values: list[Any]) -> bool:
+    """Return whether all values are int64; most long lists are of one type, and need no look at each value."""
+    return set(map(type, values)) == {int} and min(values) >= _LOWEST and max(values) <= _HIGHEST
 
 
 def _kind_of(value: Any, name: str) -> str:

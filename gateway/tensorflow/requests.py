@@ -14,6 +14,7 @@ from gateway.errors import (
 )
 from gateway.http.json_bodies import off_loop
 from gateway.predict.calls import call_model_server
+from gateway.predict.image_guard import refuse_costly_images
 from gateway.predict.model_signatures import SIGNATURES, ModelSignatures, Signature
 from gateway.predict.request_context import RequestContext
 from gateway.predict.row_limit import refuse_many_rows
@@ -101,6 +102,7 @@ class TensorFlowRequests:
         rows = dict.fromkeys(signature.inputs, len(given)) if in_rows else rows_of(given, signature.inputs)
         refuse_many_rows(rows, signature.inputs, context.services.settings.max_images)
         tensors = await off_loop(size, read, given, signature.inputs)
+        await off_loop(size, refuse_costly_images, tensors)
         if has_no_rows(tensors):
             return write_outputs(respond_without_rows(tensors, signature))
         request = messages.PredictRequest(inputs=tensors)

@@ -1,8 +1,12 @@
-"""PNGs that hold gigabytes behind their pixels, which a graph cannot see: no operation of it inflates a little."""
+"""Images that take far more work to decode than their pixels need, found before the graph gets them.
+
+Graphs of older versions do not look for them, and none can see how much a PNG holds behind its pixels: TensorFlow has
+no operation that inflates a part of a string.
+"""
 
 import numpy as np
 
-from contract.image_cost.png import is_png, too_much_data
+from contract.image_cost.check import why_costly
 from modelserver.model.tensors import Array
 
 IMAGE_INPUT = "image_bytes"
@@ -10,20 +14,15 @@ IMAGE_INPUT = "image_bytes"
 
 
 def without_costly_images(contents: Array) -> Array:
-    """Return encoded images with nothing in place of those that hold much more than their pixels.
+    """Return encoded images with nothing in place of those that are costly.
 
-    The graph treats that as any other row that is not an image. Inflating takes 0.2 seconds at most, and nothing for
-    images of less than 256 KiB.
+    The graph treats that as any other row that is not an image. A photograph takes microseconds, a PNG of 20 MB up to
+    0.2 seconds of a processor.
     """
-    costly = [place for place, content in np.ndenumerate(contents) if is_costly(content)]
+    costly = [place for place, content in np.ndenumerate(contents) if why_costly(content)]
     if not costly:
         return contents
     cheap = contents.copy()
     for place in costly:
         cheap[place] = b""
     return cheap
-
-
-def is_costly(content: bytes) -> bool:
-    """Return whether an image is a PNG that holds much more than its pixels."""
-    return is_png(content) and too_much_data(content) != ""

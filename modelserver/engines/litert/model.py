@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from contract.image_cost.check import why_costly
 from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import LABELS, LITERT_NETWORK, MANIFEST
-from modelserver.engines.graphs.costly_images import is_costly
 from modelserver.engines.graphs.session import GraphSession
 from modelserver.engines.graphs.signatures import SavedGraphs
 from modelserver.engines.litert.network import LiteNetworks, Pixels, Probabilities
@@ -145,7 +145,7 @@ class LitertModel(Model):
 
     def _pixels_of(self, content: bytes) -> dict[str, Array]:
         scalar = np.empty((), np.object_)
-        scalar[()] = b"" if is_costly(content) else content
+        scalar[()] = b"" if why_costly(content) else content
         return self._images.run({"image_bytes": scalar}, ("pixels", "valid", "brightness"))
 
     def _describe(self, call: GraphCall) -> dict[str, Array]:

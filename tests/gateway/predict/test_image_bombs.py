@@ -21,7 +21,9 @@ from contract.image_cost.png import too_much_data
 from contract.image_input import Encoding
 from gateway.errors import CostlyImageError, ImageError
 from gateway.predict.image_guard import check_image
+from tests.fakes.model_server import FakeModelServer
 from tests.gateway.lag import held_up
+from tests.gateway.protocol_requests import PROTOCOLS, send, sentence_in
 
 ENCODINGS: tuple[Encoding, ...] = ("jpeg", "png", "bmp", "webp")
 MAX_PIXELS = 50_000_000
@@ -89,6 +91,31 @@ def test_a_bomb_is_refused_by_the_gateway_in_words(own_gateway: httpx.Client, bo
         files = [("file", ("bomb", bombs[name])), ("file", ("good", good))]
         first, second = own_gateway.post("/v1/predict", files=files).json()["predictions"]
         assert (first["error"]["code"], "label" in second) == ("costly_image", True)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("name", ["jpeg_183_kb_of_scans", "png_4_megapixels_and_3_gib"])
+def test_a_bomb_is_refused_in_every_protocol(
+    own_gateway: httpx.Client, model_server: FakeModelServer, bombs: dict[str, bytes], name: str, protocol: str
+) -> None:
+    """Also where images are strings of tensors, the model server hears nothing of it; a good image is predicted."""
+    called = len(model_server.predict_requests)
+    response = send(own_gateway, bombs[name], protocol)
+    assert response.status_code == 422
+    assert "would take too long to decode: it has more" in sentence_in(response, protocol)
+    assert len(model_server.predict_requests) == called
+    assert send(own_gateway, encoded(speckled(900, 700), "PNG"), protocol).status_code == 200
+
+
+def test_many_large_images_in_one_request_are_bounded(own_gateway: httpx.Client, bombs: dict[str, bytes]) -> None:
+    """Of six small files of 49 megapixels the first four are predicted; the others are told to come alone."""
+    large, small = bombs["png_49_megapixels_of_one_bit"], encoded(speckled(40, 30), "JPEG")
+    files = [("file", (str(number), content)) for number, content in enumerate([large] * 6 + [small])]
+    predictions = own_gateway.post("/v1/predict", files=files).json()["predictions"]
+    assert ["label" in each for each in predictions] == [True] * 4 + [False, False, True]
+    refused = predictions[4]["error"]
+    assert refused["code"] == "too_many_pixels"
+    assert "those before it 196000000; at most 200000000 are accepted in one request" in refused["detail"]
 
 
 GOOD: dict[str, Callable[[], bytes]] = {
