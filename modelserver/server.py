@@ -42,8 +42,8 @@ logger = logging.getLogger(__name__)
 _DRAIN_SECONDS = 10.0
 _FAREWELL_SECONDS = 1.0
 """How long clients have to receive that their requests will not be finished."""
-_GIVE_BACK_SECONDS = 30.0
-"""Between two returns of memory, which took 2 to 40 ms in a thread."""
+_GIVE_BACK_SECONDS = 5.0
+"""Between two returns of memory: so that it neither rises by more than a few percent between, nor takes long."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _TUNING_SECONDS = 2.0
 """How much later the first version is served so that batches suit it."""
