@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 _DRAIN_SECONDS = 10.0
 _FAREWELL_SECONDS = 1.0
 """How long clients have to receive that their requests will not be finished."""
+_REQUESTS_IN_FLIGHT = 8
+"""Of the largest size; smaller ones may be more."""
 _GIVE_BACK_SECONDS = 5.0
 """Between two returns of memory: so that it neither rises by more than a few percent between, nor takes long."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -91,7 +93,7 @@ async def running_server(
     models = _served_models(settings, configs, engines, metrics, batcher)
     reloading = Reloading(models, allow_unavailable_labels=settings.allow_version_labels_for_unavailable_models)
     server = grpc.aio.server(options=_options(settings))
-    calls, hurry = UnaryCalls(), asyncio.Event()
+    calls, hurry = UnaryCalls(_REQUESTS_IN_FLIGHT * settings.max_message_bytes), asyncio.Event()
     services = (
         PredictionService(models, executor, metrics, batcher, most_rows=settings.max_rows_per_request),
         ModelService(models, reloading, _roots_of_requests(settings, configs)),
