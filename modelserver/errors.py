@@ -9,7 +9,7 @@
     ├── UnsupportedTypeError    an element type that this server cannot carry
     ├── UnsupportedMethodError  a task of another kind than classification and regression
     ├── OutOfResourcesError     the graph needed more memory than there is
-    ├── QueueFullError          too many batches wait to be run
+    ├── QueueFullError          too many batches or bytes wait to be run
     ├── CallCancelledError      nobody waits for the response any more
     ├── NotAllowedError         what this server does only where a flag allows it
     ├── StoppingError           the server ends before the response is there
@@ -58,7 +58,7 @@ class OutOfResourcesError(ServingError):
 
 
 class QueueFullError(ServingError):
-    """Too many batches wait to be run."""
+    """Too many batches or bytes wait to be run."""
 
 
 class CallCancelledError(ServingError):

@@ -17,7 +17,7 @@ from contract.standard_streams import queued_standard_streams
 from modelserver.batching.batcher import Batcher
 from modelserver.batching.parameters import batch_parameters
 from modelserver.batching.version_tuning import FirstVersionTuning, Load, tuned
-from modelserver.engines.freed_memory import keep_little_freed_memory
+from modelserver.engines.freed_memory import give_back_freed_memory, keep_little_freed_memory
 from modelserver.engines.selection import Engines
 from modelserver.engines.tensorflow.start import TensorFlowStart
 from modelserver.errors import SettingError
@@ -43,6 +43,10 @@ logger = logging.getLogger(__name__)
 _DRAIN_SECONDS = 10.0
 _FAREWELL_SECONDS = 1.0
 """How long clients have to receive that their requests will not be finished."""
+_REQUESTS_IN_FLIGHT = 8
+"""Of the largest size; smaller ones may be more."""
+_GIVE_BACK_SECONDS = 5.0
+"""Between two returns of memory: so that it neither rises by more than a few percent between, nor takes long."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _TUNING_SECONDS = 2.0
 """How much later the first version is served so that batches suit it."""
@@ -92,7 +96,7 @@ async def running_server(
     models = _served_models(settings, configs, engines, metrics, batcher)
     reloading = Reloading(models, allow_unavailable_labels=settings.allow_version_labels_for_unavailable_models)
     server = grpc.aio.server(options=_options(settings))
-    calls, hurry = UnaryCalls(), asyncio.Event()
+    calls, hurry = UnaryCalls(_REQUESTS_IN_FLIGHT * settings.max_message_bytes), asyncio.Event()
     services = (
         PredictionService(models, executor, metrics, batcher, most_rows=settings.max_rows_per_request),
         ModelService(models, reloading, _roots_of_requests(settings, configs)),
@@ -174,10 +178,18 @@ async def _watch(
     file, wait = settings.model_config_file, settings.model_config_file_poll_wait_seconds
     async with asyncio.TaskGroup() as group:
         group.create_task(models.watch())
+        group.create_task(_give_back_memory())
         group.create_task(health.follow(models))
         if file is not None and wait:
             read = functools.partial(configs_of_file, roots=settings.base_path_roots)
             group.create_task(poll_file(file, read, reloading, configs, wait))
+
+
+async def _give_back_memory() -> None:
+    """Keep the process as small as what it needs: what a rare large request took would else stay for good."""
+    while True:
+        await asyncio.sleep(_GIVE_BACK_SECONDS)
+        await asyncio.to_thread(give_back_freed_memory)
 
 
 @contextlib.contextmanager

@@ -91,7 +91,10 @@ class Engines:
             raise LoadError(f"TensorFlow cannot be imported: {error}.") from error
         if gc.get_freeze_count():  # else this would take a second
             gc.collect()  # models are cycles of objects, and those that were replaced may be large
-        return TensorFlowModel.load(folder, on_run)
+        try:
+            return TensorFlowModel.load(folder, on_run)
+        finally:
+            give_back_freed_memory()  # half a gigabyte after the import and the first version
 
 
 def _is_faster(model: Model, folder: Path) -> bool:

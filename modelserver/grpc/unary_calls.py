@@ -1,13 +1,14 @@
 """One call of a method: from the bytes of its request to its response or a status."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from modelserver.errors import ServingError, StoppingError
+from modelserver.errors import QueueFullError, ServingError, StoppingError
 from modelserver.grpc.field_limits import check_fields
 from modelserver.status_codes import STATUS_OF
 
@@ -15,11 +16,15 @@ from modelserver.status_codes import STATUS_OF
 # INVALID_ARGUMENT into RESOURCE_EXHAUSTED on their side.
 _MAX_DETAILS = 2000
 
+_SMALL_BYTES = 2**16
+
 
 class UnaryCalls:
-    """The calls in flight of one server; all belong to one event loop."""
+    """The calls in flight of one server, whose requests have `most_bytes` together; all belong to one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._running: set[asyncio.Task[Any]] = set()
         self._ended: set[asyncio.Task[Any]] = set()
 
@@ -39,8 +44,9 @@ class UnaryCalls:
 
         async def behaviour(request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
             try:
-                check_fields(request, request_class)
-                return await self._counted(method, request_class.FromString(request))
+                with self._room_for(len(request)):
+                    check_fields(request, request_class)
+                    return await self._counted(method, request_class.FromString(request))
             except DecodeError:  # left to gRPC, this would be UNKNOWN with the name of a Python class
                 await context.abort(grpc.StatusCode.INTERNAL, "The request is not a message of this method.")
             except ServingError as error:
@@ -50,6 +56,20 @@ class UnaryCalls:
             behaviour,
             response_serializer=response_class.SerializeToString,
         )
+
+    @contextlib.contextmanager
+    def _room_for(self, size: int) -> Iterator[None]:
+        """Count the bytes of a request while it is in flight; a lone one has room in any case, and so has a small one."""
+        if size > _SMALL_BYTES and self._bytes and self._bytes + size > self._most_bytes:
+            raise QueueFullError(
+                f"The requests in flight have {self._bytes} bytes, and {size} more would be above {self._most_bytes}; "
+                "send this one again later."
+            )
+        self._bytes += size
+        try:
+            yield
+        finally:
+            self._bytes -= size
 
     async def _counted(self, method: Callable[[Any], Awaitable[Any]], request: Any) -> Any:
         task = asyncio.current_task()
