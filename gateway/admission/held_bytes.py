@@ -18,7 +18,7 @@ TOO_MANY_BYTES = "too_many_bytes"
 
 _LARGE_BYTES = 1024 * 1024
 _TICK_SECONDS = 0.1
-_TICKS = 5
+_TICKS = 10
 _LEAST_BYTES = 32 * 1024
 
 _Entry = tuple[int, int, "asyncio.Future[None]"]

@@ -269,10 +269,11 @@ class _RequestHandler:
 
     async def _linger(self) -> None:
         limit = self._received + _LINGER_BYTES
+        until = time.monotonic() + min(_LINGER_SECONDS, self._settings.body_timeout_seconds)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(_LINGER_SECONDS, self._settings.body_timeout_seconds)):
-                while not self._complete and self._received < limit:
-                    await asyncio.wait_for(self._receive_next(), _LINGER_IDLE_SECONDS)
+            while not self._complete and self._received < limit:
+                async with asyncio.timeout(min(_LINGER_IDLE_SECONDS, until - time.monotonic())):
+                    await self._receive_next()
 
 
 def _request_id(given: bytes | None) -> str:

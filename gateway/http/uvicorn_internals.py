@@ -219,7 +219,9 @@ class HookedServer(uvicorn.Server):
             self.ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Stop when `is_over` says so."""
+        """Stop when `is_over` says so; fail if connections are not watched any more."""
+        if self._watching.done():
+            self._watching.result()
         if self.is_over():
             self.should_exit = True
         return bool(await super().on_tick(counter))

@@ -14,8 +14,7 @@ class RequestContext(Observation):
     """What a route needs to respond, and what is observed about the request.
 
     Lower packages see only its deadline, and that it is an `Observation`. `deadline` is set again once the body has
-    arrived. `target` is the target of the request line, undecoded, with query and fragment; it is empty on the
-    operations port, whose server does not keep it.
+    arrived. `target` is the target of the request line, undecoded, with query and fragment.
     """
 
     __slots__ = ("deadline", "services", "target")

@@ -174,6 +174,6 @@ class _Endpoint:
 async def _read_body(request: Request, context: RequestContext) -> bytes:
     context.services.admission.check_room()
     settings = context.services.settings
-    body = await read_body(request, settings.max_json_bytes)
+    body = await read_body(request, min(settings.max_body_bytes, settings.max_json_bytes))
     check_length(len(body), settings.max_json_bytes)
     return body

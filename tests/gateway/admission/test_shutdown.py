@@ -40,6 +40,11 @@ def is_closed(gateway: httpx.Client) -> bool:
     return False
 
 
+def is_ready(gateway: httpx.Client) -> bool:
+    """Return whether the worker that takes a new connection is ready."""
+    return httpx.get(f"{gateway.base_url}/readyz", trust_env=False).status_code == 200
+
+
 def test_a_hundred_in_flight_get_a_hundred_answers(model_server: FakeModelServer) -> None:
     """At SIGTERM it is not ready at once, still takes what comes, then ends with 0 when all hundred are answered."""
     with gateway_process(model_server.address, max_in_flight=100, shutdown_delay_seconds=2) as gateway:
@@ -94,6 +99,7 @@ def test_a_second_signal_answers_what_is_in_flight(model_server: FakeModelServer
     with gateway_process(
         model_server.address, request_timeout_seconds=60, shutdown_delay_seconds=0, **settings
     ) as gateway:
+        wait_until(lambda: all(is_ready(gateway.client) for _ in range(20)))  # all workers are
         images = [marked_image("HANG", number) for number in range(6)]
         with sent(gateway.client, *images) as connections, connect(gateway.client) as uploading:
             uploading.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n" + bytes(9))
