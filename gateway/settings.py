@@ -88,9 +88,9 @@ class Settings(BaseSettings):
         8 * 1024 * 1024, gt=0, description="The most bytes of JSON in a body; the rest of the body may be binary."
     )
     max_json_value_bytes: int = Field(
-        1_000_000,
+        1_200_000,
         gt=0,
-        description="The most bytes of JSON outside of strings: numbers, brackets. A string counts 20, a backslash 1.",
+        description="The most JSON outside of strings, in bytes of one-digit numbers: long ones count a third, strings 20.",
     )
     max_json_depth: int = Field(
         300, gt=0, le=500, description="How deeply objects and lists may be nested in a JSON body."

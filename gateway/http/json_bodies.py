@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from gateway.errors import BadJsonError, BodyTooLargeError
@@ -12,6 +12,10 @@ from gateway.settings import Settings
 _STRING_COST = 20
 """What a string counts in `max_json_value_bytes`: a key takes as long as 20 bytes of numbers."""
 
+_BEGINNINGS_OF_VALUES = (b",", b"[", b"{", b":")
+_MAX_DIGITS = 640  # Python takes 4300, which takes four times as long for each of them
+_TOO_MANY_DIGITS = b"0" * (_MAX_DIGITS + 1)
+_DIGITS = bytes(b"0"[0] if chr(byte) in "0123456789" else b" "[0] for byte in range(256))
 _BRACKETS = b"[]{}"
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _BRACKETS)
 _SQUARE = bytes.maketrans(b"{}", b"[]")
@@ -80,10 +84,12 @@ def check_structure(body: bytes, settings: Settings) -> None:
     """Reject a body that has too many values or is nested too deeply, before a parser looks at it.
 
     Raises:
-        BodyTooLargeError: it has more than `max_json_value_bytes` outside of strings.
-        BadJsonError: it is nested more deeply than `max_json_depth`.
+        BodyTooLargeError: it costs more than `max_json_value_bytes` outside of strings.
+        BadJsonError: it is nested more deeply than `max_json_depth`, or a number has too many digits.
     """
-    bare = b"".join(_outside_strings(body, settings.max_json_value_bytes))
+    bare = _outside_strings(body, settings.max_json_value_bytes)
+    if _TOO_MANY_DIGITS in bare.translate(_DIGITS):
+        raise BadJsonError("The body cannot be read as JSON: a number has too many digits.")
     _check_depth(bare.translate(_SQUARE, _NO_BRACKETS), settings.max_json_depth)
 
 
@@ -103,29 +109,41 @@ def _check_depth(bare: bytes, max_depth: int) -> None:
         raise BadJsonError(f"JSON Parse error: The body is nested deeper than the {max_depth} levels accepted here.")
 
 
-def _outside_strings(body: bytes, most: int) -> Iterator[bytes]:
-    """Yield what is between strings, while it has at most `most` bytes, a string and an escaped quote counting 20.
+def _outside_strings(body: bytes, most: int) -> bytes:
+    """Return what is outside of strings, if it and the strings do not cost more than `most`.
 
-    A backslash counts one: it takes as long as a byte of a number.
+    Raises:
+        BodyTooLargeError: they do.
     """
-    at, cost = 0, body.count(b"\\")
+    pieces: list[bytes] = []
+    at, cost = 0, 5 * body.count(b"\\")  # in fifths; it takes as long as a one-digit number's byte
     inside = False
     while at < len(body):
         quote = body.find(b'"', at)
         end = len(body) if quote < 0 else quote
         escaped = inside and _is_escaped(body, at, end)
         if not inside:
-            cost += end - at
-            yield body[at:end]
+            piece = body[at:end]
+            cost += _cost(piece)
+            pieces.append(piece)
         if quote >= 0 and (escaped or not inside):
-            cost += _STRING_COST
-        if cost > most:
+            cost += 5 * _STRING_COST
+        if cost > 5 * most:
             raise BodyTooLargeError(
-                f"The JSON has more than {most} bytes of numbers, lists, objects, keys and escapes, which take long to "
-                "read; send images as files or in base64, and tensors as binary data."
+                f"The JSON has more numbers, lists, objects, keys and escapes than the {most} bytes of them that are "
+                "accepted, as they take long to read; send images as files or in base64, and tensors as binary data."
             )
         inside = inside == escaped
         at = end + 1
+    return b"".join(pieces)
+
+
+def _cost(piece: bytes) -> int:
+    """Return what JSON without strings costs, in fifths of a byte of one-digit numbers.
+
+    A value takes as long as eight digits of a long number: `0,` counts 2 bytes, and a number of 20 digits 6.
+    """
+    return len(piece) + 8 * sum(map(piece.count, _BEGINNINGS_OF_VALUES))
 
 
 def _is_escaped(body: bytes, start: int, quote: int) -> bool:
