@@ -96,7 +96,9 @@ class ModelManifest(BaseModel):
     )
     reference: ReferenceDistributions | None = Field(None, description="Of predictions and images on held-out data.")
     served_graph: ServedGraph | None = Field(None, description="None in versions made before it was recorded.")
-    target: ServingTarget | None = Field(None, description="None in versions made before it was recorded.")
+    target: ServingTarget | None = Field(
+        None, exclude_if=lambda target: target is None, description="Not there in versions made before it was recorded."
+    )
     run: str = Field(description="The id of the training run, which is also its name in the lineage.")
     digest: str = Field(description="Over graph, variables and assets; not over this manifest.")
 

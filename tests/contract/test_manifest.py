@@ -123,7 +123,7 @@ def test_manifest_is_frozen() -> None:
 def test_older_manifests_name_no_target() -> None:
     """Without a target, every kind of image that the graph decodes may be sent; with one, those that both decode."""
     older = json.loads(written_with(schema_version="2.0"))
-    del older["target"]
+    assert "target" not in older
     read = ModelManifest.from_json(json.dumps(older), where="here")
     assert read.target is None
     assert read.encodings == read.image_input.encodings == ("jpeg", "png", "bmp", "webp")
