@@ -241,7 +241,8 @@ class _ModelEndpoints:
         name = parsed.parameters.signature_name
         signature = await self._signatures.signature(wanted.model, wanted.version, name, context)
         tensors = await off_loop(parsed.size, read_inputs, parsed.inputs, parsed.binary, signature)
-        await off_loop(parsed.size, refuse_costly_images, tensors)
+        most_pixels = context.services.settings.max_request_pixels
+        await off_loop(parsed.size, refuse_costly_images, tensors, most_pixels)
         message = PredictRequest(inputs=tensors, output_filter=wanted_outputs(parsed, signature))
         fill_spec(message.model_spec, wanted.model, wanted.version, signature=signature.name)
         response = await call_model_server(PREDICT, message, context)

@@ -97,7 +97,7 @@ class TensorFlowRequests:
         in_rows = is_row_format(document)
         read = read_instances if in_rows else read_inputs
         tensors = await off_loop(size, read, document["instances" if in_rows else "inputs"], signature.inputs)
-        await off_loop(size, refuse_costly_images, tensors)
+        await off_loop(size, refuse_costly_images, tensors, context.services.settings.max_request_pixels)
         if has_no_rows(tensors):
             return write_outputs(respond_without_rows(tensors, signature))
         request = messages.PredictRequest(inputs=tensors)

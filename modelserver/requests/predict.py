@@ -8,6 +8,7 @@ from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.tensors import to_array, write_tensor
 from modelserver.model.version import Model
 from modelserver.requests.handler import RequestHandler
+from modelserver.requests.image_pixels import check_pixels
 
 
 class PredictHandler(RequestHandler):
@@ -20,6 +21,7 @@ class PredictHandler(RequestHandler):
             ServingError: it does not fit the model, or a tensor cannot be read.
         """
         inputs = {name: to_array(tensor, name) for name, tensor in request.inputs.items()}
+        check_pixels(inputs)
         return model.check(request.model_spec.signature_name or SERVING_DEFAULT, inputs, request.output_filter)
 
     def respond(self, call: GraphCall, outputs: GraphOutputs) -> Any:
