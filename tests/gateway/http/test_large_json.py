@@ -107,7 +107,8 @@ def read_open_inference(value: bytes) -> object:
 def read_as_examples(value: bytes) -> object:
     """Read it as a feature of an example."""
     request = ClassificationRequest()
-    return read_examples(read_document(b'{"examples":[{"any":' + value + b"}]}", SETTINGS), request)
+    read_examples(read_document(b'{"examples":[{"any":' + value + b"}]}", SETTINGS), request)
+    return request
 
 
 READERS: tuple[Callable[[bytes], object], ...] = (
