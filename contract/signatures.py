@@ -11,3 +11,6 @@ PIXELS_OF_IMAGE = "pixels_of_image"
 
 DESCRIBE = "describe"
 """Anything to the version's manifest."""
+
+IMAGE_INPUT = "image_bytes"
+"""The input that holds encoded images, in every signature that takes any."""

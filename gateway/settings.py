@@ -12,6 +12,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from contract.image_cost.size import MAX_REQUEST_PIXELS
+
 ENVIRONMENT_PREFIX = "GATEWAY_"
 
 _MAX_MESSAGE_BYTES = 2**31 - 1
@@ -82,7 +84,9 @@ class Settings(BaseSettings):
     )
     max_images: int = Field(64, gt=0, description="The most images, or rows of tensors, in one request.")
     max_request_pixels: int = Field(
-        200_000_000, gt=0, description="The most pixels of all images in one request; the first one may have more."
+        MAX_REQUEST_PIXELS,
+        gt=0,
+        description="The most pixels of all images in one request; the first one may have more.",
     )
     max_json_bytes: int = Field(
         8 * 1024 * 1024, gt=0, description="The most bytes of JSON in a body; the rest of the body may be binary."
@@ -90,7 +94,7 @@ class Settings(BaseSettings):
     max_json_value_bytes: int = Field(
         1_200_000,
         gt=0,
-        description="The most JSON outside of strings, in bytes of one-digit numbers: long ones count a third, strings 20.",
+        description="The most JSON outside of strings, as bytes of one-digit numbers; long ones count less, strings 20.",
     )
     max_json_depth: int = Field(
         300, gt=0, le=500, description="How deeply objects and lists may be nested in a JSON body."

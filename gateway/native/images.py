@@ -106,7 +106,8 @@ async def _read_images(request: Request, context: RequestContext) -> list[Encode
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [EncodedImage(await read_whole(request))]
     if kind == "multipart/form-data":
-        return [*read_files(content_type, await read_whole(request), settings.max_images)]
+        body = await read_whole(request)
+        return [*await off_loop(len(body), read_files, content_type, body, settings.max_images)]
     if kind == "application/json":
         body = await read_whole(request)
         content = await off_loop(len(body), read_json, body, settings)

@@ -244,7 +244,8 @@ class _ModelEndpoints:
         rows = {given.name: given.shape[0] for given in parsed.inputs if given.shape}
         refuse_many_rows(rows, signature.inputs, context.services.settings.max_images)
         tensors = await off_loop(parsed.size, read_inputs, parsed.inputs, parsed.binary, signature)
-        await off_loop(parsed.size, refuse_costly_images, tensors)
+        most_pixels = context.services.settings.max_request_pixels
+        await off_loop(parsed.size, refuse_costly_images, tensors, most_pixels)
         message = PredictRequest(inputs=tensors, output_filter=wanted_outputs(parsed, signature))
         fill_spec(message.model_spec, wanted.model, wanted.version, signature=signature.name)
         response = await predict_tensors(message, signature, context)

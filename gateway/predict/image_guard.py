@@ -17,6 +17,7 @@ import imagesize
 from contract.image_cost.check import why_costly
 from contract.image_cost.jpeg import MAX_SEGMENTS, read_frame, too_many_scans
 from contract.image_cost.png import too_much_data
+from contract.image_cost.size import declared_pixels
 from contract.image_input import Encoding
 from gateway.errors import (
     CostlyImageError,
@@ -82,18 +83,26 @@ def check_image(
     return ImageHead(encoding, pixels)
 
 
-def refuse_costly_images(tensors: Mapping[str, Any]) -> None:
-    """Check the strings of TensorProto messages, which may be images, for those that would take long to decode.
+def refuse_costly_images(tensors: Mapping[str, Any], most_pixels: int) -> None:
+    """Check the strings of TensorProto messages, which may be images, for what would take long to decode.
 
     Raises:
-        CostlyImageError: one would.
+        CostlyImageError: one of them would.
+        TooManyPixelsError: they declare more than `most_pixels` in all; a single one may have any number.
     """
     for name, tensor in tensors.items():
+        total = 0
         for place, content in enumerate(tensor.string_val):
             if wrong := why_costly(content):
                 raise CostlyImageError(
                     f"The image {place} of the input {name[:_SHOWN_CHARACTERS]} would take too long to decode: it "
                     f"{wrong}; save it anew with any image program."
+                )
+            total += declared_pixels(content)
+            if place > 0 and total > most_pixels:
+                raise TooManyPixelsError(
+                    f"The images of the input {name[:_SHOWN_CHARACTERS]} have {total} pixels up to number {place}; at "
+                    f"most {most_pixels} are accepted in one request. Send them in several."
                 )
 
 

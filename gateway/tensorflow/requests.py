@@ -102,7 +102,7 @@ class TensorFlowRequests:
         rows = dict.fromkeys(signature.inputs, len(given)) if in_rows else rows_of(given, signature.inputs)
         refuse_many_rows(rows, signature.inputs, context.services.settings.max_images)
         tensors = await off_loop(size, read, given, signature.inputs)
-        await off_loop(size, refuse_costly_images, tensors)
+        await off_loop(size, refuse_costly_images, tensors, context.services.settings.max_request_pixels)
         if has_no_rows(tensors):
             return write_outputs(respond_without_rows(tensors, signature))
         request = messages.PredictRequest(inputs=tensors)

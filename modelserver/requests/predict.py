@@ -8,6 +8,7 @@ from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.tensors import to_array, write_tensor
 from modelserver.model.version import Model
 from modelserver.requests.handler import RequestHandler
+from modelserver.requests.image_pixels import check_pixels
 from modelserver.requests.row_limits import check_tensors
 
 
@@ -22,6 +23,7 @@ class PredictHandler(RequestHandler):
         """
         model.signature(request.model_spec.signature_name or SERVING_DEFAULT).check_names(request.inputs)
         inputs = {name: to_array(tensor, name) for name, tensor in request.inputs.items()}
+        check_pixels(inputs)
         return model.check(request.model_spec.signature_name or SERVING_DEFAULT, inputs, request.output_filter)
 
     def check_rows(self, model: Model, request: Any, most: int) -> None:

@@ -9,9 +9,6 @@ import numpy as np
 from contract.image_cost.check import why_costly
 from modelserver.model.tensors import Array
 
-IMAGE_INPUT = "image_bytes"
-"""The input that holds encoded images, in all signatures of a published version."""
-
 
 def without_costly_images(contents: Array) -> Array:
     """Return encoded images with nothing in place of those that are costly.

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
-from contract.signatures import SERVING_DEFAULT, SERVING_PIXELS
+from contract.signatures import IMAGE_INPUT, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import MANIFEST
-from modelserver.engines.graphs.costly_images import IMAGE_INPUT, without_costly_images
+from modelserver.engines.graphs.costly_images import without_costly_images
 from modelserver.engines.graphs.errors import sentence_of
 from modelserver.engines.graphs.no_rows import run_rows
 from modelserver.engines.graphs.signatures import SavedGraphs

@@ -1,6 +1,7 @@
 """Images that cost much more than their pixels need are refused, at no cost to the gateway or its other callers."""
 
 import asyncio
+import base64
 import contextlib
 import io
 import time
@@ -18,6 +19,7 @@ from benchmarks.attack.images.png import zeros
 from contract.image_cost.jpeg import NO_FRAME, read_frame
 from contract.image_cost.limits import ALWAYS_CHEAP_PNG_BYTES
 from contract.image_cost.png import too_much_data
+from contract.image_cost.size import declared_pixels
 from contract.image_input import Encoding
 from gateway.errors import CostlyImageError, ImageError
 from gateway.predict.image_guard import check_image
@@ -116,6 +118,36 @@ def test_many_large_images_in_one_request_are_bounded(own_gateway: httpx.Client,
     refused = predictions[4]["error"]
     assert refused["code"] == "too_many_pixels"
     assert "those before it 196000000; at most 200000000 are accepted in one request" in refused["detail"]
+
+
+def test_many_large_images_in_one_tensor_are_refused(
+    own_gateway: httpx.Client, model_server: FakeModelServer, bombs: dict[str, bytes]
+) -> None:
+    """In TensorFlow Serving's protocol five files of 49 megapixels are too many, four are handed on."""
+    image = base64.b64encode(bombs["webp_49_megapixels"]).decode()
+    for count, expected in ((4, 1), (5, 0)):
+        called = len(model_server.predict_requests)
+        response = own_gateway.post("/v1/models/flowers:predict", json={"instances": [{"b64": image}] * count})
+        assert len(model_server.predict_requests) - called == expected
+    assert response.status_code == 413
+    assert "have 245000000 pixels up to number 4; at most 200000000 are accepted" in response.json()["error"]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP"])
+def test_pixels_are_read_from_every_header(kind: str) -> None:
+    """Width times height of each kind are those that Pillow wrote, also of lossless WebP and with alpha."""
+    for image, options in ((speckled(37, 21), {}), (speckled(37, 21), {"lossless": True}), (alpha(37, 21), {})):
+        content = encoded(image.convert("RGB") if kind == "JPEG" else image, kind, **options)
+        assert declared_pixels(content) == 37 * 21
+        assert declared_pixels(content[:9]) == 0
+    assert declared_pixels(b"text") == declared_pixels(b"") == 0
+
+
+def alpha(width: int, height: int) -> Image.Image:
+    """Return an image with transparency."""
+    image = speckled(width, height).convert("RGBA")
+    image.putalpha(Image.new("L", (width, height), 99))
+    return image
 
 
 GOOD: dict[str, Callable[[], bytes]] = {
