@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     max_json_value_bytes: int = Field(
         1_200_000,
         gt=0,
-        description="The most JSON outside of strings, as bytes of one-digit numbers; long ones count less, strings 20.",
+        description="The most JSON outside of strings, as bytes of one-digit numbers; long ones count less.",
     )
     max_json_depth: int = Field(
         300, gt=0, le=500, description="How deeply objects and lists may be nested in a JSON body."

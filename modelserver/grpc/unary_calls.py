@@ -59,7 +59,7 @@ class UnaryCalls:
 
     @contextlib.contextmanager
     def _room_for(self, size: int) -> Iterator[None]:
-        """Count the bytes of a request in flight; a lone one has room in any case, and so has a small one."""
+        """Count the bytes of a request while it is in flight; a lone one always has room, and so has a small one."""
         if size > _SMALL_BYTES and self._bytes and self._bytes + size > self._most_bytes:
             raise QueueFullError(
                 f"The requests in flight have {self._bytes} bytes, and {size} more would be above {self._most_bytes}; "
