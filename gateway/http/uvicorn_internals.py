@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gateway.http.wire.parser import RequestParser
+from gateway.http.wire.parser import EnoughError, RequestParser
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _TICK_SECONDS = 0.1
@@ -56,6 +56,7 @@ class HookedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request, then call the hook."""
+        self._refuse_more()
         super().on_message_begin()
         self.head_begun()
 
@@ -67,6 +68,7 @@ class HookedConnection(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Call the hook, then keep one header."""
         self.head_grown(len(name) + len(value) + 4)
+        self._refuse_more()
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -90,6 +92,11 @@ class HookedConnection(HttpToolsProtocol):
         """Call the hook, then begin the next request or wait for it."""
         self.responded()
         super().on_response_complete()
+
+    def _refuse_more(self) -> None:
+        """Have the parser stop if the connection is closing: a quarter of a megabyte may hold thousands of heads."""
+        if self.is_closing():
+            raise EnoughError
 
     def send_400_response(self, msg: str) -> None:
         """Say what is wrong with a request that the parser rejects, and close the connection."""

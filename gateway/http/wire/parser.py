@@ -7,8 +7,15 @@ import httptools
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
+class EnoughError(Exception):
+    """Raised by a receiver that has ended the connection: the rest of what was received is not parsed."""
+
+
 class Receiver(Protocol):
-    """Who hears of the parts of a request; `headers` are those of the latest request, names in lower case."""
+    """Who hears of the parts of a request; `headers` are those of the latest request, names in lower case.
+
+    Each may raise EnoughError.
+    """
 
     headers: list[tuple[bytes, bytes]]
 
@@ -68,6 +75,8 @@ class RequestParser:
                     continue
                 return
         except httptools.HttpParserError as error:
+            if isinstance(error.__context__, EnoughError):
+                return
             self.failure = str(error)
             raise
 
