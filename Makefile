@@ -61,7 +61,7 @@ bench-swaps: $(READY) ## latency and memory while versions replace each other un
 bench-serving: $(READY) ## graft up beside a tutorial's service and the engines alone; ARGS="--folder .bench"
 	@$(BIN)/python -m benchmarks.bench_serving $(ARGS)
 
-attack: $(READY) ## everything one caller can send to cost others something, against graft up; ARGS="--url http://HOST:PORT"
+attack: $(READY) ## everything one caller can send to cost others something, against graft up; ARGS=--short
 	@$(BIN)/python -m benchmarks.attack $(ARGS)
 
 bench-scaling: $(READY) ## throughput, latency and cost by number of replicas, from a queueing model; ARGS="--help"

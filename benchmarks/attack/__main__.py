@@ -89,7 +89,8 @@ def attack(options: argparse.Namespace, target: Target, pids: Sequence[int]) -> 
 
 def chosen_attacks(options: argparse.Namespace, target: Target, image: bytes) -> list[Attack]:
     """Return the attacks that `--only` names."""
-    return [each for each in corpus(target, image) if options.only in f"{each.kind} {each.name}"]
+    found = corpus(target, image, short=options.short)
+    return [each for each in found if options.only in f"{each.kind} {each.name}"]
 
 
 def endure_all(options: argparse.Namespace, target: Target, pids: Sequence[int]) -> bool:

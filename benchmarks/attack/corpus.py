@@ -9,20 +9,22 @@ from benchmarks.attack.connections import connection_attacks
 from benchmarks.attack.exchange import Target
 from benchmarks.attack.framing import framing_attacks
 from benchmarks.attack.image_bombs import image_bombs
-from benchmarks.attack.messages import image_message_attacks, message_attacks
+from benchmarks.attack.messages import image_message_attack, message_attacks
 from benchmarks.attack.texts import tensor_text_attacks, text_attacks
 
 _MAX_JSON_BYTES = 8 * 1024 * 1024
 
 
-def corpus(target: Target, image: bytes) -> list[Attack]:
-    """Return all attacks that can be sent to `target`; `image` is a good one."""
-    bombs = image_bombs()
+def corpus(target: Target, image: bytes, *, short: bool = False) -> list[Attack]:
+    """Return all attacks that can be sent to `target`; `image` is a good one. If `short`, a bomb goes one way only."""
     attacks = [*text_attacks(), *tensor_text_attacks(), *framing_attacks(image)]
-    for name, bomb in bombs.items():
-        attacks += _image_attacks(name, bomb)
     if target.model_server:
-        attacks += [*message_attacks(), *image_message_attacks(bombs)]
+        attacks += message_attacks()
+    for number, (name, bomb) in enumerate(image_bombs().items()):
+        ways = _image_attacks(name, bomb)
+        if target.model_server:
+            ways.append(image_message_attack(name, bomb))
+        attacks += [ways[number % len(ways)]] if short else ways
     return [*attacks, *connection_attacks(image)]
 
 

@@ -18,7 +18,7 @@ from benchmarks.serving.rounds import percentile_ms
 
 GATEWAY, MODEL_SERVER = "gateway", "model server"
 _SAMPLE_SECONDS = 0.02
-_SETTLE_SECONDS = 0.3
+_SETTLE_SECONDS = 0.15
 
 
 @dataclass(frozen=True)

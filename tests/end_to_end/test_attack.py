@@ -23,9 +23,16 @@ def attack(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, cwd=ROOT)
 
 
-# each takes a minute or two; between them they are the only test of the whole way with every attack
-@pytest.mark.parametrize("engine", ["litert", "tensorflow"])
-@pytest.mark.parametrize("batching", [True, False])
+# a minute and a half each; it is the only test of the whole way with every attack
+@pytest.mark.parametrize(
+    ("engine", "batching"),
+    [
+        ("litert", True),
+        pytest.param("litert", False, marks=pytest.mark.slow),
+        pytest.param("tensorflow", True, marks=pytest.mark.slow),
+        pytest.param("tensorflow", False, marks=pytest.mark.slow),
+    ],
+)
 def test_no_attack_costs_others_anything(colours: Trained, engine: str, *, batching: bool) -> None:
     """No attack exceeds its bound of processor time and memory, gets another response, or loses a good request."""
     flags = [] if batching else ["--no-batching"]
@@ -34,6 +41,7 @@ def test_no_attack_costs_others_anything(colours: Trained, engine: str, *, batch
 
 
 @pytest.mark.skipif(not TENSORFLOW_SERVING, reason="TENSORFLOW_MODEL_SERVER names no TensorFlow Serving binary")
+@pytest.mark.slow  # as long as the others
 @pytest.mark.parametrize("flags", [(), ("--enable_batching",)])
 def test_the_real_tensorflow_serving_behind_the_gateway(colours: Trained, flags: tuple[str, ...]) -> None:
     """The same through TensorFlow Serving, which only the gateway reaches."""
