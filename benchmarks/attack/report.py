@@ -10,16 +10,20 @@ from benchmarks.attack.measuring import GATEWAY, MODEL_SERVER, Outcome, Use
 
 MODEL_SERVER_CPU_SECONDS, GATEWAY_CPU_SECONDS = 2.0, 0.25
 """Of one body of up to 20 MB."""
-GATEWAY_MB, MODEL_SERVER_GROWTH_MB = 400.0, 600.0
+GATEWAY_MB = 400.0
+MODEL_SERVER_GROWTH_MB = 800.0
+"""A progressive JPEG of 50 megapixels has 300 MB of coefficients and 150 MB of pixels, beside 20 MB in some copies."""
 BLOCKED_SECONDS = 0.05
 NEIGHBOURS_RATIO = 1.5
+_SLOWER = 3
 
 
 @dataclass(frozen=True)
 class Noise:
     """The service without any attack: the good clients' p99 in ms, its spread (a ratio), `/livez`, and memory.
 
-    Without `judged_times`, waits are printed and not judged.
+    Without `judged_times`, as other work is done on a machine that nobody chose, waits are printed and not judged, and
+    processor times may be `_SLOWER` times what they may be otherwise.
     """
 
     p99_ms: float
@@ -32,10 +36,11 @@ class Noise:
 def faults(outcome: Outcome, noise: Noise) -> list[str]:
     """Return what does not hold of an attack, each in a few words."""
     gateway, model_server = (outcome.use.get(name, Use()) for name in (GATEWAY, MODEL_SERVER))
+    slower = 1 if noise.judged_times else _SLOWER
     checks = [
         (bool(outcome.attack.surprises(outcome.responses)), "responses: " + ", ".join(_shortly(outcome))),
-        (gateway.cpu > GATEWAY_CPU_SECONDS, f"gateway CPU {gateway.cpu:.2f} s"),
-        (model_server.cpu > MODEL_SERVER_CPU_SECONDS, f"model server CPU {model_server.cpu:.2f} s"),
+        (gateway.cpu > slower * GATEWAY_CPU_SECONDS, f"gateway CPU {gateway.cpu:.2f} s"),
+        (model_server.cpu > slower * MODEL_SERVER_CPU_SECONDS, f"model server CPU {model_server.cpu:.2f} s"),
         (gateway.peak_mb > GATEWAY_MB, f"gateway {gateway.peak_mb:.0f} MB"),
         (
             model_server.peak_mb - noise.model_server_mb > MODEL_SERVER_GROWTH_MB,

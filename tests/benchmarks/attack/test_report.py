@@ -10,7 +10,7 @@ from benchmarks.attack.report import Noise, faults
 from benchmarks.load.http_clients import Load
 
 QUIET = Noise(p99_ms=100.0, spread=1.2, waited=0.01, model_server_mb=500.0)
-NEARLY_TOO_MUCH = (Use(0.24, 399.0), Use(1.9, 1099.0))
+NEARLY_TOO_MUCH = (Use(0.24, 399.0), Use(1.9, 1299.0))
 ATTACK = http_attack("an attack", "text", lambda target: target.request("/"))
 
 
@@ -41,7 +41,7 @@ def test_what_is_within_all_bounds_has_no_fault() -> None:
         (outcome(gateway=Use(0.26, 100.0)), "gateway CPU 0.26 s"),
         (outcome(gateway=Use(0.1, 401.0)), "gateway 401 MB"),
         (outcome(model_server=Use(2.1, 600.0)), "model server CPU 2.10 s"),
-        (outcome(model_server=Use(1.0, 1101.0)), "model server 1101 MB"),
+        (outcome(model_server=Use(1.0, 1301.0)), "model server 1301 MB"),
         (outcome(blocked=0.061), "blocked for 61 ms"),
         (outcome(p99=0.19), "p99 x 1.90"),
         (outcome(lost=3), "3 good requests lost"),
@@ -53,7 +53,8 @@ def test_what_is_beyond_a_bound_is_one_fault(broken: Outcome, text: str) -> None
 
 
 def test_times_are_not_judged_where_others_work_on_the_machine() -> None:
-    """Waits of the short form are printed only; lost requests are faults all the same."""
+    """Waits of the short form are printed only, and processors may be slow; lost requests are faults all the same."""
     shared = Noise(100.0, 1.0, 0.01, 500.0, judged_times=False)
-    assert faults(outcome(blocked=9.0, p99=9.0), shared) == []
+    assert faults(outcome(blocked=9.0, p99=9.0, gateway=Use(0.7, 100.0), model_server=Use(5.9, 600.0)), shared) == []
+    assert faults(outcome(gateway=Use(0.8, 100.0)), shared) == ["gateway CPU 0.80 s"]
     assert faults(outcome(lost=1), shared) == ["1 good requests lost"]

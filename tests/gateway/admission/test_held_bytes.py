@@ -201,6 +201,7 @@ def pieces() -> Iterator[bytes]:
 
 BODIES: dict[str, Callable[[httpx.Client], httpx.Response]] = {
     "raw": lambda client: client.post("/v1/predict", content=LARGE_IMAGE),
+    "cut short": lambda client: client.post("/v1/predict", content=b"\xff\xd8\xff\xe0" + bytes(19 * MEGABYTE)),
     "chunked": lambda client: client.post("/v1/predict", content=pieces()),
     "form": lambda client: client.post(
         "/v1/predict", content=FORM.read(), headers={"Content-Type": FORM.headers["Content-Type"]}
@@ -237,7 +238,7 @@ def separate() -> Iterator[RunningGateway]:
 
 
 # the others differ from these in how they are read, and take a minute together
-USUAL = ("raw", "tensorflow", "gzip", "lists")
+USUAL = ("raw", "cut short", "tensorflow", "gzip", "lists")
 
 
 @pytest.mark.parametrize(
