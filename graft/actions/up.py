@@ -1,6 +1,7 @@
 """The verb `up`: a model server as a child process, with the gateway in front of it."""
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -81,6 +82,7 @@ class _Ending:
 
 
 def _announce_when_ready(url: str) -> None:
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log each time that this asks whether it is ready
     threading.Thread(target=_wait_and_announce, args=[url], daemon=True).start()
 
 
