@@ -16,6 +16,7 @@ from gateway.errors import (
     UnknownModelError,
 )
 
+_FIRST_INTERVAL_SECONDS = 1.0
 _AVAILABLE = "AVAILABLE"
 _COMING = frozenset({"START", "LOADING"})
 
@@ -45,10 +46,12 @@ class ModelVersions:
         self._describing: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     async def watch(self, interval_seconds: float) -> None:
-        """Poll every model each interval, until cancelled."""
+        """Poll every model each interval, until cancelled; at least each second until all could be used once."""
+        awaited = set(self._states)
         while True:
             await asyncio.gather(*(self._look_at(model) for model in self._states))
-            await asyncio.sleep(interval_seconds)
+            awaited -= {name for name, state in self._states.items() if state.problem is None}
+            await asyncio.sleep(min(interval_seconds, _FIRST_INTERVAL_SECONDS) if awaited else interval_seconds)
 
     @property
     def states(self) -> tuple[ModelState, ...]:

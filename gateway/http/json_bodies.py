@@ -89,7 +89,7 @@ def check_structure(body: bytes, settings: Settings) -> None:
     """
     bare = _outside_strings(body, settings.max_json_value_bytes)
     if _TOO_MANY_DIGITS in bare.translate(_DIGITS):
-        raise BadJsonError("The body cannot be read as JSON: a number has too many digits.")
+        raise BadJsonError(f"JSON Parse error: A number has too many digits; {_MAX_DIGITS} are accepted.")
     _check_depth(bare.translate(_SQUARE, _NO_BRACKETS), settings.max_json_depth)
 
 

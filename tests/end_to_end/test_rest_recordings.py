@@ -51,6 +51,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         f"--model_config_file={config}",
         "--port=0",
         "--allow_version_labels_for_unavailable_models=true",
+        "--max_rows_per_request=1000",  # one of the recorded requests has so many; the real server has no limit
     )
     with started(*serving, announces=r"listening on ([\d.]+:\d+)") as model_server:
         models = [argument for model in MODELS for argument in ("--model", model)]
