@@ -8,6 +8,7 @@ if anything costs more than it may.
 import argparse
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ from benchmarks.serving.version import PreparationError
 from tests.places import DATA
 
 BAD_INPUT, BOUND_BROKEN = 2, 1
+_INTERRUPTED, _TERMINATED = 130, 143
 _ALONE_EVERY = 10
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 220)
@@ -38,6 +40,7 @@ console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isat
 def main(arguments: Sequence[str] | None = None) -> None:
     """Attack, print, and exit with 1 if a bound is broken, or with one sentence and 2 if nothing can be attacked."""
     options = read_options(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # or what it started would outlive it
     try:
         with contextlib.ExitStack() as stack:
             target, pids = find_target(options, stack)
@@ -45,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (PreparationError, SystemFailedError, httpx.HTTPError) as error:
         print(error or repr(error), file=sys.stderr)
         raise SystemExit(BAD_INPUT) from None
+    except KeyboardInterrupt:
+        raise SystemExit(_INTERRUPTED) from None
     raise SystemExit(BOUND_BROKEN if broken else 0)
 
 
