@@ -29,11 +29,13 @@ _FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
 
 def add_documentation(app: FastAPI, models: Sequence[str]) -> None:
     """Add `GET /openapi.json`, `GET /docs` and the files that page loads."""
+    describing = asyncio.Lock()
     described: list[bytes] = []  # made when somebody first asks, since that takes as long as a tenth of the start
 
     async def show_description(_: Request) -> Response:
-        if not described:
-            described.append(await asyncio.to_thread(lambda: bytes(JSONResponse(describe(app, models)).body)))
+        async with describing:
+            if not described:
+                described.append(await asyncio.to_thread(lambda: bytes(JSONResponse(describe(app, models)).body)))
         return Response(described[0], media_type="application/json")
 
     for path, endpoint in ((_OPENAPI_URL, show_description), (_DOCS_URL, _show_page)):
