@@ -6,11 +6,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.unread_pipe import unread_pipe
 from tests.places import ROOT
 
 WRITES_EVERYTHING = """
@@ -97,22 +98,6 @@ with queued_standard_streams("{} lines are missing".format):
 first.close()
 sys.exit(7 if second.recv(100) == b"" else 8)
 """
-
-
-@contextmanager
-def unread_pipe() -> Iterator[int]:
-    """A pipe that is full already, and that nothing reads."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with suppress(BlockingIOError):
-        while True:
-            os.write(writing, b"\n")
-    os.set_blocking(writing, True)
-    try:
-        yield writing
-    finally:
-        os.close(reading)
-        os.close(writing)
 
 
 @contextmanager

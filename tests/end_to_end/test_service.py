@@ -1,8 +1,6 @@
 """`graft up` as its users meet it: on a model of three colours."""
 
-import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +13,7 @@ import pytest
 from tests.drawn.images import COLOURS, encoded, solid
 from tests.end_to_end.command import Service, environment, graft, must, started
 from tests.end_to_end.conftest import SERVED, Trained
+from tests.fakes.unread_pipe import unread_pipe
 from tests.gateway.waiting import wait_until
 
 
@@ -106,14 +105,8 @@ def test_the_service_ends_when_its_model_server_does(colours: Trained) -> None:
 
 def test_a_full_pipe_that_nothing_reads_stops_nothing(colours: Trained) -> None:
     """With output and log of `graft up` in a full pipe both servers start, images are predicted, SIGTERM ends them."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(writing, b"\n")
-    os.set_blocking(writing, True)
     command = [sys.executable, "-m", "graft", "up", "--models", str(colours.models), "--port=0"]
-    with subprocess.Popen(command, stdout=writing, stderr=writing, env=environment()) as process:
+    with unread_pipe() as pipe, subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment()) as process:
         try:
             wait_until(lambda: bool(_ports_of(process.pid)), seconds=120)
             with httpx.Client(base_url=f"http://127.0.0.1:{_ports_of(process.pid)[0]}", trust_env=False) as client:
@@ -125,8 +118,6 @@ def test_a_full_pipe_that_nothing_reads_stops_nothing(colours: Trained) -> None:
             assert process.wait(60) == 0
         finally:
             process.kill()
-            os.close(reading)
-            os.close(writing)
 
 
 def _ports_of(process_id: int) -> list[int]:

@@ -13,7 +13,8 @@ from gateway.app import create_app
 from gateway.http.server import GatewayServer, listen
 from gateway.settings import Settings
 from tests.fakes.model_server import FakeModelServer
-from tests.gateway.waiting import wait_until_ready
+from tests.fakes.tensor_model_server import MODEL, TensorModelServer
+from tests.gateway.waiting import wait_until, wait_until_ready
 
 StartGateway = Callable[..., httpx.Client]
 
@@ -48,6 +49,23 @@ def own_gateway(start_gateway: StartGateway) -> httpx.Client:
     """A client of a gateway of the test's own, ready to answer for the model `flowers`."""
     client = start_gateway()
     wait_until_ready(client)
+    return client
+
+
+@pytest.fixture
+def tensor_server() -> Iterator[TensorModelServer]:
+    """A model server with models of every type, of the test's own."""
+    server = TensorModelServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def tensor_gateway(start_gateway: StartGateway, tensor_server: TensorModelServer) -> httpx.Client:
+    """A gateway before it that has seen the model's versions."""
+    client = start_gateway(model_server=tensor_server.address, models=(MODEL,), log_level="error")
+    wait_until(lambda: client.get("/v2/health/ready").status_code == 200)
     return client
 
 

@@ -1,5 +1,4 @@
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -13,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 import pytest
+
+from tests.fakes.unread_pipe import unread_pipe
 
 SERVE = """
 import sys
@@ -174,14 +175,8 @@ def test_a_full_pipe_that_nothing_reads_stops_nothing(
 ) -> None:
     """With output and log in a pipe that is full, models are loaded and served, and SIGTERM ends the process."""
     publish(tmp_path / "scale", 1, 2.0)
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(writing, b"\n")
-    os.set_blocking(writing, True)
     command = [sys.executable, "-c", SERVE, str(tmp_path / "scale"), "0"]
-    with subprocess.Popen(command, stdout=writing, stderr=writing) as process:
+    with unread_pipe() as pipe, subprocess.Popen(command, stdout=pipe, stderr=pipe) as process:
         try:
             seen = psutil.Process(process.pid)
             eventually(lambda: bool(seen.net_connections("inet")), seconds=60)
@@ -192,5 +187,3 @@ def test_a_full_pipe_that_nothing_reads_stops_nothing(
             assert process.wait(60) == 0
         finally:
             process.kill()
-            os.close(reading)
-            os.close(writing)

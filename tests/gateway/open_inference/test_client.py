@@ -13,7 +13,6 @@ import tritonclient.http as triton
 
 from tests.fakes.model_server import LABELS, FakeModelServer, label_for, probabilities_for
 from tests.fakes.tensor_model_server import DTYPES, MODEL, TensorModelServer
-from tests.gateway.conftest import StartGateway
 from tests.gateway.images import draw
 from tests.gateway.waiting import wait_until
 
@@ -36,23 +35,6 @@ VALUES: dict[str, npt.NDArray[Any]] = {
 """Three elements of each type, the smallest and the largest among them; what the client wants for BF16 is float32."""
 
 Client: TypeAlias = triton.InferenceServerClient
-
-
-@pytest.fixture
-def tensor_server() -> Iterator[TensorModelServer]:
-    """A model server with models of every type, of the test's own."""
-    server = TensorModelServer()
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def tensor_gateway(start_gateway: StartGateway, tensor_server: TensorModelServer) -> httpx.Client:
-    """A gateway before it that has seen the model's versions."""
-    gateway = start_gateway(model_server=tensor_server.address, models=(MODEL,))
-    wait_until(lambda: gateway.get("/v2/health/ready").status_code == 200)
-    return gateway
 
 
 @pytest.fixture

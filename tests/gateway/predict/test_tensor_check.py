@@ -8,7 +8,6 @@ import base64
 import json
 import math
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,23 +47,6 @@ Inputs = dict[str, tuple[str, tuple[int, ...]]]
 _NAMES = ("pixels", "a", "b", "x", "other")
 _DATATYPES = ("UINT8", "FP32", "INT64", "BYTES", "INT32")
 _FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture
-def tensor_server() -> Iterator[TensorModelServer]:
-    """A model server with models of every type, of the test's own."""
-    server = TensorModelServer()
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def tensor_gateway(start_gateway: StartGateway, tensor_server: TensorModelServer) -> httpx.Client:
-    """A gateway before it that has seen the model's versions."""
-    client = start_gateway(model_server=tensor_server.address, models=(MODEL,), log_level="error")
-    wait_until(lambda: client.get("/v2/health/ready").status_code == 200)
-    return client
 
 
 @st.composite
