@@ -1,11 +1,11 @@
 """What it costs a version to answer, measured where nothing else has happened."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.saved_model.loading import LoadedVersion
+from tests.cpu_time import quiet_cpu_seconds
 from tests.exporter.rows import Rows, predict_rows
 from tests.peak_memory import peak_mb_above_now
 
@@ -14,7 +14,7 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Measured:
-    """An answer, by how many megabytes resident memory rose for it, and the least seconds of several attempts."""
+    """An answer, by how many megabytes resident memory rose for it, and the processor time it took, in seconds."""
 
     rows: Rows
     megabytes: float
@@ -34,12 +34,9 @@ def measure_predictions(folder: Path, batches: Mapping[str, list[bytes]], warm_u
 
 def _measure(version: LoadedVersion, contents: list[bytes]) -> Measured:
     predictions: list[Rows] = []
-    seconds: list[float] = []
 
     def predict() -> None:
-        start = time.perf_counter()
         predictions.append(predict_rows(version, contents))
-        seconds.append(time.perf_counter() - start)
 
     megabytes = max(peak_mb_above_now(predict) for _ in range(_ATTEMPTS))
-    return Measured(predictions[-1], megabytes, min(seconds))
+    return Measured(predictions[-1], megabytes, quiet_cpu_seconds(predict, enough=0.1, all_threads=True))

@@ -65,7 +65,7 @@ def test_every_misbehaviour_has_its_status(impatient: httpx.Client) -> None:
     for mark, _, _ in MISBEHAVIOUR:
         started = time.monotonic()
         response = send(impatient, marked_image(mark))
-        assert time.monotonic() - started < 1.5, mark
+        assert time.monotonic() - started < 10, mark
         assert sentence_in(response).endswith("."), mark
         assert [word for word in SECRET_WORDS if word in response.text] == [], mark
         assert ("retry-after" in response.headers) == (response.status_code == 503), mark

@@ -97,8 +97,8 @@ def test_a_connection_that_says_nothing_ends_at_the_deadline(behind: httpx.Clien
     started = time.monotonic()
     with ThreadPoolExecutor(8) as threads:
         responses = list(threads.map(lambda number: send(behind, marked_image(number=number)), range(8)))
-    assert time.monotonic() - started < 2
     assert {response.status_code for response in responses} == {504}
+    assert time.monotonic() - started < 20, "a connection by itself is given up after minutes"
     assert behind.get("/livez").status_code == 200
     proxy.thaw()
     image = marked_image(number=99)

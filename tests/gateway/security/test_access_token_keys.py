@@ -92,11 +92,11 @@ def test_old_keys_are_fetched_anew_while_they_still_serve(issuer: Issuer, url: s
         assert await is_believed(tokens, old)
         issuer.shown.clear()
         issuer.add_key("second")
-        issuer.pause = 0.3
+        issuer.pause = 3
         clock.now += REFRESH_SECONDS + 1
         started = time.monotonic()
         assert await is_believed(tokens, issuer.token("first"))
-        assert time.monotonic() - started < 0.2
+        assert time.monotonic() - started < 2.5, "it did not wait for the issuer"
         issuer.pause = 0
         await fetches(issuer, 2)
         async with asyncio.timeout(10):
