@@ -30,6 +30,7 @@ from modelserver.grpc.reflection import offer_reflection, refuse_reflection
 from modelserver.grpc.tls import server_credentials, verifies_clients
 from modelserver.grpc.unary_calls import UnaryCalls
 from modelserver.metrics import ModelServerMetrics
+from modelserver.requests.large_images import LargeImages
 from modelserver.settings import ModelServerSettings
 from modelserver.versions.base_paths import BasePathRoots
 from modelserver.versions.configs import ModelConfig, configs_of_file, model_configs
@@ -92,13 +93,16 @@ async def running_server(
     metrics = ModelServerMetrics(lambda name: name in models.names)
     executor = ThreadPoolExecutor(settings.grpc_max_threads, thread_name_prefix="graph")
     batcher = Batcher(batch_parameters(settings), executor) if settings.enable_batching else None
+    large_images = LargeImages()
     engines = Engines(settings, start_tensorflow)
     models = _served_models(settings, configs, engines, metrics, batcher)
     reloading = Reloading(models, allow_unavailable_labels=settings.allow_version_labels_for_unavailable_models)
     server = grpc.aio.server(options=_options(settings))
     calls, hurry = UnaryCalls(_REQUESTS_IN_FLIGHT * settings.max_message_bytes), asyncio.Event()
     services = (
-        PredictionService(models, executor, metrics, batcher, most_rows=settings.max_rows_per_request),
+        PredictionService(
+            *(models, executor, metrics, batcher), large_images=large_images, most_rows=settings.max_rows_per_request
+        ),
         ModelService(models, reloading, _roots_of_requests(settings, configs)),
     )
     server.add_generic_rpc_handlers([service.handler(calls) for service in services])
@@ -118,6 +122,7 @@ async def running_server(
             await asyncio.wait({watching})
             if batcher:
                 batcher.close()
+            large_images.close()
             executor.shutdown(wait=False, cancel_futures=True)  # results of what still runs are no longer needed
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -14,11 +15,12 @@ from modelserver.batching.batcher import Batcher
 from modelserver.errors import BadInputError
 from modelserver.grpc.unary_calls import UnaryCalls
 from modelserver.metrics import ModelServerMetrics
-from modelserver.model.calls import GraphCall
+from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.cancellation import CancellationToken
 from modelserver.model.version import Model
 from modelserver.requests.handler import RequestHandler
 from modelserver.requests.handlers import CLASSIFY, PREDICT, REGRESS
+from modelserver.requests.large_images import LargeImages
 from modelserver.requests.multi_inference import infer_all
 from modelserver.requests.row_limits import check_examples
 from modelserver.versions.served_models import ServedModels
@@ -31,8 +33,9 @@ _LARGE_BYTES = 2**20
 class PredictionService:
     """Finds the version, calls the request handler. Graph calls run in `executor`, so that the loop stays free.
 
-    With a `batcher`, it runs those of Predict, Classify and Regress and merges them. A request has at most `most_rows`
-    rows. When a caller leaves, what was not computed for it yet is left undone.
+    With a `batcher`, it runs those of Predict, Classify and Regress and merges them. `large_images` decodes those that
+    would hold up others. A request has at most `most_rows` rows. When a caller leaves, what was not computed for it yet
+    is left undone.
     """
 
     def __init__(
@@ -42,12 +45,14 @@ class PredictionService:
         metrics: ModelServerMetrics,
         batcher: Batcher | None = None,
         *,
+        large_images: LargeImages,
         most_rows: int,
     ) -> None:
         self._models = models
         self._metrics = metrics
         self._executor = executor
         self._batcher = batcher
+        self._large_images = large_images
         self._most_rows = most_rows
 
     def handler(self, calls: UnaryCalls) -> "grpc.GenericRpcHandler[Any, Any]":
@@ -130,11 +135,9 @@ class PredictionService:
         served = self._find(spec)
         handler.check_rows(served.model, request, self._most_rows)
         with _cancelled_at_the_end() as token:
-            if self._batcher is None:
-                response = await self._run(handler.handle, served.model, request, [token])
-            else:
-                call = replace(await self._read(handler, served.model, request), tokens=[token])
-                response = handler.respond(call, await self._batcher.run(served.model, call))
+            call = replace(await self._read(handler, served.model, request), tokens=[token])
+            graph = functools.partial(self._run_graph, served.model)
+            response = handler.respond(call, await self._large_images.run(served.model, call, graph))
         _name_version(response.model_spec, spec, served)
         return response
 
@@ -144,6 +147,12 @@ class PredictionService:
             return handler.read(model, request)
         call: GraphCall = await self._run(handler.read, model, request)
         return call
+
+    async def _run_graph(self, model: Model, call: GraphCall) -> GraphOutputs:
+        if self._batcher:
+            return await self._batcher.run(model, call)
+        outputs: GraphOutputs = await self._run(model.call, call)
+        return outputs
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)

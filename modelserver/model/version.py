@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from modelserver.errors import SignatureNotFoundError
 from modelserver.model.calls import GraphCall
+from modelserver.model.decoded_images import ImageDecoder
 from modelserver.model.signatures import ServedSignature
 from modelserver.model.tensors import Array
 
@@ -20,6 +21,8 @@ class Model(ABC):
     """The name of what runs the network, for people."""
     gains_from_batches: ClassVar[bool]
     """Whether rows are cheaper together."""
+    image_decoder: ImageDecoder | None = None
+    """Decodes images apart from the network, where the version can do that."""
 
     def __init__(self, definitions: Any, names: Iterable[str]) -> None:
         self.signature_definitions = definitions

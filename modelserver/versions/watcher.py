@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from modelserver.errors import LoadError, ModelNotFoundError
+from modelserver.low_priority import run_at_low_priority
 from modelserver.model.version import Model
 from modelserver.versions.conditions import Changes
 from modelserver.versions.configs import ModelConfig
 from modelserver.versions.folders import version_folders
-from modelserver.versions.low_priority import run_at_low_priority
 from modelserver.versions.retries import NO_RETRIES, FailedLoads, LoadRetries, folder_state
 
 logger = logging.getLogger(__name__)

@@ -11,24 +11,24 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from contract.image_cost.check import why_costly
 from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
-from contract.versions import LABELS, LITERT_NETWORK, MANIFEST
-from modelserver.engines.graphs.session import GraphSession
+from contract.versions import LITERT_NETWORK, MANIFEST
+from modelserver.engines.graphs.image_decoder import GraphImageDecoder
 from modelserver.engines.graphs.signatures import SavedGraphs
-from modelserver.engines.litert.network import LiteNetworks, Pixels, Probabilities
+from modelserver.engines.litert.network import LiteNetworks, Probabilities
 from modelserver.engines.litert.row_threads import RowThreads
 from modelserver.engines.litert.threads import EngineThreads
-from modelserver.errors import BadInputError, GraphError, LoadError
+from modelserver.errors import BadInputError, LoadError
 from modelserver.model.calls import GraphCall
+from modelserver.model.decoded_images import Pixels
 from modelserver.model.tensors import Array, shape_text
 from modelserver.model.version import Model
 
 _WHEN_LOADED = "__saved_model_init_op"
 """Among the signatures of every SavedModel; not one that requests may name."""
 
-_Row = dict[str, Any]
-"""The outputs for one image, by their names."""
+_Row = tuple[float, Probabilities | None]
+"""Brightness and probabilities of one image, which has none if it is not valid."""
 
 
 class LitertModel(Model):
@@ -45,16 +45,15 @@ class LitertModel(Model):
         graphs = SavedGraphs(folder)
         definitions = graphs.definitions
         super().__init__(definitions, [name for name in definitions.signature_def if name != _WHEN_LOADED])
-        self._images = GraphSession(graphs.cut_out(PIXELS_OF_IMAGE), optimize=False)
+        self.image_decoder = self._decoder = GraphImageDecoder(folder, graphs)
         self._networks = LiteNetworks(folder / LITERT_NETWORK, threads.rows_at_a_time, threads.for_one_row)
-        self._labels = np.array([label.encode() for label in _labels(folder)], np.object_)
         self._manifest = (folder / MANIFEST).read_bytes()
         self._rows = rows
         self._on_run = on_run
         if unknown := set(self.signatures) - set(self._FUNCTIONS):
             raise LoadError(f"LiteRT cannot run the signatures {', '.join(sorted(unknown))}.")
-        if self._networks.classes != len(self._labels):
-            raise LoadError(f"{LITERT_NETWORK} has {self._networks.classes} classes, not {len(self._labels)}.")
+        if self._networks.classes != (count := len(self._decoder.labels)):
+            raise LoadError(f"{LITERT_NETWORK} has {self._networks.classes} classes, not {count}.")
 
     @classmethod
     def load(
@@ -98,30 +97,18 @@ class LitertModel(Model):
         if contents.ndim != 1:
             raise BadInputError(f"image_bytes must have the shape [N], not {shape_text(contents)}.")
         rows = self._rows.map(self._predict_image, contents.tolist(), call.tokens)
-        probabilities = np.zeros((len(rows), self._networks.classes), np.float32)
-        labels = np.full(len(rows), b"", np.object_)
-        for number, row in enumerate(rows):
-            if row["valid"]:
-                probabilities[number] = row["probabilities"]
-                labels[number] = self._labels[row["probabilities"].argmax()]
-        return {
-            "probabilities": probabilities,
-            "label": labels,
-            "valid": np.array([row["valid"] for row in rows], np.bool_),
-            "brightness": np.array([row["brightness"] for row in rows], np.float32),
-        }
+        predicted = [probabilities for _, probabilities in rows]
+        valid = [probabilities for probabilities in predicted if probabilities is not None]
+        return self._decoder.outputs(
+            [probabilities is not None for probabilities in predicted],
+            [brightness for brightness, _ in rows],
+            np.array(valid, np.float32),
+        )
 
     def _predict_image(self, content: bytes) -> _Row:
         with self._networks.lent() as network:
-            try:
-                decoded = self._pixels_of(content)
-            except (
-                BadInputError,
-                GraphError,
-            ):  # whatever the decoder says: the served graph ignores errors of a row, too
-                return {"valid": False, "brightness": 0.0}
-            pixels = decoded.pop("pixels")  # or each row would keep its own until the last one is there
-            return {**decoded, "probabilities": network.predict(pixels)} if decoded["valid"] else decoded
+            image = self._decoder.decode(content)
+            return image.brightness, None if image.pixels is None else network.predict(image.pixels)
 
     def _predict_pixels(self, call: GraphCall) -> dict[str, Array]:
         (pixels,) = call.arguments
@@ -141,12 +128,7 @@ class LitertModel(Model):
         (content,) = call.arguments
         if content.ndim:
             raise BadInputError(f"image_bytes must be one string, of the shape [], not {shape_text(content)}.")
-        return self._pixels_of(content.item())
-
-    def _pixels_of(self, content: bytes) -> dict[str, Array]:
-        scalar = np.empty((), np.object_)
-        scalar[()] = b"" if why_costly(content) else content
-        return self._images.run({"image_bytes": scalar}, ("pixels", "valid", "brightness"))
+        return self._decoder.pixels_of(content.item())
 
     def _describe(self, call: GraphCall) -> dict[str, Array]:
         return {"manifest": np.full(call.arguments[0].shape, self._manifest, np.object_)}
@@ -158,7 +140,3 @@ class LitertModel(Model):
         PIXELS_OF_IMAGE: _decode,
         DESCRIBE: _describe,
     }
-
-
-def _labels(folder: Path) -> list[str]:
-    return (folder / LABELS).read_text(encoding="utf-8").splitlines()

@@ -12,8 +12,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from contract.native_stderr import discarded_native_stderr
 from modelserver.errors import GraphError, LoadError
+from modelserver.model.decoded_images import Pixels
 
-Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 
 _STDERR_DISCARDED: Iterator[contextlib.AbstractContextManager[None]] = itertools.chain(

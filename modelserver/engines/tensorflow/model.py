@@ -1,6 +1,7 @@
 """One version of a model, run by TensorFlow."""
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from contract.signatures import IMAGE_INPUT, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import MANIFEST
 from modelserver.engines.graphs.costly_images import without_costly_images
 from modelserver.engines.graphs.errors import sentence_of
+from modelserver.engines.graphs.image_decoder import GraphImageDecoder
 from modelserver.engines.graphs.no_rows import run_rows
 from modelserver.engines.graphs.signatures import SavedGraphs
 from modelserver.engines.tensorflow.internals import CancellableFunction, CancellationManager
@@ -26,9 +28,12 @@ from modelserver.errors import (
 )
 from modelserver.model.calls import GraphCall, joined
 from modelserver.model.cancellation import Tokens, check_wanted, is_wanted
+from modelserver.model.decoded_images import ImageDecoder
 from modelserver.model.signatures import ServedSignature
 from modelserver.model.tensors import Array
 from modelserver.model.version import Model
+
+logger = logging.getLogger(__name__)
 
 _TAG = "serve"
 _ROW_BY_ROW = (SERVING_DEFAULT, SERVING_PIXELS)
@@ -67,8 +72,10 @@ class TensorFlowModel(Model):
         definitions: Any,
         on_run: Callable[[float], None] = lambda _: None,
         by_rows: Collection[str] = (),
+        image_decoder: ImageDecoder | None = None,
     ) -> None:
         self._loaded = loaded  # owns the variables
+        self.image_decoder = image_decoder
         self._by_rows = by_rows
         self._on_run = on_run
         super().__init__(definitions, loaded.signatures)
@@ -85,9 +92,11 @@ class TensorFlowModel(Model):
             LoadError: it cannot be read, or not by this TensorFlow.
         """
         try:
-            by_rows = _ROW_BY_ROW if (folder / MANIFEST).is_file() else ()
+            ours = (folder / MANIFEST).is_file()
             loaded = tf.saved_model.load(str(folder), tags=[_TAG])
-            return cls(loaded, SavedGraphs(folder).definitions, on_run, by_rows)
+            graphs = SavedGraphs(folder)
+            decoder = _image_decoder(folder, graphs) if ours else None
+            return cls(loaded, graphs.definitions, on_run, _ROW_BY_ROW if ours else (), decoder)
         except (*_LOAD_FAILURES, ServingError) as error:
             raise LoadError(sentence_of(str(error)) or type(error).__name__) from error
 
@@ -134,6 +143,15 @@ class TensorFlowModel(Model):
         except UnicodeDecodeError as error:  # of TensorFlow's own message, which quotes what was sent
             raise BadInputError(sentence_of(error.object.decode("latin-1"))) from error
         return {name: _as_array(outputs[name]) for name in call.outputs}
+
+
+def _image_decoder(folder: Path, graphs: SavedGraphs) -> ImageDecoder | None:
+    """Return what decodes the images of a version that `graft export` wrote, None for one that was written before."""
+    try:
+        return GraphImageDecoder(folder, graphs)
+    except (OSError, LoadError) as error:
+        logger.info("%s: large images are not decoded apart from others: %s", folder, error)
+        return None
 
 
 @contextlib.contextmanager

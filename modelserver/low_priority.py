@@ -20,13 +20,14 @@ async def run_at_low_priority(function: Callable[..., _Result], *arguments: obje
     A new one, because only a privileged process may give a thread its old priority back. Threads that it starts have
     the lower one too.
     """
-    thread = ThreadPoolExecutor(1, thread_name_prefix="low-priority", initializer=_give_way)
+    thread = ThreadPoolExecutor(1, thread_name_prefix="low-priority", initializer=give_way)
     try:
         return await asyncio.get_running_loop().run_in_executor(thread, function, *arguments)
     finally:
         thread.shutdown(wait=False)
 
 
-def _give_way() -> None:
+def give_way() -> None:
+    """Give the calling thread, and what threads it starts, the lower priority for good (Linux)."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

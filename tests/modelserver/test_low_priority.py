@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from modelserver.versions.low_priority import run_at_low_priority
+from modelserver.low_priority import run_at_low_priority
 
 
 def priority() -> tuple[int, int]:

@@ -1,0 +1,40 @@
+"""Images that were decoded apart from the network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from modelserver.model.tensors import Array
+
+Pixels = npt.NDArray[np.uint8]
+"""[H, W, 3] RGB, of the size that the network takes."""
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """One row: `pixels` are None where it is not an image; brightness is from 0, black, to 1, white."""
+
+    pixels: Pixels | None
+    brightness: float = 0.0
+
+
+class ImageDecoder(Protocol):
+    """What a version makes of encoded images before its network, and of probabilities behind it."""
+
+    def pixels_of(self, content: bytes) -> dict[str, Any]:
+        """Return the outputs of the signature `pixels_of_image` for one image.
+
+        Raises:
+            BadInputError: it cannot be decoded.
+        """
+
+    def decode(self, content: bytes) -> DecodedImage:
+        """Return one row, whatever its content is."""
+
+    def outputs(
+        self, valid: Sequence[bool], brightness: Sequence[float], probabilities: npt.NDArray[np.float32]
+    ) -> dict[str, Array]:
+        """Return the outputs of `serving_default` for N rows, M of them valid, with probabilities float32 [M, C]."""
