@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from contract.errors import ContractError
+from contract.freed_memory import reuse_freed_memory
+from contract.interpreter_turns import take_short_turns
 from gateway.errors import BadSettingError
 from gateway.http.server import listen
 from gateway.observability.logs import process_logs
@@ -23,6 +25,8 @@ def main(settings: Settings, on_listening: Callable[[str], None] | None = None) 
 
     Returns the exit code: 2 if the settings are invalid or an address is not available.
     """
+    reuse_freed_memory()
+    take_short_turns()
     with process_logs(settings):
         try:
             check_access(settings)

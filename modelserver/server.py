@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import grpc
 
+from contract.freed_memory import give_back_freed_memory, reuse_freed_memory
+from contract.interpreter_turns import take_short_turns
 from contract.standard_streams import queued_standard_streams
 from modelserver.batching.batcher import Batcher
 from modelserver.batching.parameters import batch_parameters
 from modelserver.batching.version_tuning import FirstVersionTuning, Load, tuned
-from modelserver.engines.freed_memory import give_back_freed_memory, keep_little_freed_memory
 from modelserver.engines.selection import Engines
 from modelserver.engines.tensorflow.start import TensorFlowStart
 from modelserver.errors import SettingError
@@ -252,7 +253,8 @@ def main(settings: ModelServerSettings, start_tensorflow: Callable[[], None] = l
 
 def _run(settings: ModelServerSettings, start_tensorflow: Callable[[], None]) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
-    keep_little_freed_memory()
+    reuse_freed_memory()
+    take_short_turns()
     raise_descriptor_limit()
     tensorflow = TensorFlowStart(settings, start_tensorflow)
     if settings.engine == "tensorflow":

@@ -37,6 +37,7 @@ class Neighbours:
         self._pool = ProcessPoolExecutor(1, context, _remember, (self._until,))
 
     def __enter__(self) -> Self:
+        self._pool.submit(_over).result()  # started now, it has the priority that this process has now
         return self
 
     def __exit__(

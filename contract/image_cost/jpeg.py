@@ -9,14 +9,12 @@ from itertools import islice
 from typing import NamedTuple
 
 from contract.image_cost.limits import MAX_SCANS, scans_allowed
+from contract.interpreter_turns import PIECE_BYTES
 
 _SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """A scan's header: marker, length, and number of components. Decoders refuse any other length."""
 
 _SCAN_BYTES = 5
-_WINDOW_BYTES = 1 << 20
-"""Searched at once, since a search holds Python's lock."""
-
 MAX_SEGMENTS = 1000
 """Before the frame: 20 MiB of the longest ones are 320."""
 
@@ -86,11 +84,11 @@ def _end_of_fill_bytes(content: bytes, at: int) -> int:
         at += len(window) - rest
         if rest:
             break
-        size = min(2 * size, _WINDOW_BYTES)
+        size = min(2 * size, PIECE_BYTES)
     return at
 
 
 def _scans(content: bytes) -> Iterator[bytes]:
     """Yield the header of each scan."""
-    for start in range(0, len(content), _WINDOW_BYTES):
-        yield from _SCAN.findall(content, start, start + _WINDOW_BYTES + _SCAN_BYTES - 1)
+    for start in range(0, len(content), PIECE_BYTES):
+        yield from _SCAN.findall(content, start, start + PIECE_BYTES + _SCAN_BYTES - 1)

@@ -6,6 +6,7 @@ and their number is limited. A parser that looks at each byte in Python takes se
 
 from python_multipart.multipart import parse_options_header
 
+from contract.interpreter_turns import find_in_pieces
 from gateway.errors import BadFormError, NoImageError, TooManyImagesError
 from gateway.predict.prediction import EncodedImage
 
@@ -33,7 +34,7 @@ def read_files(content_type: str, body: bytes, max_files: int) -> list[EncodedIm
         head_end = body.find(_HEAD_END, start - len(_LINE_END), start + _MAX_HEAD_BYTES)
         if head_end < 0:
             raise BadFormError(f"A part of the form has no end of its headers within {_MAX_HEAD_BYTES} bytes.")
-        end = body.find(_LINE_END + delimiter, head_end + len(_LINE_END))
+        end = find_in_pieces(body, _LINE_END + delimiter, head_end + len(_LINE_END))
         if end < 0:
             raise BadFormError("The multipart form ends before its last boundary.")
         name = _file_name(body[start:head_end])
@@ -64,7 +65,7 @@ def _after_preamble(body: bytes, delimiter: bytes) -> int:
     """Return where the first delimiter ends."""
     if body.startswith(delimiter):
         return len(delimiter)
-    found = body.find(_LINE_END + delimiter)
+    found = find_in_pieces(body, _LINE_END + delimiter)
     if found < 0:
         raise BadFormError("The multipart form does not have the boundary that its content type names.")
     return found + len(_LINE_END) + len(delimiter)

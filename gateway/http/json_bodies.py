@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
+from contract.interpreter_turns import PIECE_BYTES, pieces
 from gateway.errors import BadJsonError, BodyTooLargeError
 from gateway.settings import Settings
 
@@ -88,9 +89,16 @@ def check_structure(body: bytes, settings: Settings) -> None:
         BadJsonError: it is nested more deeply than `max_json_depth`, or a number has too many digits.
     """
     bare = _outside_strings(body, settings.max_json_value_bytes)
-    if _TOO_MANY_DIGITS in bare.translate(_DIGITS):
+    if any(_TOO_MANY_DIGITS in each.translate(_DIGITS) for each in _overlapping(bare, _MAX_DIGITS)):
         raise BadJsonError(f"JSON Parse error: A number has too many digits; {_MAX_DIGITS} are accepted.")
-    _check_depth(bare.translate(_SQUARE, _NO_BRACKETS), settings.max_json_depth)
+    brackets = b"".join(each.translate(_SQUARE, _NO_BRACKETS) for each in pieces(bare))
+    _check_depth(brackets, settings.max_json_depth)
+
+
+def _overlapping(bare: bytes, more: int) -> Iterator[bytes]:
+    """Yield pieces, each with so many bytes more of the next one."""
+    for at in range(0, len(bare), PIECE_BYTES):
+        yield bare[at : at + PIECE_BYTES + more]
 
 
 def _check_depth(bare: bytes, max_depth: int) -> None:
@@ -115,8 +123,11 @@ def _outside_strings(body: bytes, most: int) -> bytes:
     Raises:
         BodyTooLargeError: they do.
     """
-    pieces: list[bytes] = []
-    at, cost = 0, 5 * body.count(b"\\")  # in fifths; it takes as long as a one-digit number's byte
+    found: list[bytes] = []
+    at, cost = (
+        0,
+        5 * sum(each.count(b"\\") for each in pieces(body)),
+    )  # in fifths; it takes as long as a one-digit number's byte
     inside = False
     while at < len(body):
         quote = body.find(b'"', at)
@@ -125,7 +136,7 @@ def _outside_strings(body: bytes, most: int) -> bytes:
         if not inside:
             piece = body[at:end]
             cost += _cost(piece)
-            pieces.append(piece)
+            found.append(piece)
         if quote >= 0 and (escaped or not inside):
             cost += 5 * _STRING_COST
         if cost > 5 * most:
@@ -135,7 +146,7 @@ def _outside_strings(body: bytes, most: int) -> bytes:
             )
         inside = inside == escaped
         at = end + 1
-    return b"".join(pieces)
+    return b"".join(found)
 
 
 def _cost(piece: bytes) -> int:
@@ -143,7 +154,7 @@ def _cost(piece: bytes) -> int:
 
     A value takes as long as eight digits of a long number: `0,` counts 2 bytes, and a number of 20 digits 6.
     """
-    return len(piece) + 8 * sum(map(piece.count, _BEGINNINGS_OF_VALUES))
+    return len(piece) + 8 * sum(sum(map(each.count, _BEGINNINGS_OF_VALUES)) for each in pieces(piece))
 
 
 def _is_escaped(body: bytes, start: int, quote: int) -> bool:

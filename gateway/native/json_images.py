@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contract.interpreter_turns import PIECE_BYTES, length_without, pieces
 from gateway.errors import BadEncodingError, BadJsonError, NoImageError, TooManyImagesError
 from gateway.http.base64_text import decode_base64
 from gateway.predict.prediction import EncodedImage, UnreadableImage
@@ -12,7 +13,6 @@ from gateway.predict.prediction import EncodedImage, UnreadableImage
 _DATA_URL, _BASE64 = "data:", ";base64"
 _URL_SAFE = str.maketrans("-_", "+/")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/_\-\s]")
-_SEARCHED_AT_ONCE = 1 << 20  # a few milliseconds, for which Python's lock is held
 _SHOWN_CHARACTERS = 20
 _RED_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mM4IWcDAALUASNMnwvaAAAAAElFTkSuQmCC"
 
@@ -78,7 +78,7 @@ def _decode(text: str) -> bytes:
     """Return the bytes of base64 in the standard or the URL-safe alphabet, padded or not, or of a data URL."""
     text = _without_data_url(text)
     if text.isascii() and ("-" in text or "_" in text):
-        text = text.translate(_URL_SAFE)
+        text = "".join(each.translate(_URL_SAFE) for each in pieces(text))
     return decode_base64(text)
 
 
@@ -94,9 +94,9 @@ def _without_data_url(text: str) -> str:
 
 def _what_is_wrong(text: str) -> str:
     plain = _without_data_url(text)
-    end = len(plain.rstrip("=\n\r "))
-    places = range(0, end, _SEARCHED_AT_ONCE)
-    found = (_NOT_BASE64.search(plain, start, min(start + _SEARCHED_AT_ONCE, end)) for start in places)
+    end = length_without(plain, "=\n\r ")
+    places = range(0, end, PIECE_BYTES)
+    found = (_NOT_BASE64.search(plain, start, min(start + PIECE_BYTES, end)) for start in places)
     odd = next(filter(None, found), None)
     if odd:
         return f"the character {odd[0]!r} at position {odd.start()} is not in its alphabet"

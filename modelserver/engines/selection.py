@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from contract.freed_memory import give_back_freed_memory
 from contract.signatures import SERVING_PIXELS
 from contract.versions import LITERT_NETWORK
-from modelserver.engines.freed_memory import give_back_freed_memory
 from modelserver.engines.graphs.session import GraphSession
 from modelserver.engines.graphs.signatures import SavedGraphs
 from modelserver.engines.litert.row_threads import RowThreads

@@ -24,15 +24,18 @@ class DecodedImage:
 class ImageDecoder(Protocol):
     """What a version makes of encoded images before its network, and of probabilities behind it."""
 
+    def checked(self, content: bytes) -> bytes:
+        """Return the image, or no bytes for one that is too costly to decode."""
+
     def pixels_of(self, content: bytes) -> dict[str, Any]:
-        """Return the outputs of the signature `pixels_of_image` for one image.
+        """Return the outputs of the signature `pixels_of_image` for one image that was checked.
 
         Raises:
             BadInputError: it cannot be decoded.
         """
 
     def decode(self, content: bytes) -> DecodedImage:
-        """Return one row, whatever its content is."""
+        """Return one row, whatever its content is, which was checked."""
 
     def outputs(
         self, valid: Sequence[bool], brightness: Sequence[float], probabilities: npt.NDArray[np.float32]

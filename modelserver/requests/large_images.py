@@ -32,15 +32,21 @@ _Result = TypeVar("_Result")
 
 
 class LargeImages:
-    """Threads of low priority, one for each processor, which decode large images."""
+    """Threads of low priority, one for each processor, which decode large images.
+
+    Those that check them before have the usual priority: that is done in Python, and a thread that gave way while it
+    holds Python's lock would hold up everyone.
+    """
 
     def __init__(self) -> None:
         self._count = os.cpu_count() or 1
+        self._checks = ThreadPoolExecutor(self._count, thread_name_prefix="check-images")
         self._threads = ThreadPoolExecutor(self._count, thread_name_prefix="large-images", initializer=give_way)
 
     def close(self) -> None:
         """Let the threads end; results of what still waits or runs are no longer needed."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._checks, self._threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def run(
         self, model: Model, call: GraphCall, run: Callable[[GraphCall], Awaitable[GraphOutputs]]
@@ -55,7 +61,7 @@ class LargeImages:
         if decoder is None or not _has_large_images(model, call):
             return await run(call)
         if call.signature_name == PIXELS_OF_IMAGE:
-            outputs = await self._in_a_thread(decoder.pixels_of, call.arguments[0].item(), call.tokens)
+            outputs = await self._decoded(decoder, decoder.pixels_of, call.arguments[0].item(), call.tokens)
         else:
             outputs = await self._predict(decoder, call, run)
         return {name: outputs[name] for name in call.outputs}
@@ -78,7 +84,7 @@ class LargeImages:
 
         async def decode(content: bytes) -> DecodedImage:
             async with turns:
-                return await self._in_a_thread(decoder.decode, content, call.tokens)
+                return await self._decoded(decoder, decoder.decode, content, call.tokens)
 
         decoding = [asyncio.ensure_future(decode(content)) for content in call.arguments[0].tolist()]
         try:
@@ -87,12 +93,17 @@ class LargeImages:
             for each in decoding:
                 each.cancel()  # where one failed, the others are not needed
 
-    async def _in_a_thread(self, function: Callable[[bytes], _Result], content: bytes, tokens: Tokens) -> _Result:
-        def call() -> _Result:
-            check_wanted(tokens)
-            return function(content)
+    async def _decoded(
+        self, decoder: ImageDecoder, decode: Callable[[bytes], _Result], content: bytes, tokens: Tokens
+    ) -> _Result:
+        loop = asyncio.get_running_loop()
+        checked = await loop.run_in_executor(self._checks, _if_wanted, tokens, decoder.checked, content)
+        return await loop.run_in_executor(self._threads, _if_wanted, tokens, decode, checked)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+def _if_wanted(tokens: Tokens, function: Callable[[bytes], _Result], content: bytes) -> _Result:
+    check_wanted(tokens)
+    return function(content)
 
 
 def _has_large_images(model: Model, call: GraphCall) -> bool:

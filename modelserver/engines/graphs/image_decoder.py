@@ -35,8 +35,12 @@ class GraphImageDecoder:
         labels = (folder / LABELS).read_text(encoding="utf-8").splitlines()
         self.labels = np.array([label.encode() for label in labels], np.object_)
 
+    def checked(self, content: bytes) -> bytes:
+        """Return the image, or no bytes, which are not valid, for one that is too costly to decode."""
+        return b"" if why_costly(content) else content
+
     def pixels_of(self, content: bytes) -> dict[str, Any]:
-        """Return `pixels`, `valid` and `brightness` of one image; what is too costly to decode is not valid.
+        """Return `pixels`, `valid` and `brightness` of one image that was checked.
 
         Raises:
             BadInputError: it cannot be decoded.
@@ -44,11 +48,11 @@ class GraphImageDecoder:
             GraphError: TensorFlow failed for another reason.
         """
         scalar = np.empty((), np.object_)
-        scalar[()] = b"" if why_costly(content) else content
+        scalar[()] = content
         return self._session.run({IMAGE_INPUT: scalar}, _OUTPUTS)
 
     def decode(self, content: bytes) -> DecodedImage:
-        """Return one row of `serving_default`, which ignores what the decoder says of a row, too.
+        """Return one row of `serving_default`, which ignores what the decoder says of a row, too; it was checked.
 
         Raises:
             OutOfResourcesError: TensorFlow could not get its memory.

@@ -107,7 +107,7 @@ class LitertModel(Model):
 
     def _predict_image(self, content: bytes) -> _Row:
         with self._networks.lent() as network:
-            image = self._decoder.decode(content)
+            image = self._decoder.decode(self._decoder.checked(content))
             return image.brightness, None if image.pixels is None else network.predict(image.pixels)
 
     def _predict_pixels(self, call: GraphCall) -> dict[str, Array]:
@@ -128,7 +128,7 @@ class LitertModel(Model):
         (content,) = call.arguments
         if content.ndim:
             raise BadInputError(f"image_bytes must be one string, of the shape [], not {shape_text(content)}.")
-        return self._decoder.pixels_of(content.item())
+        return self._decoder.pixels_of(self._decoder.checked(content.item()))
 
     def _describe(self, call: GraphCall) -> dict[str, Array]:
         return {"manifest": np.full(call.arguments[0].shape, self._manifest, np.object_)}

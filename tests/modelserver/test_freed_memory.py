@@ -12,9 +12,9 @@ import pytest
 
 ARENAS_OF_THREADS = """
 import ctypes, sys, threading
-from modelserver.engines.freed_memory import keep_little_freed_memory
+from contract.freed_memory import reuse_freed_memory
 if sys.argv[1] == "few":
-    keep_little_freed_memory()
+    reuse_freed_memory()
 everybody = threading.Barrier(32)
 def allocate():
     everybody.wait()
