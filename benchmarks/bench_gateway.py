@@ -29,7 +29,7 @@ from benchmarks.load.instant_model_server import SLOW
 from contract import serving_messages as messages
 from gateway.backend.model_client import fill_spec
 from gateway.predict.image_guard import check_image
-from gateway.predict.scores import images_request
+from gateway.predict.images_request import ImagesRequest
 
 GUARD_CALLS, GUARD_MICROSECONDS = 2000, 100
 CONNECTIONS, MANY_CONNECTIONS = 16, 64
@@ -189,12 +189,12 @@ async def compare_latency(
     ours: list[float] = []
     plain: list[float] = []
     direct: list[float] = []
-    request = images_request([image])
+    request = ImagesRequest([image])
     fill_spec(request.model_spec, "flowers", None)
     async with grpc.aio.insecure_channel(address) as channel:
         call = channel.unary_unary(
             f"/{messages.PREDICTION_SERVICE}/Predict",
-            messages.PredictRequest.SerializeToString,
+            ImagesRequest.SerializeToString,
             messages.PredictResponse.FromString,
         )
         for _ in range(rounds):

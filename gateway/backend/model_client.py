@@ -31,12 +31,12 @@ from gateway.observability.observation import Observation
 
 PREDICT, CLASSIFY, REGRESS, METADATA, STATUS = "Predict", "Classify", "Regress", "GetModelMetadata", "GetModelStatus"
 
-_METHODS: dict[str, tuple[str, Any, Any]] = {
-    PREDICT: (messages.PREDICTION_SERVICE, messages.PredictRequest, messages.PredictResponse),
-    CLASSIFY: (messages.PREDICTION_SERVICE, messages.ClassificationRequest, messages.ClassificationResponse),
-    REGRESS: (messages.PREDICTION_SERVICE, messages.RegressionRequest, messages.RegressionResponse),
-    METADATA: (messages.PREDICTION_SERVICE, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse),
-    STATUS: (messages.MODEL_SERVICE, messages.GetModelStatusRequest, messages.GetModelStatusResponse),
+_METHODS: dict[str, tuple[str, Any]] = {
+    PREDICT: (messages.PREDICTION_SERVICE, messages.PredictResponse),
+    CLASSIFY: (messages.PREDICTION_SERVICE, messages.ClassificationResponse),
+    REGRESS: (messages.PREDICTION_SERVICE, messages.RegressionResponse),
+    METADATA: (messages.PREDICTION_SERVICE, messages.GetModelMetadataResponse),
+    STATUS: (messages.MODEL_SERVICE, messages.GetModelStatusResponse),
 }
 
 _FAILED = (ModelServerFailedError, "The model server failed to process the request.")
@@ -125,12 +125,12 @@ class ModelClient:
         self._metrics = metrics.backend
         self._threads = ServerThreads()
         self._methods = {
-            name: channel.unary_unary(f"/{service}/{name}", request.SerializeToString, response.FromString)
-            for name, (service, request, response) in _METHODS.items()
+            name: channel.unary_unary(f"/{service}/{name}", _serialized, response.FromString)
+            for name, (service, response) in _METHODS.items()
         }
 
     async def call(self, method: str, message: Any, deadline: Deadline, observation: Observation | None = None) -> Any:
-        """Return the response to a request message with a `model_spec`; `method` is one of the names above.
+        """Return the response to a message, or to what has its `model_spec` and bytes; `method` is a name from above.
 
         The call belongs to the trace of `observation`, which is that of the HTTP request behind the call, if any.
         """
@@ -215,6 +215,11 @@ def output_of(response: Any, name: str) -> Any:
     if name not in response.outputs:
         raise ModelServerFailedError(f"The model server's response has no {name}.")
     return response.outputs[name]
+
+
+def _serialized(message: Any) -> bytes:
+    content: bytes = message.SerializeToString()
+    return content
 
 
 def _state_name(number: int) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from contract.image_cost.limits import ALWAYS_CHEAP_PNG_BYTES
 from contract.image_input import ImageInput
@@ -23,9 +23,10 @@ from gateway.observability.observation import GUARD, LABEL
 from gateway.observability.predicted_image import PredictedImage
 from gateway.predict.calls import call_model_server, manifest_of
 from gateway.predict.image_guard import check_image
+from gateway.predict.images_request import ImagesRequest
 from gateway.predict.model_signatures import DEFAULT_SIGNATURE
 from gateway.predict.request_context import RequestContext
-from gateway.predict.scores import Scores, images_request, read_scores
+from gateway.predict.scores import Scores, read_scores
 from gateway.predict.services import Services
 from gateway.predict.tensor_check import check_tensors, declared_signature
 
@@ -138,10 +139,10 @@ async def predict(
     return ImagePredictions(wanted.model, scores.version, manifest.digest, entries)
 
 
-def _checked_request(accepted: Sequence[_Accepted], wanted: PredictRequest, manifest: ModelManifest) -> Any:
-    request = images_request([each.image.content for each in accepted])
+def _checked_request(accepted: Sequence[_Accepted], wanted: PredictRequest, manifest: ModelManifest) -> ImagesRequest:
+    request = ImagesRequest([each.image.content for each in accepted])
     if declared := declared_signature(manifest, DEFAULT_SIGNATURE):
-        check_tensors(request.inputs, declared)
+        check_tensors(request.message.inputs, declared)
     fill_spec(request.model_spec, wanted.model, wanted.version, wanted.label, DEFAULT_SIGNATURE)
     return request
 

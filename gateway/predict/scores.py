@@ -1,16 +1,13 @@
-"""Builds the request message for encoded images, and reads probabilities from the response."""
+"""Reads probabilities from the response to encoded images."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from contract import serving_messages as messages
 from gateway.backend.model_client import output_of
 from gateway.backend.tensors import read_bools, read_floats, shape_of
 from gateway.errors import ModelServerFailedError
 
 _BRIGHTNESS = "brightness"
-_STRING = messages.DataType["DT_STRING"].number
 
 
 class Scores(NamedTuple):
@@ -26,21 +23,8 @@ class Scores(NamedTuple):
     brightness: tuple[float, ...] | None = None
 
 
-def images_request(images: Sequence[bytes]) -> Any:
-    """Return a PredictRequest for encoded images, at least one; the caller fills `model_spec`.
-
-    It requests all outputs: TensorFlow Serving batches only requests for a whole signature.
-    """
-    request = messages.PredictRequest()
-    tensor = request.inputs["image_bytes"]
-    tensor.dtype = _STRING
-    tensor.tensor_shape.dim.add(size=len(images))
-    tensor.string_val.extend(images)
-    return request
-
-
 def read_scores(response: Any, rows: int) -> Scores:
-    """Return the scores in the response to `images_request`; `rows` is the number of images.
+    """Return the scores in the response to an `ImagesRequest`; `rows` is the number of images.
 
     Raises:
         ModelServerFailedError: the response is invalid.

@@ -13,7 +13,7 @@ import grpc
 from contract import serving_messages as messages
 from modelserver.batching.batcher import Batcher
 from modelserver.errors import BadInputError
-from modelserver.grpc.unary_calls import UnaryCalls
+from modelserver.grpc.unary_calls import UnaryCalls, request_bytes
 from modelserver.metrics import ModelServerMetrics
 from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.cancellation import CancellationToken
@@ -143,7 +143,7 @@ class PredictionService:
 
     async def _read(self, handler: RequestHandler, model: Model, request: Any) -> GraphCall:
         """Read a large request in a thread: its numbers may take a while, in which no other request is served."""
-        if request.ByteSize() < _LARGE_BYTES:
+        if request_bytes.get() < _LARGE_BYTES:
             return handler.read(model, request)
         call: GraphCall = await self._run(handler.read, model, request)
         return call

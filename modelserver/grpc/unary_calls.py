@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import grpc
@@ -17,6 +18,9 @@ from modelserver.status_codes import STATUS_OF
 _MAX_DETAILS = 2000
 
 _SMALL_BYTES = 2**16
+
+request_bytes: ContextVar[int] = ContextVar("request_bytes", default=0)
+"""Of the call that runs: a message would have to be serialized to say how large it is."""
 
 
 class UnaryCalls:
@@ -44,6 +48,7 @@ class UnaryCalls:
 
         async def behaviour(request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
             try:
+                request_bytes.set(len(request))
                 with self._room_for(len(request)):
                     check_fields(request, request_class)
                     return await self._counted(method, request_class.FromString(request))

@@ -16,7 +16,7 @@ from benchmarks.load.http_connection import Connection
 from contract import serving_messages as messages
 from gateway.backend.server_threads import ServerThreads
 from gateway.deadline import Deadline
-from gateway.predict.scores import images_request
+from gateway.predict.images_request import ImagesRequest
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
@@ -88,14 +88,14 @@ def other_callers(model_server: FakeModelServer, number: int) -> Iterator[Counte
     """Call the model server directly all the time, as other gateways do; yield the counts of how their calls ended."""
     ended: Counter[str] = Counter()
     stop = threading.Event()
-    request = images_request([IMAGE])
+    request = ImagesRequest([IMAGE])
     request.model_spec.name = "flowers"
 
     def call() -> None:
         with grpc.insecure_channel(model_server.address) as channel:
             predict = channel.unary_unary(
                 f"/{messages.PREDICTION_SERVICE}/Predict",
-                messages.PredictRequest.SerializeToString,
+                ImagesRequest.SerializeToString,
                 messages.PredictResponse.FromString,
             )
             while not stop.is_set():
