@@ -22,7 +22,7 @@ from gateway.tensorflow.examples import read_examples
 from gateway.tensorflow.inputs import read_instances
 from gateway.tensorflow.json_values import read_document
 from tests.cpu_time import quiet_cpu_seconds
-from tests.gateway.lag import held_up
+from tests.lag import held_up
 from tests.peak_memory import peak_mb_above_now
 
 SETTINGS = Settings(models=("any",))

@@ -25,8 +25,8 @@ from gateway.errors import CostlyImageError, ImageError
 from gateway.predict.image_guard import check_image
 from tests.cpu_time import quiet_cpu_seconds
 from tests.fakes.model_server import FakeModelServer
-from tests.gateway.lag import held_up
 from tests.gateway.protocol_requests import PROTOCOLS, send, sentence_in
+from tests.lag import held_up
 
 ENCODINGS: tuple[Encoding, ...] = ("jpeg", "png", "bmp", "webp")
 MAX_PIXELS = 50_000_000

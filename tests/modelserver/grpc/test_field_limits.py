@@ -1,8 +1,11 @@
 """Requests are counted on the wire before protobuf makes objects of them."""
 
+import asyncio
 import contextlib
+from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given
@@ -11,7 +14,9 @@ from hypothesis import strategies as st
 from contract import serving_messages as messages
 from modelserver.errors import BadInputError
 from modelserver.grpc.field_limits import MAX_FIELDS, MAX_STRAY_INTEGERS, check_fields
+from modelserver.grpc.unary_calls import UnaryCalls
 from tests.cpu_time import quiet_cpu_seconds
+from tests.lag import held_up
 
 
 def predict_request(**fields: Any) -> bytes:
@@ -113,3 +118,23 @@ def _seconds(content: bytes) -> float:
             check_fields(content, messages.PredictRequest)
 
     return quiet_cpu_seconds(check, enough=0.1)
+
+
+def test_long_messages_are_parsed_beside_the_event_loop() -> None:
+    """Another coroutine runs while millions of fields are counted, but not while a few bytes are."""
+    calls = UnaryCalls(2**30)
+    context: Any = SimpleNamespace(abort=_abort)
+    counted: list[Any] = []
+
+    async def count(request: Any) -> None:
+        counted.append(request)
+
+    predict: Any = calls.handler(count, messages.PredictRequest, messages.PredictResponse).unary_unary
+    many = messages.PredictRequest(inputs={"x": messages.TensorProto(string_val=[b""] * 200_000)}).SerializeToString()
+    assert asyncio.run(held_up(lambda: predict(many, context))).times_run > 0
+    assert counted == []
+    assert asyncio.run(held_up(lambda: predict(b"", context))).times_run == 0
+
+
+async def _abort(code: grpc.StatusCode, text: str) -> None:
+    assert (code, "more than 65536 fields" in text) == (grpc.StatusCode.INVALID_ARGUMENT, True)
