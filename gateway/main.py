@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from contract.errors import ContractError
-from contract.freed_memory import reuse_freed_memory
-from contract.interpreter_turns import take_short_turns
+from contract.process.freed_memory import reuse_freed_memory
+from contract.process.interpreter_turns import take_short_turns
 from gateway.errors import BadSettingError
 from gateway.http.server import listen
 from gateway.observability.logs import process_logs

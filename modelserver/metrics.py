@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, make_wsgi_a
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from contract.process.standard_streams import dropped_lines
 from contract.serving_messages import ModelSpec
-from contract.standard_streams import dropped_lines
 from modelserver.errors import ServingError
 from modelserver.status_codes import STATUS_OF
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import grpc
 
-from contract.freed_memory import give_back_freed_memory, reuse_freed_memory
-from contract.interpreter_turns import take_short_turns
-from contract.standard_streams import queued_standard_streams
+from contract.process.freed_memory import give_back_freed_memory, reuse_freed_memory
+from contract.process.interpreter_turns import take_short_turns
+from contract.process.standard_streams import queued_standard_streams
 from modelserver.batching.batcher import Batcher
 from modelserver.batching.parameters import batch_parameters
 from modelserver.batching.version_tuning import FirstVersionTuning, Load, tuned

@@ -1,6 +1,6 @@
 """Importing TensorFlow at a moment of the caller's choice, as our commands want it."""
 
-from contract.native_stderr import discarded_native_stderr
+from contract.process.native_stderr import discarded_native_stderr
 from contract.tensorflow_settings import prepare_tensorflow
 
 

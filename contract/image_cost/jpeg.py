@@ -9,7 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from contract.image_cost.limits import MAX_SCANS, scans_allowed
-from contract.interpreter_turns import PIECE_BYTES
+from contract.process.interpreter_turns import PIECE_BYTES
 
 _SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """A scan's header: marker, length, and number of components. Decoders refuse any other length."""

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 
-from contract.native_stderr import discarded_native_stderr
+from contract.process.native_stderr import discarded_native_stderr
 from contract.tensorflow_settings import prepare_tensorflow
 
 

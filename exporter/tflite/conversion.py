@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from contract.native_stderr import discarded_native_stderr
+from contract.process.native_stderr import discarded_native_stderr
 from contract.signatures import SERVING_PIXELS
 from exporter.errors import ConversionError
 from exporter.tflite.float16 import halve_weights

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from contract.native_stderr import discarded_native_stderr
+from contract.process.native_stderr import discarded_native_stderr
 from exporter.tflite.records import LiteTensor, Quantization
 
 _WARM_UP_RUNS = 5

@@ -2,7 +2,7 @@
 
 import pybase64
 
-from contract.interpreter_turns import length_without, pieces
+from contract.process.interpreter_turns import length_without, pieces
 
 _WHITE_SPACE = b" \t\n\v\f\r"
 

@@ -6,7 +6,7 @@ and their number is limited. A parser that looks at each byte in Python takes se
 
 from python_multipart.multipart import parse_options_header
 
-from contract.interpreter_turns import find_in_pieces
+from contract.process.interpreter_turns import find_in_pieces
 from gateway.errors import BadFormError, NoImageError, TooManyImagesError
 from gateway.predict.prediction import EncodedImage
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
-from contract.interpreter_turns import PIECE_BYTES, pieces
+from contract.process.interpreter_turns import PIECE_BYTES, pieces
 from gateway.errors import BadJsonError, BodyTooLargeError
 from gateway.settings import Settings
 

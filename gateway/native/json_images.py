@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contract.interpreter_turns import PIECE_BYTES, length_without, pieces
+from contract.process.interpreter_turns import PIECE_BYTES, length_without, pieces
 from gateway.errors import BadEncodingError, BadJsonError, NoImageError, TooManyImagesError
 from gateway.http.base64_text import decode_base64
 from gateway.predict.prediction import EncodedImage, UnreadableImage

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import structlog
 from pydantic_core import PydanticSerializationError, to_json
 
-from contract.standard_streams import queued_standard_streams
+from contract.process.standard_streams import queued_standard_streams
 from gateway.observability.metric_labels import shortened
 from gateway.observability.observation import Observation
 from gateway.settings import Settings

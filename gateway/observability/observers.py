@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
-from contract.standard_streams import dropped_lines
+from contract.process.standard_streams import dropped_lines
 from gateway.observability.logs import RequestLog, name_in_logs
 from gateway.observability.observation import Observation
 from gateway.observability.request_metrics import RequestMetrics

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contract.freed_memory import give_back_freed_memory
+from contract.process.freed_memory import give_back_freed_memory
 from contract.signatures import SERVING_PIXELS
 from contract.versions import LITERT_NETWORK
 from modelserver.engines.graphs.session import GraphSession

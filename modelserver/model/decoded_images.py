@@ -14,14 +14,14 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class DecodedImage:
+class DecodedRow:
     """One row: `pixels` are None where it is not an image; brightness is from 0, black, to 1, white."""
 
     pixels: Pixels | None
     brightness: float = 0.0
 
 
-class ImageDecoder(Protocol):
+class RowDecoder(Protocol):
     """What a version makes of encoded images before its network, and of probabilities behind it."""
 
     def checked(self, content: bytes) -> bytes:
@@ -34,7 +34,7 @@ class ImageDecoder(Protocol):
             BadInputError: it cannot be decoded.
         """
 
-    def decode(self, content: bytes) -> DecodedImage:
+    def decode(self, content: bytes) -> DecodedRow:
         """Return one row, whatever its content is, which was checked."""
 
     def outputs(

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from modelserver.errors import SignatureNotFoundError
 from modelserver.model.calls import GraphCall
-from modelserver.model.decoded_images import ImageDecoder
+from modelserver.model.decoded_images import RowDecoder
 from modelserver.model.signatures import ServedSignature
 from modelserver.model.tensors import Array
 
@@ -21,7 +21,7 @@ class Model(ABC):
     """The name of what runs the network, for people."""
     gains_from_batches: ClassVar[bool]
     """Whether rows are cheaper together."""
-    image_decoder: ImageDecoder | None = None
+    image_decoder: RowDecoder | None = None
     """Decodes images apart from the network, where the version can do that."""
 
     def __init__(self, definitions: Any, names: Iterable[str]) -> None:

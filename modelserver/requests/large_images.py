@@ -18,7 +18,7 @@ from contract.signatures import IMAGE_INPUT, PIXELS_OF_IMAGE, SERVING_DEFAULT, S
 from modelserver.low_priority import give_way
 from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.cancellation import Tokens, check_wanted
-from modelserver.model.decoded_images import DecodedImage, ImageDecoder
+from modelserver.model.decoded_images import DecodedRow, RowDecoder
 from modelserver.model.tensors import Array
 from modelserver.model.version import Model
 
@@ -67,7 +67,7 @@ class LargeImages:
         return {name: outputs[name] for name in call.outputs}
 
     async def _predict(
-        self, decoder: ImageDecoder, call: GraphCall, run: Callable[[GraphCall], Awaitable[GraphOutputs]]
+        self, decoder: RowDecoder, call: GraphCall, run: Callable[[GraphCall], Awaitable[GraphOutputs]]
     ) -> dict[str, Array]:
         images = await self._decode(decoder, call)
         pixels = [image.pixels for image in images if image.pixels is not None]
@@ -78,11 +78,11 @@ class LargeImages:
         valid = [image.pixels is not None for image in images]
         return decoder.outputs(valid, [image.brightness for image in images], probabilities)
 
-    async def _decode(self, decoder: ImageDecoder, call: GraphCall) -> list[DecodedImage]:
+    async def _decode(self, decoder: RowDecoder, call: GraphCall) -> list[DecodedRow]:
         """Decode all images of a call, a few at a time, so that requests of many take turns."""
         turns = asyncio.Semaphore(2 * self._count)
 
-        async def decode(content: bytes) -> DecodedImage:
+        async def decode(content: bytes) -> DecodedRow:
             async with turns:
                 return await self._decoded(decoder, decoder.decode, content, call.tokens)
 
@@ -94,7 +94,7 @@ class LargeImages:
                 each.cancel()  # where one failed, the others are not needed
 
     async def _decoded(
-        self, decoder: ImageDecoder, decode: Callable[[bytes], _Result], content: bytes, tokens: Tokens
+        self, decoder: RowDecoder, decode: Callable[[bytes], _Result], content: bytes, tokens: Tokens
     ) -> _Result:
         loop = asyncio.get_running_loop()
         checked = await loop.run_in_executor(self._checks, _if_wanted, tokens, decoder.checked, content)

@@ -12,7 +12,7 @@ import pytest
 
 ARENAS_OF_THREADS = """
 import ctypes, sys, threading
-from contract.freed_memory import reuse_freed_memory
+from contract.process.freed_memory import reuse_freed_memory
 if sys.argv[1] == "few":
     reuse_freed_memory()
 everybody = threading.Barrier(32)

@@ -13,7 +13,7 @@ from contract.versions import LABELS
 from modelserver.engines.graphs.session import GraphSession
 from modelserver.engines.graphs.signatures import SavedGraphs
 from modelserver.errors import BadInputError, GraphError, LoadError
-from modelserver.model.decoded_images import DecodedImage
+from modelserver.model.decoded_images import DecodedRow
 from modelserver.model.tensors import Array
 
 _OUTPUTS = ("pixels", "valid", "brightness")
@@ -51,7 +51,7 @@ class GraphImageDecoder:
         scalar[()] = content
         return self._session.run({IMAGE_INPUT: scalar}, _OUTPUTS)
 
-    def decode(self, content: bytes) -> DecodedImage:
+    def decode(self, content: bytes) -> DecodedRow:
         """Return one row of `serving_default`, which ignores what the decoder says of a row, too; it was checked.
 
         Raises:
@@ -60,8 +60,8 @@ class GraphImageDecoder:
         try:
             decoded = self.pixels_of(content)
         except (BadInputError, GraphError):
-            return DecodedImage(None)
-        return DecodedImage(decoded["pixels"] if decoded["valid"] else None, decoded["brightness"])
+            return DecodedRow(None)
+        return DecodedRow(decoded["pixels"] if decoded["valid"] else None, decoded["brightness"])
 
     def outputs(
         self, valid: Sequence[bool], brightness: Sequence[float], probabilities: npt.NDArray[np.float32]

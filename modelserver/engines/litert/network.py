@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from contract.native_stderr import discarded_native_stderr
+from contract.process.native_stderr import discarded_native_stderr
 from modelserver.errors import GraphError, LoadError
 from modelserver.model.decoded_images import Pixels
 

@@ -28,7 +28,7 @@ from modelserver.errors import (
 )
 from modelserver.model.calls import GraphCall, joined
 from modelserver.model.cancellation import Tokens, check_wanted, is_wanted
-from modelserver.model.decoded_images import ImageDecoder
+from modelserver.model.decoded_images import RowDecoder
 from modelserver.model.signatures import ServedSignature
 from modelserver.model.tensors import Array
 from modelserver.model.version import Model
@@ -72,7 +72,7 @@ class TensorFlowModel(Model):
         definitions: Any,
         on_run: Callable[[float], None] = lambda _: None,
         by_rows: Collection[str] = (),
-        image_decoder: ImageDecoder | None = None,
+        image_decoder: RowDecoder | None = None,
     ) -> None:
         self._loaded = loaded  # owns the variables
         self.image_decoder = image_decoder
@@ -145,7 +145,7 @@ class TensorFlowModel(Model):
         return {name: _as_array(outputs[name]) for name in call.outputs}
 
 
-def _image_decoder(folder: Path, graphs: SavedGraphs) -> ImageDecoder | None:
+def _image_decoder(folder: Path, graphs: SavedGraphs) -> RowDecoder | None:
     """Return what decodes the images of a version that `graft export` wrote, None for one that was written before."""
     try:
         return GraphImageDecoder(folder, graphs)

@@ -23,7 +23,7 @@ from modelserver.engines.tensorflow.model import TensorFlowModel
 from modelserver.errors import CallCancelledError
 from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.cancellation import CancellationToken
-from modelserver.model.decoded_images import DecodedImage
+from modelserver.model.decoded_images import DecodedRow
 from modelserver.model.version import Model
 from modelserver.requests.large_images import LARGE_BYTES, LARGE_PIXELS, LargeImages
 from tests.modelserver.litert_versions import CONTENTS, SIZE, assert_same, image, strings, write_version
@@ -118,12 +118,12 @@ class Decoder:
         """Stand for the signature of one image."""
         raise NotImplementedError
 
-    def decode(self, content: bytes) -> DecodedImage:
+    def decode(self, content: bytes) -> DecodedRow:
         """Wait, and find no image."""
         self.niceness.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         self.begun.set()
         assert self.go_on.wait(60)
-        return DecodedImage(None)
+        return DecodedRow(None)
 
     def outputs(self, valid: Any, brightness: Any, probabilities: Any) -> dict[str, Any]:
         """Say which are valid."""
@@ -163,8 +163,8 @@ def test_nobody_waits_for_a_large_image() -> None:
     async def scenario() -> None:
         slow = asyncio.ensure_future(images.run(model, call_of(*many), lambda call: batcher.run(model, call)))
         await asyncio.to_thread(decoder.begun.wait, 60)
-        quick = await images.run(model, call_of(b"small"), lambda call: batcher.run(model, call))
-        assert quick["valid"].tolist() == [True]
+        fast = await images.run(model, call_of(b"small"), lambda call: batcher.run(model, call))
+        assert fast["valid"].tolist() == [True]
         assert not slow.done()
         decoder.go_on.set()
         assert (await slow)["valid"].tolist() == [False] * len(many)

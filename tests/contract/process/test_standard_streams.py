@@ -16,7 +16,7 @@ from tests.places import ROOT
 
 WRITES_EVERYTHING = """
 import logging, os, sys, threading, warnings
-from contract.standard_streams import dropped_lines, queued_standard_streams
+from contract.process.standard_streams import dropped_lines, queued_standard_streams
 
 def fail():
     raise ValueError("in a thread")
@@ -42,7 +42,7 @@ sys.exit(7 if dropped else 8)
 
 WRITES_FOR_A_SOCKET = """
 import sys
-from contract.standard_streams import dropped_lines, queued_standard_streams
+from contract.process.standard_streams import dropped_lines, queued_standard_streams
 
 with queued_standard_streams("{} lines are missing".format):
     for number in range(20_000):
@@ -53,7 +53,7 @@ sys.exit(7 if dropped else 8)
 
 WRITES_IN_ORDER = """
 import sys
-from contract.standard_streams import queued_standard_streams
+from contract.process.standard_streams import queued_standard_streams
 
 with queued_standard_streams("{} lines are missing".format):
     for number in range(2000):
@@ -62,7 +62,7 @@ with queued_standard_streams("{} lines are missing".format):
 
 WRITES_TOO_MUCH = """
 import sys
-from contract.standard_streams import queued_standard_streams
+from contract.process.standard_streams import queued_standard_streams
 
 with queued_standard_streams("{} lines are missing".format):
     for number in range(20_000):
@@ -74,7 +74,7 @@ with queued_standard_streams("{} lines are missing".format):
 
 WRITES_STEADILY = """
 import sys, time
-from contract.standard_streams import dropped_lines, queued_standard_streams
+from contract.process.standard_streams import dropped_lines, queued_standard_streams
 
 with queued_standard_streams("{} lines are missing".format):
     for part in range(60):
@@ -87,7 +87,7 @@ sys.exit(7 if dropped else 8)
 
 IS_NOT_HERE = """
 import os, socket, sys
-from contract.standard_streams import queued_standard_streams
+from contract.process.standard_streams import queued_standard_streams
 
 with queued_standard_streams("{} lines are missing".format):
     first, second = socket.socketpair()
@@ -207,7 +207,7 @@ def test_a_reader_that_keeps_up_loses_nothing() -> None:
 def test_a_line_arrives_at_once() -> None:
     """When all is well, a line is there before the process does anything else: nothing waits for more lines."""
     code = (
-        "import sys\nfrom contract.standard_streams import queued_standard_streams\n"
+        "import sys\nfrom contract.process.standard_streams import queued_standard_streams\n"
         "with queued_standard_streams(str):\n    print('one')\n    sys.stdin.read()"
     )
     command = [sys.executable, "-c", code]
@@ -221,7 +221,7 @@ def test_a_shared_pipe_keeps_blocking_for_others() -> None:
     """Only the process itself does not block on its pipe: the flag would change it for all that have it."""
     reading, writing = os.pipe()
     code = (
-        "import os\nfrom contract.standard_streams import queued_standard_streams\n"
+        "import os\nfrom contract.process.standard_streams import queued_standard_streams\n"
         "with queued_standard_streams(str):\n    print(os.get_blocking(1))"
     )
     try:

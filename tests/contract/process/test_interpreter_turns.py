@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contract.interpreter_turns import PIECE_BYTES, find_in_pieces, length_without, pieces
+from contract.process.interpreter_turns import PIECE_BYTES, find_in_pieces, length_without, pieces
 
 
 @given(st.binary(min_size=1, max_size=5), st.integers(-9, 9), st.integers(0, 4), st.integers(0, 200_000))
@@ -41,7 +41,7 @@ def test_pieces_are_the_whole(size: int) -> None:
 
 TURNS = """
 import sys, threading
-from contract.interpreter_turns import take_short_turns
+from contract.process.interpreter_turns import take_short_turns
 before = sys.getswitchinterval()
 take_short_turns()
 assert sys.getswitchinterval() < before / 10
