@@ -34,6 +34,7 @@ from tests.places import DATA
 BAD_INPUT, BOUND_BROKEN = 2, 1
 _INTERRUPTED, _TERMINATED = 130, 143
 _ALONE_EVERY = 10
+_SHORT_PAUSE_SECONDS = 0.05
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 220)
 
@@ -148,11 +149,11 @@ async def send_all_at_once(
     alone = await measure_beside(None, neighbours, seconds)
     outcomes, sends = [], []
     for number, each in enumerate(attacks):
-        outcome, send = await measure_cost(each, target, watch, neighbours, idle)
+        outcome, send = await measure_cost(each, target, watch, neighbours, idle, _SHORT_PAUSE_SECONDS)
         outcomes.append(outcome)
         sends.append(send)
         say_and_check(number, outcome, watch)
-    beside = await measure_beside(in_turn(sends), neighbours, seconds)
+    beside = await measure_beside(in_turn(sends), neighbours, seconds, _SHORT_PAUSE_SECONDS)
     outcomes.append(Outcome(all_in_turn(attacks), beside=beside))
     return outcomes, Noise(*spread([alone]), idle.waited, idle.model_server_mb, judged_times=False)
 

@@ -18,7 +18,8 @@ from benchmarks.serving.rounds import percentile_ms
 
 GATEWAY, MODEL_SERVER = "gateway", "model server"
 _SAMPLE_SECONDS = 0.02
-_SETTLE_SECONDS = 0.15
+SETTLE_SECONDS = 0.15
+"""What works on after the response is work too."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,12 @@ async def measure_idle(watch: Watch, neighbours: Neighbours, seconds: float) -> 
 
 
 async def measure_cost(
-    attack: Attack, target: Target, watch: Watch, neighbours: Neighbours, idle: Idle
+    attack: Attack,
+    target: Target,
+    watch: Watch,
+    neighbours: Neighbours,
+    idle: Idle,
+    settle_seconds: float = SETTLE_SECONDS,
 ) -> tuple[Outcome, Send]:
     """Send an attack once with nobody beside it; return what it cost for each body, and how it is sent again."""
     send = attack.prepare(target)
@@ -111,7 +117,7 @@ async def measure_cost(
     sampling = asyncio.create_task(_peaks(watch))
     responses = await send()
     seconds = time.perf_counter() - began
-    await asyncio.sleep(_SETTLE_SECONDS)  # what works on after the response is work too
+    await asyncio.sleep(settle_seconds)
     sampling.cancel()
     blocked = await _ended(neighbours, pulse)
     took, peaks = time.perf_counter() - began, await _result(sampling)
@@ -122,7 +128,9 @@ async def measure_cost(
     return Outcome(attack, responses, seconds, use, blocked), send
 
 
-async def measure_beside(send: Send | None, neighbours: Neighbours, seconds: float) -> Load:
+async def measure_beside(
+    send: Send | None, neighbours: Neighbours, seconds: float, pause_seconds: float = PAUSE_SECONDS
+) -> Load:
     """Run the good clients for `seconds`, beside one caller that sends an attack, if there is one.
 
     It waits between a response and its next request as the good clients do: what counts is what it sends, not how
@@ -132,7 +140,7 @@ async def measure_beside(send: Send | None, neighbours: Neighbours, seconds: flo
     end = time.perf_counter() + seconds
     while send:
         await send()
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(pause_seconds)
         if time.perf_counter() > end:
             break
     await asyncio.sleep(max(end - time.perf_counter(), 0.0))
