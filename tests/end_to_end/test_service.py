@@ -77,7 +77,8 @@ def test_a_new_version_takes_over_and_a_signal_stops_everything(colours: Trained
     models = tmp_path / "models"
     shutil.copytree(colours.models, models)
     image = encoded(solid(COLOURS["green"]), "JPEG")
-    with started("up", "--models", models, "--port", "0", announces=SERVED) as service, service.client() as client:
+    up = ("up", "--models", models, "--port", "0", *SOON)
+    with started(*up, announces=SERVED) as service, service.client() as client:
 
         def version() -> str:
             response = client.post("/v1/predict", content=image, headers={"content-type": "image/jpeg"})
