@@ -38,7 +38,7 @@ def make_served_network(
     """Fold the model's layers into its convolutions, if `fold`, and freeze its variables into constants."""
     folded = fold_layers(model) if fold else leave_as_trained(model)
     frozen = folded.model.count_params() * _FLOAT32_BYTES <= largest_frozen_bytes
-    function = tf.function(lambda pixels: _predict(folded.model, pixels, image_input))
+    function = tf.function(lambda pixels: _predict(folded.model, pixels, image_input), autograph=False)
     # Only the bare variables: a Keras object, or a list of Keras variables, saves and loads in Python, and in
     # TensorFlow Serving every request fails with "Could not find variable".
     variables = [] if frozen else [weight.value for weight in folded.model.weights]

@@ -47,7 +47,9 @@ class ServingSignatures:
             DESCRIBE: (self._describe, tf.TensorSpec([None], tf.string, name="query")),
             PIXELS_OF_IMAGE: (self._decode_one, tf.TensorSpec([], tf.string, name="image_bytes")),
         }
-        return {name: tf.function(call).get_concrete_function(spec) for name, (call, spec) in specs.items()}
+        return {
+            name: tf.function(call, autograph=False).get_concrete_function(spec) for name, (call, spec) in specs.items()
+        }
 
     def _predict_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         decoded = decode_images(image_bytes, self._input)

@@ -54,7 +54,7 @@ class PixelGraph:
             (probabilities,) = tf.import_graph_def(self._definition, replaced, [self._output], name="")
             return {OUTPUT: probabilities}
 
-        return tf.function(predict, input_signature=[spec])
+        return tf.function(predict, input_signature=[spec], autograph=False)
 
     def _casts(self) -> list[str]:
         casts = [

@@ -66,7 +66,7 @@ def _make_colours(folder: Path) -> None:
     }
     assignments = [argument for key, value in settings.items() for argument in ("--set", f"{key}={value}")]
     must_as_process("train", data, "--name", "colours", "--runs", folder / "runs", "--weights", "none", *assignments)
-    must_as_process("export", "latest", "--runs", folder / "runs", "--models", folder / "models")
+    must("export", "latest", "--runs", folder / "runs", "--models", folder / "models")
 
 
 @pytest.fixture(scope="session")

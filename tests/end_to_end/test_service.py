@@ -16,6 +16,9 @@ from tests.end_to_end.conftest import SERVED, Trained
 from tests.fakes.unread_pipe import unread_pipe
 from tests.gateway.waiting import wait_until
 
+SOON = ("--engine", "litert", "--no-batching")
+"""A service that imports no TensorFlow and measures nothing starts in a third of the time."""
+
 
 def test_the_served_answers_are_those_that_the_export_recorded(colours: Trained, colours_service: Service) -> None:
     """Each fixture of the published version gets its recorded probabilities, or its refusal, over HTTP."""
@@ -74,7 +77,8 @@ def test_a_new_version_takes_over_and_a_signal_stops_everything(colours: Trained
     models = tmp_path / "models"
     shutil.copytree(colours.models, models)
     image = encoded(solid(COLOURS["green"]), "JPEG")
-    with started("up", "--models", models, "--port", "0", announces=SERVED) as service, service.client() as client:
+    up = ("up", "--models", models, "--port", "0", *SOON)
+    with started(*up, announces=SERVED) as service, service.client() as client:
 
         def version() -> str:
             response = client.post("/v1/predict", content=image, headers={"content-type": "image/jpeg"})
@@ -96,7 +100,7 @@ def test_a_new_version_takes_over_and_a_signal_stops_everything(colours: Trained
 
 def test_the_service_ends_when_its_model_server_does(colours: Trained) -> None:
     """A model server that dies takes the service with it, with a clear line and exit code 1."""
-    with started("up", "--models", colours.models, "--port", "0", announces=SERVED) as service:
+    with started("up", "--models", colours.models, "--port", "0", *SOON, announces=SERVED) as service:
         (child,) = psutil.Process(service.process.pid).children()
         child.kill()
         assert service.process.wait(60) == 1
@@ -105,7 +109,7 @@ def test_the_service_ends_when_its_model_server_does(colours: Trained) -> None:
 
 def test_a_full_pipe_that_nothing_reads_stops_nothing(colours: Trained) -> None:
     """With output and log of `graft up` in a full pipe both servers start, images are predicted, SIGTERM ends them."""
-    command = [sys.executable, "-m", "graft", "up", "--models", str(colours.models), "--port=0"]
+    command = [sys.executable, "-m", "graft", "up", "--models", str(colours.models), "--port=0", *SOON]
     with unread_pipe() as pipe, subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment()) as process:
         try:
             wait_until(lambda: bool(_ports_of(process.pid)), seconds=120)

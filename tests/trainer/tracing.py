@@ -15,6 +15,7 @@ def decoder(image_input: ImageInput) -> Callable[[tf.Tensor], DecodedBatch]:
     traced: Callable[[tf.Tensor], DecodedBatch] = tf.function(
         lambda image_bytes: decode_images(image_bytes, image_input),
         input_signature=[tf.TensorSpec([None], tf.string)],
+        autograph=False,
     )
     return traced
 

@@ -127,6 +127,8 @@ def decode_variants(image_bytes: tf.Tensor, image_input: ImageInput, kernels: Se
 class ImageDecoder:
     """Decodes for one `ImageInput`; traced once and then called many times.
 
+    AutoGraph converts nothing: it would take as long as the tracing, and all branches are `tf.cond` already.
+
     With `kernels`, `decode_variants` returns each image once for each of them, else only as it is served.
     """
 
@@ -135,10 +137,12 @@ class ImageDecoder:
         self.kernels = tuple(kernels) or (_own_kernel(image_input),)
         contents = [tf.TensorSpec([None], tf.string)]
         self._decode = tf.function(
-            lambda image_bytes: decode_images(image_bytes, image_input), input_signature=contents
+            lambda image_bytes: decode_images(image_bytes, image_input), input_signature=contents, autograph=False
         )
         self._decode_variants = tf.function(
-            lambda image_bytes: decode_variants(image_bytes, image_input, self.kernels), input_signature=contents
+            lambda image_bytes: decode_variants(image_bytes, image_input, self.kernels),
+            input_signature=contents,
+            autograph=False,
         )
 
     def decode(self, contents: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
@@ -259,10 +263,11 @@ def _map_tolerantly(
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
     options.experimental_warm_start = False
+    decode = tf.autograph.experimental.do_not_convert(lambda row: (row, *decode_row(row)))
     blank = tf.data.Dataset.from_tensors((-1, *blanks))
     decoded = (
         tf.data.Dataset.from_tensor_slices(rows)
-        .map(lambda row: (row, *decode_row(row)), num_parallel_calls=_PARALLEL_DECODES, deterministic=True)
+        .map(decode, num_parallel_calls=_PARALLEL_DECODES, deterministic=True)
         .ignore_errors(log_warning=False)
         .concatenate(blank)
         .batch(tf.cast(tf.shape(rows)[0] + 1, tf.int64))

@@ -88,6 +88,7 @@ def compiled_front(network: Network, split_points: Sequence[int]) -> Callable[[t
     compute: Callable[[tf.Tensor], list[tf.Tensor]] = tf.function(
         lambda images: tf.nest.flatten(front(images, training=False)),  # Keras unwraps a list of one
         input_signature=[tf.TensorSpec(front.input_shape, tf.float32)],
+        autograph=False,
     )
     return compute
 

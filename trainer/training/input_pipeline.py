@@ -131,6 +131,7 @@ def _batches(
     def take(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
         return pipeline.rows.take(variant[index] * pipeline.images + index), pipeline.targets[variant[index], index]
 
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
     def read(index: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         rows, targets = tf.numpy_function(take, [index], [pipeline.dtype, tf.float32], stateful=False)
         rows = tf.ensure_shape(rows, [None, *pipeline.shape])

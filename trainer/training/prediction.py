@@ -17,7 +17,9 @@ class Predictor:
 
     def __init__(self, model: Any) -> None:
         self._call = tf.function(
-            lambda inputs: model(inputs, training=False), input_signature=[tf.TensorSpec(model.input_shape, tf.float32)]
+            lambda inputs: model(inputs, training=False),
+            input_signature=[tf.TensorSpec(model.input_shape, tf.float32)],
+            autograph=False,
         )
 
     def predict(self, pipeline: InputPipeline, batch_size: int) -> npt.NDArray[np.float32]:

@@ -1,7 +1,5 @@
 """The noise of rounding is measured on the trained model itself, and decides the bound between two limits."""
 
-import subprocess
-import sys
 from typing import Any
 
 import keras
@@ -11,9 +9,9 @@ import pytest
 from contract.blessing import RoundingNoise
 from contract.image_input import ImageInput
 from exporter.proof.rounding import LARGEST_BOUND, LEAST_BOUND, bound_for, measure_noise
+from exporter.saved_model.fresh_process import fresh_process
 from tests.exporter.runs import small_base
 from tests.exporter.tflite_versions import draw
-from tests.places import ROOT
 from trainer.config import HeadSettings
 from trainer.models.head import add_head
 
@@ -83,21 +81,17 @@ def test_no_images_have_no_noise() -> None:
     assert bound_for(noise) == LEAST_BOUND
 
 
-def test_process_of_one_thread_has_one() -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_process_of_one_thread_has_one(threads: int) -> None:
     """The process that answers on one thread tells TensorFlow so before TensorFlow starts its threads."""
-    code = (
-        "from exporter.saved_model.fresh_process import fresh_process\n"
-        "from tests.exporter.proof.test_rounding import threads_of_tensorflow\n"
-        "if __name__ == '__main__':\n"
-        "    with fresh_process(threads=1) as pool: print(pool.submit(threads_of_tensorflow).result())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "1", done.stderr
+    with fresh_process(threads=threads) as pool:
+        assert pool.submit(threads_of_tensorflow).result() == threads
 
 
 def threads_of_tensorflow() -> int:
-    """Return how many threads share an operation."""
+    """Return how many threads share an operation, in a process where TensorFlow has computed something."""
     import tensorflow as tf  # noqa: PLC0415 - as `fresh_process` leaves it
 
+    tf.zeros([1]).numpy()
     threads: int = tf.config.threading.get_intra_op_parallelism_threads()
     return threads

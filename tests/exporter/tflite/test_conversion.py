@@ -1,5 +1,7 @@
 """Converting a graph of pixels to TFLite files."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +30,18 @@ def images() -> Pixels:
     return draw(24)
 
 
+@pytest.fixture(scope="module")
+def converted(graph: PixelGraph, images: Pixels) -> Callable[[Variant], bytes]:
+    """The files of the small network, each converted once, when it is first needed."""
+    return functools.cache(lambda variant: convert(graph, variant, images, DESCRIPTION))
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_variant_answers_as_the_saved_model(graph: PixelGraph, images: Pixels, variant: Variant) -> None:
+def test_variant_answers_as_the_saved_model(
+    graph: PixelGraph, images: Pixels, converted: Callable[[Variant], bytes], variant: Variant
+) -> None:
     """Each variant takes one image of the model's size and gives the SavedModel's probabilities, within its means."""
-    model = LiteModel(convert(graph, variant, images, DESCRIPTION))
+    model = LiteModel(converted(variant))
     assert (model.input.name, model.output.name) == ("pixels", "probabilities")
     assert model.input.dtype == "uint8"
     assert (model.input.shape, model.output.shape) == ((1, SIZE, SIZE, 3), (1, 3))
@@ -41,14 +51,16 @@ def test_variant_answers_as_the_saved_model(graph: PixelGraph, images: Pixels, v
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_same_bytes_each_time(graph: PixelGraph, images: Pixels, variant: Variant) -> None:
+def test_same_bytes_each_time(
+    graph: PixelGraph, images: Pixels, converted: Callable[[Variant], bytes], variant: Variant
+) -> None:
     """Converting a version twice gives the same file."""
-    assert convert(graph, variant, images, DESCRIPTION) == convert(graph, variant, images, DESCRIPTION)
+    assert convert(graph, variant, images, DESCRIPTION) == converted(variant)
 
 
-def test_int8_takes_and_gives_integers(graph: PixelGraph, images: Pixels) -> None:
+def test_int8_takes_and_gives_integers(converted: Callable[[Variant], bytes]) -> None:
     """The full integer file takes pixels exactly as they are, and gives probabilities in steps of 1/256."""
-    model = LiteModel(convert(graph, "int8", images, DESCRIPTION))
+    model = LiteModel(converted("int8"))
     assert (model.input.dtype, model.input.quantization) == ("uint8", RAW_PIXELS)
     assert model.output.dtype == "uint8"
     assert model.output.quantization is not None

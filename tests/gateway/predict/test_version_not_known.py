@@ -119,7 +119,7 @@ def test_signatures_are_waited_for_in_slots(
         max_in_flight=2,
         max_queued=1,
         queue_timeout_seconds=30,
-        request_timeout_seconds=2,
+        request_timeout_seconds=1,
         circuit_failures=2,
         circuit_open_seconds=60,
     )

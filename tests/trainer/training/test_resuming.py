@@ -1,5 +1,7 @@
 """Runs that are repeated or interrupted: the same weights, to the bit."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,10 +56,18 @@ def whole(kind: str, seed: int = 1) -> tuple[Network, list[float]]:
     return network, [epoch.val_loss for epoch in outcome.epochs]
 
 
-@pytest.fixture(scope="module", params=["cached", "augmented"])
-def uninterrupted(request: pytest.FixtureRequest) -> tuple[str, Network, list[float]]:
+@pytest.fixture(scope="module")
+def trained_once() -> Callable[[str], tuple[Network, list[float]]]:
+    """A run of each kind to its end, trained when it is first needed."""
+    return functools.cache(whole)
+
+
+@pytest.fixture(params=["cached", "augmented"])
+def uninterrupted(
+    request: pytest.FixtureRequest, trained_once: Callable[[str], tuple[Network, list[float]]]
+) -> tuple[str, Network, list[float]]:
     """A run to its end, with cached features and moving averages, or with images drawn anew."""
-    return request.param, *whole(request.param)
+    return request.param, *trained_once(request.param)
 
 
 def test_same_seed_gives_the_same_weights(uninterrupted: tuple[str, Network, list[float]]) -> None:
