@@ -74,7 +74,7 @@ def test_no_request_is_lost(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("clients", [8, 16, 64])
-@pytest.mark.parametrize("threads", [2, 4, 8, 16])
+@pytest.mark.parametrize("threads", [2, 3, 4, 6, 8, 16])
 def test_of_two_thousand_none_is_lost(
     start_gateway: StartGateway, model_server: FakeModelServer, threads: int, clients: int
 ) -> None:
