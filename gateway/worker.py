@@ -8,6 +8,7 @@ from typing import Any
 
 import uvloop
 
+from contract.process.interpreter_turns import leave_to_the_end
 from gateway.app import create_app, create_operations_app
 from gateway.http.server import GatewayServer, OperationsServer
 from gateway.security.tls import server_tls
@@ -37,6 +38,7 @@ def serve(settings: Settings, sockets: Sockets, on_ready: Callable[[], None]) ->
     app = create_app(settings)
     tls: dict[str, Any] = {**server_tls(settings)}
     server = GatewayServer(app, settings, on_ready, **tls)
+    leave_to_the_end()
     if sockets.second is None:
         server.run(sockets=[sockets.first])
         return

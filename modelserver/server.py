@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import grpc
 
 from contract.process.freed_memory import give_back_freed_memory, reuse_freed_memory
-from contract.process.interpreter_turns import take_short_turns
+from contract.process.interpreter_turns import leave_to_the_end, take_short_turns
 from contract.process.standard_streams import queued_standard_streams
 from modelserver.batching.batcher import Batcher
 from modelserver.batching.parameters import batch_parameters
@@ -259,6 +259,7 @@ def _run(settings: ModelServerSettings, start_tensorflow: Callable[[], None]) ->
     tensorflow = TensorFlowStart(settings, start_tensorflow)
     if settings.engine == "tensorflow":
         tensorflow.ensure()
+    leave_to_the_end()
     try:
         asyncio.run(serve(settings, lambda port: _announce(settings.host, port), tensorflow.ensure))
     except SettingError as error:

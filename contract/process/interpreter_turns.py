@@ -1,5 +1,6 @@
 """Turns of Python's threads, of which one runs at a time."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from typing import TypeVar
@@ -18,6 +19,15 @@ def take_short_turns() -> None:
     A request needs a dozen turns of the event loop. Beside a body of megabytes that a thread reads, each of them waits.
     """
     sys.setswitchinterval(_LONGEST_TURN_SECONDS)
+
+
+def leave_to_the_end() -> None:
+    """Never look again for garbage among the objects that are there now, which stay until the process ends.
+
+    A full collection stops every thread; among a gateway's 87,000 objects it took 22 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def find_in_pieces(content: bytes, wanted: bytes, start: int = 0) -> int:

@@ -53,6 +53,23 @@ def test_turns_are_short() -> None:
     assert subprocess.run([sys.executable, "-c", TURNS], check=False).returncode == 0
 
 
+OBJECTS = """
+import gc
+from contract.process.interpreter_turns import leave_to_the_end
+kept = [[number] for number in range(100_000)]
+before = len(gc.get_objects())
+leave_to_the_end()
+assert before > 100_000
+assert len(gc.get_objects()) < 1_000
+assert kept[7] == [7]
+"""
+
+
+def test_what_is_there_at_the_start_is_not_looked_through_again() -> None:
+    """The collector has no objects left of those that were made before."""
+    assert subprocess.run([sys.executable, "-c", OBJECTS], check=False).returncode == 0
+
+
 def test_another_thread_has_a_turn_while_megabytes_are_searched() -> None:
     """A search of many pieces lets a second thread run before it is over."""
     content = b"\r\n" * 20_000_000
