@@ -16,8 +16,9 @@ SETTLED_SHARE = 0.2
 """The share of the time after which memory is expected to grow no more: two minutes of ten."""
 GROWTH = 0.05
 _SAMPLE_SECONDS = 1.0
-_WINDOW_SHARE = 0.05
-"""What is compared are medians of this share of the samples, as a batch comes and goes."""
+_WINDOW_SHARE = 0.15
+"""What is compared are medians of this share of the samples: 90 seconds of ten minutes, in which each attack has been
+sent once, as those with large images need more memory than those with text."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of `mallopt`, in glibc's malloc.h."""
 _MOST_FROM_HEAP = 32 * 1024 * 1024
 """The largest that glibc takes, and more than a body or message has."""
-_MOST_KEPT = 160 * 1024 * 1024
+_MOST_KEPT = 64 * 1024 * 1024
 
 
 def reuse_freed_memory() -> None:
