@@ -1,6 +1,6 @@
 """The command `graft VERB`. A package is imported only when its verb is used, so that `--help` is quick."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -21,6 +21,19 @@ from graft.verbs.up import up
 from graft.verbs.versions import rollback, versions, withdraw
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"graft {version('graft-serving')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print Graft's version, and end.")
+]
+
+
 class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         with one_clear_line():
@@ -35,6 +48,12 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help starts in half the time
     help="From a folder of labelled images to a served image classifier.",
 )
+
+
+@app.callback()
+def options(version: Version = False) -> None:
+    """Take what belongs to no verb."""
+
 
 app.command()(train)
 app.command()(export)
