@@ -37,7 +37,7 @@ def predict(
 
     Images that have none are listed on standard error, and the exit code is 1 then.
     """
-    from graft.actions.predict.requests import Gateway
+    from graft.actions.predict.requests import GatewayTarget
     from graft.actions.predict.run import PredictImages, predict_images
 
     if as_json and as_csv:
@@ -45,6 +45,6 @@ def predict(
     suffix = out.suffix.lower() if out else ""
     form = "json" if as_json else "csv" if as_csv else {".json": "json", ".csv": "csv"}.get(suffix, "table")
     query = {"model": model, "version": version, "top_k": top_k}
-    gateway = Gateway(url, api_key, {name: value for name, value in query.items() if value is not None})
+    gateway = GatewayTarget(url, api_key, {name: value for name, value in query.items() if value is not None})
     if not predict_images(PredictImages(images, gateway, form, top_k, out)):  # type: ignore[arg-type]
         raise SystemExit(GATE_SAID_NO)

@@ -1,4 +1,4 @@
-"""Predictions as a table, as JSON, and as CSV."""
+"""SentImages as a table, as JSON, and as CSV."""
 
 import csv
 import io

@@ -39,7 +39,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Gateway:
+class GatewayTarget:
     """Where images are sent, and with which query."""
 
     url: str
@@ -61,7 +61,7 @@ class _Batch:
     size: int = 0
 
 
-class Predictions:
+class SentImages:
     """What came of each image so far; `outcomes` has None for one that was not sent yet."""
 
     def __init__(self, inputs: Sequence[Input], on_done: Callable[[int], None] = lambda _: None) -> None:
@@ -69,7 +69,7 @@ class Predictions:
         self._on_done = on_done
         self.outcomes: list[Outcome | None] = [None] * len(inputs)
 
-    async def fetch(self, gateway: Gateway) -> None:
+    async def fetch(self, gateway: GatewayTarget) -> None:
         """Send all images, several requests at a time.
 
         Raises:
@@ -119,7 +119,9 @@ class Predictions:
             yield batch
 
 
-async def _sent(client: httpx.AsyncClient, gateway: Gateway, images: Sequence[tuple[str, bytes]]) -> list[Outcome]:
+async def _sent(
+    client: httpx.AsyncClient, gateway: GatewayTarget, images: Sequence[tuple[str, bytes]]
+) -> list[Outcome]:
     """Return what came of images that go together; in halves where the gateway takes fewer."""
     response = await _response(client, gateway, [content for _, content in images])
     body = _json(response)
@@ -135,7 +137,7 @@ async def _sent(client: httpx.AsyncClient, gateway: Gateway, images: Sequence[tu
     raise CommandError(f"The gateway at {gateway.url} cannot predict: {said}")
 
 
-async def _response(client: httpx.AsyncClient, gateway: Gateway, contents: Sequence[bytes]) -> httpx.Response:
+async def _response(client: httpx.AsyncClient, gateway: GatewayTarget, contents: Sequence[bytes]) -> httpx.Response:
     """Send images, and again later while the gateway says that it has no room."""
     # the names stay here: the order says which is which, and a file's name may be anything
     files = [("file", (str(number), content, "application/octet-stream")) for number, content in enumerate(contents)]

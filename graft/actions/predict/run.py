@@ -11,7 +11,7 @@ from rich.console import Console
 
 from graft.actions.predict.inputs import inputs_of
 from graft.actions.predict.outputs import Format, print_table, written
-from graft.actions.predict.requests import Gateway, Outcome, Predictions
+from graft.actions.predict.requests import GatewayTarget, Outcome, SentImages
 from graft.errors import CommandError
 from trainer.data.folder_walk import plain_name
 from trainer.progress import TerminalProgress
@@ -22,7 +22,7 @@ class PredictImages:
     """What `graft predict` was asked for; without `out` the result goes to standard output."""
 
     images: Sequence[str]
-    gateway: Gateway
+    gateway: GatewayTarget
     form: Format = "table"
     top_k: int = 1
     out: Path | None = None
@@ -41,7 +41,7 @@ def predict_images(wanted: PredictImages) -> bool:
     inputs = inputs_of(wanted.images)
     with TerminalProgress(Console(stderr=True, highlight=False)) as progress:
         progress.on_work("Predicting", len(inputs))
-        predictions = Predictions(inputs, progress.on_step)
+        predictions = SentImages(inputs, progress.on_step)
         try:
             asyncio.run(predictions.fetch(wanted.gateway))
         except (KeyboardInterrupt, CommandError):

@@ -18,7 +18,7 @@ import pytest
 
 from graft.actions.predict.inputs import Input, inputs_of
 from graft.actions.predict.outputs import written
-from graft.actions.predict.requests import IMAGES_IN_A_REQUEST, Gateway, Outcome, Predictions
+from graft.actions.predict.requests import IMAGES_IN_A_REQUEST, GatewayTarget, Outcome, SentImages
 from graft.errors import CommandError
 from tests.fakes.made_up_predictions import label_for
 from tests.fakes.marked_images import marked_image
@@ -138,15 +138,15 @@ def test_names_are_text(url: str, tmp_path: Path, name: str) -> None:
 
 
 class FailingGateway(BaseHTTPRequestHandler):
-    """Predicts ten images and more; fails for the request that has a bad one, once the others were answered."""
+    """Predicts ten images and more; fails for the request that has a bad one, once the others were responded."""
 
-    answered = threading.Semaphore(0)
+    responded = threading.Semaphore(0)
 
     def do_POST(self) -> None:
         """Answer a request."""
         body = self.rfile.read(int(self.headers["content-length"]))
         if b"BAD" in body:
-            assert self.answered.acquire(timeout=60)
+            assert self.responded.acquire(timeout=60)
         entry = {"top": [{"label": "rose", "probability": 1.0}]}
         count = body.count(b"filename=")
         problem = {"detail": "The model server failed to process the request."}
@@ -157,7 +157,7 @@ class FailingGateway(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
         self.wfile.flush()
-        self.answered.release()
+        self.responded.release()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
         """Say nothing."""
@@ -199,8 +199,8 @@ def test_an_image_is_read_when_its_turn_comes(url: str) -> None:
             alive["now"] -= 1
 
     inputs = [Input(str(number), functools.partial(Content, number)) for number in range(600)]
-    predictions = Predictions(inputs)
-    asyncio.run(predictions.fetch(Gateway(url)))
+    predictions = SentImages(inputs)
+    asyncio.run(predictions.fetch(GatewayTarget(url)))
     assert all(each is not None and each.predicted for each in predictions.outcomes)
     assert alive["most"] < 300
 
