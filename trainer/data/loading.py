@@ -80,4 +80,5 @@ def _found_note(found: ImageFolder) -> str:
     counts = ", ".join(f"{len(found.images[split])} {split}" for split in SPLITS)
     reasons = Counter(each.reason for each in found.skipped)
     over = "".join(f"; {number} skipped, {reason}" for reason, number in sorted(reasons.items()))
-    return f"{len(found.labels)} classes ({', '.join(found.labels)}); images: {counts}{over}"
+    note = f". {found.note}" if found.note else ""
+    return f"{len(found.labels)} classes ({', '.join(found.labels)}); images: {counts}{over}{note}"
