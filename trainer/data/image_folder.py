@@ -11,14 +11,14 @@ import numpy as np
 from contract.digests import digest_of_entries
 from trainer.config import DataSettings
 from trainer.data.file_digests import digests_of, same_bytes_together
-from trainer.data.folder_names import (
+from trainer.data.folders.names import (
     are_splits,
     class_key,
     label_of,
     refuse_equal_names,
     split_folders,
 )
-from trainer.data.folder_walk import SYSTEM_FOLDERS, SkippedFile, plain_name, walk
+from trainer.data.folders.walk import SYSTEM_FOLDERS, SkippedFile, plain_name, walk
 from trainer.errors import DataSetError
 
 Split = Literal["train", "val", "test"]

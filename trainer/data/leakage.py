@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trainer.data.decoded_split import DecodedSplit
 from trainer.data.fingerprints import Fingerprints
-from trainer.data.folder_walk import plain_name
+from trainer.data.folders.walk import plain_name
 from trainer.data.image_folder import SPLITS, Split
 from trainer.data.near_duplicates import NearDuplicate, NearDuplicates
 from trainer.errors import LeakageError

@@ -8,7 +8,7 @@ from typing import Self
 from contract.image_input import ImageInput
 from trainer.config import TrainingConfig
 from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
-from trainer.data.folder_walk import plain_name
+from trainer.data.folders.walk import plain_name
 from trainer.data.image_folder import SPLITS, ImageFolder, Split
 from trainer.data.leakage import Leak, check_leakage, find_leaks
 from trainer.data.pixel_store import MemoryBudget

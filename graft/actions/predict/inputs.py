@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from graft.errors import CommandError, ImageRefusedError
-from trainer.data.folder_walk import walk
+from trainer.data.folders.walk import walk
 
 STANDARD_INPUT = "-"
 _URL_STARTS = ("http://", "https://")

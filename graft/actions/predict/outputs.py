@@ -10,7 +10,7 @@ from rich.console import Console
 
 from graft.actions.predict.requests import Outcome
 from graft.tables import plain_table, wide_console
-from trainer.data.folder_walk import plain_name
+from trainer.data.folders.walk import plain_name
 
 Format = Literal["table", "json", "csv"]
 

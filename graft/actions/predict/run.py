@@ -13,7 +13,7 @@ from graft.actions.predict.inputs import inputs_of
 from graft.actions.predict.outputs import Format, print_table, written
 from graft.actions.predict.requests import GatewayTarget, Outcome, SentImages
 from graft.errors import CommandError
-from trainer.data.folder_walk import plain_name
+from trainer.data.folders.walk import plain_name
 from trainer.progress import TerminalProgress
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trainer.config import DataSettings
-from trainer.data.folder_walk import plain_name, walk
+from trainer.data.folders.walk import plain_name, walk
 from trainer.data.image_folder import SPLITS, find_images
 from trainer.errors import DataSetError
 
@@ -84,7 +84,7 @@ def walked_by_nobody(folder: Path) -> dict[str, str]:
     program = """
 import json, os, sys
 from pathlib import Path
-from trainer.data.folder_walk import walk
+from trainer.data.folders.walk import walk
 if os.getuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
 found = walk(Path(sys.argv[1]))

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from trainer.data.folder_walk import SYSTEM_FOLDERS, plain_name
+from trainer.data.folders.walk import SYSTEM_FOLDERS, plain_name
 from trainer.errors import DataSetError
 
 _NAMES_OF_SPLITS: dict[str, str] = {
