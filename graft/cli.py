@@ -1,5 +1,7 @@
 """The command `graft VERB`. A package is imported only when its verb is used, so that `--help` is quick."""
 
+import io
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -72,5 +74,7 @@ app.add_typer(lineage_app, name="lineage")
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. What a terminal or log cannot show is written as an escape, as in standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()

@@ -228,3 +228,18 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         inputs_of([str(tmp_path)])
     with pytest.raises(CommandError, match="can be read once"):
         inputs_of(["-", "-"])
+
+
+def test_a_console_that_is_not_utf8_shows_escapes(url: str, tmp_path: Path) -> None:
+    """Where the output cannot have a letter, it is written as an escape, and nothing ends in a traceback."""
+    (tmp_path / "bl\u00fcte.png").write_bytes(marked_image())
+    places = [str(Path.cwd()), os.environ.get("PYTHONPATH")]
+    done = subprocess.run(
+        [sys.executable, "-m", "graft", "predict", ".", "--url", url],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places)), "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"bl\\xfcte.png" in done.stdout
