@@ -236,7 +236,7 @@ def test_names_of_leaks_fit_on_a_line() -> None:
 
 
 def test_an_image_under_two_classes_is_found(tmp_path: Path, scenes: list[Image.Image]) -> None:
-    """In one split the same pixels under two classes are a pair, whatever the files' bytes; copies in one class are not."""
+    """In one split the same pixels under two classes are a pair, whatever the format; copies in a class are none."""
     contents = [png(scenes[0]), png(scenes[1]), encoded(scenes[0], "BMP"), png(scenes[1]), png(scenes[0])]
     images = [LabelledImage(tmp_path / f"{number}", label) for number, label in enumerate((0, 0, 1, 0, 2))]
     for image, content in zip(images, contents, strict=True):
