@@ -36,8 +36,8 @@ class Engines:
 
     With `auto` LiteRT takes a version that has a network for it, unless a short measurement has shown, for the first
     such version of each model, that it is much slower than TensorFlow on this machine; what LiteRT cannot load,
-    TensorFlow runs, and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a thread of
-    normal priority: see `RowThreads`.
+    TensorFlow runs, and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a
+    thread of normal priority: see `RowThreads`.
     """
 
     def __init__(self, settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> None:
