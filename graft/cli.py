@@ -17,6 +17,7 @@ from graft.verbs.modelserver import modelserver
 from graft.verbs.predict import predict
 from graft.verbs.runs import runs_app
 from graft.verbs.serving_flags import ServingFlags
+from graft.verbs.settings import settings
 from graft.verbs.tflite import tflite
 from graft.verbs.train import train
 from graft.verbs.up import up
@@ -68,6 +69,7 @@ app.command(cls=ServingFlags)(modelserver)
 app.command()(gateway)
 app.command()(up)
 app.command()(predict)
+app.command()(settings)
 app.add_typer(runs_app, name="runs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(lineage_app, name="lineage")
