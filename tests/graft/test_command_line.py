@@ -1,5 +1,6 @@
 """The command line: quick where it can be, and clear where it cannot do what was asked."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cpu_time import slowness
-from tests.graft.places import Place
+from tests.graft.places import Place, make_place
 
 _FIRST_RESPONSE = """
 import sys
@@ -101,3 +102,15 @@ def test_an_unknown_verb_is_refused() -> None:
     assert ended.returncode == 2
     assert "No such command" in ended.stderr
     assert time.monotonic() - started < 60
+
+
+def test_a_port_that_is_taken_is_found_before_anything_starts(tmp_path: Path) -> None:
+    """`graft up` names the address and what to do, and has started no model server, whose log would be there."""
+    make_place(tmp_path, recorded=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        said = Place(tmp_path).refused("up", "--port", str(port))
+    assert (
+        said
+        == f"Cannot listen on 127.0.0.1:{port}: Address already in use; end what listens there, or give another --port."
+    )
