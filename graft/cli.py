@@ -1,6 +1,8 @@
 """The command `graft VERB`. A package is imported only when its verb is used, so that `--help` is quick."""
 
-from typing import Any
+import io
+import sys
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -15,10 +17,24 @@ from graft.verbs.modelserver import modelserver
 from graft.verbs.predict import predict
 from graft.verbs.runs import runs_app
 from graft.verbs.serving_flags import ServingFlags
+from graft.verbs.settings import settings
 from graft.verbs.tflite import tflite
 from graft.verbs.train import train
 from graft.verbs.up import up
 from graft.verbs.versions import rollback, versions, withdraw
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"graft {version('graft-serving')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print Graft's version, and end.")
+]
 
 
 class _Verbs(TyperGroup):
@@ -36,6 +52,12 @@ app = typer.Typer(
     help="From a folder of labelled images to a served image classifier.",
 )
 
+
+@app.callback()
+def options(version: Version = False) -> None:
+    """Take what belongs to no verb."""
+
+
 app.command()(train)
 app.command()(export)
 app.command()(tflite)
@@ -47,11 +69,14 @@ app.command(cls=ServingFlags)(modelserver)
 app.command()(gateway)
 app.command()(up)
 app.command()(predict)
+app.command()(settings)
 app.add_typer(runs_app, name="runs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(lineage_app, name="lineage")
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. What a terminal or log cannot show is written as an escape, as in standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()

@@ -27,7 +27,7 @@ class DataSettings(_Section):
         1024, gt=0, description="Decoded images above this many megabytes are kept on disk, not in memory."
     )
     strict: bool = Field(False, description="Whether an image that cannot be decoded ends the run.")
-    allow_leakage: bool = Field(False, description="Whether an image may be in two splits.")
+    allow_leakage: bool = Field(False, description="Whether an image may be in two splits, or in two classes.")
     class_weights: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Whether rare classes count more: auto where the largest has over twice the smallest.",

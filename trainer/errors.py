@@ -3,7 +3,7 @@
     TrainerError
     ├── ConfigurationError   a setting that cannot be used
     ├── DataSetError         a folder that is not a usable data set
-    ├── LeakageError         the same image in two splits
+    ├── LeakageError         the same image in two splits or classes
     ├── StorageError         not enough disk space for a run
     ├── WeightsError         base weights that cannot be loaded or do not fit
     ├── DivergedError        the loss, or another value, became NaN or infinite
@@ -27,7 +27,7 @@ class DataSetError(TrainerError):
 
 
 class LeakageError(TrainerError):
-    """The same image in two splits."""
+    """The same image in two splits, or under two classes."""
 
 
 class StorageError(TrainerError):

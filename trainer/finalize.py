@@ -177,6 +177,7 @@ def _data_notes(run: RunContext) -> DataNotes:
         left_out=[f"{each.path}: {each.reason}" for each in broken],
         skipped=[f"{each.path}: {each.reason}" for each in found.skipped],
         leaks=[describe(leak) for leak in run.images.leaks],
+        note=found.note,
         class_weights=dict(zip(run.labels, weights.tolist(), strict=True)) if weighted else None,
     )
 

@@ -61,6 +61,23 @@ def read_frame(content: bytes) -> Frame | None:
     return None
 
 
+def scan_start(content: bytes) -> int:
+    """Return where the data of a JPEG's first scan begins, behind thumbnails and profiles; -1 if there is none."""
+    at = 2
+    for _ in range(MAX_SEGMENTS):
+        at = _end_of_fill_bytes(content, content.find(b"\xff", at))
+        if not 0 < at < len(content):
+            return -1
+        marker, at = content[at], at + 1
+        if marker == _END:
+            return -1
+        if marker not in _WITHOUT_CONTENT:
+            at += int.from_bytes(content[at : at + 2], "big")
+        if marker == _SCAN_MARKER:
+            return at
+    return -1
+
+
 def too_many_scans(content: bytes, frame: Frame) -> str:
     """Return what is wrong with a JPEG's scans as the end of a sentence, empty if it has few enough.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from contract.manifest import ModelManifest
 from exporter.errors import FixtureError
 from lineage.results import Ancestry
-from trainer.data.folder_walk import plain_name
+from trainer.data.folders.walk import plain_name
 from trainer.progress import Progress
 from trainer.runs.data_split import DataSetError, DataSplit, find_run_images, split_as_trained
 

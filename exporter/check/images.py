@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.errors import CheckError
-from trainer.data.folder_walk import SkippedFile, plain_name, walk
+from trainer.data.folders.walk import SkippedFile, plain_name, walk
 from trainer.data.image_files import ImageFile, read_ahead
 from trainer.data.image_folder import LabelledImage
 

@@ -4,6 +4,8 @@ The body is divided by searching for its boundary (RFC 2046, 5.1.1), so that not
 and their number is limited. A parser that looks at each byte in Python takes seconds for a form that is made for that.
 """
 
+from email.message import Message
+
 from python_multipart.multipart import parse_options_header
 
 from contract.process.interpreter_turns import find_in_pieces
@@ -85,5 +87,14 @@ def _file_name(head: bytes) -> str | None:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-disposition":
             found = parse_options_header(value.strip())[1].get(b"filename")
-            return None if found is None else found.decode("utf-8", errors="replace")
+            return _extended_file_name(value) if found is None else found.decode("utf-8", errors="replace")
     return None
+
+
+def _extended_file_name(disposition: bytes) -> str | None:
+    """Return the name of `filename*=` (RFC 8187), which RFC 7578, 4.2, forbids and some clients write."""
+    if b"filename*" not in disposition.lower():
+        return None
+    message = Message()
+    message["Content-Disposition"] = disposition.decode("latin-1")
+    return message.get_filename()

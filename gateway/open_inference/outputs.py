@@ -19,10 +19,8 @@ _MAX_BYTES = 2**31  # the limit of a message; a tensor of one repeated value cou
 def write_output(name: str, tensor: Any, *, binary: bool) -> tuple[dict[str, Any], bytes]:
     """Return the JSON object of an output and its binary data, which is empty unless `binary`.
 
-    Numbers that are not finite become the literals NaN, Infinity and -Infinity, as in TensorFlow Serving's own JSON.
-
     Raises:
-        BadTensorError: the output has a type that the protocol lacks, or bytes that JSON cannot represent.
+        BadTensorError: the output has a type that the protocol lacks, or bytes or numbers that JSON cannot represent.
         ModelServerFailedError: the tensor's values do not fit its shape.
     """
     datatype = BY_NUMBER.get(tensor.dtype)
@@ -37,7 +35,13 @@ def write_output(name: str, tensor: Any, *, binary: bool) -> tuple[dict[str, Any
 
 def _json_values(name: str, tensor: Any, datatype: Datatype) -> list[Any]:
     if datatype.name != "BYTES":
-        return datatype.unpack(_raw_bytes(tensor, datatype))
+        values: list[Any] = datatype.unpack(_raw_bytes(tensor, datatype))
+        if not all(map(math.isfinite, values)):  # no parser but Python's takes NaN and Infinity
+            raise BadTensorError(
+                f"The output {name} has numbers that are not finite, which JSON does not have; request it with "
+                "binary_data set to true."
+            )
+        return values
     try:
         return [element.decode() for element in _strings(tensor)]
     except UnicodeDecodeError as error:

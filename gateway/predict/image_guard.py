@@ -15,10 +15,11 @@ import filetype
 import imagesize
 
 from contract.image_cost.check import why_costly
-from contract.image_cost.jpeg import MAX_SEGMENTS, read_frame, too_many_scans
+from contract.image_cost.jpeg import MAX_SEGMENTS, read_frame, scan_start, too_many_scans
 from contract.image_cost.png import too_much_data
 from contract.image_cost.size import declared_pixels
 from contract.image_input import Encoding
+from contract.process.interpreter_turns import find_in_pieces
 from gateway.errors import (
     CostlyImageError,
     NotAnImageError,
@@ -44,7 +45,6 @@ _BMP_USUAL_FIELDS = bytes.fromhex(
 _WEBP_ANIMATION_FLAG = 0x02
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _PNG_END = b"IEND\xaeB`\x82"
-_SEARCHED_BYTES = 1 << 20
 _HEADER_BYTES = 64  # of all kinds but JPEG, whose size may lie behind megabytes
 
 
@@ -162,20 +162,18 @@ def _refuse_costly(wrong: str, encoding: Encoding) -> None:
 
 def _is_cut_short(content: bytes, encoding: Encoding) -> bool:
     if encoding == "jpeg":
-        return not content.endswith(_JPEG_END) and not _contains(content, _JPEG_END)
+        return not content.endswith(_JPEG_END) and not _has_jpeg_end(content)
     if encoding == "png":
-        return not content.endswith(_PNG_END) and not _contains(content, _PNG_END)
+        return not content.endswith(_PNG_END) and find_in_pieces(content, _PNG_END) < 0
     if encoding == "webp":
         return len(content) < 8 + int.from_bytes(content[4:8], "little")
     return len(content) < _bmp_bytes(content)
 
 
-def _contains(content: bytes, mark: bytes) -> bool:
-    """Return whether a mark is in it; searched in pieces, since a search holds Python's lock."""
-    return any(
-        content.find(mark, start, start + _SEARCHED_BYTES + len(mark) - 1) >= 0
-        for start in range(0, len(content), _SEARCHED_BYTES)
-    )
+def _has_jpeg_end(content: bytes) -> bool:
+    """Return whether an end marker is behind the beginning of the first scan: a thumbnail before it has its own."""
+    start = scan_start(content)
+    return start >= 0 and find_in_pieces(content, _JPEG_END, start) >= 0
 
 
 def _bmp_bytes(content: bytes) -> int:

@@ -26,7 +26,7 @@ from lineage.errors import LineageError, NotRecordedError
 from lineage.records import LiteFileRecord
 from trainer.errors import RunNotFoundError
 from trainer.progress import TerminalProgress
-from trainer.runs.record import find_run
+from trainer.runs.record import find_run_by_id
 from trainer.tensorflow_start import start_tensorflow
 
 
@@ -113,7 +113,7 @@ def _base_path_of(version: Path, manifest: ModelManifest) -> Iterator[Path]:
 
 def _run_folder(request: CheckRequest, manifest: ModelManifest) -> Path | None:
     try:
-        return find_run(manifest.run, request.runs)
+        return find_run_by_id(manifest.run, request.runs)
     except RunNotFoundError:  # the check goes without it, and says so
         return None
 

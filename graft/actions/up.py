@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from contract.versions import published_versions
+from gateway.http.server import listen
 from gateway.main import main as serve_gateway
 from gateway.security.access import check_access
 from gateway.settings import Settings
@@ -47,12 +48,23 @@ def serve_embedded(
         raise CommandError(f"There is no published version under {models / name}; `graft export` makes one.")
     given: dict[str, Any] = {"models": [name], "host": host, "port": port, "insecure": insecure or None}
     check_access(make_settings(Settings, **given))  # before the model server is started
+    _check_free(host, port)
     ending = _Ending()
     with EmbeddedModelServer(name, models / name, ending, batching=batching, engine=engine) as model_server:
         address = model_server.address()
         settings = make_settings(Settings, model_server=address, **given)
         code = serve_gateway(settings, _announce_when_ready)
         return GATE_SAID_NO if ending.came else code
+
+
+def _check_free(host: str, port: int) -> None:
+    """See that the port can be listened on, before a model server takes seconds to start."""
+    try:
+        listen(host, port).close()
+    except OSError as error:
+        raise CommandError(
+            f"Cannot listen on {host}:{port}: {error.strerror}; end what listens there, or give another --port."
+        ) from error
 
 
 def only_model(models: Path) -> str:

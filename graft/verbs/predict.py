@@ -5,17 +5,46 @@ from typing import Annotated
 
 import typer
 
-from graft.errors import BAD_INPUT
+from graft.errors import GATE_SAID_NO, CommandError
 from graft.verbs.check import ApiKey
 
-Images = Annotated[list[Path], typer.Argument(help="Image files.")]
+Images = Annotated[
+    list[str], typer.Argument(help="Image files, folders, patterns such as '*.jpg', URLs, or - for standard input.")
+]
 Url = Annotated[str, typer.Option(help="The gateway's URL.")]
 Model = Annotated[str | None, typer.Option(help="The model; not needed if the gateway has only one.")]
+Version = Annotated[int | None, typer.Option(min=1, help="The version.  [default: the newest]")]
+TopK = Annotated[int, typer.Option(min=1, help="How many of the most likely labels are written for each image.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Write CSV with a header.")]
+Out = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write to this file; .json and .csv need no other option.")
+]
 
 
-def predict(images: Images, url: Url = "http://127.0.0.1:8000", model: Model = None, api_key: ApiKey = None) -> None:
-    """Send images to a running gateway, and print a prediction for each."""
-    from graft.actions.predict import predict_images
+def predict(
+    images: Images,
+    url: Url = "http://127.0.0.1:8000",
+    model: Model = None,
+    version: Version = None,
+    top_k: TopK = 1,
+    as_json: Json = False,
+    as_csv: Csv = False,
+    out: Out = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Send images to a running gateway, and write a prediction for each.
 
-    if not predict_images(images, url, model, api_key):
-        raise SystemExit(BAD_INPUT)
+    Images that have none are listed on standard error, and the exit code is 1 then.
+    """
+    from graft.actions.predict.requests import GatewayTarget
+    from graft.actions.predict.run import PredictImages, predict_images
+
+    if as_json and as_csv:
+        raise CommandError("The predictions are written as JSON or as CSV: give --json or --csv, not both.")
+    suffix = out.suffix.lower() if out else ""
+    form = "json" if as_json else "csv" if as_csv else {".json": "json", ".csv": "csv"}.get(suffix, "table")
+    query = {"model": model, "version": version, "top_k": top_k}
+    gateway = GatewayTarget(url, api_key, {name: value for name, value in query.items() if value is not None})
+    if not predict_images(PredictImages(images, gateway, form, top_k, out)):  # type: ignore[arg-type]
+        raise SystemExit(GATE_SAID_NO)

@@ -26,7 +26,9 @@ Baselines = Annotated[
     str | None, typer.Option(help="Baselines to compare with: features, scratch, or features,scratch.")
 ]
 Strict = Annotated[bool | None, typer.Option("--strict", help="Refuse images that cannot be decoded.")]
-AllowLeakage = Annotated[bool | None, typer.Option("--allow-leakage", help="Allow an image in two splits.")]
+AllowLeakage = Annotated[
+    bool | None, typer.Option("--allow-leakage", help="Allow an image in two splits, or in two classes.")
+]
 TensorBoard = Annotated[
     bool | None, typer.Option("--tensorboard", help="Write TensorBoard logs into the run's folder.")
 ]

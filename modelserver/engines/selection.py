@@ -25,6 +25,8 @@ _INPUT, _OUTPUT = "pixels", "probabilities"
 _ROWS = 4
 """In a batch of TensorFlow's, where rows are cheaper together; more than 8 are not cheaper still."""
 _RUNS = 6
+_SLOWER_AT_MOST = 1.2
+"""How much longer LiteRT may take: TensorFlow costs 440 MB of memory and some ten seconds at the start."""
 
 OnRun = Callable[[float], None]
 
@@ -32,10 +34,10 @@ OnRun = Callable[[float], None]
 class Engines:
     """Loads versions as the settings' `engine` says.
 
-    With `auto` LiteRT takes a version that has a network for it, once a short measurement has shown, for the first such
-    version of each model, that it is faster than TensorFlow on this machine; what LiteRT cannot load, TensorFlow runs,
-    and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a thread of
-    normal priority: see `RowThreads`.
+    With `auto` LiteRT takes a version that has a network for it, unless a short measurement has shown, for the first
+    such version of each model, that it is much slower than TensorFlow on this machine; what LiteRT cannot load,
+    TensorFlow runs, and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a
+    thread of normal priority: see `RowThreads`.
     """
 
     def __init__(self, settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> None:
@@ -45,7 +47,7 @@ class Engines:
         )
         self._rows = RowThreads(self._threads.rows_at_a_time)
         self._start_tensorflow = start_tensorflow
-        self._litert_is_faster: dict[Path, bool] = {}
+        self._litert_is_fast_enough: dict[Path, bool] = {}
         """The results of measurements, by base path."""
 
     def load(self, folder: Path, on_run: OnRun = lambda _: None) -> Model:
@@ -60,18 +62,18 @@ class Engines:
             return self._by_tensorflow(folder, on_run)
         try:
             model = self._by_litert(folder, on_run)
-            is_faster = self._is_faster(model, folder)
+            is_fast_enough = self._is_fast_enough(model, folder)
         except ServingError as error:
             logger.warning("%s version %s is run by TensorFlow: %s", folder.parent.name, folder.name, error)
             return self._by_tensorflow(folder, on_run)
-        return model if is_faster else self._by_tensorflow(folder, on_run)
+        return model if is_fast_enough else self._by_tensorflow(folder, on_run)
 
-    def _is_faster(self, model: Model, folder: Path) -> bool:
+    def _is_fast_enough(self, model: Model, folder: Path) -> bool:
         """Return the result for the version's model, measured if it is the first."""
-        if folder.parent not in self._litert_is_faster:
-            self._litert_is_faster[folder.parent] = _is_faster(model, folder)
+        if folder.parent not in self._litert_is_fast_enough:
+            self._litert_is_fast_enough[folder.parent] = _is_fast_enough(model, folder)
             give_back_freed_memory()  # of TensorFlow's network
-        return self._litert_is_faster[folder.parent]
+        return self._litert_is_fast_enough[folder.parent]
 
     def _by_litert(self, folder: Path, on_run: OnRun) -> Model:
         try:
@@ -97,8 +99,8 @@ class Engines:
             give_back_freed_memory()  # half a gigabyte after the import and the first version
 
 
-def _is_faster(model: Model, folder: Path) -> bool:
-    """Return whether LiteRT needs less processor time for an image than TensorFlow, each with one thread.
+def _is_fast_enough(model: Model, folder: Path) -> bool:
+    """Return whether LiteRT needs not much more processor time for an image than TensorFlow, each with one thread.
 
     The least of several runs counts; the first prepares the operations.
 
@@ -124,12 +126,18 @@ def _is_faster(model: Model, folder: Path) -> bool:
         logger.info("%s is run by LiteRT, without a comparison: %s", folder.parent.name, error)
         return True
     by_litert, by_tensorflow = min(mine for mine, _ in seconds), min(its for _, its in seconds)
-    engine = "LiteRT" if by_litert < by_tensorflow else "TensorFlow"
+    takes_litert = is_worth_it(by_litert, by_tensorflow)
+    engine = "LiteRT" if takes_litert else "TensorFlow"
     logger.info(
         "%s is run by %s: an image takes LiteRT %.1f ms of processor time and TensorFlow %.1f ms",
         *(folder.parent.name, engine, by_litert * 1e3, by_tensorflow * 1e3),
     )
-    return by_litert < by_tensorflow
+    return takes_litert
+
+
+def is_worth_it(by_litert: float, by_tensorflow: float) -> bool:
+    """Return whether LiteRT is taken, which saves memory and time at the start, for what an image takes by each."""
+    return by_litert < _SLOWER_AT_MOST * by_tensorflow
 
 
 def _seconds(run: Callable[[], object]) -> float:

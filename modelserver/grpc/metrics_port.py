@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _DEFAULT_PATH = "/monitoring/prometheus/metrics"
+_REST_PATH = "/v1/"
+_NO_REST = "TensorFlow Serving's REST API is that of the gateway (graft gateway); this port has metrics alone.\n"
 _IDLE_SECONDS = 10.0
 """After which a connection that sends nothing is closed."""
 _CONNECTION_SECONDS = 30.0
@@ -80,7 +82,7 @@ def _only_at(path: str | None, page: "WSGIApplication") -> "WSGIApplication":
         if environ["PATH_INFO"] == path:
             return page(environ, start_response)
         start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-        return [elsewhere.encode()]
+        return [(_NO_REST if environ["PATH_INFO"].startswith(_REST_PATH) else elsewhere).encode()]
 
     return application
 

@@ -58,15 +58,16 @@ def test_two_broken_files_of_five_leave_three_answers(colours_service: Service) 
 
 
 def test_predict_prints_what_is_in_the_images(colours_service: Service, tmp_path: Path) -> None:
-    """`graft predict` prints a row an image, and exits with 2 if one was rejected."""
+    """`graft predict` prints a row an image, and exits with 1 if one was rejected."""
     image, text = tmp_path / "red.png", tmp_path / "notes.jpg"
     image.write_bytes(encoded(solid(COLOURS["red"]), "PNG"))
     text.write_text("no image")
     shown = must("predict", image, "--url", colours_service.url)
     assert any(label in shown for label in COLOURS)
     refused = graft("predict", image, text, "--url", colours_service.url)
-    assert refused.returncode == 2
+    assert refused.returncode == 1
     assert "rejected" in refused.stdout
+    assert "1 of 2 images have no prediction" in refused.stderr
 
 
 def test_a_new_version_takes_over_and_a_signal_stops_everything(colours: Trained, tmp_path: Path) -> None:

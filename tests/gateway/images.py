@@ -26,3 +26,9 @@ def draw_bmp_with_fields(fields: tuple[int, int, int]) -> bytes:
     information = struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 32, 3, 4, 0, 0, 0, 0)
     content = information + struct.pack("<III", *fields) + bytes(4)
     return b"BM" + struct.pack("<IHHI", 14 + len(content), 0, 0, 14 + len(content) - 4) + content
+
+
+def with_thumbnail(jpeg: bytes) -> bytes:
+    """Return a JPEG with another one before it in a segment, as phones put their thumbnails."""
+    content = b"Exif\0\0" + draw("JPEG")
+    return jpeg[:2] + b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content + jpeg[2:]

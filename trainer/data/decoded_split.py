@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from trainer.data.broken_images import BrokenImage, why_broken
 from trainer.data.fingerprints import Fingerprints, fingerprints_of
-from trainer.data.folder_walk import plain_name
+from trainer.data.folders.walk import plain_name
 from trainer.data.image_files import ImageFile, read_ahead
 from trainer.data.image_folder import LabelledImage, Split
 from trainer.data.pixel_store import MemoryBudget, PixelStore

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from contract.digests import digest_of_file
-from trainer.data.folder_walk import plain_name
+from trainer.data.folders.walk import plain_name
 from trainer.errors import DataSetError
 
 _THREADS = 4  # reading and hashing both let other threads run

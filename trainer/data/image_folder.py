@@ -11,14 +11,20 @@ import numpy as np
 from contract.digests import digest_of_entries
 from trainer.config import DataSettings
 from trainer.data.file_digests import digests_of, same_bytes_together
-from trainer.data.folder_walk import SkippedFile, plain_name, walk
+from trainer.data.folders.names import (
+    are_splits,
+    class_key,
+    label_of,
+    refuse_equal_names,
+    split_folders,
+)
+from trainer.data.folders.walk import SYSTEM_FOLDERS, SkippedFile, plain_name, walk
 from trainer.errors import DataSetError
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 _FEWEST_PER_CLASS = 3  # one for each split
-_SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class ImageFolder:
     images: dict[Split, list[LabelledImage]]
     skipped: list[SkippedFile]
     _digests: dict[Path, str] = field(default_factory=dict, repr=False, compare=False)
+    note: str = ""
+    """What was decided about the splits, as a sentence for people; empty if nothing was."""
 
     def digest(self) -> str:
         """Return the digest of all images: of their splits, classes, file names and contents, whatever the folder.
@@ -98,8 +106,8 @@ def find_images(folder: Path, settings: DataSettings, seed: int) -> ImageFolder:
         raise DataSetError(
             f"There is no folder {plain_name(folder)}; give a folder with one sub-folder of images per class."
         )
-    if (folder / "train").is_dir():
-        return _read_given_splits(folder)
+    if named := split_folders(folder, sorted(_listed(folder))):
+        return _read_given_splits(folder, {split: named[split] for split in SPLITS if split in named}, seed)
     classes = _read_classes(folder)
     _refuse_splits_by_other_names(folder, classes.labels)
     digests: dict[Path, str] = {}
@@ -120,29 +128,72 @@ class _Classes(NamedTuple):
     skipped: list[SkippedFile]
 
 
-def _read_given_splits(folder: Path) -> ImageFolder:
-    missing = [split for split in SPLITS if not (folder / split).is_dir()]
-    if missing:
+def _read_given_splits(folder: Path, given: dict[Split, Path], seed: int) -> ImageFolder:
+    if "val" not in given:
         raise DataSetError(
-            f"{plain_name(folder)} has a folder train but none named {' and '.join(missing)}; give all three of "
-            "train, val and test, or only class folders, which are then split for you."
+            f"{plain_name(folder)} has a folder {given['train'].name} but none named val; give train, val and test, or "
+            "only class folders, which are then split for you."
         )
-    read = {split: _read_classes(folder / split) for split in SPLITS}
+    read = {split: _read_classes(path) for split, path in given.items()}
     labels = read["train"].labels
-    for split in SPLITS[1:]:
-        if odd := ", ".join(sorted(set(labels) ^ set(read[split].labels))):
-            raise DataSetError(
-                f"{plain_name(folder / split)} and {plain_name(folder / 'train')} must have the same classes; "
-                f"only one of them has {odd}."
-            )
-    beside = [
-        SkippedFile(path, "beside train, val and test") for path in sorted(folder.iterdir()) if path.name not in SPLITS
+    paths = {split: _in_order(classes, labels, given[split], given["train"]) for split, classes in read.items()}
+    skipped = [
+        SkippedFile(path, "beside train, val and test")
+        for path in sorted(folder.iterdir())
+        if path not in given.values()
     ]
+    digests: dict[Path, str] = {}
+    note = ""
+    if "test" not in given:
+        paths["val"], paths["test"] = _halves(paths["val"], given["val"], labels, seed, digests)
+        note = f"{plain_name(folder)} has no folder named test: half of {given['val'].name} is used to test."
     return ImageFolder(
         labels,
-        {split: _labelled(read[split].paths) for split in SPLITS},
-        beside + [each for split in SPLITS for each in read[split].skipped],
+        {split: _labelled(paths[split]) for split in SPLITS},
+        skipped + [each for split in SPLITS if split in read for each in read[split].skipped],
+        digests,
+        note=note,
     )
+
+
+def _in_order(classes: "_Classes", labels: tuple[str, ...], folder: Path, train: Path) -> list[list[Path]]:
+    """Return the images of each class, in the order of the labels, which may be spelled otherwise here.
+
+    Raises:
+        DataSetError: the classes are not the same.
+    """
+    places = {class_key(label): index for index, label in enumerate(classes.labels)}
+    if odd := set(map(class_key, labels)) ^ set(places):
+        names = sorted(label for label in {*labels, *classes.labels} if class_key(label) in odd)
+        raise DataSetError(
+            f"{plain_name(folder)} and {plain_name(train)} must have the same classes; "
+            f"only one of them has {', '.join(names)}."
+        )
+    return [classes.paths[places[class_key(label)]] for label in labels]
+
+
+def _halves(
+    paths: list[list[Path]], folder: Path, labels: tuple[str, ...], seed: int, digests: dict[Path, str]
+) -> tuple[list[list[Path]], list[list[Path]]]:
+    """Divide the images of each class in two, those with the same bytes together.
+
+    Raises:
+        DataSetError: a class has a single one.
+    """
+    first: list[list[Path]] = []
+    second: list[list[Path]] = []
+    for label, its_paths in enumerate(paths):
+        groups = same_bytes_together(its_paths, digests)
+        if len(groups) < 2:
+            raise DataSetError(
+                f"{plain_name(folder)} has a single image of {labels[label]}; without a folder named test each class "
+                "needs at least two different ones, one each to validate and to test."
+            )
+        order = np.random.default_rng([seed, label]).permutation(len(groups))
+        middle = -(-len(groups) // 2)
+        for half, chosen in ((first, order[:middle]), (second, order[middle:])):
+            half.append(sorted(path for index in chosen for path in groups[index]))
+    return first, second
 
 
 def _labelled(paths: list[list[Path]]) -> list[LabelledImage]:
@@ -151,22 +202,27 @@ def _labelled(paths: list[list[Path]]) -> list[LabelledImage]:
 
 def _read_classes(folder: Path) -> _Classes:
     children = sorted(_listed(folder))
-    classes = [path for path in children if path.is_dir() and not path.name.startswith(".")]
+    classes = [
+        path
+        for path in children
+        if path.is_dir() and not path.name.startswith(".") and path.name.casefold() not in SYSTEM_FOLDERS
+    ]
     if len(classes) < 2:
         raise DataSetError(
             f"{plain_name(folder)} needs one sub-folder of images for each of at least two classes; "
             f"it has {len(classes)}."
         )
-    skipped = [SkippedFile(path, "not in a class folder") for path in children if path not in classes]
+    skipped = [SkippedFile(path, _why_no_class(path)) for path in children if path not in classes]
+    labels = tuple(map(label_of, classes))
+    refuse_equal_names(folder, [path.name for path in classes])
     paths: list[list[Path]] = []
     for class_folder in classes:
-        _refuse_odd_name(class_folder)
         found = walk(class_folder)
         if not found.images:
             raise DataSetError(_why_empty(class_folder, found.skipped))
         paths.append(found.images)
         skipped += found.skipped
-    return _Classes(tuple(path.name for path in classes), paths, skipped)
+    return _Classes(labels, paths, skipped)
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -176,12 +232,14 @@ def _listed(folder: Path) -> list[Path]:
         raise DataSetError(f"The folder {plain_name(folder)} cannot be read: {error.strerror}.") from error
 
 
-def _refuse_odd_name(class_folder: Path) -> None:
-    if not class_folder.name.isprintable():  # labels are lines of a file, and text in responses
-        raise DataSetError(
-            f"The name of {plain_name(class_folder)} cannot be the name of a class: rename it, without line breaks, "
-            "control characters or bytes that are not UTF-8."
-        )
+def _why_no_class(path: Path) -> str:
+    """Say why a child of a folder of classes is none. One that is hidden, and has images, may be meant as a class."""
+    if not path.is_dir():
+        return "not in a class folder"
+    if path.name.casefold() in SYSTEM_FOLDERS:
+        return "a folder of the system"
+    images = len(walk(path).images) if path.name.startswith(".") else 0
+    return f"a hidden folder, {plain_name(path.name)}, with {images} images" if images else "not in a class folder"
 
 
 def _why_empty(class_folder: Path, skipped: list[SkippedFile]) -> str:
@@ -190,7 +248,7 @@ def _why_empty(class_folder: Path, skipped: list[SkippedFile]) -> str:
 
 
 def _refuse_splits_by_other_names(folder: Path, labels: tuple[str, ...]) -> None:
-    if {label.lower() for label in labels} <= _SPLIT_NAMES:
+    if are_splits(labels):
         raise DataSetError(
             f"The folders {', '.join(labels)} of {plain_name(folder)} look like splits, not classes; "
             "name them train, val and test."

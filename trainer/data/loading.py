@@ -8,9 +8,9 @@ from typing import Self
 from contract.image_input import ImageInput
 from trainer.config import TrainingConfig
 from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
-from trainer.data.folder_walk import plain_name
+from trainer.data.folders.walk import plain_name
 from trainer.data.image_folder import SPLITS, ImageFolder, Split
-from trainer.data.leakage import Leak, check_leakage, find_leaks
+from trainer.data.leakage import Leak, check_leakage, find_leaks, in_words
 from trainer.data.pixel_store import MemoryBudget
 from trainer.data.preprocessing import ImageDecoder
 from trainer.errors import DataSetError
@@ -44,7 +44,7 @@ def load_images(
 
     Raises:
         DataSetError: no image can be decoded, or one cannot and the settings are strict.
-        LeakageError: an image is in two splits.
+        LeakageError: an image is in two splits, or in two classes.
     """
     progress.on_note(_found_note(found))
     progress.on_work("reading images", sum(len(images) for images in found.images.values()))
@@ -59,11 +59,11 @@ def load_images(
     for broken in (broken for split in SPLITS for broken in splits[split].broken):
         progress.on_note(f"left out, {broken.reason}: {plain_name(broken.path)}")
     check_broken(splits, found.labels, config.data.strict)
-    progress.on_work("looking for images in two splits", 1)
+    progress.on_work("looking for images in two splits or classes", 1)
     leaks = find_leaks(splits)
     check_leakage(leaks, config.data.allow_leakage)
     if leaks:
-        progress.on_note(f"{len(leaks)} images are in two splits (allowed): the test scores will be too good.")
+        progress.on_note(f"Allowed: {in_words(leaks)}.")
     return LoadedImages(found, image_input, splits, leaks, budget)
 
 
@@ -80,4 +80,5 @@ def _found_note(found: ImageFolder) -> str:
     counts = ", ".join(f"{len(found.images[split])} {split}" for split in SPLITS)
     reasons = Counter(each.reason for each in found.skipped)
     over = "".join(f"; {number} skipped, {reason}" for reason, number in sorted(reasons.items()))
-    return f"{len(found.labels)} classes ({', '.join(found.labels)}); images: {counts}{over}"
+    note = f". {found.note}" if found.note else ""
+    return f"{len(found.labels)} classes ({', '.join(found.labels)}); images: {counts}{over}{note}"

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from trainer.data.folder_walk import plain_name
+from trainer.data.folders.walk import plain_name
 from trainer.errors import StorageError
 
 Scalar = TypeVar("Scalar", bound=np.generic)

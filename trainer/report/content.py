@@ -16,7 +16,8 @@ class DataNotes:
     """Notes on the data: the number of images by split and class, and what was left out.
 
     `left_out` are images that cannot be decoded, `skipped` other files, `leaks` a sentence for each image in two
-    splits, `class_weights` the weight of each class in the loss, None if all are the same.
+    splits, `class_weights` the weight of each class in the loss, None if all are the same, `note` how the splits were
+    made where that was not as usual.
     """
 
     images: Mapping[str, Mapping[str, int]]
@@ -24,6 +25,7 @@ class DataNotes:
     skipped: Sequence[str] = ()
     leaks: Sequence[str] = ()
     class_weights: Mapping[str, float] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def _against(name: str, baseline: Mapping[str, Any]) -> Iterator[str]:
 
 def _data_warnings(data: DataNotes) -> Iterator[str]:
     if data.leaks:
-        yield f"{_count(len(data.leaks), 'image')} found in two splits, so the test scores may be too good."
+        yield f"{_count(len(data.leaks), 'image')} found in two splits or two classes, so the test scores may be wrong."
     if data.left_out:
         yield f"{_count(len(data.left_out), 'image')} left out because they cannot be decoded."
     counts = data.images.get("train", {})

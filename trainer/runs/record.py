@@ -1,5 +1,6 @@
 """The record of a run in its folder; read without TensorFlow, so that listing runs is fast."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunNotFoundError
 from trainer.progress import PhaseName
 
+_SHOWN = 5
 LATEST = "latest"
 MODEL, RECORD, CONFIG, HISTORY, METRICS, PREDICTIONS, REPORT = (
     "model.keras",
@@ -96,14 +98,31 @@ def unfinished_runs(runs: Path) -> list[Path]:
 
 
 def find_run(name: str, runs: Path) -> Path:
-    """Find a finished run by its folder, its id under `runs`, or as `latest`.
+    """Find a finished run by its folder, its id under `runs` or what that alone begins with, its name, or as `latest`.
+
+    Of several runs of a name it is the one that ended last.
+
+    Raises:
+        RunNotFoundError: the run does not exist, or several begin like this.
+    """
+    known = list_runs(runs)
+    if name == LATEST and known:
+        return max(known, key=lambda folder: read_record(folder).ended)
+    try:
+        return find_run_by_id(name, runs)
+    except RunNotFoundError:
+        if not (found := _named(name, known)):
+            raise
+        return found
+
+
+def find_run_by_id(name: str, runs: Path) -> Path:
+    """Find a finished run by its folder or its whole id under `runs`.
 
     Raises:
         RunNotFoundError: the run does not exist.
     """
     known = list_runs(runs)
-    if name == LATEST and known:
-        return max(known, key=lambda folder: read_record(folder).ended)
     for folder in (Path(name), runs / name):
         if (folder / RECORD).is_file():
             return folder
@@ -111,6 +130,29 @@ def find_run(name: str, runs: Path) -> Path:
             raise RunNotFoundError(f"The run {folder} is not finished; continue it with graft train --resume {name}.")
     there = f"the last runs are {', '.join(path.name for path in known[-5:])}" if known else "there are none yet"
     raise RunNotFoundError(f"There is no run {name!r} under {runs}; {there}. `graft train` makes one.")
+
+
+def _named(name: str, known: Sequence[Path]) -> Path | None:
+    """Return the last run of this name, or else the only one whose id begins with it.
+
+    Raises:
+        RunNotFoundError: the ids of several do.
+    """
+    ended = {folder: record.ended for folder in known if (record := _readable(folder)) and record.name == name}
+    if ended:
+        return max(ended, key=lambda folder: ended[folder])
+    beginning = [folder for folder in known if name and folder.name.startswith(name)]
+    if len(beginning) > 1:
+        ids = ", ".join(folder.name for folder in beginning[:_SHOWN])
+        raise RunNotFoundError(f"{len(beginning)} runs begin with {name!r}: {ids}; give more of the id.")
+    return beginning[0] if beginning else None
+
+
+def _readable(folder: Path) -> "RunRecord | None":
+    try:
+        return read_record(folder)
+    except RunNotFoundError:
+        return None
 
 
 def read_record(folder: Path) -> RunRecord:

@@ -15,7 +15,7 @@ from lineage.errors import AmbiguousError, LineageError, NotRecordedError
 from lineage.records import WithdrawalRecord
 from lineage.results import StoredExport
 from lineage.store import Lineage
-from trainer.data.folder_walk import plain_name
+from trainer.data.folders.walk import plain_name
 
 _COLUMNS = ("version", "published", "accuracy", "95 % interval", "blessing", "MB", "digest", "run", "")
 _DIGITS = slice(len("sha256:"), len("sha256:") + 12)

@@ -122,3 +122,21 @@ def test_images_among_fields_are_answered(gateway: httpx.Client) -> None:
     files = [("file", (f"{number}.png", image)) for number, image in enumerate(images)]
     response = gateway.post("/v1/predict", data={"comment": "hello", "user": "me"}, files=files)
     assert [entry["label"] for entry in response.json()["predictions"]] == [label_for(image) for image in images]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        (b"filename*=UTF-8''%E6%B1%89.jpg", "\u6c49.jpg"),
+        (b"FILENAME*=iso-8859-1'en'%A3.png", "\u00a3.png"),
+        (b'filename*0="a long"; filename*1=" name.jpg"', "a long name.jpg"),
+        (b"filename*=UTF-8''a.jpg; filename=\"b.jpg\"", "b.jpg"),
+        (b"filename*=nonsense", "nonsense"),
+        (b"filename*=unknown''%ff", "\u00ff"),
+    ],
+)
+def test_a_file_name_may_be_extended(written: bytes, name: str) -> None:
+    """Clients that write `filename*` have sent a file, whose name is decoded."""
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; ' + written + b"\r\n\r\n"
+    (found,) = read_files(TYPE, head + b"image\r\n" + END, 1)
+    assert (found.content, found.name) == (b"image", name)

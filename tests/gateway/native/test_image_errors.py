@@ -6,7 +6,7 @@ import pytest
 from contract.manifest import ServingTarget
 from gateway.http.error_table import TABLE
 from tests.fakes.model_server import FakeModelServer, manifest_for
-from tests.gateway.images import draw, draw_animation, draw_bmp_with_fields
+from tests.gateway.images import draw, draw_animation, draw_bmp_with_fields, with_thumbnail
 
 GATEWAY_TYPES = {"Content-Type": "application/octet-stream"}
 
@@ -31,6 +31,8 @@ GATEWAY_TYPES = {"Content-Type": "application/octet-stream"}
         (draw("WEBP")[:-1], "truncated_image", "WebP is cut short"),
         (draw("BMP")[:-1], "truncated_image", "BMP is cut short"),
         (draw("JPEG")[:20], "truncated_image", "its header gives no size"),
+        (with_thumbnail(draw("JPEG"))[:-2], "truncated_image", "JPEG is cut short"),
+        (with_thumbnail(with_thumbnail(draw("JPEG")))[:-20], "truncated_image", "JPEG is cut short"),
     ],
 )
 def test_what_was_seen_is_said(
@@ -43,6 +45,12 @@ def test_what_was_seen_is_said(
     assert response.json()["code"] == code
     assert seen in response.json()["detail"]
     assert len(model_server.predict_requests) == called
+
+
+def test_an_image_with_a_thumbnail_is_whole_if_it_ends(gateway: httpx.Client) -> None:
+    """Its own end counts, also with bytes behind it; the one of its thumbnail does not."""
+    for image in (with_thumbnail(draw("JPEG")), with_thumbnail(draw("JPEG")) + b"trailer"):
+        assert gateway.post("/v1/predict", content=image).status_code == 200
 
 
 def test_usual_bit_fields_are_accepted(gateway: httpx.Client) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from contract.versions import LITERT_NETWORK
-from modelserver.engines.selection import Engines
+from modelserver.engines.selection import Engines, is_worth_it
 from modelserver.engines.tensorflow.start import TensorFlowStart
 from modelserver.errors import LoadError
 from modelserver.settings import ModelServerSettings
@@ -137,7 +137,13 @@ def test_auto_takes_tensorflow_where_litert_fails(tmp_path: Path, caplog: pytest
     assert "cannot be run by LiteRT" in warning
 
 
-def test_auto_takes_the_one_that_is_faster(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("by_litert", "takes_litert"), [(0.5, True), (1.0, True), (1.19, True), (1.21, False)])
+def test_litert_may_be_a_little_slower(by_litert: float, takes_litert: bool) -> None:
+    """It saves memory and a start of seconds, so TensorFlow has to be a fifth faster, and no coin decides."""
+    assert is_worth_it(by_litert, 1.0) == takes_litert
+
+
+def test_auto_leaves_to_tensorflow_what_is_much_faster_there(tmp_path: Path) -> None:
     """A network that LiteRT runs a hundred times as long as TensorFlow its own is left to TensorFlow."""
     folder = write_version(tmp_path / NAME / "1")
     slow = write_version(tmp_path / "slow" / "1", repeats=100)

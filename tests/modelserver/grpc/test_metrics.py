@@ -178,18 +178,25 @@ def test_the_port_shows_metrics(port: int, metrics: ModelServerMetrics) -> None:
     ("method", "target"),
     [
         ("GET", "/"),
-        ("GET", "/v1/models/flowers"),
-        ("POST", "/v1/models/flowers:predict"),
+        ("POST", "/predict"),
         ("HEAD", "/"),
         ("GET", f"{PATH}/"),
     ],
 )
 def test_the_port_shows_nothing_else(port: int, method: str, target: str) -> None:
-    """The REST API and all else is 404, with a sentence that says what is here."""
+    """All else is 404, with a sentence that says what is here."""
     status, _, body = _send(port, method, target, b"{}" if method == "POST" else None)
     assert status == 404
     text = f"This port shows metrics at {PATH} and nothing else; models are served over gRPC.\n"
     assert body == ("" if method == "HEAD" else text)
+
+
+@pytest.mark.parametrize(("method", "target"), [("POST", ":predict"), ("GET", ""), ("GET", "/versions/1/metadata")])
+def test_who_looks_for_the_rest_api_is_told_where_it_is(port: int, method: str, target: str) -> None:
+    """It is the gateway's, whatever else this port shows."""
+    status, _, body = _send(port, method, f"/v1/models/flowers{target}", b"{}" if method == "POST" else None)
+    assert status == 404
+    assert "REST API is that of the gateway (graft gateway)" in body
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

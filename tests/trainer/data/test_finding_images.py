@@ -240,10 +240,42 @@ def test_class_that_cannot_be_split_is_refused(tmp_path: Path) -> None:
         found_in(tmp_path)
 
 
-def test_missing_splits_are_refused(tmp_path: Path) -> None:
-    """A folder with train and without the other two is refused by their names."""
-    classes_of(tmp_path / "train", {"a": 1, "b": 1})
-    with pytest.raises(DataSetError, match="has a folder train but none named val and test; give all three"):
+def test_train_without_anything_to_validate_is_refused(tmp_path: Path) -> None:
+    """Splits without one to validate are refused by its name."""
+    for split in ("train", "test"):
+        classes_of(tmp_path / split, {"a": 1, "b": 1})
+    with pytest.raises(DataSetError, match="has a folder train but none named val; give train, val and test"):
+        found_in(tmp_path)
+
+
+def test_a_class_may_be_named_train(tmp_path: Path) -> None:
+    """Among buses and ships, trains are a class; two folders that are both to validate are refused."""
+    classes_of(tmp_path, {"train": 4, "bus": 4, "ship": 4})
+    assert found_in(tmp_path).labels == ("bus", "ship", "train")
+    for name in ("val", "valid"):
+        classes_of(tmp_path / "splits" / name, {"a": 1, "b": 1})
+    classes_of(tmp_path / "splits" / "train", {"a": 1, "b": 1})
+    with pytest.raises(DataSetError, match="has the folders val and valid, which both mean val; keep one"):
+        found_in(tmp_path / "splits")
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "Valid", "dev"])
+def test_without_test_half_of_val_is_used(tmp_path: Path, name: str) -> None:
+    """The test split is taken from val, whatever that is called: half of each class, the same each time, and noted."""
+    classes_of(tmp_path / "train", {"a": 3, "b": 3})
+    classes_of(tmp_path / name, {"a": 6, "b": 5})
+    found = found_in(tmp_path)
+    assert {split: sum(found.counts()[split].values()) for split in SPLITS} == {"train": 6, "val": 6, "test": 5}
+    assert found.note.endswith(f"has no folder named test: half of {name} is used to test.")
+    assert found_in(tmp_path).images == found.images
+    assert not {image.path for image in found.images["val"]} & {image.path for image in found.images["test"]}
+
+
+def test_a_class_with_one_image_to_validate_cannot_be_halved(tmp_path: Path) -> None:
+    """It is refused with its name and what is needed."""
+    classes_of(tmp_path / "train", {"a": 3, "b": 3})
+    classes_of(tmp_path / "val", {"a": 6, "b": 1})
+    with pytest.raises(DataSetError, match="has a single image of b; without a folder named test each class needs at"):
         found_in(tmp_path)
 
 
@@ -256,11 +288,13 @@ def test_splits_of_other_classes_are_refused(tmp_path: Path) -> None:
 
 
 def test_splits_by_other_names_are_refused(tmp_path: Path) -> None:
-    """Folders Train and Validation are not taken for two classes."""
-    for split in ("Train", "Validation", "Test"):
+    """Folders Validation and Test are not taken for two classes; Train, Validation and Test are splits."""
+    for split in ("Validation", "Test"):
         classes_of(tmp_path / split, {"a": 3, "b": 3})
     with pytest.raises(DataSetError, match="look like splits, not classes; name them train, val and test"):
         found_in(tmp_path)
+    classes_of(tmp_path / "Train", {"a": 4, "b": 4})
+    assert len(found_in(tmp_path).images["train"]) == 8
 
 
 def test_class_without_images_says_what_it_has(tmp_path: Path) -> None:

@@ -233,3 +233,19 @@ def test_leakage_may_be_allowed() -> None:
 def test_names_of_leaks_fit_on_a_line() -> None:
     """A line break in a name does not break the line that names it."""
     assert describe(Leak(Path("a\nb"), "train", Path("c"), "val", True, 0)) == r"c of val is a\nb of train"
+
+
+def test_an_image_under_two_classes_is_found(tmp_path: Path, scenes: list[Image.Image]) -> None:
+    """In one split the same pixels under two classes are a pair, whatever the format; copies in a class are none."""
+    contents = [png(scenes[0]), png(scenes[1]), encoded(scenes[0], "BMP"), png(scenes[1]), png(scenes[0])]
+    images = [LabelledImage(tmp_path / f"{number}", label) for number, label in enumerate((0, 0, 1, 0, 2))]
+    for image, content in zip(images, contents, strict=True):
+        image.path.write_bytes(content)
+    leaks = find_leaks({"train": decode_split(images, DECODER, MemoryBudget(100))})
+    assert [(leak.first.name, leak.second.name, leak.same_content) for leak in leaks] == [
+        ("0", "2", True),
+        ("0", "4", True),
+    ]
+    with pytest.raises(LeakageError, match=r"^2 images are in two classes, one of which is wrong: .*2 is .*0, both in"):
+        check_leakage(leaks, allow=False)
+    check_leakage(leaks, allow=True)

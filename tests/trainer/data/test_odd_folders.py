@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trainer.config import DataSettings
-from trainer.data.folder_walk import plain_name, walk
+from trainer.data.folders.walk import plain_name, walk
 from trainer.data.image_folder import SPLITS, find_images
 from trainer.errors import DataSetError
 
@@ -84,7 +84,7 @@ def walked_by_nobody(folder: Path) -> dict[str, str]:
     program = """
 import json, os, sys
 from pathlib import Path
-from trainer.data.folder_walk import walk
+from trainer.data.folders.walk import walk
 if os.getuid() == 0:
     os.setgroups([]), os.setgid(65534), os.setuid(65534)
 found = walk(Path(sys.argv[1]))
@@ -129,3 +129,71 @@ def test_finding_loads_no_tensorflow() -> None:
     """A misspelled folder is refused before TensorFlow is loaded, which takes seconds."""
     program = "import sys, trainer.data.image_folder; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["lost+found", "__MACOSX", "@eaDir", "$RECYCLE.BIN", ".ipynb_checkpoints"])
+def test_folders_of_the_system_are_no_classes(folder: Path, name: str) -> None:
+    """They are skipped and named, beside the classes and in them, with what is in them."""
+    for place in (folder, folder / "a"):
+        (place / name).mkdir()
+        (place / name / "x.jpg").write_bytes(b"x")
+    found = find_images(folder, DataSettings(), 1)
+    assert found.labels == ("a", "b")
+    inside = "a hidden folder" if name.startswith(".") else "a folder of the system"
+    assert reasons(folder) == {name: "a folder of the system", f"a/{name}": inside}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("\u0645\u06cc\u200c\u062e", "\u0d9a\u0dca\u200d\u0dc2", "\U0001f468\u200d\U0001f469"),
+        *("a\u3000b", "a\u00a0b", "[m8]", "x[b]", "bolt {m8}"),
+    ],
+)
+def test_names_in_any_script_are_classes(folder: Path, name: str) -> None:
+    """Joiners, wide and hard blanks and brackets belong to names, and are shown as they are."""
+    (folder / "a").rename(folder / name)
+    assert name in find_images(folder, DataSettings(), 1).labels
+    assert plain_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\x7fb", "a\u2028b", " a", "a ", "\u3000a", "a\u00a0"])
+def test_names_that_break_a_list_of_labels_are_refused(folder: Path, name: str) -> None:
+    """Control characters, line ends and blanks at the ends are refused, with the name as it can be read."""
+    (folder / "a").rename(folder / name)
+    with pytest.raises(DataSetError, match="cannot be the name of a class: rename it, without"):
+        find_images(folder, DataSettings(), 1)
+
+
+def test_two_spellings_of_a_name_are_one_class_across_splits(tmp_path: Path) -> None:
+    """NFC and NFD, upper and lower case: the label is that of train, in NFC, and each image has its own."""
+    spellings = {"train": ("bl\u00fcte", "Rose"), "val": ("blu\u0308te", "rose"), "test": ("Blu\u0308te", "ROSE")}
+    for split, names in spellings.items():
+        for name in names:
+            (tmp_path / split / name).mkdir(parents=True)
+            (tmp_path / split / name / f"{split}-{name[0].lower()}.jpg").write_bytes(f"{split}{name}".encode())
+    found = find_images(tmp_path, DataSettings(), 1)
+    assert found.labels == ("Rose", "bl\u00fcte")
+    for split in SPLITS:
+        assert {image.path.stem[-1]: image.label for image in found.images[split]} == {"r": 0, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("bl\u00fcte", "blu\u0308te"), ("Rose", "rose"), ("stra\u00dfe", "STRASSE")]
+)
+def test_two_spellings_side_by_side_are_refused(folder: Path, one: str, other: str) -> None:
+    """Both are named, with code points where they would look alike."""
+    (folder / "a").rename(folder / one)
+    (folder / "b").rename(folder / other)
+    if len(list(folder.iterdir())) == 1:
+        pytest.skip("this disk does not tell the two apart")
+    with pytest.raises(DataSetError, match="which are one name in two spellings") as caught:
+        find_images(folder, DataSettings(), 1)
+    assert all(ascii(name)[1:-1] in str(caught.value) for name in (one, other))
+
+
+def test_a_hidden_folder_with_images_is_named(folder: Path) -> None:
+    """A class that nobody sees because its name begins with a dot is said to be missing, with its images."""
+    (folder / ".5 mm").mkdir()
+    (folder / ".5 mm" / "x.jpg").write_bytes(b"x")
+    assert reasons(folder) == {".5 mm": "a hidden folder, .5 mm, with 1 images"}

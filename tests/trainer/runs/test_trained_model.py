@@ -14,7 +14,16 @@ from tests.drawn.images import encoded, solid
 from trainer.config import TrainingConfig
 from trainer.errors import RunNotFoundError
 from trainer.run_folder import Start, begun_run, reopened_run
-from trainer.runs.record import CHECKPOINT, MODEL, RECORD, RunRecord, find_run, list_runs, unfinished_runs
+from trainer.runs.record import (
+    CHECKPOINT,
+    MODEL,
+    RECORD,
+    RunRecord,
+    find_run,
+    find_run_by_id,
+    list_runs,
+    unfinished_runs,
+)
 from trainer.runs.trained_model import Run, decode_each, digest_of_tensors, predict_decoded, read_run
 
 STARTED = datetime(2026, 11, 21, tzinfo=UTC)
@@ -98,6 +107,19 @@ def test_run_is_found_by_id_folder_and_as_latest(tmp_path: Path, model: Any) -> 
     assert find_run(str(early.folder), tmp_path / "elsewhere") == early.folder
     assert find_run("latest", tmp_path) == late.folder
     assert list_runs(tmp_path) == sorted([early.folder, late.folder])
+
+
+def test_run_is_found_by_its_name_and_by_the_beginning_of_its_id(tmp_path: Path, model: Any) -> None:
+    """The last run of a name is found, and one whose id alone begins so; where several do, they are named."""
+    early, late = saved(tmp_path, model), saved(tmp_path, model, STARTED + timedelta(days=1))
+    assert find_run("colours", tmp_path) == late.folder
+    assert find_run(early.folder.name[:-3], tmp_path) == early.folder
+    assert find_run(late.folder.name[:-3], tmp_path) == late.folder
+    with pytest.raises(RunNotFoundError, match=r"^2 runs begin with '20261121': .*; give more of the id\.$"):
+        find_run("20261121", tmp_path)
+    for beginning in ("", "20261121"):
+        with pytest.raises(RunNotFoundError, match="There is no run"):
+            find_run_by_id(beginning, tmp_path)
 
 
 def test_unknown_run_is_refused_with_those_there_are(tmp_path: Path, model: Any) -> None:

@@ -1,6 +1,7 @@
 """The image files in a folder and below it, by their names, and the files that are skipped, with the reason."""
 
 import os
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +10,18 @@ _REASONS = {".gif": "a GIF, which may hold several frames"} | dict.fromkeys(
     (".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".ico"),
     "an unsupported format; save it as JPEG, PNG, BMP or WebP",
 )
+
+SYSTEM_FOLDERS = frozenset(
+    (
+        *("lost+found", "$recycle.bin", "system volume information", "#recycle", "found.000"),
+        *("__macosx", ".trashes", ".spotlight-v100", ".fseventsd", ".temporaryitems"),
+        *("@eadir", "@recycle", ".ipynb_checkpoints", "__pycache__", ".thumbnails", ".dropbox.cache"),
+    )
+)
+"""Which a file system, a network disk, an archive or a notebook makes; in lower case."""
+
+_ODD_CATEGORIES = {"Cc", "Cs", "Cn", "Zl", "Zp"}
+_DIRECTIONS = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
 @dataclass(frozen=True)
@@ -42,10 +55,15 @@ def walk(folder: Path) -> Found:
 def plain_name(path: Path | str) -> str:
     """Return a path as one line of valid text: line breaks, control characters and invalid bytes are escaped.
 
-    An ordinary name, in any script, comes back as it is.
+    An ordinary name, in any script, comes back as it is, with the joiners and blanks that its script needs.
     """
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    return "".join(ascii(character)[1:-1] if _is_odd(character) else character for character in text)
+
+
+def _is_odd(character: str) -> bool:
+    """Return whether a character ends a line, controls a terminal, or turns the direction of what follows."""
+    return unicodedata.category(character) in _ODD_CATEGORIES or character in _DIRECTIONS
 
 
 def _walk(folder: Path, found: Found, seen: set[tuple[int, int]]) -> None:
@@ -74,7 +92,7 @@ def _why_not(path: Path) -> str:
     if path.name.startswith("."):  # a viewer's thumbnails, a notebook's checkpoints, a copy's leftovers
         return "a hidden folder" if path.is_dir() else "hidden"
     if path.is_dir():
-        return ""
+        return "a folder of the system" if path.name.casefold() in SYSTEM_FOLDERS else ""
     if not path.is_file():
         return "a broken link" if path.is_symlink() else "not a file"
     if path.suffix.lower() not in _SUFFIXES:

@@ -1,0 +1,93 @@
+"""What the arguments of `graft predict` stand for: files, folders, patterns, URLs, and standard input."""
+
+import glob
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from graft.errors import CommandError, ImageRefusedError
+from trainer.data.folders.walk import walk
+
+STANDARD_INPUT = "-"
+_URL_STARTS = ("http://", "https://")
+_WILDCARDS = "*?["
+_MOST_BYTES = 64 * 1024 * 1024
+_TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Input:
+    """An image that was named; `read` returns its bytes, or raises ImageRefusedError with one sentence."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+def inputs_of(arguments: Sequence[str]) -> list[Input]:
+    """Return the images that the arguments stand for, in their order; those of a folder or pattern are sorted.
+
+    A file that is not there is one of them, and refused when it is read: the others are predicted.
+
+    Raises:
+        CommandError: a folder has no images, a pattern fits nothing, or standard input is named twice.
+    """
+    if arguments.count(STANDARD_INPUT) > 1:
+        raise CommandError("Standard input (-) can be read once; it is named several times.")
+    return [found for argument in arguments for found in _inputs_of(argument)]
+
+
+def _inputs_of(argument: str) -> Iterator[Input]:
+    if argument == STANDARD_INPUT:
+        yield Input(argument, sys.stdin.buffer.read)
+    elif argument.startswith(_URL_STARTS):
+        yield Input(argument, lambda: _fetch(argument))
+    elif Path(argument).is_dir():
+        yield from _images_in(Path(argument))
+    elif not Path(argument).exists() and any(mark in argument for mark in _WILDCARDS):
+        yield from _matching(argument)
+    else:
+        yield _file(Path(argument))
+
+
+def _images_in(folder: Path) -> Iterator[Input]:
+    found = walk(folder)
+    if not found.images:
+        raise CommandError(f"There is no image in the folder {folder}: no file is JPEG, PNG, BMP or WebP by its name.")
+    yield from map(_file, found.images)
+
+
+def _matching(pattern: str) -> Iterator[Input]:
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute patterns
+    places = [Path(each) for each in sorted(found)]
+    if not places:
+        raise CommandError(f"No file fits the pattern {pattern}.")
+    for place in places:
+        yield from _images_in(place) if place.is_dir() else [_file(place)]
+
+
+def _file(path: Path) -> Input:
+    def read() -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise ImageRefusedError(f"It cannot be read: {error.strerror}.") from error
+
+    return Input(str(path), read)
+
+
+def _fetch(url: str) -> bytes:
+    content = bytearray()
+    try:
+        with httpx.stream("GET", url, follow_redirects=True, timeout=_TIMEOUT_SECONDS) as response:
+            if not response.is_success:
+                raise ImageRefusedError(f"Its server responds with {response.status_code} {response.reason_phrase}.")
+            for piece in response.iter_bytes():
+                content += piece
+                if len(content) > _MOST_BYTES:
+                    raise ImageRefusedError(f"It has more than {_MOST_BYTES} bytes.")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ImageRefusedError(f"It cannot be fetched: {error or type(error).__name__}.") from error
+    return bytes(content)

@@ -1,0 +1,1 @@
+"""Folders as people have them: what lies in them, and what their names mean."""
