@@ -65,11 +65,16 @@ PIXELS = np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3)
 
 @pytest.mark.parametrize(("binary_in", "binary_out"), [(True, True), (True, False), (False, True), (False, False)])
 def test_every_datatype_comes_back_unchanged(client: Client, binary_in: bool, binary_out: bool) -> None:
-    """Each datatype goes in and out as JSON and as binary data, in every combination the client has."""
+    """Each datatype goes in and out as JSON and as binary data, in every combination the client has.
+
+    Numbers that are not finite come out as binary data alone: JSON has no such numbers.
+    """
     for name in sorted(DTYPES):
         if name == "bf16" and not (binary_in and binary_out):
             continue  # the client has no JSON form of it
         values = VALUES[name]
+        if not binary_out and values.dtype.kind == "f":
+            values = values[np.isfinite(values)]
         response = client.infer(
             MODEL,
             [_input("x", values, name.upper(), binary=binary_in)],
@@ -82,6 +87,17 @@ def test_every_datatype_comes_back_unchanged(client: Client, binary_in: bool, bi
             seen = np.array([text.encode() for text in seen], np.object_)
         assert seen.dtype == values.dtype
         np.testing.assert_array_equal(seen, values, err_msg=name)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_json_does_not_have_are_refused_in_words(client: Client, value: float) -> None:
+    """An output with NaN or infinity is a 400 that says how to request it; as binary data it comes as it is."""
+    given, parameters = _input("x", np.array([1, value], np.float32), "FP32"), {"signature_name": "fp32"}
+    as_json, binary = (triton.InferRequestedOutput("y", binary_data=each) for each in (False, True))
+    status, message = _rejection(client, given, outputs=[as_json], parameters=parameters)
+    assert (status, "request it with binary_data set to true" in message) == ("400", True)
+    seen = client.infer(MODEL, [given], outputs=[binary], parameters=parameters).as_numpy("y")
+    np.testing.assert_array_equal(seen, np.array([1, value], np.float32))
 
 
 def test_pixels_are_answered_with_all_outputs(client: Client) -> None:
