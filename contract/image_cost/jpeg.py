@@ -20,6 +20,9 @@ MAX_SEGMENTS = 1000
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ARITHMETIC_FRAMES = frozenset({0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+_LOSSLESS_FRAMES = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_HIERARCHICAL_FRAMES = frozenset({0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF})
+_USUAL_BITS = 8
 _WITHOUT_CONTENT = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 _END, _SCAN_MARKER = 0xD9, 0xDA
 
@@ -28,11 +31,23 @@ _START = b"\xff\xd8\xff"
 
 
 class Frame(NamedTuple):
-    """What a JPEG declares. Its size is 0 x 0 if no frame was found."""
+    """What a JPEG declares; `bits` are those of a sample. Its size is 0 x 0 if no frame was found."""
 
     width: int
     height: int
     arithmetic: bool
+    bits: int = 8
+    lossless: bool = False
+    hierarchical: bool = False
+
+    @property
+    def unusual_kind(self) -> str:
+        """What no usual decoder reads, as "a lossless JPEG"; empty for other JPEGs."""
+        if self.hierarchical:
+            return "a hierarchical JPEG"
+        if self.lossless:
+            return "a lossless JPEG"
+        return f"a JPEG of {self.bits} bits a sample" if self.width and self.bits != _USUAL_BITS else ""
 
 
 NO_FRAME = Frame(0, 0, arithmetic=False)
@@ -53,7 +68,9 @@ def read_frame(content: bytes) -> Frame | None:
         marker, at = content[at], at + 1
         if marker in _FRAMES:
             height, width = (int.from_bytes(content[at + place : at + place + 2], "big") for place in (3, 5))
-            return Frame(width, height, marker in _ARITHMETIC_FRAMES)
+            coding = marker in _ARITHMETIC_FRAMES
+            bits = content[at + 2] if at + 2 < len(content) else _USUAL_BITS
+            return Frame(width, height, coding, bits, marker in _LOSSLESS_FRAMES, marker in _HIERARCHICAL_FRAMES)
         if marker in {_END, _SCAN_MARKER}:
             return NO_FRAME
         if marker not in _WITHOUT_CONTENT:

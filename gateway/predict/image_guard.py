@@ -138,6 +138,10 @@ def _check_jpeg(content: bytes, max_pixels: int) -> int:
         raise CostlyImageError(
             f"This JPEG has more than {MAX_SEGMENTS} segments before its size; photographs have a few."
         )
+    if frame.unusual_kind:
+        raise UnsupportedImageError(
+            f"This is {frame.unusual_kind}, which the model does not decode; save it as a usual JPEG, or as PNG."
+        )
     pixels = _check_size(frame.width, frame.height, "jpeg", max_pixels)
     _refuse_costly(too_many_scans(content, frame), "jpeg")
     return pixels

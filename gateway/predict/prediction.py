@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from contract.image_cost.limits import ALWAYS_CHEAP_PNG_BYTES
-from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
 from gateway.backend.model_client import PREDICT, fill_spec
 from gateway.errors import (
@@ -131,7 +130,7 @@ async def predict(
         scores = read_scores(response, len(accepted))
         if scores.version != version:  # the version was swapped meanwhile, or selected by label
             manifest = await manifest_of(wanted.model, scores.version, context)
-        labelled = _label(accepted, scores, manifest.labels, manifest.image_input, wanted.top_k)
+        labelled = _label(accepted, scores, manifest.labels, wanted.top_k)
     _note(accepted, labelled, scores, wanted.model, manifest, context.services)
 
     following = iter(labelled)
@@ -199,13 +198,12 @@ def _decoder(manifest: ModelManifest) -> str:
 
 
 def _label(
-    accepted: Sequence[_Accepted], scores: Scores, labels: Sequence[str], image_input: ImageInput, top_k: int
+    accepted: Sequence[_Accepted], scores: Scores, labels: Sequence[str], top_k: int
 ) -> list[Prediction | Rejection]:
     if len(scores.probabilities[0]) != len(labels):
         raise ModelServerFailedError("The model did not return one probability for each of its labels.")
-    undecodable = UndecodableImageError(
-        f"The image cannot be decoded: it is damaged or has more than {image_input.max_pixels} pixels."
-    )
+    # not too large: the guard has seen its size
+    undecodable = UndecodableImageError("The image is damaged and cannot be decoded; save it anew.")
     return [
         likeliest(row, labels, top_k) if valid else Rejection(undecodable, each.image.name)
         for each, row, valid in zip(accepted, scores.probabilities, scores.valid, strict=True)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from PIL import BmpImagePlugin, Image
 
+from contract.image_cost.jpeg import is_jpeg, read_frame
 from contract.image_input import ImageInput
 
 _READ = {"JPEG", "MPO", "PNG", "BMP", "DIB", "WEBP"}  # MPO: a JPEG followed by more images
+_IMAGE_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
 _END_IS_WITHIN = 1024  # some programs write a few bytes after the end
 
 
@@ -25,6 +27,8 @@ def why_broken(content: bytes, image_input: ImageInput) -> str:
     """Return why `content` could not be decoded for `image_input`. Reads headers only."""
     if not content:
         return "the file is empty"
+    if unusual := _unusual_jpeg(content) or _kind_of_iso_file(content):
+        return unusual
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
@@ -39,7 +43,8 @@ def why_broken(content: bytes, image_input: ImageInput) -> str:
 def _why_refused(image: Image.Image, image_input: ImageInput) -> str:
     kind = image.format or "image of an unknown kind"
     if kind not in _READ:
-        return f"a {kind}, which is not read whatever its name; save it as JPEG, PNG, BMP or WebP"
+        article = "an" if kind[0] in "AEIO" else "a"
+        return f"{article} {kind}, which is not read whatever its name; save it as JPEG, PNG, BMP or WebP"
     if image.width * image.height > image_input.max_pixels:
         return _too_many_pixels(image_input, f"{image.width} x {image.height}")
     if kind == "WEBP" and getattr(image, "is_animated", False):
@@ -66,3 +71,22 @@ def _how_damaged(content: bytes) -> str:
     else:
         return "not an image"
     return "damaged" if is_whole else "cut short"
+
+
+def _unusual_jpeg(content: bytes) -> str:
+    """Return what a JPEG is that no usual decoder reads; empty for anything else."""
+    frame = read_frame(content) if is_jpeg(content) else None
+    if frame is None or not frame.unusual_kind:
+        return ""
+    return f"{frame.unusual_kind}, which is not read; save it as a usual JPEG, or as PNG"
+
+
+def _kind_of_iso_file(content: bytes) -> str:
+    """Return what a file of the ISO base media format is, by its brands: phones' photos under another name."""
+    if content[4:8] != b"ftyp":
+        return ""
+    brands = content[8:64]
+    kind = "an AVIF" if b"avif" in brands or b"avis" in brands else "a HEIC"
+    if not any(brand in brands for brand in _IMAGE_BRANDS):
+        return "a video"
+    return f"{kind}, which is not read whatever its name; save it as JPEG, PNG, BMP or WebP"
