@@ -164,10 +164,10 @@ def test_a_file_name_may_be_extended(written: bytes, name: str) -> None:
 
 def test_character_sets_are_not_remembered() -> None:
     """A file name's character set is a word of the caller's, of which Python would keep every one for ever."""
-    known = len(encodings._cache)  # type: ignore[attr-defined]
+    known = len(encodings._cache)
     for number in range(10):
         read_files(TYPE, disposition(b"filename*=never-heard-of-%d''x" % number) + END, 1)
-    assert len(encodings._cache) == known  # type: ignore[attr-defined]
+    assert len(encodings._cache) == known
 
 
 def test_a_name_may_have_escaped_letters_but_not_thousands_of_semicolons() -> None:

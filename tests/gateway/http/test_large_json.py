@@ -191,6 +191,22 @@ def test_numbers_without_end_are_refused() -> None:
         read_json(b"[" + b"9" * 641 + b"]", SETTINGS)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("rest", ["[" * 200_000, "[]," * 600_000, "1]"])
+def test_other_encodings_are_refused(encoding: str, rest: str) -> None:
+    """In UTF-16, a letter may have the byte of a quote, behind which nothing is counted: it is refused before."""
+    for read in READERS:
+        with pytest.raises(GatewayError, match=r"not UTF-8|JSON"):
+            read(f'["\u2200", {rest}'.encode(encoding))
+    with pytest.raises(BadJsonError, match="not UTF-8"):
+        read_json(f'["\u2200", {rest}'.encode(encoding), SETTINGS)
+
+
+def test_a_byte_order_mark_is_no_other_encoding() -> None:
+    """Programs for Windows write one before UTF-8."""
+    assert read_json(b"\xef\xbb\xbf[1]", SETTINGS) == [1]
+
+
 @pytest.mark.parametrize("text", [r'"\\"', r'"\""', r'"\\\""', r'"\\\\" ', r'"a\\", "b\"c"', '"[{" ', '""'])
 def test_strings_end_where_a_parser_ends_them(text: str) -> None:
     """Brackets and numbers are counted outside of strings, whatever is escaped in them."""
