@@ -16,6 +16,7 @@ LENGTH_HEADER = "Inference-Header-Content-Length"
 _MAX_SIZE = 2**63 - 1
 _MAX_RANK = 254  # TensorFlow's own limit
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_MAX_ID_CHARACTERS = 1000  # it comes back with the response
 _SHOWN_CHARACTERS = 50
 
 _Size = Annotated[int, Field(ge=0, le=_MAX_SIZE)]
@@ -78,7 +79,7 @@ class RequestParameters(_Part):
 class InferenceRequest(_Part):
     """The JSON object of a request."""
 
-    id: str | None = None
+    id: str | None = Field(None, max_length=_MAX_ID_CHARACTERS)
     parameters: RequestParameters | None = None
     inputs: tuple[InputTensor, ...] = Field(fail_fast=True)
     outputs: tuple[RequestedOutput, ...] | None = Field(None, fail_fast=True)
