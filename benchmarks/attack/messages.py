@@ -17,6 +17,8 @@ _PREDICT = f"/{messages.PREDICTION_SERVICE}/Predict"
 _RELOAD = f"/{messages.MODEL_SERVICE}/HandleReloadConfigRequest"
 _OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 _ONE_MB = 1 << 20
+_GROUP = b"\xa3\x06\x12\x01\xff\xa4\x06"
+"""Of an unknown number, which protobuf skips; what is in it would be no tensor."""
 
 
 def message_attacks() -> Iterator[Attack]:
@@ -33,6 +35,12 @@ def message_attacks() -> Iterator[Attack]:
     }
     for name, tensor in tensors.items():
         yield _predict_attack(name, tensor)
+    strings = tensors["2 million empty strings"]
+    yield _message_attack(
+        "2 million empty strings behind a group",
+        _PREDICT,
+        lambda target: _GROUP + _predict(target.model, "", strings()),
+    )
     yield _predict_attack("257 rows", partial(_rows, 257))
     yield _predict_attack("describe of 100,000 rows", partial(_rows, 100_000), DESCRIBE)
     yield _message_attack("a reload of other folders", _RELOAD, _reload)

@@ -50,6 +50,9 @@ def _json_shapes() -> Iterator[Attack]:
         "JSON of keys, 7 MB": lambda: b"{" + b",".join(b'"%d":0' % number for number in range(600_000)) + b"}",
         "JSON of escapes, 7 MB": lambda: b'{"images": [{"b64": "' + b"\\u0041" * (7 * MB // 6) + b'"}]}',
         "JSON of blanks, 19 MB": lambda: b" " * (19 * MB) + b"{}",
+        "JSON of lists in UTF-16, 7 MB": lambda: ('["\u2200",' + "[]," * (7 * MB // 6)).encode("utf-16-le"),
+        "JSON of one key, 7 MB": lambda: b'{"instances": [{"' + b"k" * (7 * MB) + b'": 0}]}',
+        "JSON of empty inputs, 400 KB": lambda: b'{"inputs": [' + b"{}," * (MB // 7) + b"{}]}",
         "JSON of quotes, 7 MB": lambda: b'"\\"' * (7 * MB // 3),
     }
     paths = {"native": "/v1/predict", "TensorFlow": "/v1/models/{model}:predict", "Open Inference": "{infer}"}
@@ -60,8 +63,12 @@ def _json_shapes() -> Iterator[Attack]:
 
 def _forms() -> Iterator[Attack]:
     fields = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\nx\r\n'
+    semicolons = b"--b\r\nContent-Disposition: form-data; filename*=x" + b";" * 8000 + b"\r\n\r\nx\r\n"
+    charset = b"--b\r\nContent-Disposition: form-data; filename*=undefined''x\r\n\r\nx\r\n--b--"
     long_header = b"--b\r\nX-Long: "
     yield _posting("form of fields, 19 MB", "/v1/predict", lambda: fields * (19 * MB // len(fields)) + b"--b--", _FORM)
+    yield _posting("form of semicolons, 500 KB", "/v1/predict", lambda: semicolons * 64 + b"--b--", _FORM)
+    yield _posting("form with a character set that decodes nothing", "/v1/predict", lambda: charset, _FORM)
     yield _posting("form of one header, 19 MB", "/v1/predict", lambda: long_header + b"x" * (19 * MB), _FORM)
     yield _posting("form of boundaries, 19 MB", "/v1/predict", lambda: b"\r\n--b" * (19 * MB // 5), _FORM)
     yield _posting("form of line ends, 19 MB", "/v1/predict", lambda: b"--b\r\n\r\n" + b"\r\n" * (19 * MB // 2), _FORM)

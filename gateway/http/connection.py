@@ -21,6 +21,10 @@ _FREE_FRAMING_BYTES = 64 * 1024
 _FRAMING_SHARE = 8
 _LEAST_READ_BYTES = 1024 * 1024
 _EVICTED_AFTER_SECONDS = 0.5
+_SMALL_UNSENT_BYTES = 64 * 1024
+_MOST_UNSENT_BYTES = 64 * 1024 * 1024
+"""Of all responses that are written and that their callers have not read: a request of 181 bytes may have 853 KB."""
+
 _OTHER_DESCRIPTORS = 50  # files, listening sockets, connections to the model server
 _RETRY_LATER = b"retry-after: 1\r\n"
 
@@ -181,7 +185,9 @@ class Connection(HookedConnection):
             self._await(Awaited.REQUEST, self.idle_seconds)
 
     def responded(self) -> None:
-        """Wait for the next request, unless the rest of a body is still to come."""
+        """Wait for the next request, unless the rest of a body is still to come; see that the response has room."""
+        if self.unsent() > _SMALL_UNSENT_BYTES:
+            self._bound_unsent()
         if self._awaited is Awaited.GATEWAY and not self.waiting_requests:
             self._await(Awaited.REQUEST, self.idle_seconds)
 
@@ -199,6 +205,21 @@ class Connection(HookedConnection):
             self._unsent, self._unsent_since = unsent, now
         elif now - self._unsent_since > self.write_seconds:
             self.abort()
+
+    def _bound_unsent(self) -> None:
+        """Abort those who have not read their responses for longest, if these are too much memory in all."""
+        unsent = [(each.reads_slowly_since(), number, each) for number, each in enumerate(self.others)]
+        total = sum(each.unsent() for *_, each in unsent)
+        now = time.monotonic()
+        for since, _, each in sorted(unsent):
+            if total <= _MOST_UNSENT_BYTES or now - since < _EVICTED_AFTER_SECONDS:
+                break
+            total -= each.unsent()
+            each.abort()
+
+    def reads_slowly_since(self) -> float:
+        """Return since when the caller has not read much of what is unsent; never, if there is nothing."""
+        return self._unsent_since if self._unsent else math.inf
 
     def _find_place(self) -> bool:
         """End the connection that waits for its caller for longest, first one without a request; False if none."""

@@ -4,7 +4,8 @@ The body is divided by searching for its boundary (RFC 2046, 5.1.1), so that not
 and their number is limited. A parser that looks at each byte in Python takes seconds for a form that is made for that.
 """
 
-from email.message import Message
+import re
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.multipart import parse_options_header
 
@@ -16,7 +17,13 @@ _MAX_FIELDS = 100
 _MAX_HEAD_BYTES = 8 * 1024
 _MAX_BOUNDARY_CHARACTERS = 70  # RFC 2046, 5.1.1
 _MAX_PADDING_CHARACTERS = 100
+_MAX_SEMICOLONS = 300
+"""In a part's Content-Disposition: each takes a microsecond. A browser may write a name's letters as `&#27721;`."""
+
 _LINE_END, _HEAD_END = b"\r\n", b"\r\n\r\n"
+_PARAMETER = re.compile(rb';\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*+"?|[^;]*)', re.DOTALL)
+_UTF_8 = frozenset({b"", b"utf-8", b"utf8"})
+_PIECE_OF_NAME = re.compile(rb"filename\*(?:([0-9]{1,3})(\*?))?", re.IGNORECASE)
 
 
 def read_files(content_type: str, body: bytes, max_files: int) -> list[EncodedImage]:
@@ -86,15 +93,34 @@ def _file_name(head: bytes) -> str | None:
     for line in head.split(_LINE_END):
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-disposition":
+            if value.count(b";") > _MAX_SEMICOLONS:
+                raise BadFormError(
+                    f"A part of the form has a Content-Disposition of over {_MAX_SEMICOLONS} semicolons."
+                )
             found = parse_options_header(value.strip())[1].get(b"filename")
             return _extended_file_name(value) if found is None else found.decode("utf-8", errors="replace")
     return None
 
 
 def _extended_file_name(disposition: bytes) -> str | None:
-    """Return the name of `filename*=` (RFC 8187), which RFC 7578, 4.2, forbids and some clients write."""
-    if b"filename*" not in disposition.lower():
+    """Return the name of `filename*=` (RFC 8187), which RFC 7578, 4.2, forbids and some clients write.
+
+    Its character set is never looked up: Python would import a module, and remember each name that it does not know.
+    """
+    pieces: dict[int, bytes] = {}
+    charset = b"utf-8"
+    for key, value in _PARAMETER.findall(disposition):
+        piece = _PIECE_OF_NAME.fullmatch(key)
+        if not piece:
+            continue
+        number, text = int(piece[1] or 0), value.strip(b" \t").strip(b'"')
+        if piece[1] and not piece[2]:
+            pieces.setdefault(number, text)
+            continue
+        if number == 0 and text.count(b"'") > 1:
+            charset, _, text = text.split(b"'", 2)
+        pieces.setdefault(number, unquote_to_bytes(text))
+    if not pieces:
         return None
-    message = Message()
-    message["Content-Disposition"] = disposition.decode("latin-1")
-    return message.get_filename()
+    name = b"".join(pieces[number] for number in sorted(pieces))
+    return name.decode("utf-8" if charset.lower() in _UTF_8 else "latin-1", errors="replace")

@@ -22,6 +22,7 @@ _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in _BRACKETS)
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _OPENING = ord("[")
 _PAIRS_REMOVED = 8
+_UTF_8 = frozenset({"utf-8", "utf-8-sig"})
 _INLINE_BYTES = 128 * 1024
 """So much takes a few milliseconds at most; a thread takes 0.1."""
 
@@ -49,6 +50,8 @@ def read_json(body: bytes, settings: Settings) -> Any:
         BadJsonError: it is not JSON in UTF-8, or is nested too deeply.
     """
     check_length(len(body), settings.max_json_bytes)
+    if json.detect_encoding(body) not in _UTF_8:  # in another one, what is checked would not be what is parsed
+        raise BadJsonError("The body is not JSON: it is not UTF-8.")
     check_structure(body, settings)
     try:
         return without_collection(json.loads, body)

@@ -29,6 +29,10 @@ TYPE_PREFIX = "urn:problem-type:graft:"
 
 _RETRY_AFTER_SECONDS = "1"
 _SHOWN_CHARACTERS = 50
+_MOST_CHARACTERS = 2000
+"""Of an error's text, which may quote what a caller sent: nobody reads 16 MB of it, and it waits in memory for those
+who read slowly."""
+
 _NODE = re.compile(r"\{\{(?:function_)?node [^{}]*\}\}\s*")  # not [^}]*, which is quadratic in beginnings
 _NODES_BEHIND = "[[{{"
 
@@ -50,13 +54,13 @@ def respond_to_error(scope: Scope, error: GatewayError) -> Response:
     if row.status == 503:
         headers.setdefault("Retry-After", _RETRY_AFTER_SECONDS)
     if context.protocol != "native":
-        body = write_json({"error": error_sentence(error)})
+        body = write_json({"error": _shortened(error_sentence(error))})
         return Response(body, row.status, headers, "application/json")
     problem = {
         "type": TYPE_PREFIX + row.code,
         "title": row.title,
         "status": row.status,
-        "detail": str(error),
+        "detail": _shortened(str(error)),
         "code": row.code,
         "request_id": context.request_id,
     }
@@ -66,6 +70,10 @@ def respond_to_error(scope: Scope, error: GatewayError) -> Response:
 def error_sentence(error: GatewayError) -> str:
     """Return the message for the other protocols: the model server's own text if there is one."""
     return without_nodes(error.details) or str(error)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
 
 
 def without_nodes(details: str) -> str:

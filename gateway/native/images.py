@@ -31,6 +31,7 @@ from gateway.predict.prediction import (
 from gateway.predict.request_context import RequestContext, context_of
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+_SHOWN_CHARACTERS = 1000
 _FORM = "application/x-www-form-urlencoded"
 _FILES = {"type": "object", "properties": {"file": {"type": "array", "items": _BINARY["schema"]}}}
 _OTHER_BODIES = {"image/*": _BINARY, "application/octet-stream": _BINARY, "multipart/form-data": {"schema": _FILES}}
@@ -147,7 +148,8 @@ def _to_json(response: ImagePredictions, request_id: str) -> dict[str, Any]:
 
 def _entry_to_json(entry: Prediction | Rejection) -> dict[str, Any]:
     if isinstance(entry, Rejection):
-        reason = {"code": row_for(entry.reason).code, "detail": str(entry.reason), "name": entry.name}
+        name = entry.name and entry.name[:_SHOWN_CHARACTERS]
+        reason = {"code": row_for(entry.reason).code, "detail": str(entry.reason), "name": name}
         return {"error": reason}
     top = [{"label": likely.label, "probability": likely.probability} for likely in entry.top]
     return {**top[0], "top": top}

@@ -21,7 +21,9 @@ class ImageInJson(BaseModel):
     """One image."""
 
     b64: str = Field(description="Base64 of the file in either alphabet, padded or not, or a data URL.")
-    name: str | None = Field(None, description="Returned with the image's error, if it has one.")
+    name: str | None = Field(
+        None, description="Returned with the image's error, if it has one, up to 1,000 characters."
+    )
 
 
 class ImagesBody(BaseModel):

@@ -16,13 +16,17 @@ LENGTH_HEADER = "Inference-Header-Content-Length"
 _MAX_SIZE = 2**63 - 1
 _MAX_RANK = 254  # TensorFlow's own limit
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_MAX_ID_CHARACTERS = 1000  # it comes back with the response
 _SHOWN_CHARACTERS = 50
 
 _Size = Annotated[int, Field(ge=0, le=_MAX_SIZE)]
 
 
 class _Part(BaseModel):
-    """A base class that ignores unknown keys: other servers' extensions add theirs."""
+    """A base class that ignores unknown keys: other servers' extensions add theirs.
+
+    Reading a list ends at the first wrong item: an error for each of 300,000 took 1.4 seconds and 280 MB.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
@@ -39,7 +43,7 @@ class InputTensor(_Part):
 
     name: str
     datatype: str
-    shape: Annotated[tuple[_Size, ...], Field(max_length=_MAX_RANK)]
+    shape: tuple[_Size, ...] = Field(max_length=_MAX_RANK, fail_fast=True)
     data: list[Any] | None = None
     parameters: InputParameters | None = None
 
@@ -75,10 +79,10 @@ class RequestParameters(_Part):
 class InferenceRequest(_Part):
     """The JSON object of a request."""
 
-    id: str | None = None
+    id: str | None = Field(None, max_length=_MAX_ID_CHARACTERS)
     parameters: RequestParameters | None = None
-    inputs: tuple[InputTensor, ...]
-    outputs: tuple[RequestedOutput, ...] | None = None
+    inputs: tuple[InputTensor, ...] = Field(fail_fast=True)
+    outputs: tuple[RequestedOutput, ...] | None = Field(None, fail_fast=True)
 
 
 @dataclass(frozen=True, slots=True)

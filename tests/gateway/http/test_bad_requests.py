@@ -174,3 +174,29 @@ def test_the_framework_never_answers_for_us(gateway: httpx.Client) -> None:
         problem = gateway.request(**attempt).json()
         assert problem["type"].startswith("urn:problem-type:graft:")
         assert isinstance(problem["detail"], str)
+
+
+LONG = "k" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/models/flowers:predict", {"instances": [{LONG: 0}]}),
+        ("/v1/models/flowers:classify", {"examples": [{LONG: None}]}),
+        ("/v1/models/flowers:predict", {"signature_name": LONG, "instances": ["a"]}),
+        (
+            "/v2/models/flowers/infer",
+            {"id": LONG, "inputs": [{"name": "image_bytes", "shape": [1], "datatype": "BYTES", "data": ["a"]}]},
+        ),
+        ("/v2/models/flowers/infer", {"inputs": [{"name": LONG, "shape": [1], "datatype": LONG, "data": ["a"]}]}),
+        ("/v1/predict", {"images": [{"b64": "!", "name": LONG}, {"b64": "?", "name": LONG}]}),
+        ("/v1/predict", {LONG: LONG}),
+    ],
+)
+def test_little_of_what_was_sent_comes_back(gateway: httpx.Client, path: str, body: dict[str, Any]) -> None:
+    """A megabyte in a name or an id is not repeated: responses to slow readers would fill the memory."""
+    reply = gateway.post(path, json=body)
+    assert reply.status_code in {200, 400}
+    assert b"error" in reply.content or b"detail" in reply.content
+    assert len(reply.content) < 5000

@@ -1,5 +1,7 @@
 """Forms of up to twenty megabytes cost little, whatever they are made of."""
 
+import encodings
+
 import httpx
 import pytest
 
@@ -19,6 +21,11 @@ def part(extra: bytes = b"", content: bytes = b"x", file: bool = False) -> bytes
     """Return a part of a form: a field, or a file."""
     name = b'name="a"' + (b'; filename="f"' if file else b"")
     return b"--b\r\nContent-Disposition: form-data; " + name + b"\r\n" + extra + b"\r\n" + content + b"\r\n"
+
+
+def disposition(parameters: bytes) -> bytes:
+    """Return a part of a form with these parameters."""
+    return b"--b\r\nContent-Disposition: form-data; " + parameters + b"\r\n\r\nx\r\n"
 
 
 def filled(piece: bytes) -> bytes:
@@ -45,6 +52,10 @@ BOMBS = {
     "epilogue": part() + END + filled(b"\r\n--b"),
     "no end": part(content=filled(b"x")),
     "files": filled(part(content=b"", file=True)) + END,
+    "semicolons in names": disposition(b'name="a"; filename="' + b";" * 8000) * 64 + END,
+    "semicolons after extended names": disposition(b"filename*=x" + b";" * 8000) * 64 + END,
+    "parameters after extended names": disposition(b"filename*=x" + b";a" * 4000) * 64 + END,
+    "open quotes after extended names": disposition(b"filename*=x" + b';a="' * 2000) * 64 + END,
 }
 
 
@@ -133,6 +144,15 @@ def test_images_among_fields_are_answered(gateway: httpx.Client) -> None:
         (b"filename*=UTF-8''a.jpg; filename=\"b.jpg\"", "b.jpg"),
         (b"filename*=nonsense", "nonsense"),
         (b"filename*=unknown''%ff", "\u00ff"),
+        (b"filename*=undefined''a", "a"),
+        (b"filename*=idna''%ff", "\u00ff"),
+        (b"filename*=ut\0f''a", "a"),
+        (b"filename*=utf-7''+2AA-", "+2AA-"),
+        (b"filename*=UTF-8''%ED%A0%80%27", "\ufffd\ufffd\ufffd'"),
+        (b"filename*0=a; filename*=b", "a"),
+        (b"filename*1*=%62; filename*0*=UTF-8''%61", "ab"),
+        (b"filename*=a; x; y; filename*" + b"1" * 5000 + b"=b", "a"),
+        (b'x="; filename*=a"; filename*=b', "b"),
     ],
 )
 def test_a_file_name_may_be_extended(written: bytes, name: str) -> None:
@@ -140,3 +160,20 @@ def test_a_file_name_may_be_extended(written: bytes, name: str) -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="file"; ' + written + b"\r\n\r\n"
     (found,) = read_files(TYPE, head + b"image\r\n" + END, 1)
     assert (found.content, found.name) == (b"image", name)
+
+
+def test_character_sets_are_not_remembered() -> None:
+    """A file name's character set is a word of the caller's, of which Python would keep every one for ever."""
+    known = len(encodings._cache)
+    for number in range(10):
+        read_files(TYPE, disposition(b"filename*=never-heard-of-%d''x" % number) + END, 1)
+    assert len(encodings._cache) == known
+
+
+def test_a_name_may_have_escaped_letters_but_not_thousands_of_semicolons() -> None:
+    """Browsers write letters that a page's character set lacks as `&#27721;`, two hundred and fifty at most."""
+    parameters = b'name="a"; filename="%s"'
+    (found,) = read_files(TYPE, disposition(parameters % (b"&#27721;" * 255)) + END, 1)
+    assert found.name == "&#27721;" * 255
+    with pytest.raises(BadFormError, match="over 300 semicolons"):
+        read_files(TYPE, disposition(parameters % (b"&#27721;" * 301)) + END, 1)

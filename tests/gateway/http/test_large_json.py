@@ -138,6 +138,27 @@ def test_the_worst_json_takes_little_of_a_processor_and_holds_nobody_up(kind: st
         assert asyncio.run(held_up(reading, enough=most)).seconds < most, read
 
 
+WRONG_ITEMS: dict[str, str] = {
+    "inputs": '{{"inputs":[{items}]}}',
+    "outputs": '{{"inputs":[],"outputs":[{items}]}}',
+    "sizes": '{{"inputs":[{{"name":"any","datatype":"FP32","shape":[{items}],"data":[]}}]}}',
+}
+
+
+@pytest.mark.parametrize("place", WRONG_ITEMS)
+@pytest.mark.parametrize("item", ["0.5", "{}", "-1", "[]"])
+def test_wrong_items_are_not_all_listed(place: str, item: str) -> None:
+    """Reading a request in the Open Inference Protocol ends at the first of many wrong items."""
+    items = _list(item, MOST_VALUE_BYTES // 3).decode()[1:-1]
+    body = WRONG_ITEMS[place].format(items=items).encode()
+
+    def read() -> None:
+        with pytest.raises(BadJsonError, match=r"\.0[.:]"):
+            read_request(body, None, SETTINGS)
+
+    assert quiet_cpu_seconds(read, MOST_CPU_SECONDS / 5) < MOST_CPU_SECONDS / 5
+
+
 def test_large_bodies_are_read_beside_the_event_loop() -> None:
     """Another coroutine runs while megabytes are read, but not while a few bytes are, which need no thread."""
     read = functools.partial(read_floats, VALUES["short lists"])
@@ -189,6 +210,22 @@ def test_numbers_without_end_are_refused() -> None:
     assert read_json(b"[" + b"9" * 640 + b"]", SETTINGS) == [int("9" * 640)]
     with pytest.raises(BadJsonError, match="too many digits"):
         read_json(b"[" + b"9" * 641 + b"]", SETTINGS)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("rest", ["[" * 200_000, "[]," * 600_000, "1]"])
+def test_other_encodings_are_refused(encoding: str, rest: str) -> None:
+    """In UTF-16, a letter may have the byte of a quote, behind which nothing is counted: it is refused before."""
+    for read in READERS:
+        with pytest.raises(GatewayError, match=r"not UTF-8|JSON"):
+            read(f'["\u2200", {rest}'.encode(encoding))
+    with pytest.raises(BadJsonError, match="not UTF-8"):
+        read_json(f'["\u2200", {rest}'.encode(encoding), SETTINGS)
+
+
+def test_a_byte_order_mark_is_no_other_encoding() -> None:
+    """Programs for Windows write one before UTF-8."""
+    assert read_json(b"\xef\xbb\xbf[1]", SETTINGS) == [1]
 
 
 @pytest.mark.parametrize("text", [r'"\\"', r'"\""', r'"\\\""', r'"\\\\" ', r'"a\\", "b\"c"', '"[{" ', '""'])

@@ -35,6 +35,25 @@ def examples(*features: dict[str, Any]) -> bytes:
     return content
 
 
+def predict_request_with(tensor: bytes) -> bytes:
+    """Return a PredictRequest with one tensor that is serialized already."""
+    entry = b"\x0a\x01x\x12" + _length(tensor) + tensor
+    return b"\x12" + _length(entry) + entry
+
+
+def in_group(content: bytes) -> bytes:
+    """Return fields in a group of an unknown number, which protobuf reads and forgets."""
+    return b"\xa3\x06" + content + b"\xa4\x06"
+
+
+def _length(content: bytes) -> bytes:
+    groups, number = [], len(content)
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*groups, number])
+
+
 MANY = 2 * MAX_FIELDS
 SHAPE = {"dim": [{"size": 2 * MAX_STRAY_INTEGERS}]}
 TOO_MUCH = {
@@ -57,6 +76,17 @@ TOO_MUCH = {
         messages.ReloadConfigRequest,
     ),
     "unknown fields": (b"\xf8\x7f\x00" * MANY, messages.PredictRequest),
+    "strings behind a group": (
+        in_group(b"\x12\x01\xff") + predict_request(string_val=[b""] * MANY),
+        messages.PredictRequest,
+    ),
+    "integers for a shape in a group": (
+        predict_request_with(
+            in_group(messages.TensorProto(tensor_shape=SHAPE).SerializeToString())
+            + messages.TensorProto(int_val=[0] * 2 * MAX_STRAY_INTEGERS).SerializeToString()
+        ),
+        messages.PredictRequest,
+    ),
     "groups": (b"\xfb\x7f\xfc\x7f" * MANY, messages.PredictRequest),
 }
 
@@ -87,21 +117,17 @@ def test_messages_within_messages_have_an_end() -> None:
         check_fields(whole, messages.PredictRequest)
 
 
-def _length(content: bytes) -> bytes:
-    groups, number = [], len(content)
-    while number > 0x7F:
-        groups.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*groups, number])
+TAGS = st.sampled_from([b"\x0a", b"\x12", b"\x13", b"\x14", b"\x1a", b"\x22", b"\x42", b"\x3a", b"\x0d", b"\x11"])
+LENGTHS = st.sampled_from([bytes([length]) for length in range(9)])
 
 
-@given(st.binary(max_size=200))
-def test_bytes_that_are_no_message_are_left_to_protobuf(content: bytes) -> None:
-    """Whatever comes, counting ends without another error than its own."""
+@given(st.binary(max_size=200) | st.lists(TAGS | LENGTHS | st.binary(max_size=2), max_size=40).map(b"".join))
+def test_only_what_is_no_message_is_refused_as_none(content: bytes) -> None:
+    """Whatever comes, protobuf refuses what counting refuses: so short a message has not too many fields."""
     try:
         check_fields(content, messages.PredictRequest)
-    except BadInputError:
-        with pytest.raises(DecodeError):  # so short a message can only be refused for its depth
+    except (BadInputError, DecodeError):
+        with pytest.raises(DecodeError):
             messages.PredictRequest.FromString(content)
 
 
@@ -114,7 +140,7 @@ def test_counting_takes_as_long_as_the_bytes_are_many() -> None:
 
 def _seconds(content: bytes) -> float:
     def check() -> None:
-        with contextlib.suppress(BadInputError):
+        with contextlib.suppress(BadInputError, DecodeError):
             check_fields(content, messages.PredictRequest)
 
     return quiet_cpu_seconds(check, enough=0.1)
