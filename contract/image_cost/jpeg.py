@@ -69,13 +69,21 @@ def read_frame(content: bytes) -> Frame | None:
         if marker in _FRAMES:
             height, width = (int.from_bytes(content[at + place : at + place + 2], "big") for place in (3, 5))
             coding = marker in _ARITHMETIC_FRAMES
-            bits = content[at + 2] if at + 2 < len(content) else _USUAL_BITS
-            return Frame(width, height, coding, bits, marker in _LOSSLESS_FRAMES, marker in _HIERARCHICAL_FRAMES)
+            if not _is_whole_frame(content, at):  # random bytes, or cut off: nothing more is known
+                return Frame(width, height, coding)
+            lossless, hierarchical = marker in _LOSSLESS_FRAMES, marker in _HIERARCHICAL_FRAMES
+            return Frame(width, height, coding, content[at + 2], lossless, hierarchical)
         if marker in {_END, _SCAN_MARKER}:
             return NO_FRAME
         if marker not in _WITHOUT_CONTENT:
             at += int.from_bytes(content[at : at + 2], "big")
     return None
+
+
+def _is_whole_frame(content: bytes, at: int) -> bool:
+    """Return whether the length at `at` is that of a frame with as many components as it says it has."""
+    head = content[at : at + 8]
+    return len(head) == 8 and 1 <= head[7] <= 4 and int.from_bytes(head[:2], "big") == 8 + 3 * head[7]
 
 
 def scan_start(content: bytes) -> int:

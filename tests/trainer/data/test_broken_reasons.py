@@ -1,5 +1,6 @@
 """Files that are not read are named for what they are, in training and in the gateway."""
 
+import numpy as np
 import pytest
 
 from contract.image_cost.jpeg import read_frame
@@ -33,6 +34,16 @@ def test_a_jpeg_that_no_usual_decoder_reads_is_named(kind: str) -> None:
     assert why_broken(UNUSUAL[kind], INPUT) == f"{kind}, which is not read; save it as a usual JPEG, or as PNG"
     with pytest.raises(UnsupportedImageError, match=f"^This is {kind}, which the model does not decode; save it as"):
         check_image(UNUSUAL[kind], ("jpeg", "png", "bmp"), INPUT.max_pixels)
+
+
+def test_random_bytes_behind_a_header_are_no_unusual_jpeg() -> None:
+    """A frame whose length is not that of its components says nothing: junk is damaged or cut short, as before."""
+    random = np.random.default_rng(1)
+    for marker in (0xC3, 0xC5, 0xC1):
+        for _ in range(200):
+            frame = read_frame(b"\xff\xd8\xff\xe0\x00\x02\xff" + bytes([marker]) + random.bytes(60))
+            assert frame is not None
+            assert not frame.unusual_kind
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
