@@ -67,7 +67,8 @@ def test_all_loads_are_measured_and_reported(systems: tuple[System, System], pla
     assert set(loads) == {(system.name, load) for system in systems for load in (*CLIENTS, *SHARES)}
     assert {len(each.rounds) for each in loads.values()} == {plan.rounds}
     assert [each.failed for each in loads.values()] == [0] * len(loads)
-    assert 2.0 <= loads[ours.name, 8].cpu_ms <= 8.0, "two milliseconds of work, and what Python adds"
+    # the system counts in steps of ten milliseconds, and Python adds much where it is slow
+    assert 1.5 <= loads[ours.name, 8].cpu_ms <= 20.0, "two milliseconds of work, and what Python adds"
     console = Console(file=said, width=200)
     for part in report(loads, engines, neighbours, footprints):
         console.print(part)
