@@ -5,10 +5,12 @@ from typing import Any
 
 from contract import serving_messages as messages
 from contract.signatures import IMAGE_INPUT
+from contract.wire_format import field_head
 
 _STRING = messages.DataType["DT_STRING"].number
-_INPUTS, _KEY, _VALUE, _STRING_VAL = b"\x12", b"\x0a", b"\x12", b"\x42"
-"""Of the protocol buffer's fields of bytes: PredictRequest.inputs, an entry's key and value, TensorProto.string_val."""
+_INPUTS = messages.PredictRequest.DESCRIPTOR.fields_by_name["inputs"].number
+_STRING_VAL = messages.TensorProto.DESCRIPTOR.fields_by_name["string_val"].number
+_KEY, _VALUE = 1, 2  # of an entry of any map
 
 
 class ImagesRequest:
@@ -34,16 +36,8 @@ class ImagesRequest:
         """Return the bytes of the PredictRequest on the wire: the images are appended to its one tensor."""
         tensor = [self.message.inputs[IMAGE_INPUT].SerializeToString()]
         for image in self._images:
-            tensor += [_STRING_VAL, _varint(len(image)), image]
+            tensor += [field_head(_STRING_VAL, len(image)), image]
         key = IMAGE_INPUT.encode()
-        entry = [_KEY, _varint(len(key)), key, _VALUE, _varint(sum(map(len, tensor))), *tensor]
+        entry = [field_head(_KEY, len(key)), key, field_head(_VALUE, sum(map(len, tensor))), *tensor]
         rest = messages.PredictRequest(model_spec=self.model_spec).SerializeToString()
-        return b"".join([rest, _INPUTS, _varint(sum(map(len, entry))), *entry])
-
-
-def _varint(number: int) -> bytes:
-    groups = bytearray()
-    while number > 0x7F:
-        groups.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*groups, number])
+        return b"".join([rest, field_head(_INPUTS, sum(map(len, entry))), *entry])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_LENGTH_DELIMITED = 2
+from contract.wire_format import field_head
 
 AS_IN_MEMORY = frozenset(np.dtype(kind) for kind in (np.float32, np.float64, np.bool_))
 """The types that have the same bytes on the wire as in an array, one value after the other."""
@@ -18,12 +18,4 @@ AS_IN_MEMORY = frozenset(np.dtype(kind) for kind in (np.float32, np.float64, np.
 def packed_field(number: int, values: npt.NDArray[Any]) -> bytes:
     """Return field `number` with `values`, [N] of a type that is `AS_IN_MEMORY`."""
     content = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
-    return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    groups = []
-    while number > 0x7F:
-        groups.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*groups, number])
+    return field_head(number, len(content)) + content

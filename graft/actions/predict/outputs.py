@@ -1,4 +1,4 @@
-"""SentImages as a table, as JSON, and as CSV."""
+"""Predictions as a table, as JSON, and as CSV."""
 
 import csv
 import io
