@@ -60,12 +60,9 @@ def is_jpeg(content: bytes) -> bool:
 
 def read_frame(content: bytes) -> Frame | None:
     """Return a JPEG's frame, `NO_FRAME` if it has none, and None if it hides behind too many segments."""
-    at = 2
-    for _ in range(MAX_SEGMENTS):
-        at = _end_of_fill_bytes(content, content.find(b"\xff", at))  # decoders skip what is not a marker, too
-        if not 0 < at < len(content):
-            return NO_FRAME
-        marker, at = content[at], at + 1
+    seen = 0
+    for marker, at in _segments(content):
+        seen += 1
         if marker in _FRAMES:
             height, width = (int.from_bytes(content[at + place : at + place + 2], "big") for place in (3, 5))
             coding = marker in _ARITHMETIC_FRAMES
@@ -75,32 +72,34 @@ def read_frame(content: bytes) -> Frame | None:
             return Frame(width, height, coding, content[at + 2], lossless, hierarchical)
         if marker in {_END, _SCAN_MARKER}:
             return NO_FRAME
+    return None if seen == MAX_SEGMENTS else NO_FRAME
+
+
+def scan_start(content: bytes) -> int:
+    """Return where a JPEG's first scan begins, behind thumbnails and profiles; -1 if there is none."""
+    for marker, at in _segments(content):
+        if marker in {_END, _SCAN_MARKER}:
+            return at if marker == _SCAN_MARKER else -1
+    return -1
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield each segment's marker, and the place behind it, for as many segments as are looked at."""
+    at = 2
+    for _ in range(MAX_SEGMENTS):
+        at = _end_of_fill_bytes(content, content.find(b"\xff", at))  # decoders skip what is not a marker, too
+        if not 0 < at < len(content):
+            return
+        marker, at = content[at], at + 1
+        yield marker, at
         if marker not in _WITHOUT_CONTENT:
             at += int.from_bytes(content[at : at + 2], "big")
-    return None
 
 
 def _is_whole_frame(content: bytes, at: int) -> bool:
     """Return whether the length at `at` is that of a frame with as many components as it says it has."""
     head = content[at : at + 8]
     return len(head) == 8 and 1 <= head[7] <= 4 and int.from_bytes(head[:2], "big") == 8 + 3 * head[7]
-
-
-def scan_start(content: bytes) -> int:
-    """Return where the data of a JPEG's first scan begins, behind thumbnails and profiles; -1 if there is none."""
-    at = 2
-    for _ in range(MAX_SEGMENTS):
-        at = _end_of_fill_bytes(content, content.find(b"\xff", at))
-        if not 0 < at < len(content):
-            return -1
-        marker, at = content[at], at + 1
-        if marker == _END:
-            return -1
-        if marker not in _WITHOUT_CONTENT:
-            at += int.from_bytes(content[at : at + 2], "big")
-        if marker == _SCAN_MARKER:
-            return at
-    return -1
 
 
 def too_many_scans(content: bytes, frame: Frame) -> str:
