@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from statistics import median
 
 import psutil
 
@@ -32,19 +33,24 @@ class Use:
 
 @dataclass
 class Outcome:
-    """What an attack did. `blocked` is the longest wait for `/livez` in seconds; `beside` are the good clients."""
+    """What an attack did. `blocked` is the longest wait for `/livez` in seconds; `beside`: rounds of good clients."""
 
     attack: Attack
     responses: list[str] = field(default_factory=list)
     seconds: float = 0.0
     use: dict[str, Use] = field(default_factory=dict)
     blocked: float = 0.0
-    beside: Load = field(default_factory=Load)
+    beside: list[Load] = field(default_factory=list)
 
     @property
     def p99_ms(self) -> float:
-        """The good clients' 99th percentile in milliseconds beside the attack."""
-        return percentile_ms(self.beside.latencies, 99)
+        """The good clients' 99th percentile in milliseconds beside the attack: the median of the rounds'."""
+        return median_p99_ms(self.beside)
+
+    @property
+    def lost(self) -> int:
+        """How many requests of good clients got no response or a wrong one."""
+        return sum(load.failed for load in self.beside)
 
 
 class Watch:
@@ -167,8 +173,12 @@ async def _result(sampling: "asyncio.Task[dict[str, float]]") -> dict[str, float
     return await sampling
 
 
+def median_p99_ms(rounds: Sequence[Load]) -> float:
+    """Return the median of the rounds' 99th percentiles in milliseconds."""
+    return median(percentile_ms(load.latencies, 99) for load in rounds)
+
+
 def spread(alone: Sequence[Load]) -> tuple[float, float]:
     """Return the median of the 99th percentiles of good clients alone, in ms, and how much the highest is above it."""
-    values = sorted(percentile_ms(load.latencies, 99) for load in alone)
-    middle = values[len(values) // 2]
-    return middle, values[-1] / middle
+    middle = median_p99_ms(alone)
+    return middle, max(percentile_ms(load.latencies, 99) for load in alone) / middle

@@ -127,11 +127,8 @@ def _outside_strings(body: bytes, most: int) -> bytes:
         BodyTooLargeError: they do.
     """
     found: list[bytes] = []
-    at, cost = (
-        0,
-        5 * sum(each.count(b"\\") for each in pieces(body)),
-    )  # in fifths; it takes as long as a one-digit number's byte
-    inside = False
+    cost = 5 * sum(each.count(b"\\") for each in pieces(body))  # in fifths; as long as a one-digit number's byte
+    at, inside = 0, False
     while at < len(body):
         quote = body.find(b'"', at)
         end = len(body) if quote < 0 else quote
