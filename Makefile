@@ -61,6 +61,9 @@ bench-swaps: $(READY) ## latency and memory while versions replace each other un
 bench-serving: $(READY) ## graft up beside a tutorial's service and the engines alone; ARGS="--folder .bench"
 	@$(BIN)/python -m benchmarks.bench_serving $(ARGS)
 
+bench-overload: $(READY) ## whether good responses stay in time at three times the capacity; ARGS="--folder .bench"
+	@$(BIN)/python -m benchmarks.bench_overload $(ARGS)
+
 attack: $(READY) ## everything one caller can send to cost others something, against graft up; ARGS=--short
 	@$(BIN)/python -m benchmarks.attack $(ARGS)
 

@@ -133,7 +133,8 @@ async def _running_services(settings: Settings, metrics: Metrics) -> AsyncGenera
         metrics.collect_at_scrape(DriftCollector(drift))
         sharing = asyncio.create_task(drift.share())
         sharing.add_done_callback(_end_unless_cancelled)
-        limit = AdaptiveLimit(settings.max_in_flight) if settings.adaptive_limit else FixedLimit(settings.max_in_flight)
+        most, target = settings.max_in_flight, settings.latency_objective_seconds / 3
+        limit = AdaptiveLimit(most, target) if settings.adaptive_limit else FixedLimit(most)
         yield Services(
             settings=settings,
             client=client,

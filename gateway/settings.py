@@ -110,11 +110,17 @@ class Settings(BaseSettings):
     )
     max_in_flight: int = Field(64, gt=0, description="The most requests in flight to the model server.")
     adaptive_limit: bool = Field(
-        False, description="Whether that limit goes down while the model server is slower than usual."
+        True, description="Whether that limit goes down while requests wait, to where responses are in time."
+    )
+    latency_objective_seconds: float = Field(
+        0.6,
+        gt=0,
+        allow_inf_nan=False,
+        description="How long a response may take while more requests come than can be served.",
     )
     max_queued: int = Field(128, ge=0, description="The most requests that wait for a free slot.")
     queue_timeout_seconds: float = Field(
-        1.0, gt=0, allow_inf_nan=False, description="How long a request waits for a slot before it is rejected."
+        0.2, gt=0, allow_inf_nan=False, description="How long a request waits for a slot before it is rejected."
     )
     circuit_failures: int = Field(10, gt=0, description="How many failures in a row open a model's circuit breaker.")
     circuit_open_seconds: float = Field(

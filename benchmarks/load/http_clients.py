@@ -58,12 +58,14 @@ async def closed_loop(
     *,
     before_each: Wait | None = None,
     after_each: Callable[[], object] | None = None,
+    heed_retry_after: bool = False,
 ) -> Load:
     """Send requests for `seconds` from clients with a connection each, one after another, at least one each.
 
-    `before_each` is awaited before each request, and not counted; `after_each` is called after each response.
+    `before_each` is awaited before each request, and not counted; `after_each` is called after each response. With
+    `heed_retry_after` a client waits after a 503 for as long as it says, or half of that or more, at random.
     """
-    load = Load()
+    load, pauses = Load(), random.Random(clients)
     connections = [await Connection(port).open() for _ in range(clients)]
 
     async def work(connection: Connection) -> None:
@@ -75,6 +77,8 @@ async def closed_loop(
             load.note(await connection.send(next(requests)), time.perf_counter() - started)
             if after_each:
                 after_each()
+            if heed_retry_after and connection.retry_after:
+                await asyncio.sleep(connection.retry_after * pauses.uniform(0.5, 1.0))
 
     cpu, began = time.process_time(), time.perf_counter()
     end = began + seconds
@@ -87,15 +91,17 @@ async def closed_loop(
     return load
 
 
-async def open_loop(port: int, requests: Iterator[bytes], due: Sequence[float]) -> Load:
+async def open_loop(
+    port: int, requests: Iterator[bytes], due: Sequence[float], connections: int = _CONNECTIONS
+) -> Load:
     """Send a request at each of the times `due`, in seconds from now, whether or not others have completed.
 
     A latency counts from when the request was due, not from when it was sent: a server that stops for a second
     delays all requests that arrive in that second.
     """
     load = Load()
-    free = deque([await Connection(port).open() for _ in range(_CONNECTIONS)])
-    slots = asyncio.Semaphore(_CONNECTIONS)
+    free = deque([await Connection(port).open() for _ in range(connections)])
+    slots = asyncio.Semaphore(connections)
     cpu, began = time.process_time(), time.perf_counter()
 
     async def send(moment: float) -> None:

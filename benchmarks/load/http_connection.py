@@ -1,9 +1,11 @@
 """One kept HTTP/1.1 connection, with minimal client overhead."""
 
 import asyncio
+import re
 from typing import Self, cast
 
 _HEAD_END = b"\r\n\r\n"
+_RETRY_AFTER = re.compile(rb"\r\nretry-after: (\d{1,4})\r?$", re.IGNORECASE | re.MULTILINE)
 _LENGTH = b"\r\ncontent-length:"
 LOST = 0
 """The status of a request whose connection ended before its response."""
@@ -21,6 +23,8 @@ class Connection(asyncio.Protocol):
         self._expected = -1
         self.body = b""
         """The body of the last response."""
+        self.retry_after = 0
+        """What it says in seconds, or 0."""
 
     async def send(self, request: bytes) -> int:
         """Send a whole request and return the status of the response, or LOST."""
@@ -71,6 +75,8 @@ class Connection(asyncio.Protocol):
     def _finish(self, response: bytes) -> None:
         head = response.partition(_HEAD_END)[0]
         self.body = response[len(head) + len(_HEAD_END) :]
+        found = _RETRY_AFTER.search(head)
+        self.retry_after = int(found[1]) if found else 0
         self._seen.clear()
         self._expected = -1
         if b"connection: close" in head.lower() and self._transport is not None:

@@ -1,41 +1,46 @@
-"""A limit on requests in flight that adapts to the model server's latency.
+"""A limit on requests in flight that keeps calls to the model server short while more come than it can serve."""
 
-The gradient method of Netflix's concurrency-limits library (Gradient2Limit): while calls take about as long as usual,
-the limit grows by its square root, smoothed; when they take longer, it shrinks in proportion.
-"""
+from collections import deque
 
-import math
-
-_LONG_SAMPLES = 600  # the usual latency is an average over about this many calls
-_TOLERANCE = 1.5  # how much slower than usual does not count as overload
-_SMOOTHING = 0.2
-_LEAST_GRADIENT = 0.5
 _MINIMUM = 4
+_CALLS = 32
+"""The throughput is that of so many calls: a third of a second of a server that just needs a limit."""
+_LEAST_CALLS = 8
+_SMOOTHING = 0.2
 
 
 class AdaptiveLimit:
-    """A limit between 4 and `maximum`, initially a quarter of it."""
+    """A limit of at most `maximum`, which is what it is as long as no request has to wait, and of at least 4 of them.
 
-    def __init__(self, maximum: int) -> None:
-        self._maximum = float(max(_MINIMUM, maximum))
-        self._estimate = max(_MINIMUM, maximum / 4)
-        self._usual: float | None = None
+    While requests wait, the server has all it can do, and by Little's law its calls take as long as the limit divided
+    by the calls that it completes a second. So the limit goes to that throughput times `target_seconds`. As soon as
+    none waits, each call raises it by one.
+
+    A target, not a comparison with what is usual: after minutes of overload, long calls are usual. And throughput, not
+    latency: what calls took says how many were in flight when they began, so a limit that follows it is always late.
+    """
+
+    def __init__(self, maximum: int, target_seconds: float) -> None:
+        self._maximum = maximum
+        self._minimum = min(_MINIMUM, maximum)
+        self._limit = float(maximum)
+        self._target = target_seconds
+        self._ends: deque[float] = deque(maxlen=_CALLS + 1)
 
     @property
     def current(self) -> int:
         """The current limit."""
-        return int(self._estimate)
+        return int(self._limit)
 
-    def note(self, seconds: float, in_flight: int) -> None:
-        """Record how long one call took, and how many were in flight, itself included."""
-        if self._usual is None:
-            self._usual = seconds
-        self._usual += (seconds - self._usual) / _LONG_SAMPLES
-        if seconds > 0 and self._usual / seconds > 2:  # much faster than before: the average is out of date
-            self._usual *= 0.95
-        if in_flight < self._estimate / 2:
-            return  # with so few in flight, latency does not show whether the limit is right
-        gradient = max(_LEAST_GRADIENT, min(1.0, _TOLERANCE * self._usual / seconds)) if seconds > 0 else 1.0
-        wanted = self._estimate * gradient + math.sqrt(self._estimate)
-        smoothed = self._estimate * (1 - _SMOOTHING) + wanted * _SMOOTHING
-        self._estimate = max(_MINIMUM, min(self._maximum, smoothed))
+    def note(self, now: float, waiting: int) -> None:
+        """Record that a call ended at `now`, in seconds of any steady clock, while so many waited for a slot."""
+        if not waiting:
+            self._ends.clear()
+            self._limit = min(self._maximum, self._limit + 1)
+            return
+        self._ends.append(now)
+        calls, seconds = len(self._ends) - 1, now - self._ends[0]
+        if calls >= _LEAST_CALLS and seconds > 0:
+            wanted = calls / seconds * self._target
+            smoothed = self._limit + (wanted - self._limit) * _SMOOTHING
+            self._limit = min(self._maximum, max(self._minimum, smoothed))

@@ -25,8 +25,8 @@ class Limit(Protocol):
     def current(self) -> int:
         """The current limit, at least 1."""
 
-    def note(self, seconds: float, in_flight: int) -> None:
-        """Record how long one call took, and how many were in flight, itself included."""
+    def note(self, now: float, waiting: int) -> None:
+        """Record that a call ended at `now`, in seconds of a steady clock, while so many waited for a slot."""
 
 
 class FixedLimit:
@@ -35,7 +35,7 @@ class FixedLimit:
     def __init__(self, current: int) -> None:
         self.current = current
 
-    def note(self, seconds: float, in_flight: int) -> None:
+    def note(self, now: float, waiting: int) -> None:
         """Ignore the call."""
 
 
@@ -103,9 +103,9 @@ class Admission:
         with contextlib.suppress(ValueError):  # already removed by a request that left and found it cancelled
             self._waiting.remove(turn)
 
-    def leave(self, seconds: float) -> None:
-        """Release a slot after it was held that many seconds; `slot` calls this on leaving."""
-        self._limit.note(seconds, self._in_flight)
+    def leave(self) -> None:
+        """Release a slot; `slot` calls this on leaving."""
+        self._limit.note(time.monotonic(), len(self._waiting))
         self._leave()
 
     def _leave(self) -> None:
@@ -125,18 +125,16 @@ class Admission:
 class _Slot:
     """A slot while it is held. A class, because a generator's context manager costs four times as much."""
 
-    __slots__ = ("_admission", "_deadline", "_observation", "_since")
+    __slots__ = ("_admission", "_deadline", "_observation")
 
     def __init__(self, admission: Admission, deadline: Deadline, observation: Observation) -> None:
         self._admission = admission
         self._deadline = deadline
         self._observation = observation
-        self._since = 0.0
 
     async def __aenter__(self) -> None:
         with self._observation.stage(QUEUE):
             await self._admission.enter(self._deadline)
-        self._since = time.monotonic()
 
     async def __aexit__(self, *_: object) -> None:
-        self._admission.leave(time.monotonic() - self._since)
+        self._admission.leave()

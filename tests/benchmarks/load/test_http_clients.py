@@ -183,3 +183,15 @@ def test_an_answer_in_pieces_is_put_together() -> None:
         return await connection.send(request_bytes("/", BODY, port)), connection.body
 
     assert served(slowly, send) == (200, b"ok")
+
+
+@pytest.mark.parametrize(("heed", "expected"), [(True, {2}), (False, set(range(3, 10_000)))])
+def test_a_client_waits_as_long_as_retry_after_says(*, heed: bool, expected: set[int]) -> None:
+    """Half of the time or more, if it is told to heed it; else it sends again at once. One is sent after the end."""
+    response = b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+
+    async def send(port: int) -> int:
+        seen = await closed_loop(port, requests_to(port), 1, 0.2, heed_retry_after=heed)
+        return seen.statuses[503]
+
+    assert served(replying(response=response), send) in expected

@@ -1,50 +1,77 @@
-"""How many are let through follows the model server's latency, within bounds."""
+"""How many are let through follows what the model server completes while requests wait."""
 
 from gateway.admission.adaptive_limit import AdaptiveLimit
 
-USUAL_SECONDS = 0.02
+TARGET_SECONDS = 0.2
 
 
-def settled(maximum: int = 64) -> AdaptiveLimit:
-    """Return a limit that has heard of many calls at the usual latency, with as many in flight as it allows."""
-    limit = AdaptiveLimit(maximum)
-    for _ in range(1000):
-        limit.note(USUAL_SECONDS, limit.current)
-    return limit
+class Server:
+    """A model server that completes so many calls a second, which it can always do."""
+
+    def __init__(self, limit: AdaptiveLimit) -> None:
+        self.limit = limit
+        self.now = 1000.0
+
+    def run(self, calls: int, per_second: float, waiting: int) -> int:
+        """Let calls end while so many requests wait; return the limit."""
+        for _ in range(calls):
+            self.now += 1 / per_second
+            self.limit.note(self.now, waiting)
+        return self.limit.current
 
 
-def test_it_begins_low_and_grows_to_the_maximum() -> None:
-    """A steady latency under full use lets more and more through, up to the maximum."""
-    assert AdaptiveLimit(64).current == 16
-    assert settled().current == 64
+def server(maximum: int = 64) -> Server:
+    """Return a server with a limit that nothing has lowered yet."""
+    return Server(AdaptiveLimit(maximum, TARGET_SECONDS))
 
 
-def test_it_falls_when_calls_take_longer() -> None:
-    """Calls that take four times as long as usual bring the limit down, but never below four."""
-    limit = settled()
-    for _ in range(100):
-        limit.note(4 * USUAL_SECONDS, limit.current)
-    fallen = limit.current
-    assert 4 <= fallen < 32
-    for _ in range(1000):
-        limit.note(100 * USUAL_SECONDS, limit.current)
-    assert limit.current >= 4
+def test_it_is_the_maximum_while_nobody_waits() -> None:
+    """A slow server alone is no overload: what is in flight is all there is."""
+    slow = server()
+    assert slow.limit.current == 64
+    assert slow.run(1000, per_second=2, waiting=0) == 64
 
 
-def test_it_recovers() -> None:
-    """When calls are as quick as before, it grows again."""
-    limit = settled()
-    for _ in range(100):
-        limit.note(4 * USUAL_SECONDS, limit.current)
-    fallen = limit.current
-    for _ in range(1000):
-        limit.note(USUAL_SECONDS, limit.current)
-    assert limit.current > fallen
+def test_while_requests_wait_calls_take_the_target() -> None:
+    """At 100 calls a second, 20 in flight take 0.2 s each; it is there within half a second, and stays there."""
+    overloaded = server()
+    assert 20 <= overloaded.run(50, per_second=100, waiting=60) <= 22
+    assert overloaded.run(10_000, per_second=100, waiting=60) == 20
 
 
-def test_few_in_flight_tell_nothing() -> None:
-    """A slow call with hardly any beside it is no sign of overload."""
-    limit = settled()
-    for _ in range(100):
-        limit.note(4 * USUAL_SECONDS, 1)
+def test_it_follows_a_server_that_becomes_slower_or_faster() -> None:
+    """A server that loses half of its processors has half as many in flight, and more again when it has them back."""
+    overloaded = server()
+    overloaded.run(200, per_second=200, waiting=60)
+    assert overloaded.run(200, per_second=100, waiting=60) == 20
+    assert 38 <= overloaded.run(400, per_second=200, waiting=60) <= 40
+
+
+def test_it_recovers_as_soon_as_nobody_waits() -> None:
+    """What was lowered is the maximum again after a moment without a queue."""
+    overloaded = server()
+    assert overloaded.run(200, per_second=50, waiting=60) == 10
+    assert overloaded.run(60, per_second=50, waiting=0) == 64
+
+
+def test_a_short_queue_changes_nothing() -> None:
+    """A burst is over before it says anything about the server, and the time before it does not count."""
+    idle = server()
+    idle.run(3, per_second=0.1, waiting=0)
+    assert idle.run(8, per_second=100, waiting=5) == 64
+    assert idle.run(1, per_second=0.1, waiting=0) == 64
+
+
+def test_calls_that_end_together_are_no_infinite_speed() -> None:
+    """The calls of a batch end at the same moment."""
+    limit = AdaptiveLimit(64, TARGET_SECONDS)
+    for _ in range(20):
+        limit.note(5.0, waiting=60)
     assert limit.current == 64
+
+
+def test_some_are_always_let_through() -> None:
+    """A server that hardly completes anything still gets four, and never more than the maximum."""
+    assert server().run(100, per_second=0.5, waiting=60) == 4
+    assert server(maximum=1).run(100, per_second=0.5, waiting=60) == 1
+    assert server(maximum=2).run(100, per_second=500, waiting=60) == 2
