@@ -14,7 +14,7 @@ from trainer.errors import ConfigurationError
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataSettings(_Section):
@@ -72,7 +72,7 @@ class PhaseSettings(_Section):
     """One phase of training."""
 
     epochs: int = Field(gt=0, description="Passes over the training images, at most.")
-    learning_rate: float = Field(gt=0, description="Adam's step size.")
+    learning_rate: float = Field(gt=0, le=1, description="Adam's step size.")
     patience: int = Field(gt=0, description="Epochs without a better validation loss before the phase ends.")
 
 
@@ -140,7 +140,7 @@ class HardwareSettings(_Section):
 class TrainingConfig(_Section):
     """All settings of a training run."""
 
-    seed: int = Field(1, ge=0, description="Seed of the split, the initial weights and the order of images.")
+    seed: int = Field(1, ge=0, lt=2**32, description="Seed of the split, the initial weights and the order of images.")
     data: DataSettings = DataSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     model: ModelSettings = ModelSettings()

@@ -37,10 +37,35 @@ _SETTINGS = {
 }
 """The settings that have an option of their own, by its name."""
 
+_OF_PHASES = ("epochs", "learning_rate", "patience")
+"""The settings of both phases that have an option: one number for both, or one for each."""
+
+_PHASE_TWO_RATE = 0.1
+"""Phase two's learning rate, as a share of phase one's, where one is given: what the defaults have."""
+
 
 def given_settings(**options: Any) -> dict[str, Any]:
-    """Return the settings of the options that were given, those not None, by dotted name."""
-    return {_SETTINGS[name]: value for name, value in options.items() if value is not None}
+    """Return the settings of the options that were given, those not None, by dotted name.
+
+    Raises:
+        CommandError: more numbers than phases were given.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    found = {_SETTINGS[name]: value for name, value in given.items() if name not in _OF_PHASES}
+    for name in [each for each in _OF_PHASES if each in given]:
+        found |= _for_both_phases(name, given[name])
+    return found
+
+
+def _for_both_phases(name: str, value: Any) -> dict[str, Any]:
+    numbers = list(value) if isinstance(value, list | tuple) else [value]
+    if len(numbers) not in {1, 2}:
+        option = f"--{name.replace('_', '-')}"
+        raise CommandError(f"{option} takes one number, or one for each of the two phases; {len(numbers)} were given.")
+    first, second = numbers[0], numbers[-1]
+    if name == "learning_rate" and len(numbers) == 1 and isinstance(first, int | float):
+        second = first * _PHASE_TWO_RATE
+    return {f"phase_one.{name}": first, f"phase_two.{name}": second}
 
 
 @dataclass(frozen=True)
