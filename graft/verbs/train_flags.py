@@ -1,4 +1,4 @@
-"""How `graft train` refuses a flag that it does not have: with the one that is meant, for those of Keras scripts too."""
+"""How `graft train` refuses a flag that it does not have: with the one that is meant, also by flags of Keras scripts."""
 
 import difflib
 import re
@@ -73,7 +73,7 @@ def _rejection(flag: str, known: list[str]) -> str:
 
 
 def _meant(spelled: str, known: list[str]) -> str | None:
-    from graft.actions.settings import settings_of  # noqa: PLC0415 - only a wrong flag needs it
+    from graft.actions.settings import settings_of  # only a wrong flag needs it
 
     if spelled in MEANT:
         return MEANT[spelled]
