@@ -8,7 +8,8 @@
     ├── LiteGateError    no TFLite file answers well enough; a gate said no
     ├── OperationError   the oldest TensorFlow Serving cannot run the graph; a gate said no
     ├── ParityError      the exported model does not answer as the trained one; a gate said no
-    └── RegressionError  the version is worse than the one it must be better than; a gate said no
+    ├── RegressionError  the version is worse than the one it must be better than; a gate said no
+    └── UnchangedError   a version with the same content is published already; a gate said no
 
 Every message is one sentence for the person at the command line: what was wrong, what was seen, what to do.
 """
@@ -48,3 +49,7 @@ class OperationError(ExportError):
 
 class RegressionError(ExportError):
     """The version is significantly worse than the one it must be better than."""
+
+
+class UnchangedError(ExportError):
+    """A version with the same content is published already."""

@@ -10,8 +10,9 @@ from typing import Any
 from contract.blessing import Blessing
 from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
-from contract.publish import publish_version
-from contract.versions import FIXTURES, WARMUP, next_version, staged_folder
+from contract.publish import publish_version, version_with_digest
+from contract.versions import FIXTURES, WARMUP, next_version, published_place, staged_folder
+from exporter.errors import UnchangedError
 from exporter.manifest_writing import make_blessing, make_manifest, write_blessing, write_manifest
 from exporter.proof.baseline_comparison import compare_with_baseline, find_baseline, note_on_seen_images
 from exporter.proof.expectations import GIVEN, Expectation, check_expectations, expectations_of, write_expectations
@@ -44,7 +45,7 @@ class ExportOptions:
     `max_pixels` of an image are decoded, or as many as the run says. `fold` BatchNorm into convolutions, or leave the
     network as it was trained. `given_fixtures` is a folder with `expected.csv`; `accept_change` is the reason why one
     that does not hold is given up. `better_than` is the version (a number, or `latest`) that must not be better.
-    `target` is the server that may be asked about the version's images.
+    `target` is the server that may be asked about the version's images. `again` publishes what is published already.
     """
 
     max_pixels: int | None = None
@@ -53,6 +54,7 @@ class ExportOptions:
     accept_change: str | None = None
     better_than: str | None = None
     target: Target = "tensorflow-serving"
+    again: bool = False
 
     def image_input(self, record: RunRecord) -> ImageInput:
         """Return what the version expects of an image."""
@@ -118,6 +120,7 @@ def export(
         ParityError: the written model does not answer as the trained one.
         ExpectationError: an image is not answered as its users expect.
         RegressionError: it is worse than the version that it must be better than.
+        UnchangedError: a version with the same content is published already.
     """
     plan = _plan(run, models / run.record.name, options, progress)
     with staged_folder(plan.base_path) as staged, fresh_process(threads=1) as writer:
@@ -132,6 +135,7 @@ def export(
             progress.on_step()
             target = serving_target(options.target)
             manifest = make_manifest(run, staged, next_version(plan.base_path), plan.image_input, draft.written, target)
+            _check_changed(plan, manifest)
             comparisons = _compare_both_ways(draft, version, write_manifest(staged, manifest), loader, progress)
         comparisons += _report_network(network, progress)
         facts |= _compare_with_baseline(plan, version)
@@ -187,6 +191,18 @@ def _write_fixtures(plan: _Plan, draft: _Draft, version: LoadedVersion) -> dict[
     held, changes = check_expectations(plan.expectations, record.labels, version.predict, accept_change)
     write_expectations(staged / GIVEN, held)
     return {"expectations_held": len(held), "accepted_changes": tuple(changes)}
+
+
+def _check_changed(plan: _Plan, manifest: ModelManifest) -> None:
+    same = None if plan.options.again else version_with_digest(plan.base_path, manifest.digest)
+    if same is None:
+        return
+    place = published_place(same)
+    withdrawn = "" if same == place else ", which was withdrawn"
+    raise UnchangedError(
+        f"The digest of {manifest.run} is the same as that of version {place.name}{withdrawn} ({manifest.digest}), so "
+        f"nothing was published; --again publishes it as version {manifest.version}."
+    )
 
 
 def _compare_both_ways(

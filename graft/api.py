@@ -91,6 +91,7 @@ def export(
     fold: bool = True,
     target: Literal["tensorflow-serving", "graft"] = "tensorflow-serving",
     server: str | None = None,
+    again: bool = False,
     quiet: bool = False,
 ) -> "Exported":
     """Publish a run as the next version of its model as `graft export` does, and return the version.
@@ -114,6 +115,7 @@ def export(
         accept_change=accept_change,
         better_than=None if require_better_than is None else str(require_better_than),
         target=target,
+        again=again,
     )
 
 

@@ -12,6 +12,7 @@ from exporter.errors import (
     OperationError,
     ParityError,
     RegressionError,
+    UnchangedError,
 )
 from lineage.errors import LineageError
 from modelserver.errors import ServingError
@@ -20,7 +21,7 @@ from trainer.interruption import TerminatedError
 
 DONE, GATE_SAID_NO, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
-_GATES = (ExpectationError, LiteGateError, OperationError, ParityError, RegressionError)
+_GATES = (ExpectationError, LiteGateError, OperationError, ParityError, RegressionError, UnchangedError)
 _BAD_INPUT = (ContractError, ExportError, LineageError, ServingError, TrainerError)
 
 

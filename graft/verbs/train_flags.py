@@ -1,4 +1,4 @@
-"""How `graft train` refuses a flag that it does not have: with the one that is meant, also by flags of Keras scripts."""
+"""How `graft train` refuses a flag that it does not have: with the one that is meant, also in Keras scripts."""
 
 import difflib
 import re

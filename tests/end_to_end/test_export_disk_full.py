@@ -33,7 +33,7 @@ class Disk:
     def export(self, *, as_process: bool = False) -> "subprocess.CompletedProcess[str]":
         """Run `graft export` onto the disk; only of a process it is known what its own processes print."""
         run = graft_process if as_process else graft
-        return run("export", "latest", "--runs", self.runs, "--models", self.root)
+        return run("export", "latest", "--runs", self.runs, "--models", self.root, "--again")
 
     def free_pages(self) -> int:
         """Return how many pages are free; a file takes whole ones, a folder none."""
