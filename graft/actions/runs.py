@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from graft.actions.given.arguments import given_run
 from graft.tables import NOT_KNOWN, plain_table, wide_console
 from trainer.errors import RunNotFoundError
 from trainer.runs.phase_timing import PHASE_TITLES
@@ -13,7 +14,6 @@ from trainer.runs.record import (
     PREDICTIONS,
     REPORT,
     RunRecord,
-    find_run,
     read_record,
     read_settings,
     unfinished_runs,
@@ -43,7 +43,7 @@ def show_run(runs: Path, name: str, console: Console | None = None) -> None:
         RunNotFoundError: there is no such run.
     """
     console = console or wide_console()
-    folder = find_run(name, runs)
+    folder = given_run(name, runs)
     record = read_record(folder)
     table = plain_table(("", ""), _facts(folder, record).items())
     table.show_header = False
@@ -63,7 +63,7 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     from trainer.evaluation.predictions_file import read_predictions
 
     console = console or wide_console()
-    one, other = find_run(a, runs), find_run(b, runs)
+    one, other = given_run(a, runs), given_run(b, runs)
     records = read_record(one), read_record(other)
     console.print(f"A: {records[0].id}\nB: {records[1].id}\n", markup=False)
     settings = configuration_differences(read_settings(one), read_settings(other))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft.actions.default_lineage import default_lineage
+from graft.actions.given.arguments import refuse_as_data, refuse_as_parent, refuse_other_than_run
 from graft.errors import CommandError
 from lineage.store import Lineage
 from trainer.config import TrainingConfig, parse_assignment, read_config
@@ -107,6 +108,7 @@ class TrainingRequest:
         """
         if self.data is None:
             raise CommandError("Give a folder with one sub-folder of images per class: graft train DATA --name NAME.")
+        refuse_as_data(self.data)
         return self.data
 
     def checked_name(self) -> str:
@@ -131,6 +133,7 @@ def run_training(request: TrainingRequest, shown: AbstractContextManager[Progres
     """
     settings = fill_in(request.settings())
     data, name = request.given_data(), request.checked_name()
+    refuse_as_parent(request.runs, "--runs")
     find_images(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
     with _started(shown) as (lineage, progress):
         from trainer.train import train  # takes seconds, which a misspelled option should not cost
@@ -144,8 +147,10 @@ def resume_training(name: str, runs: Path, shown: AbstractContextManager[Progres
     """Continue an interrupted run, say how good the model is, and return the run.
 
     Raises:
+        CommandError: something else than a run was given.
         TrainerError: there is no such run, or it cannot be continued.
     """
+    refuse_other_than_run(name, runs)
     with _started(shown) as (lineage, progress):
         from trainer.train import resume
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from contract.tensorflow_settings import prepare_tensorflow
 from contract.versions import published_versions
+from graft.actions.given.arguments import refuse_as_parent
 from graft.actions.up import only_model
 from graft.errors import CommandError
 from graft.settings import make_settings
@@ -23,6 +24,7 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
         CommandError: there is no such model, or it has no warm-up request.
         ServingError: it cannot be loaded, or its graph rejects that request.
     """
+    refuse_as_parent(models, "--models")
     name = name or only_model(models)
     versions = published_versions(models / name)
     if not versions:
