@@ -11,8 +11,9 @@ from contract.blessing import Blessing
 from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
 from contract.publish import publish_version, version_with_digest
+from contract.storage.unwritable import too_little_room
 from contract.versions import FIXTURES, WARMUP, next_version, published_place, staged_folder
-from exporter.errors import UnchangedError
+from exporter.errors import NoRoomError, UnchangedError
 from exporter.manifest_writing import make_blessing, make_manifest, write_blessing, write_manifest
 from exporter.proof.baseline_comparison import compare_with_baseline, find_baseline, note_on_seen_images
 from exporter.proof.expectations import GIVEN, Expectation, check_expectations, expectations_of, write_expectations
@@ -24,9 +25,9 @@ from exporter.saved_model.loading import LoadedVersion, run_as_serving_loads
 from exporter.saved_model.operations import Target, check_operations, serving_target
 from exporter.saved_model.warmup import write_warmup
 from exporter.saved_model.writer import Written, write_saved_model
-from exporter.tflite.litert_network import NetworkVerdict, judge_network, write_litert_network
+from exporter.tflite.litert_network import LARGEST_GRAPH_BYTES, NetworkVerdict, judge_network, write_litert_network
 from trainer.progress import Progress
-from trainer.runs.record import RunRecord
+from trainer.runs.record import MODEL, RunRecord
 from trainer.runs.trained_model import Run
 
 _STEPS = (
@@ -115,6 +116,7 @@ def export(
 
     Raises:
         ContractError: the version that it must be better than does not exist.
+        NoRoomError: the disk has less room than the version will take.
         FixtureError: the test images, or the given ones, cannot be had.
         OperationError: TensorFlow Serving could not run it; nothing becomes visible.
         ParityError: the written model does not answer as the trained one.
@@ -147,6 +149,7 @@ def export(
 
 def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress) -> _Plan:
     """Find everything that the export needs, so that what is missing is told before anything is written."""
+    _check_room(run, base_path)
     baseline = find_baseline(base_path, options.better_than) if options.better_than else None
     progress.on_work(f"exporting {run.record.id}", len(_STEPS))
     return _Plan(
@@ -159,6 +162,13 @@ def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress)
         expectations=expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None),
         progress=progress,
     )
+
+
+def _check_room(run: Run, base_path: Path) -> None:
+    weights = (run.folder / MODEL).stat().st_size
+    needed = weights if weights > LARGEST_GRAPH_BYTES else 2 * weights  # the SavedModel, and the network for LiteRT
+    if short := too_little_room(base_path, needed):
+        raise NoRoomError(f"{short} for the version; nothing was published: make room, or give another --models.")
 
 
 def _write(plan: _Plan, staged: Path, writer: Executor, write: Callable[..., Written]) -> _Draft:

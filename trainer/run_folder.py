@@ -17,9 +17,11 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from contract.manifest import BaseWeights
+from contract.storage.unwritable import why_unwritable
 from trainer.config import TrainingConfig
-from trainer.errors import RunNotFoundError
+from trainer.errors import RunNotFoundError, StorageError
 from trainer.runs.record import CHECKPOINT, CONFIG, LATEST, RECORD, RunRecord, unfinished_runs
+from trainer.runs.room import NOT_BEGUN
 from trainer.training.checkpoint import Checkpoint
 
 _START, _WEIGHTS = "start.json", "start.npz"
@@ -68,15 +70,21 @@ class RunFolder:
 
 @contextmanager
 def begun_run(runs: Path, start: Start, config: TrainingConfig, weights: list[npt.NDArray[Any]]) -> Iterator[RunFolder]:
-    """Create the folder of a new run with all that resuming needs; it is locked within the `with`."""
+    """Create the folder of a new run with all that resuming needs; it is locked within the `with`.
+
+    Raises:
+        StorageError: it cannot be written; nothing of it is left.
+    """
     identity = f"{start.started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}-{start.name}"
     path = runs / identity
-    (path / CHECKPOINT).mkdir(parents=True)
-    with _locked(path):
+    needed = sum(value.nbytes for value in weights)
+    with _written_or_removed(path, needed):
+        (path / CHECKPOINT).mkdir(parents=True)
         (path / CONFIG).write_text(config.to_toml())
         named: dict[str, Any] = {f"{index:05d}": value for index, value in enumerate(weights)}
         np.savez(path / CHECKPOINT / _WEIGHTS, allow_pickle=False, **named)
         (path / CHECKPOINT / _START).write_text(start.model_dump_json(indent=2) + "\n")
+    with _locked(path):
         yield RunFolder(path, start)
 
 
@@ -119,6 +127,19 @@ def _find_unfinished(name: str, runs: Path) -> Path:
             return path
     there = f"interrupted runs: {', '.join(path.name for path in known[-5:])}" if known else "there are none"
     raise RunNotFoundError(f"There is no interrupted run {name!r} under {runs} to resume; {there}.")
+
+
+@contextmanager
+def _written_or_removed(path: Path, needed: int) -> Iterator[None]:
+    """Leave no half of a run that nobody could resume."""
+    try:
+        yield
+    except OSError as error:
+        shutil.rmtree(path, ignore_errors=True)
+        raise StorageError(f"{why_unwritable(error, path.parent, needed)}; {NOT_BEGUN}.") from error
+    except BaseException:  # such as Ctrl-C
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 @contextmanager

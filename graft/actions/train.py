@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from contract.storage.unwritable import naming_folder
 from graft.actions.default_lineage import default_lineage
 from graft.actions.given.arguments import refuse_as_data, refuse_as_parent, refuse_other_than_run
 from graft.errors import CommandError
@@ -16,6 +17,7 @@ from trainer.data.image_folder import find_images
 from trainer.models.defaults import fill_in
 from trainer.progress import Progress, TerminalProgress
 from trainer.runs.record import REPORT
+from trainer.runs.room import check_room
 from trainer.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
@@ -134,6 +136,7 @@ def run_training(request: TrainingRequest, shown: AbstractContextManager[Progres
     settings = fill_in(request.settings())
     data, name = request.given_data(), request.checked_name()
     refuse_as_parent(request.runs, "--runs")
+    check_room(request.runs)
     find_images(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
     with _started(shown) as (lineage, progress):
         from trainer.train import train  # takes seconds, which a misspelled option should not cost
@@ -177,7 +180,8 @@ def preview(request: TrainingRequest) -> None:
         start_tensorflow()
         from trainer.augmentation.preview import preview_training_images
 
-        preview_training_images(_PREVIEW, data, settings)
+        with naming_folder(Path.cwd()):
+            preview_training_images(_PREVIEW, data, settings)
         progress.on_note(f"Wrote {_PREVIEW}")
 
 

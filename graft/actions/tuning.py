@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from contract.storage.unwritable import naming_folder
 from contract.tensorflow_settings import prepare_tensorflow
 from contract.versions import published_versions
 from graft.actions.given.arguments import refuse_as_parent
@@ -57,7 +58,8 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
     console.print(plain_table(columns, rows, to_the_right=columns))
     chosen = choose(points)
     file = models / FILE_NAME
-    file.write_text(chosen.to_text(), encoding="utf-8")
+    with naming_folder(models):
+        file.write_text(chosen.to_text(), encoding="utf-8")
     print_line(console, sentence(points, chosen))
     print_line(console, f"Written to {file}; use it with --enable_batching --batching_parameters_file.")
     return file
