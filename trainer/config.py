@@ -40,7 +40,12 @@ class ModelSettings(_Section):
     architecture: str = Field(
         "mobilenet_v2", description='The network\'s family, or "hub:" and a KerasHub preset or its folder.'
     )
-    alpha: float = Field(1.0, gt=0, description="Width multiplier of the network, where its family has one.")
+    alpha: float | None = Field(
+        None,
+        gt=0,
+        description="Width multiplier of the network, where its family has one; if not given, that of the weights' "
+        "file or run, else 1.",
+    )
     image_size: int | None = Field(
         None, ge=32, description="Height and width of the network's input, in pixels; the family's own if not given."
     )
@@ -49,6 +54,11 @@ class ModelSettings(_Section):
     max_pixels: int = Field(
         50_000_000, gt=0, description="Images that declare more pixels are refused before they are decoded."
     )
+
+    @property
+    def width(self) -> float:
+        """The width multiplier, which is 1 where none is given."""
+        return 1.0 if self.alpha is None else self.alpha
 
 
 class HeadSettings(_Section):

@@ -13,6 +13,7 @@ from lineage.store import Lineage
 from trainer.config import TrainingConfig
 from trainer.data.image_folder import find_images
 from trainer.data.loading import check_same_images, load_images
+from trainer.disk_room import room_for_run
 from trainer.errors import StorageError
 from trainer.finalize import finalize
 from trainer.hardware import gpus, strategy_for
@@ -26,10 +27,10 @@ from trainer.runs.record import read_settings
 from trainer.runs.room import check_room
 from trainer.runs.trained_model import Run
 from trainer.training.context import TrainingContext
-from trainer.training.disk_room import room_for_run
 from trainer.training.fine_tuning import fine_tune, train_from_scratch
 from trainer.training.network_building import begin_network, continue_network
 from trainer.training.tensorboard_logs import TensorBoardLogs
+from trainer.weights_source import with_width_of_weights
 
 
 def train(
@@ -43,7 +44,8 @@ def train(
         StorageError: the disk of the run is full, or cannot be written.
         TrainerError: the data, the settings or the base weights cannot be used, or training diverged.
     """
-    started, config, data = now(), fill_in(config), data.resolve()
+    model = with_width_of_weights(config.model, runs)
+    started, config, data = now(), fill_in(config.model_copy(update={"model": model})), data.resolve()
     _make_deterministic(config.seed)
     found = find_images(data, config.data, config.seed)
     progress.on_work("building the network", 1)

@@ -19,6 +19,7 @@ from trainer.progress import Progress, TerminalProgress
 from trainer.runs.record import REPORT
 from trainer.runs.room import check_room
 from trainer.tensorflow_start import start_tensorflow
+from trainer.weights_source import with_width_of_weights
 
 if TYPE_CHECKING:
     from trainer.runs.trained_model import Run
@@ -133,11 +134,12 @@ def run_training(request: TrainingRequest, shown: AbstractContextManager[Progres
         CommandError: the name or the folder cannot be used.
         TrainerError: training is not possible.
     """
-    settings = fill_in(request.settings())
-    data, name = request.given_data(), request.checked_name()
+    settings, data, name = request.settings(), request.given_data(), request.checked_name()
     refuse_as_parent(request.runs, "--runs")
     check_room(request.runs)
-    find_images(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
+    model = with_width_of_weights(settings.model, request.runs)  # now: TensorFlow's start takes seconds
+    settings = fill_in(settings.model_copy(update={"model": model}))
+    find_images(data, settings.data, settings.seed)
     with _started(shown) as (lineage, progress):
         from trainer.train import train  # takes seconds, which a misspelled option should not cost
 

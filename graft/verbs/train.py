@@ -12,7 +12,9 @@ from trainer.interruption import sigterm_as_exception
 Data = Annotated[Path | None, typer.Argument(help="CLASS/*.jpg, which is split, or train|val|test/CLASS/*.jpg.")]
 Name = Annotated[str | None, typer.Option(help="The name of the served model.")]
 Architecture = Annotated[str | None, typer.Option(help="The network, or hub:PRESET.  [default: mobilenet_v2]")]
-Alpha = Annotated[float | None, typer.Option(help="Width multiplier.  [default: 1.0]")]
+Alpha = Annotated[
+    float | None, typer.Option(help="Width multiplier.  [default: that of the weights' file or run, else 1.0]")
+]
 Weights = Annotated[
     str | None, typer.Option(help="imagenet, none (from scratch), a weights file, or a run.  [default: imagenet]")
 ]

@@ -41,6 +41,7 @@ class FillingUp(Listening):
         (folder / "checkpoint" / ".epoch.npz").symlink_to(ALWAYS_FULL)
 
 
+@pytest.mark.slow  # a run from scratch, in two parts
 @pytest.mark.skipif(not ALWAYS_FULL.exists(), reason="there is no device here that is always full")
 def test_a_run_goes_on_when_there_is_room_again(tmp_path: Path) -> None:
     """A checkpoint without room ends the run with folder, need and what to do; resumed, it has all of its epochs."""
