@@ -12,7 +12,7 @@ from contract.versions import MANIFEST, published_versions, withdrawn_place, wit
 from graft.actions.default_lineage import default_lineage
 from graft.actions.given.arguments import exact_version, given_run, given_version
 from graft.actions.given.kinds import Kind, kind_of
-from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree
+from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree, print_tree
 from graft.errors import CommandError
 from lineage.people import current_user
 from lineage.records import PublicationRecord, WithdrawalRecord
@@ -43,7 +43,7 @@ def show(target: str, *, as_json: bool = False) -> None:
     if as_json:
         _print_json(TypeAdapter(Ancestry).dump_json(ancestry, indent=2))
     else:
-        _console().print(ancestry_tree(ancestry))
+        print_tree(_console(), ancestry_tree(ancestry))
 
 
 def find(*, as_json: bool = False, **given: str | None) -> None:
@@ -63,7 +63,8 @@ def find(*, as_json: bool = False, **given: str | None) -> None:
     if as_json:
         _print_json(TypeAdapter(list[Descendants]).dump_json(found, indent=2))
     else:
-        _console().print(*(descendants_tree(tree) for tree in found), sep="")
+        for tree in found:
+            print_tree(_console(), descendants_tree(tree))
 
 
 def verify() -> bool:

@@ -4,16 +4,36 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from graft.tables import print_line
 from lineage.records import DataSetRecord
 from lineage.results import Ancestry, Descendants, StoredExport, StoredPublication, StoredRun
 from lineage.verification import Checked, Mismatch
 from trainer.config import TrainingConfig
 
+_GUIDES = ("│   ", "├── ", "└── ", "    ")
+_ASCII = ("|   ", "+-- ", "`-- ", "    ")
 _MOST_LINES = 20
 """Mismatches that are named of one folder; of a data set that was replaced, thousands would not match."""
+
+
+def print_tree(console: Console, tree: Tree) -> None:
+    """Print a tree with every line as long as it is: a terminal may break one, but digests and paths are never cut."""
+    for line in _lines(tree, _ASCII if console.options.ascii_only else _GUIDES):
+        print_line(console, line)
+
+
+def _lines(tree: Tree, guides: tuple[str, str, str, str]) -> Iterator[str]:
+    yield str(tree.label)
+    down, beside, last, below = guides
+    for number, child in enumerate(tree.children, start=1):
+        is_last = number == len(tree.children)
+        first, *more = _lines(child, guides)
+        yield (last if is_last else beside) + first
+        yield from ((below if is_last else down) + line for line in more)
 
 
 def ancestry_tree(ancestry: Ancestry) -> Tree:
