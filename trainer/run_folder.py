@@ -20,8 +20,9 @@ from contract.manifest import BaseWeights
 from contract.storage.unwritable import why_unwritable
 from trainer.config import TrainingConfig
 from trainer.errors import RunNotFoundError, StorageError
-from trainer.runs.record import CHECKPOINT, CONFIG, LATEST, RECORD, RunRecord, unfinished_runs
+from trainer.runs.record import CHECKPOINT, CONFIG, RECORD, RunRecord
 from trainer.runs.room import NOT_BEGUN
+from trainer.runs.unfinished import find_unfinished
 from trainer.training.checkpoint import Checkpoint
 
 _START, _WEIGHTS = "start.json", "start.npz"
@@ -90,12 +91,12 @@ def begun_run(runs: Path, start: Start, config: TrainingConfig, weights: list[np
 
 @contextmanager
 def reopened_run(name: str, runs: Path) -> Iterator[RunFolder]:
-    """Open the folder of an interrupted run, given by its folder, its id, or as `latest`; locked within the `with`.
+    """Open the folder of an interrupted run, given as `find_unfinished` takes it; locked within the `with`.
 
     Raises:
         RunNotFoundError: it does not exist, it is finished, or another process is training it.
     """
-    path = _find_unfinished(name, runs)
+    path = find_unfinished(name, runs)
     with _locked(path):
         try:
             start = Start.model_validate_json((path / CHECKPOINT / _START).read_bytes())
@@ -114,19 +115,6 @@ def now() -> datetime:
 def to_json(values: Any) -> str:
     """Return indented JSON; raises ValueError for NaN."""
     return json.dumps(values, indent=2, allow_nan=False) + "\n"
-
-
-def _find_unfinished(name: str, runs: Path) -> Path:
-    known = unfinished_runs(runs)
-    if name == LATEST and known:
-        return max(known, key=lambda path: (path / CHECKPOINT).stat().st_mtime)
-    for path in (Path(name), runs / name):
-        if (path / RECORD).is_file():
-            raise RunNotFoundError(f"The run {path} is finished; there is nothing to resume.")
-        if (path / CHECKPOINT).is_dir():
-            return path
-    there = f"interrupted runs: {', '.join(path.name for path in known[-5:])}" if known else "there are none"
-    raise RunNotFoundError(f"There is no interrupted run {name!r} under {runs} to resume; {there}.")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import typer
 
 from contract.tensorflow_settings import prepare_tensorflow
 
-Run = Annotated[str, typer.Argument(help="A run folder, the id of a run, or latest.")]
+Run = Annotated[str, typer.Argument(help="A run folder, the id of a run or its beginning, a tag, a name, or latest.")]
 Models = Annotated[Path, typer.Option(help="The folder of published models, with one sub-folder for each name.")]
 Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
 Fixtures = Annotated[

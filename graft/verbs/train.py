@@ -62,7 +62,7 @@ Assignments = Annotated[
 ]
 Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
 Resume = Annotated[
-    str | None, typer.Option(metavar="RUN", help="Continue an interrupted run: its folder, its id, or latest.")
+    str | None, typer.Option(metavar="RUN", help="Continue an interrupted run: its folder, its id, a tag, or latest.")
 ]
 Preview = Annotated[
     bool, typer.Option("--preview-augmentation", help="Only write a PNG with augmented training images here.")

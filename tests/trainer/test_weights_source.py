@@ -32,7 +32,7 @@ def write_weights(
 
 
 def found(weights: str | Path, runs: Path = Path("runs"), **settings: object) -> ModelSettings:
-    return with_width_of_weights(ModelSettings(weights=str(weights), **settings), runs)  # type: ignore[arg-type]
+    return with_width_of_weights(ModelSettings(weights=str(weights), **settings), runs)
 
 
 def refusal(weights: str | Path, runs: Path = Path("runs"), **settings: object) -> str:

@@ -11,7 +11,7 @@ from trainer.runs.record import find_run
 
 _VERSION = ("version", "models/NAME/VERSION")
 _MODEL = ("model", "models/NAME")
-_RUN = ("run", "by its folder, its id, its name or latest")
+_RUN = ("run", "by its folder, its id, a tag, its name or latest")
 
 
 def given_version(path: Path) -> Path:

@@ -21,7 +21,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 MODEL, MODELS, VERSION, RUN, RUNS = "models/colours", "models", "models/colours/1", "runs/first", "runs"
 NEEDS_VERSION = "but a version is needed, models/NAME/VERSION;"
 NEEDS_MODEL = "but a model is needed, models/NAME;"
-NEEDS_RUN = "but a run is needed, by its folder, its id, its name or latest;"
+NEEDS_RUN = "but a run is needed, by its folder, its id, a tag, its name or latest;"
 
 
 @pytest.mark.parametrize("verb", [["check"], ["tflite", "--out", "mobile"], ["lineage", "show"]])
