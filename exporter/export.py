@@ -116,13 +116,11 @@ def export(
 
     Raises:
         ContractError: the version that it must be better than does not exist.
-        NoRoomError: the disk has less room than the version will take.
         FixtureError: the test images, or the given ones, cannot be had.
-        OperationError: TensorFlow Serving could not run it; nothing becomes visible.
-        ParityError: the written model does not answer as the trained one.
+        NoRoomError: the disk has less room than the version will take.
+        OperationError, ParityError: the written model cannot be served, or does not answer as the trained one.
         ExpectationError: an image is not answered as its users expect.
-        RegressionError: it is worse than the version that it must be better than.
-        UnchangedError: a version with the same content is published already.
+        RegressionError, UnchangedError: it is worse than the version that it must be better than, or nothing new.
     """
     plan = _plan(run, models / run.record.name, options, progress)
     with staged_folder(plan.base_path) as staged, fresh_process(threads=1) as writer:

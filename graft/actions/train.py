@@ -137,9 +137,9 @@ def run_training(request: TrainingRequest, shown: AbstractContextManager[Progres
     settings, data, name = request.settings(), request.given_data(), request.checked_name()
     refuse_as_parent(request.runs, "--runs")
     check_room(request.runs)
-    model = with_width_of_weights(settings.model, request.runs)  # now: TensorFlow's start takes seconds
+    find_images(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
+    model = with_width_of_weights(settings.model, request.runs)
     settings = fill_in(settings.model_copy(update={"model": model}))
-    find_images(data, settings.data, settings.seed)
     with _started(shown) as (lineage, progress):
         from trainer.train import train  # takes seconds, which a misspelled option should not cost
 

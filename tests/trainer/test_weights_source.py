@@ -35,7 +35,7 @@ def found(weights: str | Path, runs: Path = Path("runs"), **settings: object) ->
     return with_width_of_weights(ModelSettings(weights=str(weights), **settings), runs)
 
 
-def refusal(weights: str | Path, runs: Path = Path("runs"), **settings: object) -> str:
+def error_of(weights: str | Path, runs: Path = Path("runs"), **settings: object) -> str:
     with pytest.raises(WeightsError) as caught:
         found(weights, runs, **settings)
     assert "\n" not in str(caught.value)
@@ -61,7 +61,7 @@ def test_alpha_is_read_off_the_run(tmp_path: Path) -> None:
     """The width of a run's base need not be typed either."""
     write_run(tmp_path, "r1", [True], read_config(None, {"model.alpha": 0.35}))
     assert found("r1", tmp_path).alpha == 0.35
-    assert refusal("r1", tmp_path, alpha=1.0) == (
+    assert error_of("r1", tmp_path, alpha=1.0) == (
         "The run r1 is of alpha 0.35, and alpha 1.0 was given; leave --alpha out, or give other weights."
     )
 
@@ -69,7 +69,7 @@ def test_alpha_is_read_off_the_run(tmp_path: Path) -> None:
 def test_a_contradicting_alpha_is_refused(tmp_path: Path) -> None:
     """A width that the file does not have is refused with the one that it has."""
     file = write_weights(tmp_path / "some.h5")
-    assert refusal(file, alpha=1.0) == (
+    assert error_of(file, alpha=1.0) == (
         f"The weights file {file} is of alpha 0.5, and alpha 1.0 was given; leave --alpha out, or give other weights."
     )
 
@@ -77,13 +77,13 @@ def test_a_contradicting_alpha_is_refused(tmp_path: Path) -> None:
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     """A file whose layers are those of another family, and a run of another architecture, are refused by their name."""
     file = write_weights(tmp_path / "some.h5")
-    assert f"{file} is of MobileNetV2, not of resnet50; give its --architecture" in refusal(
+    assert f"{file} is of MobileNetV2, not of resnet50; give its --architecture" in error_of(
         file, architecture="resnet50"
     )
     resnet = write_weights(tmp_path / "resnet.h5", layer="conv2_block1_1_conv")
-    assert f"{resnet} is of a ResNet, not of mobilenet_v2;" in refusal(resnet)
+    assert f"{resnet} is of a ResNet, not of mobilenet_v2;" in error_of(resnet)
     write_run(tmp_path, "r1", [True], TrainingConfig())
-    assert "The run r1 is of mobilenet_v2, not of resnet50; give --architecture mobilenet_v2" in refusal(
+    assert "The run r1 is of mobilenet_v2, not of resnet50; give --architecture mobilenet_v2" in error_of(
         "r1", tmp_path, architecture="resnet50"
     )
 
@@ -91,7 +91,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nowhere.h5", "weights/nowhere", "a/b.keras"])
 def test_a_missing_file_is_said_to_be_missing(name: str) -> None:
     """A path where nothing is is refused with the place that was looked at."""
-    assert refusal(name) == (
+    assert error_of(name) == (
         f"The weights file {name} is missing: there is no file {Path(name).absolute()}; give the path of an .h5 file, "
         "a run of runs, imagenet or none."
     )
@@ -99,7 +99,7 @@ def test_a_missing_file_is_said_to_be_missing(name: str) -> None:
 
 def test_a_folder_is_not_weights(tmp_path: Path) -> None:
     """A folder that is no run is refused as one."""
-    assert "is a folder, but neither a weights file nor a finished run" in refusal(tmp_path)
+    assert "is a folder, but neither a weights file nor a finished run" in error_of(tmp_path)
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
@@ -112,12 +112,12 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         "zip.keras": b"PK",
     }.items():
         (tmp_path / name).write_bytes(content)
-        said = refusal(tmp_path / name)
+        said = error_of(tmp_path / name)
         assert said.startswith(f"The weights file {tmp_path / name} is damaged or not a Keras weights file (")
         assert said.endswith(f"of which {len(content):,} bytes are here.")
     with h5py.File(tmp_path / "table.h5", "w") as table:
         table["numbers"] = np.zeros(3)
-    assert "table.h5 holds no convolutions" in refusal(tmp_path / "table.h5")
+    assert "table.h5 holds no convolutions" in error_of(tmp_path / "table.h5")
 
 
 def test_missing_imagenet_weights_are_said_to_be_missing(tmp_path: Path) -> None:

@@ -29,11 +29,9 @@ def tags_of(folder: Path) -> tuple[str, ...]:
     except FileNotFoundError:
         return ()
     except (OSError, ValueError) as error:
-        raise RunFileError(
-            f"The tags in {file} cannot be read ({error}); remove the file to be without tags."
-        ) from error
+        raise RunFileError(f"The tags in {file} cannot be read ({error}); remove the file to have none.") from error
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-        raise RunFileError(f"The tags in {file} are not a list of names; remove the file to be without tags.")
+        raise RunFileError(f"The tags in {file} are not a list of names; remove the file to have none.")
     return tuple(sorted(found))
 
 

@@ -74,5 +74,5 @@ def test_what_a_run_does_not_have_cannot_be_removed(runs: Path) -> None:
 def test_a_damaged_file_of_tags_is_one_sentence(runs: Path) -> None:
     """Tags that cannot be read are no reason for a traceback."""
     (runs / "20261121-a" / TAGS).write_text("{")
-    with pytest.raises(RunFileError, match="cannot be read .*; remove the file to be without tags"):
+    with pytest.raises(RunFileError, match=r"cannot be read .*; remove the file to have none"):
         find_run("best", runs)

@@ -18,7 +18,7 @@ def settings(*assignments: str, **options: Any) -> TrainingConfig:
     return TrainingRequest(None, None, None, given_settings(**options), assignments, Path("runs")).settings()
 
 
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def error_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Return the one line in which `graft train` refuses the arguments; nothing of TensorFlow is needed for it."""
     with pytest.raises(SystemExit) as end:
         app(["train", "nowhere", "--name", "x", *arguments])
@@ -81,7 +81,7 @@ def test_a_value_out_of_range_is_one_sentence(
     arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What does not fit is said at once, with what was given."""
-    assert sentence in refusal(capsys, *arguments)
+    assert sentence in error_of(capsys, *arguments)
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,12 @@ def test_a_value_out_of_range_is_one_sentence(
 )
 def test_an_unknown_flag_is_told_what_is_meant(flag: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Flags of Keras scripts, misspelled ones and settings are refused with what they are called here."""
-    assert refusal(capsys, flag) == f"There is no option {flag.partition('=')[0]}; did you mean {meant}?"
+    assert error_of(capsys, flag) == f"There is no option {flag.partition('=')[0]}; did you mean {meant}?"
 
 
 def test_a_flag_like_no_other_is_told_where_all_are(capsys: pytest.CaptureFixture[str]) -> None:
     """What has no likeness here gets no guess."""
-    assert refusal(capsys, "--zzz") == (
+    assert error_of(capsys, "--zzz") == (
         "There is no option --zzz; see graft train --help, and graft settings train for --set."
     )
 
