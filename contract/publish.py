@@ -11,6 +11,8 @@ from contract.versions import (
     next_version,
     publish,
     published_versions,
+    withdrawn_place,
+    withdrawn_versions,
 )
 
 
@@ -27,6 +29,20 @@ def read_version(folder: Path) -> ModelManifest:
     if digest_of_version(folder) != manifest.digest:
         raise ContractError(f"The files of {folder} do not have the digest in its manifest; export the run again.")
     return manifest
+
+
+def version_with_digest(base_path: Path, digest: str) -> Path | None:
+    """Return the newest version with this content, a published one before one that was withdrawn; None without any."""
+    published = [base_path / str(number) for number in reversed(published_versions(base_path))]
+    withdrawn = [withdrawn_place(base_path / str(number)) for number in reversed(withdrawn_versions(base_path))]
+    return next((folder for folder in [*published, *withdrawn] if _digest_of(folder) == digest), None)
+
+
+def _digest_of(folder: Path) -> str | None:
+    try:
+        return ModelManifest.read(folder / MANIFEST).digest
+    except ContractError:  # a damaged version is no reason not to publish another
+        return None
 
 
 def publish_version(base_path: Path, staged: Path, manifest: ModelManifest) -> ModelManifest:

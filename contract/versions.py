@@ -18,6 +18,7 @@ from pathlib import Path
 
 from contract.digests import digest_of_folder
 from contract.errors import ContractError
+from contract.storage.unwritable import naming_folder
 
 MANIFEST = "assets.extra/manifest.json"
 WARMUP = "assets.extra/tf_serving_warmup_requests"
@@ -34,7 +35,6 @@ _VERSION_NAME = re.compile("[1-9][0-9]*")  # 007 would be another folder than 7
 _STAGING_PREFIX = ".unfinished-"
 _WITHDRAWN_PREFIX = ".withdrawn-"
 _MAX_VERSION = 2**63 - 1
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class AlreadyPublishedError(ContractError):
@@ -112,11 +112,8 @@ def staged_folder(parent: Path) -> Iterator[Path]:
         descriptor = os.open(folder, os.O_RDONLY)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
-        yield folder
-    except OSError as error:
-        if error.errno in _FULL and not error.filename:  # one that comes from a write names no file
-            error.filename = str(parent)
-        raise
+        with naming_folder(parent):
+            yield folder
     finally:
         os.close(descriptor)
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,9 +6,11 @@
     ├── ExpectationError an image is not answered as its users expect; a gate said no
     ├── FixtureError     the images that should prove the export cannot be had
     ├── LiteGateError    no TFLite file answers well enough; a gate said no
+    ├── NoRoomError      the disk of the versions has too little room
     ├── OperationError   the oldest TensorFlow Serving cannot run the graph; a gate said no
     ├── ParityError      the exported model does not answer as the trained one; a gate said no
-    └── RegressionError  the version is worse than the one it must be better than; a gate said no
+    ├── RegressionError  the version is worse than the one it must be better than; a gate said no
+    └── UnchangedError   a version with the same content is published already; a gate said no
 
 Every message is one sentence for the person at the command line: what was wrong, what was seen, what to do.
 """
@@ -24,6 +26,10 @@ class CheckError(ExportError):
 
 class FixtureError(ExportError):
     """The images that should prove the export cannot be had."""
+
+
+class NoRoomError(ExportError):
+    """The disk of the versions has too little room."""
 
 
 class ParityError(ExportError):
@@ -48,3 +54,7 @@ class OperationError(ExportError):
 
 class RegressionError(ExportError):
     """The version is significantly worse than the one it must be better than."""
+
+
+class UnchangedError(ExportError):
+    """A version with the same content is published already."""

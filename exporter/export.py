@@ -10,8 +10,10 @@ from typing import Any
 from contract.blessing import Blessing
 from contract.image_input import ImageInput
 from contract.manifest import ModelManifest
-from contract.publish import publish_version
-from contract.versions import FIXTURES, WARMUP, next_version, staged_folder
+from contract.publish import publish_version, version_with_digest
+from contract.storage.unwritable import too_little_room
+from contract.versions import FIXTURES, WARMUP, next_version, published_place, staged_folder
+from exporter.errors import NoRoomError, UnchangedError
 from exporter.manifest_writing import make_blessing, make_manifest, write_blessing, write_manifest
 from exporter.proof.baseline_comparison import compare_with_baseline, find_baseline, note_on_seen_images
 from exporter.proof.expectations import GIVEN, Expectation, check_expectations, expectations_of, write_expectations
@@ -23,9 +25,9 @@ from exporter.saved_model.loading import LoadedVersion, run_as_serving_loads
 from exporter.saved_model.operations import Target, check_operations, serving_target
 from exporter.saved_model.warmup import write_warmup
 from exporter.saved_model.writer import Written, write_saved_model
-from exporter.tflite.litert_network import NetworkVerdict, judge_network, write_litert_network
+from exporter.tflite.litert_network import LARGEST_GRAPH_BYTES, NetworkVerdict, judge_network, write_litert_network
 from trainer.progress import Progress
-from trainer.runs.record import RunRecord
+from trainer.runs.record import MODEL, RunRecord
 from trainer.runs.trained_model import Run
 
 _STEPS = (
@@ -44,7 +46,7 @@ class ExportOptions:
     `max_pixels` of an image are decoded, or as many as the run says. `fold` BatchNorm into convolutions, or leave the
     network as it was trained. `given_fixtures` is a folder with `expected.csv`; `accept_change` is the reason why one
     that does not hold is given up. `better_than` is the version (a number, or `latest`) that must not be better.
-    `target` is the server that may be asked about the version's images.
+    `target` is the server that may be asked about the version's images. `again` publishes what is published already.
     """
 
     max_pixels: int | None = None
@@ -53,6 +55,7 @@ class ExportOptions:
     accept_change: str | None = None
     better_than: str | None = None
     target: Target = "tensorflow-serving"
+    again: bool = False
 
     def image_input(self, record: RunRecord) -> ImageInput:
         """Return what the version expects of an image."""
@@ -114,10 +117,10 @@ def export(
     Raises:
         ContractError: the version that it must be better than does not exist.
         FixtureError: the test images, or the given ones, cannot be had.
-        OperationError: TensorFlow Serving could not run it; nothing becomes visible.
-        ParityError: the written model does not answer as the trained one.
+        NoRoomError: the disk has less room than the version will take.
+        OperationError, ParityError: the written model cannot be served, or does not answer as the trained one.
         ExpectationError: an image is not answered as its users expect.
-        RegressionError: it is worse than the version that it must be better than.
+        RegressionError, UnchangedError: it is worse than the version that it must be better than, or nothing new.
     """
     plan = _plan(run, models / run.record.name, options, progress)
     with staged_folder(plan.base_path) as staged, fresh_process(threads=1) as writer:
@@ -132,6 +135,7 @@ def export(
             progress.on_step()
             target = serving_target(options.target)
             manifest = make_manifest(run, staged, next_version(plan.base_path), plan.image_input, draft.written, target)
+            _check_changed(plan, manifest)
             comparisons = _compare_both_ways(draft, version, write_manifest(staged, manifest), loader, progress)
         comparisons += _report_network(network, progress)
         facts |= _compare_with_baseline(plan, version)
@@ -143,6 +147,7 @@ def export(
 
 def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress) -> _Plan:
     """Find everything that the export needs, so that what is missing is told before anything is written."""
+    _check_room(run, base_path)
     baseline = find_baseline(base_path, options.better_than) if options.better_than else None
     progress.on_work(f"exporting {run.record.id}", len(_STEPS))
     return _Plan(
@@ -155,6 +160,13 @@ def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress)
         expectations=expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None),
         progress=progress,
     )
+
+
+def _check_room(run: Run, base_path: Path) -> None:
+    weights = (run.folder / MODEL).stat().st_size
+    needed = weights if weights > LARGEST_GRAPH_BYTES else 2 * weights  # the SavedModel, and the network for LiteRT
+    if short := too_little_room(base_path, needed):
+        raise NoRoomError(f"{short} for the version; nothing was published: make room, or give another --models.")
 
 
 def _write(plan: _Plan, staged: Path, writer: Executor, write: Callable[..., Written]) -> _Draft:
@@ -187,6 +199,18 @@ def _write_fixtures(plan: _Plan, draft: _Draft, version: LoadedVersion) -> dict[
     held, changes = check_expectations(plan.expectations, record.labels, version.predict, accept_change)
     write_expectations(staged / GIVEN, held)
     return {"expectations_held": len(held), "accepted_changes": tuple(changes)}
+
+
+def _check_changed(plan: _Plan, manifest: ModelManifest) -> None:
+    same = None if plan.options.again else version_with_digest(plan.base_path, manifest.digest)
+    if same is None:
+        return
+    place = published_place(same)
+    withdrawn = "" if same == place else ", which was withdrawn"
+    raise UnchangedError(
+        f"The digest of {manifest.run} is the same as that of version {place.name}{withdrawn} ({manifest.digest}), so "
+        f"nothing was published; --again publishes it as version {manifest.version}."
+    )
 
 
 def _compare_both_ways(

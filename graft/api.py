@@ -28,6 +28,9 @@ def train(
     unfreeze: int | Sequence[int] | None = None,
     seed: int | None = None,
     batch_size: int | None = None,
+    epochs: int | Sequence[int] | None = None,
+    learning_rate: float | Sequence[float] | None = None,
+    patience: int | Sequence[int] | None = None,
     baselines: Sequence[str] | None = None,
     strict: bool | None = None,
     allow_leakage: bool | None = None,
@@ -54,6 +57,9 @@ def train(
         unfreeze=[unfreeze] if isinstance(unfreeze, int) else unfreeze,
         seed=seed,
         batch_size=batch_size,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        patience=patience,
         baselines=baselines,
         strict=strict,
         allow_leakage=allow_leakage,
@@ -85,6 +91,7 @@ def export(
     fold: bool = True,
     target: Literal["tensorflow-serving", "graft"] = "tensorflow-serving",
     server: str | None = None,
+    again: bool = False,
     quiet: bool = False,
 ) -> "Exported":
     """Publish a run as the next version of its model as `graft export` does, and return the version.
@@ -108,6 +115,7 @@ def export(
         accept_change=accept_change,
         better_than=None if require_better_than is None else str(require_better_than),
         target=target,
+        again=again,
     )
 
 

@@ -20,6 +20,7 @@ from graft.verbs.serving_flags import ServingFlags
 from graft.verbs.settings import settings
 from graft.verbs.tflite import tflite
 from graft.verbs.train import train
+from graft.verbs.train_flags import TrainFlags
 from graft.verbs.up import up
 from graft.verbs.versions import rollback, versions, withdraw
 
@@ -58,7 +59,7 @@ def options(version: Version = False) -> None:
     """Take what belongs to no verb."""
 
 
-app.command()(train)
+app.command(cls=TrainFlags)(train)
 app.command()(export)
 app.command()(tflite)
 app.command()(check)

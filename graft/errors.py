@@ -1,10 +1,14 @@
 """How a verb ends when it cannot do what was asked: one clear line, and an exit code that a script can read."""
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from contract.errors import ContractError
+from contract.storage.unwritable import FULL, why_unwritable
 from exporter.errors import (
     ExpectationError,
     ExportError,
@@ -12,6 +16,7 @@ from exporter.errors import (
     OperationError,
     ParityError,
     RegressionError,
+    UnchangedError,
 )
 from lineage.errors import LineageError
 from modelserver.errors import ServingError
@@ -20,7 +25,7 @@ from trainer.interruption import TerminatedError
 
 DONE, GATE_SAID_NO, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
-_GATES = (ExpectationError, LiteGateError, OperationError, ParityError, RegressionError)
+_GATES = (ExpectationError, LiteGateError, OperationError, ParityError, RegressionError, UnchangedError)
 _BAD_INPUT = (ContractError, ExportError, LineageError, ServingError, TrainerError)
 
 
@@ -52,7 +57,16 @@ def one_clear_line() -> Iterator[None]:
     except (CommandError, *_BAD_INPUT) as error:
         _leave(str(error), BAD_INPUT)
     except OSError as error:  # a full disk, a folder that may not be written
-        _leave(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", BAD_INPUT)
+        _leave(_in_words(error), BAD_INPUT)
+
+
+def _in_words(error: OSError) -> str:
+    if error.filename and error.errno in {*FULL, errno.EROFS}:
+        path = Path(os.fsdecode(error.filename))
+        return f"{why_unwritable(error, path if path.is_dir() else path.parent)}; make room, and run it again."
+    if error.errno in FULL:  # such as standard output into a file
+        return f"A disk is full ({error.strerror}): that of standard output, or of the folder for temporary files."
+    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
 
 
 def _leave(message: str, code: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from contract.storage.pruned import pruned_record
 from contract.versions import withdrawn_place
 from lineage.database import tables
 from lineage.path_names import as_path
@@ -35,7 +36,9 @@ def _data_set(session: Session, key: int) -> RecordedFolder:
 
 def _model(session: Session, key: int) -> RecordedFolder:
     row = session.get_one(tables.ModelRow, key)
-    return RecordedFolder("run", row.run.run_id, as_path(row.run.folder), {row.file: row.digest})
+    folder = as_path(row.run.folder)
+    pruned = pruned_record(folder).is_file()
+    return RecordedFolder("run", row.run.run_id, folder, {row.file: row.digest}, may_be_gone=pruned)
 
 
 def _export(session: Session, key: int) -> RecordedFolder:

@@ -9,7 +9,7 @@ ResizeKernel = Literal["bilinear_antialias", "bilinear", "area"]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Flip(_Settings):

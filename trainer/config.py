@@ -14,7 +14,7 @@ from trainer.errors import ConfigurationError
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataSettings(_Section):
@@ -40,7 +40,12 @@ class ModelSettings(_Section):
     architecture: str = Field(
         "mobilenet_v2", description='The network\'s family, or "hub:" and a KerasHub preset or its folder.'
     )
-    alpha: float = Field(1.0, gt=0, description="Width multiplier of the network, where its family has one.")
+    alpha: float | None = Field(
+        None,
+        gt=0,
+        description="Width multiplier of the network, where its family has one; if not given, that of the weights' "
+        "file or run, else 1.",
+    )
     image_size: int | None = Field(
         None, ge=32, description="Height and width of the network's input, in pixels; the family's own if not given."
     )
@@ -49,6 +54,11 @@ class ModelSettings(_Section):
     max_pixels: int = Field(
         50_000_000, gt=0, description="Images that declare more pixels are refused before they are decoded."
     )
+
+    @property
+    def width(self) -> float:
+        """The width multiplier, which is 1 where none is given."""
+        return 1.0 if self.alpha is None else self.alpha
 
 
 class HeadSettings(_Section):
@@ -72,7 +82,7 @@ class PhaseSettings(_Section):
     """One phase of training."""
 
     epochs: int = Field(gt=0, description="Passes over the training images, at most.")
-    learning_rate: float = Field(gt=0, description="Adam's step size.")
+    learning_rate: float = Field(gt=0, le=1, description="Adam's step size.")
     patience: int = Field(gt=0, description="Epochs without a better validation loss before the phase ends.")
 
 
@@ -140,7 +150,7 @@ class HardwareSettings(_Section):
 class TrainingConfig(_Section):
     """All settings of a training run."""
 
-    seed: int = Field(1, ge=0, description="Seed of the split, the initial weights and the order of images.")
+    seed: int = Field(1, ge=0, lt=2**32, description="Seed of the split, the initial weights and the order of images.")
     data: DataSettings = DataSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
     model: ModelSettings = ModelSettings()

@@ -17,9 +17,12 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from contract.manifest import BaseWeights
+from contract.storage.unwritable import why_unwritable
 from trainer.config import TrainingConfig
-from trainer.errors import RunNotFoundError
-from trainer.runs.record import CHECKPOINT, CONFIG, LATEST, RECORD, RunRecord, unfinished_runs
+from trainer.errors import RunNotFoundError, StorageError
+from trainer.runs.record import CHECKPOINT, CONFIG, RECORD, RunRecord
+from trainer.runs.room import NOT_BEGUN
+from trainer.runs.unfinished import find_unfinished
 from trainer.training.checkpoint import Checkpoint
 
 _START, _WEIGHTS = "start.json", "start.npz"
@@ -68,26 +71,32 @@ class RunFolder:
 
 @contextmanager
 def begun_run(runs: Path, start: Start, config: TrainingConfig, weights: list[npt.NDArray[Any]]) -> Iterator[RunFolder]:
-    """Create the folder of a new run with all that resuming needs; it is locked within the `with`."""
+    """Create the folder of a new run with all that resuming needs; it is locked within the `with`.
+
+    Raises:
+        StorageError: it cannot be written; nothing of it is left.
+    """
     identity = f"{start.started:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}-{start.name}"
     path = runs / identity
-    (path / CHECKPOINT).mkdir(parents=True)
-    with _locked(path):
+    needed = sum(value.nbytes for value in weights)
+    with _written_or_removed(path, needed):
+        (path / CHECKPOINT).mkdir(parents=True)
         (path / CONFIG).write_text(config.to_toml())
         named: dict[str, Any] = {f"{index:05d}": value for index, value in enumerate(weights)}
         np.savez(path / CHECKPOINT / _WEIGHTS, allow_pickle=False, **named)
         (path / CHECKPOINT / _START).write_text(start.model_dump_json(indent=2) + "\n")
+    with _locked(path):
         yield RunFolder(path, start)
 
 
 @contextmanager
 def reopened_run(name: str, runs: Path) -> Iterator[RunFolder]:
-    """Open the folder of an interrupted run, given by its folder, its id, or as `latest`; locked within the `with`.
+    """Open the folder of an interrupted run, given as `find_unfinished` takes it; locked within the `with`.
 
     Raises:
         RunNotFoundError: it does not exist, it is finished, or another process is training it.
     """
-    path = _find_unfinished(name, runs)
+    path = find_unfinished(name, runs)
     with _locked(path):
         try:
             start = Start.model_validate_json((path / CHECKPOINT / _START).read_bytes())
@@ -108,17 +117,17 @@ def to_json(values: Any) -> str:
     return json.dumps(values, indent=2, allow_nan=False) + "\n"
 
 
-def _find_unfinished(name: str, runs: Path) -> Path:
-    known = unfinished_runs(runs)
-    if name == LATEST and known:
-        return max(known, key=lambda path: (path / CHECKPOINT).stat().st_mtime)
-    for path in (Path(name), runs / name):
-        if (path / RECORD).is_file():
-            raise RunNotFoundError(f"The run {path} is finished; there is nothing to resume.")
-        if (path / CHECKPOINT).is_dir():
-            return path
-    there = f"interrupted runs: {', '.join(path.name for path in known[-5:])}" if known else "there are none"
-    raise RunNotFoundError(f"There is no interrupted run {name!r} under {runs} to resume; {there}.")
+@contextmanager
+def _written_or_removed(path: Path, needed: int) -> Iterator[None]:
+    """Leave no half of a run that nobody could resume."""
+    try:
+        yield
+    except OSError as error:
+        shutil.rmtree(path, ignore_errors=True)
+        raise StorageError(f"{why_unwritable(error, path.parent, needed)}; {NOT_BEGUN}.") from error
+    except BaseException:  # such as Ctrl-C
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 @contextmanager

@@ -8,10 +8,13 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from contract.storage.unwritable import UNWRITABLE, why_unwritable
 from lineage.store import Lineage
 from trainer.config import TrainingConfig
 from trainer.data.image_folder import find_images
 from trainer.data.loading import check_same_images, load_images
+from trainer.disk_room import room_for_run
+from trainer.errors import StorageError
 from trainer.finalize import finalize
 from trainer.hardware import gpus, strategy_for
 from trainer.interruption import TerminatedError
@@ -21,11 +24,13 @@ from trainer.progress import Progress
 from trainer.run_context import RunContext, make_run_context
 from trainer.run_folder import Start, begun_run, now, reopened_run
 from trainer.runs.record import read_settings
+from trainer.runs.room import check_room
 from trainer.runs.trained_model import Run
 from trainer.training.context import TrainingContext
 from trainer.training.fine_tuning import fine_tune, train_from_scratch
 from trainer.training.network_building import begin_network, continue_network
 from trainer.training.tensorboard_logs import TensorBoardLogs
+from trainer.weights_source import with_width_of_weights
 
 
 def train(
@@ -36,13 +41,16 @@ def train(
     Makes TensorFlow deterministic for the whole process.
 
     Raises:
+        StorageError: the disk of the run is full, or cannot be written.
         TrainerError: the data, the settings or the base weights cannot be used, or training diverged.
     """
-    started, config, data = now(), fill_in(config), data.resolve()
+    model = with_width_of_weights(config.model, runs)
+    started, config, data = now(), fill_in(config.model_copy(update={"model": model})), data.resolve()
     _make_deterministic(config.seed)
     found = find_images(data, config.data, config.seed)
     progress.on_work("building the network", 1)
     network, base_weights = begin_network(config, len(found.labels), runs)
+    check_room(runs, room_for_run(network, config))
     with load_images(found, image_input_of(config.model), config, progress) as images:
         start = Start(name=name, started=started, data=data, dataset_digest=found.digest(), base_weights=base_weights)
         with begun_run(runs, start, config, network.model.get_weights()) as folder:
@@ -85,6 +93,23 @@ def _hint_to_resume(run: RunContext) -> Iterator[None]:
             f"Stopped; every finished epoch is saved. Continue with: graft train --resume {run.folder.path.name}"
         )
         raise
+    except StorageError as error:
+        raise _resumable(str(error).rstrip("."), run) from error
+    except OSError as error:
+        if error.errno not in UNWRITABLE or not _is_of_run(error, run):
+            raise
+        raise _resumable(why_unwritable(error, run.folder.path), run) from error
+
+
+def _is_of_run(error: OSError, run: RunContext) -> bool:
+    """Return whether a file of the run could not be written; a write names no file."""
+    return error.filename is None or run.folder.path in Path(error.filename).parents
+
+
+def _resumable(what: str, run: RunContext) -> StorageError:
+    return StorageError(
+        f"{what}; every finished epoch is saved: make room, and graft train --resume {run.folder.path} goes on."
+    )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from contract.serving_messages import PredictionLog, string_tensor
 from contract.signatures import SERVING_DEFAULT
-from exporter.saved_model.full_disk import full_disk_as_os_error
+from trainer.runs.full_disk import full_disk_as_os_error
 
 BATCH_SIZES = (1, 2, 4, 8)
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 from contract.image_input import ImageInput
 from contract.manifest import ServedGraph, SignatureSpec, SignatureTensor
 from contract.versions import LABELS
-from exporter.saved_model.full_disk import full_disk_as_os_error
 from exporter.saved_model.network import ServedNetwork, make_served_network
 from exporter.saved_model.signatures import ServingSignatures
+from trainer.runs.full_disk import full_disk_as_os_error
 from trainer.runs.trained_model import read_run
 
 

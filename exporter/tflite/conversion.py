@@ -13,6 +13,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from contract.process.native_stderr import discarded_native_stderr
 from contract.signatures import SERVING_PIXELS
+from contract.storage.unwritable import naming_folder
 from exporter.errors import ConversionError
 from exporter.tflite.float16 import halve_weights
 from exporter.tflite.graph import INPUT, OUTPUT, PixelGraph, Pixels
@@ -20,6 +21,7 @@ from exporter.tflite.interpreter import LiteModel
 from exporter.tflite.metadata import Description, with_metadata
 from exporter.tflite.packing import add_signature, name_tensors, pack, take_bytes, unpack
 from exporter.tflite.records import Quantization, Variant
+from trainer.runs.full_disk import full_disk_as_os_error
 
 RAW_PIXELS = Quantization(scale=1.0, zero_point=0)
 """The input quantization of a full integer file to which an app may hand pixels as they are."""
@@ -99,7 +101,8 @@ def _convert(graph: PixelGraph, variant: Variant, representatives: Pixels) -> by
     with tempfile.TemporaryDirectory(prefix="graft-tflite-") as folder, discarded_native_stderr():
         root = tf.Module()
         root.prediction = function
-        tf.saved_model.save(root, folder, signatures={SERVING_PIXELS: function.get_concrete_function()})
+        with naming_folder(Path(folder).parent), full_disk_as_os_error():
+            tf.saved_model.save(root, folder, signatures={SERVING_PIXELS: function.get_concrete_function()})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SERVING_PIXELS])
         _SET_UP[variant](converter)
         if variant in _FROM_FLOATS:

@@ -1,7 +1,7 @@
 """The verb `tflite`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contract.manifest import ModelManifest
@@ -10,6 +10,7 @@ from exporter.bundle.image_source import find_source, find_split_images
 from exporter.bundle.install import check_place
 from exporter.tflite.records import REPORT_FILE, REQUESTED, MobileBundle, RefusedVariant, Requested, WrittenVariant
 from graft.actions.default_lineage import default_lineage
+from graft.actions.given.arguments import given_version
 from graft.errors import CommandError
 from lineage.errors import LineageError, NotRecordedError
 from lineage.records import LiteFileRecord
@@ -55,6 +56,7 @@ def run_tflite(request: MobileRequest) -> None:
         LineageError: the lineage cannot be read or written.
     """
     variants = request.chosen()
+    request = replace(request, version=given_version(request.version))
     manifest = read_version(request.version)
     check_place(request.out, replace=request.replace)
     ancestry = _ancestry(manifest)

@@ -5,7 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -21,6 +21,7 @@ from exporter.check.server_client import ServerClient
 from graft.actions.check_table import print_report
 from graft.actions.default_lineage import default_lineage
 from graft.actions.embedded_server import EmbeddedModelServer
+from graft.actions.given.arguments import given_version
 from graft.tables import wide_console
 from lineage.errors import LineageError, NotRecordedError
 from lineage.records import LiteFileRecord
@@ -52,6 +53,7 @@ def run_check(request: CheckRequest) -> bool:
         CheckError: a server cannot be reached, or is another model.
         CommandError: the embedded model server does not start.
     """
+    request = replace(request, version=given_version(request.version))
     manifest = read_version(request.version)
     images = images_in(request.data) if request.data else None
     lite_files, notes = _lite_files(request, manifest)

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft.actions.default_lineage import default_lineage
+from graft.actions.given.arguments import given_run, refuse_as_parent
 from graft.actions.versions.server_watch import WATCHED_SECONDS, watch_published
 from graft.errors import CommandError
 from lineage.errors import LineageError, NotRecordedError
 from lineage.store import Lineage
 from trainer.progress import Progress
-from trainer.runs.record import find_run
 from trainer.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
@@ -31,11 +31,12 @@ def run_export(
     `exporter.export.ExportOptions`.
 
     Raises:
-        CommandError: a change is accepted without a reason.
+        CommandError: a change is accepted without a reason, or something else than a run is given.
         RunNotFoundError: there is no such run.
         ExportError: the model cannot be exported, or does not predict as the trained one.
     """
-    folder = find_run(name, runs)
+    folder = given_run(name, runs)
+    refuse_as_parent(models, "--models")
     if options["accept_change"] is not None and not options["accept_change"].strip():
         raise CommandError("--accept-change needs a reason, which is recorded.")
     with default_lineage(create=True) as lineage, shown as progress:

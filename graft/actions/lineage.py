@@ -10,7 +10,9 @@ from rich.console import Console
 from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, published_versions, withdrawn_place, withdrawn_versions
 from graft.actions.default_lineage import default_lineage
-from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree
+from graft.actions.given.arguments import exact_version, given_run, given_version
+from graft.actions.given.kinds import Kind, kind_of
+from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree, print_tree
 from graft.errors import CommandError
 from lineage.people import current_user
 from lineage.records import PublicationRecord, WithdrawalRecord
@@ -22,7 +24,7 @@ from trainer.data.image_folder import find_images
 from trainer.errors import RunNotFoundError
 from trainer.progress import Progress, TerminalProgress
 from trainer.runs.lineage_entry import describe_run
-from trainer.runs.record import RunRecord, find_run, read_record, read_settings
+from trainer.runs.record import RunRecord, read_record, read_settings
 
 _WIDE = 160  # columns where the output is a file or a pipe
 
@@ -34,12 +36,14 @@ def show(target: str, *, as_json: bool = False) -> None:
         CommandError: the target names no version.
         LineageError: it is not recorded, or the lineage cannot be read.
     """
+    if kind_of(Path(target)) is not Kind.NOTHING:  # a version that is gone is found by its name
+        target = str(given_version(Path(target)))
     with default_lineage(create=False) as lineage:
         ancestry = _ancestry(lineage, target)
     if as_json:
         _print_json(TypeAdapter(Ancestry).dump_json(ancestry, indent=2))
     else:
-        _console().print(ancestry_tree(ancestry))
+        print_tree(_console(), ancestry_tree(ancestry))
 
 
 def find(*, as_json: bool = False, **given: str | None) -> None:
@@ -59,7 +63,8 @@ def find(*, as_json: bool = False, **given: str | None) -> None:
     if as_json:
         _print_json(TypeAdapter(list[Descendants]).dump_json(found, indent=2))
     else:
-        _console().print(*(descendants_tree(tree) for tree in found), sep="")
+        for tree in found:
+            print_tree(_console(), descendants_tree(tree))
 
 
 def verify() -> bool:
@@ -93,6 +98,8 @@ def withdraw(target: str, why: str, who: str | None = None) -> None:
     """
     if not why.strip():
         raise CommandError("Say why it is withdrawn: --why TEXT.")
+    if kind_of(Path(target)) is not Kind.NOTHING:
+        exact_version(Path(target))
     with default_lineage(create=False) as lineage:
         export = _ancestry(lineage, target).export
         record = WithdrawalRecord(who=who or current_user(), when=datetime.now(UTC), why=why)
@@ -113,7 +120,7 @@ def record(run: str, runs: Path, models: Path) -> None:
         ContractError: a version of it is not what its manifest says.
         LineageError: something else is recorded under its name, or the lineage cannot be written.
     """
-    folder = find_run(run, runs)
+    folder = given_run(run, runs)
     with default_lineage(create=True) as lineage, TerminalProgress(_console()) as progress:
         found = _record_run(lineage, folder, progress)
         for version in _versions_of(models / found.name, found.id):

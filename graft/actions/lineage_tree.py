@@ -2,18 +2,40 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from contract.storage.pruned import pruned_record
+from graft.tables import print_line
 from lineage.records import DataSetRecord
 from lineage.results import Ancestry, Descendants, StoredExport, StoredPublication, StoredRun
 from lineage.verification import Checked, Mismatch
 from trainer.config import TrainingConfig
 
+_GUIDES = ("│   ", "├── ", "└── ", "    ")
+_ASCII = ("|   ", "+-- ", "`-- ", "    ")
 _MOST_LINES = 20
 """Mismatches that are named of one folder; of a data set that was replaced, thousands would not match."""
+
+
+def print_tree(console: Console, tree: Tree) -> None:
+    """Print a tree with every line as long as it is: a terminal may break one, but digests and paths are never cut."""
+    for line in _lines(tree, _ASCII if console.options.ascii_only else _GUIDES):
+        print_line(console, line)
+
+
+def _lines(tree: Tree, guides: tuple[str, str, str, str]) -> Iterator[str]:
+    yield str(tree.label)
+    down, beside, last, below = guides
+    for number, child in enumerate(tree.children, start=1):
+        is_last = number == len(tree.children)
+        first, *more = _lines(child, guides)
+        yield (last if is_last else beside) + first
+        yield from ((below if is_last else down) + line for line in more)
 
 
 def ancestry_tree(ancestry: Ancestry) -> Tree:
@@ -55,7 +77,7 @@ def checked_lines(checked: Checked) -> Iterator[str]:
     elif not folder.files:
         yield f"unknown  {what}: its images were not recorded one by one"
     elif folder.may_be_gone and not folder.folder.exists():
-        yield f"gone     {what}, which was withdrawn"
+        yield f"gone     {what}, which was {'pruned' if folder.kind == 'run' else 'withdrawn'}"
     else:
         yield f"ok       {what}, files: {len(folder.files)}"
 
@@ -96,7 +118,7 @@ def _run_tree(run: StoredRun, title: str) -> Tree:
     tree = _line(f"{title} {record.id}, ended {_time(record.ended)} after {took}{_accuracy(record.metrics)}")
     gates = [f"gate {name}: {_said(said)}" for name, said in record.gates.items()]
     lines = [
-        f"folder {record.folder}",
+        f"folder {record.folder}{_pruned(record.folder)}",
         f"weights {record.weights_digest}",
         f"code {record.code_version}",
         f"environment: {_pairs(record.environment)}",
@@ -108,6 +130,10 @@ def _run_tree(run: StoredRun, title: str) -> Tree:
     if record.base.digest:
         _branch(base, _line(f"digest {record.base.digest}"))
     return tree
+
+
+def _pruned(folder: Path) -> str:
+    return " (pruned)" if pruned_record(folder).is_file() and not folder.exists() else ""
 
 
 def _data_set_tree(data_set: DataSetRecord) -> Tree:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from contract.storage.unwritable import naming_folder
 from graft.actions.default_lineage import default_lineage
+from graft.actions.given.arguments import refuse_as_data, refuse_as_parent, refuse_other_than_run
 from graft.errors import CommandError
 from lineage.store import Lineage
 from trainer.config import TrainingConfig, parse_assignment, read_config
@@ -15,7 +17,9 @@ from trainer.data.image_folder import find_images
 from trainer.models.defaults import fill_in
 from trainer.progress import Progress, TerminalProgress
 from trainer.runs.record import REPORT
+from trainer.runs.room import check_room
 from trainer.tensorflow_start import start_tensorflow
+from trainer.weights_source import with_width_of_weights
 
 if TYPE_CHECKING:
     from trainer.runs.trained_model import Run
@@ -37,10 +41,35 @@ _SETTINGS = {
 }
 """The settings that have an option of their own, by its name."""
 
+_OF_PHASES = ("epochs", "learning_rate", "patience")
+"""The settings of both phases that have an option: one number for both, or one for each."""
+
+_PHASE_TWO_RATE = 0.1
+"""Phase two's learning rate, as a share of phase one's, where one is given: what the defaults have."""
+
 
 def given_settings(**options: Any) -> dict[str, Any]:
-    """Return the settings of the options that were given, those not None, by dotted name."""
-    return {_SETTINGS[name]: value for name, value in options.items() if value is not None}
+    """Return the settings of the options that were given, those not None, by dotted name.
+
+    Raises:
+        CommandError: more numbers than phases were given.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    found = {_SETTINGS[name]: value for name, value in given.items() if name not in _OF_PHASES}
+    for name in [each for each in _OF_PHASES if each in given]:
+        found |= _for_both_phases(name, given[name])
+    return found
+
+
+def _for_both_phases(name: str, value: Any) -> dict[str, Any]:
+    numbers = list(value) if isinstance(value, list | tuple) else [value]
+    if len(numbers) not in {1, 2}:
+        option = f"--{name.replace('_', '-')}"
+        raise CommandError(f"{option} takes one number, or one for each of the two phases; {len(numbers)} were given.")
+    first, second = numbers[0], numbers[-1]
+    if name == "learning_rate" and len(numbers) == 1 and isinstance(first, int | float):
+        second = first * _PHASE_TWO_RATE
+    return {f"phase_one.{name}": first, f"phase_two.{name}": second}
 
 
 @dataclass(frozen=True)
@@ -82,6 +111,7 @@ class TrainingRequest:
         """
         if self.data is None:
             raise CommandError("Give a folder with one sub-folder of images per class: graft train DATA --name NAME.")
+        refuse_as_data(self.data)
         return self.data
 
     def checked_name(self) -> str:
@@ -104,9 +134,12 @@ def run_training(request: TrainingRequest, shown: AbstractContextManager[Progres
         CommandError: the name or the folder cannot be used.
         TrainerError: training is not possible.
     """
-    settings = fill_in(request.settings())
-    data, name = request.given_data(), request.checked_name()
+    settings, data, name = request.settings(), request.given_data(), request.checked_name()
+    refuse_as_parent(request.runs, "--runs")
+    check_room(request.runs)
     find_images(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
+    model = with_width_of_weights(settings.model, request.runs)
+    settings = fill_in(settings.model_copy(update={"model": model}))
     with _started(shown) as (lineage, progress):
         from trainer.train import train  # takes seconds, which a misspelled option should not cost
 
@@ -119,8 +152,10 @@ def resume_training(name: str, runs: Path, shown: AbstractContextManager[Progres
     """Continue an interrupted run, say how good the model is, and return the run.
 
     Raises:
+        CommandError: something else than a run was given.
         TrainerError: there is no such run, or it cannot be continued.
     """
+    refuse_other_than_run(name, runs)
     with _started(shown) as (lineage, progress):
         from trainer.train import resume
 
@@ -147,7 +182,8 @@ def preview(request: TrainingRequest) -> None:
         start_tensorflow()
         from trainer.augmentation.preview import preview_training_images
 
-        preview_training_images(_PREVIEW, data, settings)
+        with naming_folder(Path.cwd()):
+            preview_training_images(_PREVIEW, data, settings)
         progress.on_note(f"Wrote {_PREVIEW}")
 
 

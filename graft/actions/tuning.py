@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from contract.storage.unwritable import naming_folder
 from contract.tensorflow_settings import prepare_tensorflow
 from contract.versions import published_versions
+from graft.actions.given.arguments import refuse_as_parent
 from graft.actions.up import only_model
 from graft.errors import CommandError
 from graft.settings import make_settings
@@ -23,6 +25,7 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
         CommandError: there is no such model, or it has no warm-up request.
         ServingError: it cannot be loaded, or its graph rejects that request.
     """
+    refuse_as_parent(models, "--models")
     name = name or only_model(models)
     versions = published_versions(models / name)
     if not versions:
@@ -55,7 +58,8 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
     console.print(plain_table(columns, rows, to_the_right=columns))
     chosen = choose(points)
     file = models / FILE_NAME
-    file.write_text(chosen.to_text(), encoding="utf-8")
+    with naming_folder(models):
+        file.write_text(chosen.to_text(), encoding="utf-8")
     print_line(console, sentence(points, chosen))
     print_line(console, f"Written to {file}; use it with --enable_batching --batching_parameters_file.")
     return file

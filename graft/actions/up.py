@@ -18,6 +18,7 @@ from gateway.main import main as serve_gateway
 from gateway.security.access import check_access
 from gateway.settings import Settings
 from graft.actions.embedded_server import EmbeddedModelServer
+from graft.actions.given.arguments import refuse_as_parent
 from graft.errors import GATE_SAID_NO, CommandError
 from graft.settings import make_settings
 
@@ -43,6 +44,7 @@ def serve_embedded(
         CommandError: there is no such model, the gateway may not start with these settings, or the model server does
             not start.
     """
+    refuse_as_parent(models, "--models")
     name = name or only_model(models)
     if not published_versions(models / name):
         raise CommandError(f"There is no published version under {models / name}; `graft export` makes one.")

@@ -7,7 +7,7 @@ import typer
 
 from contract.tensorflow_settings import prepare_tensorflow
 
-Run = Annotated[str, typer.Argument(help="A run folder, the id of a run, or latest.")]
+Run = Annotated[str, typer.Argument(help="A run folder, the id of a run or its beginning, a tag, a name, or latest.")]
 Models = Annotated[Path, typer.Option(help="The folder of published models, with one sub-folder for each name.")]
 Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
 Fixtures = Annotated[
@@ -49,6 +49,9 @@ Server = Annotated[
         metavar="HOST:PORT", help="A running model server: say whether it loads the version, and warn if not."
     ),
 ]
+Again = Annotated[
+    bool, typer.Option("--again", help="Publish even if a version with the same content is published already.")
+]
 
 
 def export(
@@ -62,6 +65,7 @@ def export(
     fold: Fold = True,
     target: Target = "tensorflow-serving",
     server: Server = None,
+    again: Again = False,
 ) -> None:
     """Publish a run as the next version of its model, once it is proved to predict as the trained model does."""
     prepare_tensorflow()
@@ -80,4 +84,5 @@ def export(
         accept_change=accept_change,
         better_than=require_better_than,
         target=target,
+        again=again,
     )

@@ -75,7 +75,9 @@ def withdraw(
 
 @lineage_app.command()
 def record(
-    run: Annotated[str, typer.Argument(help="A run folder, the id of a run, or latest.")],
+    run: Annotated[
+        str, typer.Argument(help="A run folder, the id of a run or its beginning, a tag, a name, or latest.")
+    ],
     runs: Annotated[Path, typer.Option(help="The folder of training runs.")] = Path("runs"),
     models: Annotated[Path, typer.Option(help="The folder of published models.")] = Path("models"),
 ) -> None:

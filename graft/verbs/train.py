@@ -1,5 +1,6 @@
 """The verb `train` on the command line."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,9 @@ from trainer.interruption import sigterm_as_exception
 Data = Annotated[Path | None, typer.Argument(help="CLASS/*.jpg, which is split, or train|val|test/CLASS/*.jpg.")]
 Name = Annotated[str | None, typer.Option(help="The name of the served model.")]
 Architecture = Annotated[str | None, typer.Option(help="The network, or hub:PRESET.  [default: mobilenet_v2]")]
-Alpha = Annotated[float | None, typer.Option(help="Width multiplier.  [default: 1.0]")]
+Alpha = Annotated[
+    float | None, typer.Option(help="Width multiplier.  [default: that of the weights' file or run, else 1.0]")
+]
 Weights = Annotated[
     str | None, typer.Option(help="imagenet, none (from scratch), a weights file, or a run.  [default: imagenet]")
 ]
@@ -22,6 +25,27 @@ Unfreeze = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers.  [default: 1]")]
 BatchSize = Annotated[int | None, typer.Option(help="Images per training step.  [default: 32]")]
+Epochs = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|N,M",
+        help="The most epochs of each phase, or N of the first and M of the second.  [default: 20,10]",
+    ),
+]
+LearningRate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X|X,Y",
+        help="Adam's step size in phase one; phase two has a tenth of it, or Y.  [default: 0.001,0.0001]",
+    ),
+]
+Patience = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|N,M",
+        help="Epochs without a better validation loss before a phase ends, for both or each.  [default: 4,3]",
+    ),
+]
 Baselines = Annotated[
     str | None, typer.Option(help="Baselines to compare with: features, scratch, or features,scratch.")
 ]
@@ -38,7 +62,7 @@ Assignments = Annotated[
 ]
 Runs = Annotated[Path, typer.Option(help="The folder of training runs.")]
 Resume = Annotated[
-    str | None, typer.Option(metavar="RUN", help="Continue an interrupted run: its folder, its id, or latest.")
+    str | None, typer.Option(metavar="RUN", help="Continue an interrupted run: its folder, its id, a tag, or latest.")
 ]
 Preview = Annotated[
     bool, typer.Option("--preview-augmentation", help="Only write a PNG with augmented training images here.")
@@ -55,6 +79,9 @@ def train(
     unfreeze: Unfreeze = None,
     seed: Seed = None,
     batch_size: BatchSize = None,
+    epochs: Epochs = None,
+    learning_rate: LearningRate = None,
+    patience: Patience = None,
     baselines: Baselines = None,
     strict: Strict = None,
     allow_leakage: AllowLeakage = None,
@@ -78,6 +105,9 @@ def train(
         unfreeze=_numbers(unfreeze),
         seed=seed,
         batch_size=batch_size,
+        epochs=_numbers(epochs),
+        learning_rate=_numbers(learning_rate),
+        patience=_numbers(patience),
         baselines=baselines.split(",") if baselines else None,
         strict=strict,
         allow_leakage=allow_leakage,
@@ -95,6 +125,13 @@ def train(
             resume_training(resume, runs, TerminalProgress())
 
 
-def _numbers(text: str | None) -> list[int | str] | None:
+def _numbers(text: str | None) -> list[int | float | str] | None:
     """Return the numbers of `20,40`; other parts stay text, which the settings refuse by name."""
-    return None if text is None else [int(part) if part.isdecimal() else part for part in text.split(",")]
+    return None if text is None else [_number(part.strip()) for part in text.split(",")]
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text

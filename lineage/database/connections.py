@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 
+from contract.storage.unwritable import free_bytes, size_in_words
 from lineage.database.location import URL_VARIABLE, describe
 from lineage.errors import LineageUnreadableError
 
@@ -72,10 +73,18 @@ def _one_sentence(address: URL) -> Iterator[None]:
         if _is_defect(error):
             raise
         reason = str(error.orig).splitlines()[0].rstrip(".: ")
-        hint = _HINTS[address.get_backend_name()]
+        hint = _hint(error, address)
         raise LineageUnreadableError(
             f"The lineage at {describe(address)} cannot be used ({reason}); {hint}."
         ) from error
+
+
+def _hint(error: DatabaseError, address: URL) -> str:
+    file = file_of(address)
+    full = getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL"
+    if file and full:
+        return f"the disk of {file.parent} is full, {size_in_words(free_bytes(file.parent))} free: make room"
+    return _HINTS[address.get_backend_name()]
 
 
 def _is_defect(error: DatabaseError) -> bool:

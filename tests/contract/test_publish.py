@@ -7,7 +7,7 @@ import pytest
 from contract.blessing import Blessing, Rollback, RoundingNoise
 from contract.errors import ContractError
 from contract.manifest import ModelManifest
-from contract.publish import publish_version, read_version
+from contract.publish import publish_version, read_version, version_with_digest
 from contract.versions import BLESSING, MANIFEST, AlreadyPublishedError, published_versions, staged_folder, withdraw
 from tests.lineage.made_up import NOON
 from tests.lineage.made_up_folders import make_run, make_version
@@ -85,3 +85,15 @@ def test_blessing_keeps_what_it_does_not_know(folder: Path) -> None:
     assert again.comparisons == blessing.comparisons
     assert again.model_extra == {"told_later": [1, 2]}
     assert (again.rollback, again.published) == (rollback, NOON)
+
+
+def test_the_newest_version_with_a_digest_is_found(folder: Path) -> None:
+    """Of versions with one content the newest that is published is found, else one that was withdrawn, else none."""
+    base_path, digest = folder.parent, read_version(folder).digest
+    publish_again(folder)
+    assert version_with_digest(base_path, digest) == base_path / "2"
+    (base_path / "2" / MANIFEST).write_text("damaged")
+    assert version_with_digest(base_path, digest) == base_path / "1"
+    hidden = withdraw(folder)
+    assert version_with_digest(base_path, digest) == hidden
+    assert version_with_digest(base_path, "sha256:other") is None

@@ -81,7 +81,7 @@ def test_tflite_files_of_a_version_are_compared(colours: Trained, tmp_path: Path
 def test_services_follow_a_rollback_and_a_withdrawal(colours: Trained, tmp_path: Path) -> None:
     """A running service goes to the rolled back version, which passes its check, and from a withdrawn one back."""
     models = shutil.copytree(colours.models, tmp_path / "models")
-    must("export", "latest", "--runs", colours.runs, "--models", models)
+    must("export", "latest", "--runs", colours.runs, "--models", models, "--again")
     base_path = models / "colours"
     with started("up", "--models", models, "--port", "0", announces=SERVED) as service, service.client() as client:
         await_version(client, "2")

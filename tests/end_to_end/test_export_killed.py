@@ -33,7 +33,7 @@ class Exports:
 
     def start(self) -> "subprocess.Popen[str]":
         """Start `graft export`; what it prints can be read when it has ended."""
-        command = [sys.executable, "-m", "graft", "export", "latest"]
+        command = [sys.executable, "-m", "graft", "export", "latest", "--again"]
         folders = ["--runs", str(self.runs), "--models", str(self.models)]
         return subprocess.Popen(
             [*command, *folders],
@@ -74,7 +74,7 @@ class Exports:
     def assert_next_one_succeeds(self) -> None:
         """Export once more: all versions are whole, there is one more, and nothing of the killed ones is left."""
         before = published_versions(self.base_path)
-        must("export", "latest", "--runs", self.runs, "--models", self.models)
+        must("export", "latest", "--runs", self.runs, "--models", self.models, "--again")
         self.assert_all_versions_are_whole()
         assert published_versions(self.base_path) == [*before, len(before) + 1]
         assert list(self.base_path.glob(".*")) == []

@@ -88,7 +88,7 @@ def test_a_new_version_takes_over_and_a_signal_stops_everything(colours: Trained
             return predicted
 
         assert version() == "1"
-        must("export", "latest", "--runs", colours.runs, "--models", models)
+        must("export", "latest", "--runs", colours.runs, "--models", models, "--again")
         for _ in range(10_000):
             if version() == "2":
                 break

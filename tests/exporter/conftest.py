@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.export import Exported, export
+from exporter.export import Exported, ExportOptions, export
 from tests.exporter.runs import small_run
 from tests.sharing import made_once
 from trainer.progress import Progress
@@ -63,4 +63,5 @@ def second(first: Publication, shared_folder: Path) -> Publication:
 
 def _export_second(first: Publication, _: Path) -> Publication:
     heard = Counting()
-    return Publication(first.run, first.models, export(first.run, first.models, heard), heard)
+    again = ExportOptions(again=True)
+    return Publication(first.run, first.models, export(first.run, first.models, heard, again), heard)

@@ -21,7 +21,10 @@ from contract.versions import (
     WARMUP,
     digest_of_version,
     published_versions,
+    withdrawn_place,
 )
+from exporter.errors import UnchangedError
+from exporter.export import export
 from exporter.proof.rounding import LEAST_BOUND, bound_for
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.warmup import BATCH_SIZES, read_warmup
@@ -29,6 +32,7 @@ from exporter.saved_model.writer import write_saved_model
 from tests.exporter.conftest import Publication
 from tests.exporter.runs import CLASSES, expected_of
 from tests.places import ROOT
+from trainer.progress import Progress
 
 
 def files_in(folder: Path) -> set[str]:
@@ -202,3 +206,16 @@ def test_second_export_is_the_next_version_of_the_same_digest(first: Publication
     assert second.exported.manifest.digest == first.exported.manifest.digest
     assert ModelManifest.read(first.folder / MANIFEST).version == 1
     assert {path.name for path in (first.models / "colours").iterdir()} == {"1", "2"}
+
+
+def test_the_same_content_is_published_again_only_if_asked(first: Publication, tmp_path: Path) -> None:
+    """An export of what is published says so and publishes nothing, also where that version was withdrawn."""
+    base_path = tmp_path / "colours"
+    shutil.copytree(first.folder, withdrawn_place(base_path / "1"))
+    with pytest.raises(UnchangedError) as caught:
+        export(first.run, tmp_path, Progress())
+    assert str(caught.value) == (
+        f"The digest of {first.run.record.id} is the same as that of version 1, which was withdrawn "
+        f"({first.exported.manifest.digest}), so nothing was published; --again publishes it as version 2."
+    )
+    assert [path.name for path in base_path.iterdir()] == [".withdrawn-1"]

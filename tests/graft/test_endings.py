@@ -1,6 +1,7 @@
 """How a verb ends: the exit code tells a script what happened, and one line tells a person."""
 
 import errno
+import re
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,19 @@ def test_each_kind_of_error_has_its_exit_code(
 
 
 def test_a_full_disk_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """An error of the operating system names what it is and the file, and exits with 2."""
+    """A full disk is named by its folder, with what is free there, and the command exits with 2."""
     with pytest.raises(SystemExit) as ended, one_clear_line():
         raise OSError(errno.ENOSPC, "No space left on device", "models/x")
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "No space left on device: models/x\n"
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"The disk of models is full: [\d,.]+ MB free; make room, and run it again\.\n", said)
+
+
+def test_another_error_of_a_file_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error of the operating system names what it is and the file."""
+    with pytest.raises(SystemExit), one_clear_line():
+        raise OSError(errno.EIO, "Input/output error", "models/x")
+    assert capsys.readouterr().err == "Input/output error: models/x\n"
 
 
 def test_a_defect_keeps_its_traceback(tmp_path: Path) -> None:

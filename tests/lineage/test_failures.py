@@ -17,6 +17,7 @@ from lineage.store import open_lineage
 from tests.lineage import made_up
 from tests.lineage.databases import PostgresqlServer
 from tests.places import ROOT
+from tests.tiny_disk import fill, tiny_disk
 
 PASSWORD = "tr0ub4dor"
 
@@ -169,3 +170,18 @@ def test_a_missing_driver_names_the_extra(tmp_path: Path) -> None:
         "LineageUnreadableError Lineage in PostgreSQL needs the package psycopg: "
         "pip install 'graft-serving[postgresql]'."
     )
+
+
+def test_a_full_disk_is_said_with_its_folder(tmp_path: Path) -> None:
+    """A lineage that cannot grow says which disk is full; what it has is not lost."""
+    with tiny_disk(tmp_path / "disk", 400_000) as folder:
+        with open_lineage(f"sqlite:///{folder}/lineage.db") as lineage:
+            lineage.record_run(made_up.run("before"))
+            fill(folder)
+            more = [lineage.record_run] * 20  # until the pages that the file has are used
+            with pytest.raises(LineageUnreadableError) as caught:
+                [record(made_up.run(f"r{number}")) for number, record in enumerate(more)]
+            assert f"the disk of {folder} is full, 0.0 MB free: make room." in str(caught.value)
+        (folder / "filler").unlink()
+        with open_lineage(f"sqlite:///{folder}/lineage.db") as lineage:
+            assert [found.run.record.id for found in lineage.runs_with(run="before")] == ["before"]

@@ -218,3 +218,39 @@ def test_the_lineage_is_quick_and_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.split() == ["[]", "[]"]
+
+
+@pytest.mark.parametrize("columns", ["30", "200"])
+def test_no_line_is_ever_cut(place: Path, columns: str) -> None:
+    """However narrow the terminal, digests and paths are printed whole, on a terminal as in a pipe."""
+    shown = on_a_terminal(place, columns, "show", "models/colours/1").replace("\r\n", "\n")
+    piped = must(place, "show", "models/colours/1")
+    assert shown == piped
+    assert "…" not in shown
+    assert f"digest {describe_version(place / 'models/colours/1').digest}" in shown
+    assert f"data set {place}/data" in shown
+    found = on_a_terminal(place, columns, "find", "--run", "first").replace("\r\n", "\n")
+    assert found == must(place, "find", "--run", "first")
+    assert f"weights {digest('weights of first')}" in found
+
+
+def on_a_terminal(folder: Path, columns: str, *arguments: str) -> str:
+    """Run a verb on a terminal of so many columns, and return all that it wrote there."""
+    master, terminal = os.openpty()
+    environment = {**os.environ, "COLUMNS": columns, "LINES": "24", "TERM": "dumb"}
+    command = [sys.executable, "-m", "graft", "lineage", *arguments]
+    with os.fdopen(master, "rb", buffering=0) as screen:
+        process = subprocess.Popen(command, cwd=folder, stdout=terminal, env=environment)
+        os.close(terminal)
+        written = b""
+        while chunk := _read(screen):
+            written += chunk
+        assert process.wait() == 0
+    return written.decode()
+
+
+def _read(screen: io.RawIOBase) -> bytes:
+    try:
+        return screen.read(4096) or b""
+    except OSError:  # the terminal's last writer has ended
+        return b""

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from contract.storage.unwritable import why_unwritable
 from trainer.data.folders.walk import plain_name
 from trainer.errors import StorageError
 
@@ -67,6 +68,7 @@ class PixelStore(Generic[Scalar]):
             self._finish = weakref.finalize(self, partial(budget.release, size))
         else:
             self._array = None
+            self._overflow, self._megabytes = budget.overflow, budget.megabytes
             self._file = _unnamed_file(size, budget)
             self._finish = weakref.finalize(self, partial(os.close, self._file))
 
@@ -88,7 +90,10 @@ class PixelStore(Generic[Scalar]):
         try:
             _write_all(self._file, content, start * self._row_bytes)
         except OSError as error:
-            raise StorageError(f"Decoded images or features cannot be kept on disk: {error.strerror}.") from error
+            raise StorageError(
+                f"Decoded images or features cannot be kept: {why_unwritable(error, self._overflow, len(content))}; "
+                f"{_remedy(self._megabytes)}."
+            ) from error
 
     def take(self, index: npt.NDArray[np.int64]) -> npt.NDArray[Scalar]:
         """Return the rows with the numbers `index`, [B], as [B, *shape], in that order."""
@@ -125,10 +130,14 @@ def _refuse_outside(what: str, count: int, index: npt.NDArray[np.int64]) -> None
         raise IndexError(f"there are {count} {what}, not those from {index.min()} to {index.max()}")
 
 
+def _remedy(megabytes: int) -> str:
+    return f"make room, set TMPDIR to another disk, or raise data.memory_budget_mb, now {megabytes}"
+
+
 def _unnamed_file(size: int, budget: MemoryBudget) -> int:
     """Return a file descriptor with `size` bytes reserved on the disk."""
     where = f"{size / _MEGABYTE:,.0f} MB of decoded images or features in {plain_name(budget.overflow)}"
-    remedy = f"make room, set TMPDIR to another disk, or raise data.memory_budget_mb, now {budget.megabytes}"
+    remedy = _remedy(budget.megabytes)
     try:
         if size > (free := shutil.disk_usage(budget.overflow).free):
             raise StorageError(f"There is no room for {where}, where {free / _MEGABYTE:,.0f} MB are free; {remedy}.")

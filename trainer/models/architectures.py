@@ -43,6 +43,14 @@ class Architecture:
     smallest_image: int = 32
     """The smallest height and width of its input, in pixels."""
 
+    @property
+    def family(self) -> str:
+        """What its family is called in a sentence: `a ResNet`, `MobileNetV3`."""
+        name = self.keras_name
+        if name.startswith(("ResNet", "EfficientNet")):
+            return "a ResNet" if name.startswith("R") else "an EfficientNet"
+        return "Inception V3" if name == "InceptionV3" else name
+
 
 def _efficientnet(number: int, image_size: int, unfreeze: int) -> Architecture:
     return Architecture(
@@ -142,13 +150,13 @@ def check_width(model: ModelSettings) -> None:
     """Raise ConfigurationError for a width that the family does not have, or has no ImageNet weights for."""
     spec = spec_of(model.architecture)
     if spec is None or not spec.alphas:
-        if model.alpha != 1:
+        if model.width != 1:
             raise ConfigurationError(
                 f"{model.architecture} has no width multiplier; model.alpha is {model.alpha}, leave it at 1."
             )
-    elif model.weights == "imagenet" and model.alpha not in spec.alphas:
+    elif model.weights == "imagenet" and model.width not in spec.alphas:
         raise ConfigurationError(
-            f"There are no ImageNet weights of {model.architecture} for alpha {model.alpha}; "
+            f"There are no ImageNet weights of {model.architecture} for alpha {model.width}; "
             f"there are for {', '.join(map(str, spec.alphas))}."
         )
 

@@ -35,7 +35,9 @@ def build_base(model: ModelSettings) -> Any:
         return build_preset_base(model)
     check_width(model)
     network = _build(spec, model)
-    if spec.published_scale and model.weights != "imagenet":
+    if spec.published_scale and model.weights == "imagenet":
+        return keras.Model(network.inputs, network.outputs, name=BASE)
+    if spec.published_scale:
         return _with_published_scale(network, spec.published_scale)
     return network
 
@@ -160,7 +162,7 @@ def default_unfreeze(model: ModelSettings) -> int:
 def _build(spec: Architecture, model: ModelSettings) -> Any:
     size = model.image_size or spec.image_size
     imagenet = model.weights == "imagenet"
-    width = {"alpha": model.alpha} if spec.alphas else {}
+    width = {"alpha": model.width} if spec.alphas else {}
     try:
         with warnings.catch_warnings():  # about weights of another image size, which are fine
             warnings.simplefilter("ignore", UserWarning)
@@ -168,7 +170,7 @@ def _build(spec: Architecture, model: ModelSettings) -> Any:
                 input_shape=(size, size, 3),
                 include_top=False,
                 weights="imagenet" if imagenet else None,
-                name=BASE,
+                **_name(spec, imagenet=imagenet),
                 **width,
             )
     except Exception as error:
@@ -178,6 +180,11 @@ def _build(spec: Architecture, model: ModelSettings) -> Any:
             "The ImageNet weights cannot be downloaded here; give a weights file (--weights FILE.h5), "
             "or put it where Keras keeps its downloads."
         ) from error
+
+
+def _name(spec: Architecture, *, imagenet: bool) -> dict[str, str]:
+    """Return the name as an argument; Keras looks for an EfficientNet's weights under the name of the network."""
+    return {} if imagenet and spec.published_scale else {"name": BASE}
 
 
 def _with_published_scale(network: Any, scale: tuple[float, ...]) -> Any:

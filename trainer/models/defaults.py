@@ -42,7 +42,7 @@ def _fill_in_from_preset(config: TrainingConfig) -> TrainingConfig:
 def _filled_in(config: TrainingConfig, size: int, unfreeze: tuple[int, ...]) -> TrainingConfig:
     return config.model_copy(
         update={
-            "model": config.model.model_copy(update={"image_size": size}),
+            "model": config.model.model_copy(update={"image_size": size, "alpha": config.model.width}),
             "phase_two": config.phase_two.model_copy(update={"unfreeze": unfreeze}),
         }
     )

@@ -14,6 +14,7 @@ from contract.reference import ReferenceDistributions
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunNotFoundError
 from trainer.progress import PhaseName
+from trainer.runs.tags import tagged
 
 _SHOWN = 5
 LATEST = "latest"
@@ -98,9 +99,9 @@ def unfinished_runs(runs: Path) -> list[Path]:
 
 
 def find_run(name: str, runs: Path) -> Path:
-    """Find a finished run by its folder, its id under `runs` or what that alone begins with, its name, or as `latest`.
+    """Find a finished run by its folder, its id under `runs` or what that alone begins with, a tag, its name, `latest`.
 
-    Of several runs of a name it is the one that ended last.
+    Of several runs of a name it is the one that ended last; a tag counts more than a name.
 
     Raises:
         RunNotFoundError: the run does not exist, or several begin like this.
@@ -111,7 +112,7 @@ def find_run(name: str, runs: Path) -> Path:
     try:
         return find_run_by_id(name, runs)
     except RunNotFoundError:
-        if not (found := _named(name, known)):
+        if not (found := tagged(name, known) or _named(name, known)):
             raise
         return found
 

@@ -1,5 +1,6 @@
 """The checkpoint of a run after its last whole epoch, from which `graft train --resume` continues."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from contract.storage.unwritable import why_unwritable
+from trainer.errors import StorageError
 from trainer.progress import Epoch
 from trainer.runs.record import GateOutcome
 from trainer.training.stages import Score, StageOutcome, TrainingStage
@@ -55,17 +58,27 @@ class Checkpoint:
     folder: Path
 
     def save(self, position: Position, arrays: Mapping[str, list[npt.NDArray[Any]]]) -> None:
-        """Replace the saved position and arrays."""
+        """Replace the saved position and arrays.
+
+        Raises:
+            StorageError: there is no room for them, or the folder cannot be written; those saved last are still there.
+        """
         named: dict[str, Any] = {
             f"{name}/{index:05d}": value for name, values in arrays.items() for index, value in enumerate(values)
         }
         text = np.frombuffer(position.model_dump_json().encode(), np.uint8)
         unfinished = self.folder / f".{_FILE}"
-        with unfinished.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{_POSITION: text}, **named)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self.folder / _FILE)
+        try:
+            with unfinished.open("wb") as file:
+                np.savez(file, allow_pickle=False, **{_POSITION: text}, **named)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(self.folder / _FILE)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # as where it could not be made
+                unfinished.unlink()
+            needed = sum(value.nbytes for value in named.values()) + text.nbytes
+            raise StorageError(f"{why_unwritable(error, self.folder.parent, needed)}.") from error
 
     def load(self) -> tuple[Position, Arrays]:
         """Read what was saved last; an empty position if there is nothing."""

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from trainer.errors import ConfigurationError
 from trainer.progress import Epoch, PhaseName, Progress
+from trainer.runs.full_disk import full_disk_as_os_error
 
 
 class TensorBoardLogs(Progress):
@@ -21,9 +22,10 @@ class TensorBoardLogs(Progress):
         self._receiver = receiver
         self._epochs = epochs_before
         try:
-            self._writers: dict[str, Any] = {
-                name: tf.summary.create_file_writer(str(folder / name)) for name in ("train", "validation")
-            }
+            with full_disk_as_os_error():
+                self._writers: dict[str, Any] = {
+                    name: tf.summary.create_file_writer(str(folder / name)) for name in ("train", "validation")
+                }
         except ImportError as error:
             raise ConfigurationError(
                 "TensorBoard's logs need the package tensorboard: pip install 'graft-serving[tensorboard]'."
@@ -36,7 +38,8 @@ class TensorBoardLogs(Progress):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for writer in self._writers.values():
-            writer.close()
+            with full_disk_as_os_error():
+                writer.close()
 
     def on_note(self, text: str) -> None:
         """Forward it."""
@@ -62,7 +65,8 @@ class TensorBoardLogs(Progress):
         self._receiver.on_epoch(epoch)
 
     def _write(self, name: str, **values: float) -> None:
-        with self._writers[name].as_default():
-            for tag, value in values.items():
-                tf.summary.scalar(tag, value, step=self._epochs)
-        self._writers[name].flush()
+        with full_disk_as_os_error():
+            with self._writers[name].as_default():
+                for tag, value in values.items():
+                    tf.summary.scalar(tag, value, step=self._epochs)
+            self._writers[name].flush()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from contract.storage.unwritable import naming_folder
 from graft.actions.predict.inputs import inputs_of
 from graft.actions.predict.outputs import Format, print_table, written
 from graft.actions.predict.requests import GatewayTarget, Outcome, SentImages
@@ -72,8 +73,12 @@ def _write(wanted: PredictImages, outcomes: Sequence[Outcome]) -> None:
         sys.stdout.flush()
         return
     part = wanted.out.with_name(f".{wanted.out.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(wanted.out)
+    try:
+        with naming_folder(wanted.out.parent):
+            part.write_text(text, encoding="utf-8")
+            part.replace(wanted.out)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _list(rejected: Sequence[Outcome], of: int) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from graft.actions.default_lineage import default_lineage
+from graft.actions.given.arguments import given_model
 from graft.actions.versions.summaries import VersionSummary, read_versions
-from graft.errors import CommandError
 from graft.tables import NOT_KNOWN, plain_table, print_line, wide_console
 from lineage.errors import AmbiguousError, LineageError, NotRecordedError
 from lineage.records import WithdrawalRecord
@@ -25,10 +25,9 @@ def list_versions(base_path: Path, *, as_json: bool = False) -> None:
     """Print a row for each version of the model in the folder `base_path`, the withdrawn ones last.
 
     Raises:
-        CommandError: there is no such folder.
+        CommandError: it is not the folder of a model.
     """
-    if not base_path.is_dir():
-        raise CommandError(f"There is no folder {plain_name(base_path)}; give models/NAME.")
+    base_path = given_model(base_path)
     found, note = _with_withdrawals(base_path.resolve().name, read_versions(base_path))
     if as_json:
         sys.stdout.write(TypeAdapter(list[VersionSummary]).dump_json(found, indent=2).decode() + "\n")

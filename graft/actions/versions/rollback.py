@@ -9,6 +9,7 @@ from contract.errors import ContractError
 from contract.publish import publish_version, read_version
 from contract.versions import BLESSING, published_versions, staged_folder, withdrawn_versions
 from graft.actions.default_lineage import default_lineage_if_any
+from graft.actions.given.arguments import refuse_as_target
 from graft.actions.versions.reason import Reason, published_line
 from graft.actions.versions.server_watch import WATCHED_SECONDS, watch_published
 from graft.errors import CommandError
@@ -49,6 +50,7 @@ def roll_back(base_path: Path, to_version: int | None, reason: Reason, server: s
 
 def _target(base_path: Path, to_version: int | None) -> tuple[int, int]:
     """Return the version that is served now, and the one to go back to."""
+    refuse_as_target(base_path)
     published = published_versions(base_path)
     if not published:
         raise CommandError(f"There is no published version under {base_path}; give models/NAME.")

@@ -14,8 +14,9 @@ from contract.versions import (
     withdrawn_place,
 )
 from graft.actions.default_lineage import default_lineage_if_any
+from graft.actions.given.arguments import exact_version
 from graft.actions.versions.listing import withdrawal_of
-from graft.actions.versions.reason import Reason, published_line
+from graft.actions.versions.reason import Reason
 from graft.actions.versions.server_watch import WATCHED_SECONDS, watch_withdrawn
 from graft.errors import CommandError
 from lineage.errors import AmbiguousError, LineageError, NotRecordedError
@@ -46,8 +47,7 @@ def withdraw_version(folder: Path, reason: Reason, *, even_the_last: bool = Fals
 
 
 def _hide(folder: Path, *, even_the_last: bool) -> Path:
-    if not folder.is_dir():
-        raise CommandError(f"There is no version at {folder}; {published_line(folder.parent)}.")
+    exact_version(folder)
     try:
         return withdraw(folder, even_the_last=even_the_last)
     except LastVersionError as error:

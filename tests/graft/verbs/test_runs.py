@@ -1,16 +1,20 @@
 """The verb `runs`: listing, showing and comparing what has been trained."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from graft.actions.runs import compare_runs, list_runs, show_run
+from graft.actions.runs.comparing import compare_runs, show_run
+from graft.actions.runs.listing import list_runs
 from tests.fakes.runs import write_run
+from tests.places import ROOT
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunFileError, RunNotFoundError
 from trainer.runs.record import PREDICTIONS, RECORD
+from trainer.runs.tags import write_tags
 
 GOOD = [True] * 90 + [False] * 10
 BAD = [True] * 60 + [False] * 40
@@ -98,7 +102,7 @@ def test_an_unknown_run_is_refused(runs: Path) -> None:
 def test_comparing_names_what_differs(runs: Path) -> None:
     """Settings and data that differ are listed for both runs, and what is equal is not."""
     text = compared(runs, "run-a", "run-b")
-    assert "model.alpha 1.0 0.35" in text
+    assert "model.alpha not set 0.35" in text
     assert "phase_two.unfreeze not set 20, 40" in text
     assert "digest sha256:da7a sha256:0dd" in text
     assert "model.architecture" not in text
@@ -134,3 +138,27 @@ def test_a_run_without_predictions_cannot_be_compared(runs: Path) -> None:
     (runs / "run-b" / PREDICTIONS).unlink()
     with pytest.raises(RunFileError, match=r"predictions\.csv"):
         compared(runs, "run-a", "run-b")
+
+
+def test_the_list_as_json_is_as_documented(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--json` has every run with the fields that docs/training.md lists, and null for what is not known."""
+    (runs / "run-c" / "checkpoint").mkdir(parents=True)
+    (runs / "run-b" / RECORD).write_text("{}")
+    write_tags(runs / "run-a", ["best"])
+    list_runs(runs, as_json=True)
+    finished, unreadable, unfinished = json.loads(capsys.readouterr().out)
+    assert finished["id"] == "run-a"
+    assert finished["ended"] == "2026-11-21T14:03:00+00:00"
+    assert (finished["accuracy"], finished["test_images"], finished["kept"]) == (0.9, 100, "phase_two")
+    assert finished["tags"] == ["best"]
+    assert finished["accuracy_interval"][0] == pytest.approx(0.826, abs=0.001)
+    assert (unreadable["id"], unreadable["state"], unreadable["accuracy"]) == ("run-b", "unreadable", None)
+    assert (unfinished["id"], unfinished["state"]) == ("run-c", "unfinished")
+    documented = (ROOT / "docs" / "training.md").read_text()
+    assert [field for field in finished if f"`{field}`" not in documented] == []
+
+
+def test_tags_are_listed(runs: Path) -> None:
+    """A run's tags are in its row, and among its facts."""
+    write_tags(runs / "run-a", ["on-the-phone", "best"])
+    assert "phase two best, on-the-phone" in listed(runs)

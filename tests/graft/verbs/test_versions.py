@@ -147,4 +147,4 @@ def test_folder_without_versions_is_one_sentence(tmp_path: Path) -> None:
     place = Place(tmp_path)
     said = place.must("versions", "models/colours")
     assert said == "There are no versions under models/colours; graft export makes one.\n"
-    assert place.refused("versions", "models/roses") == "There is no folder models/roses; give models/NAME."
+    assert place.refused("versions", "models/roses") == "There is no model at models/roses; give models/NAME."

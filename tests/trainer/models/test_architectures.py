@@ -52,9 +52,8 @@ def test_size_and_layers_to_unfreeze_are_filled_in(name: str) -> None:
 
 def test_what_was_said_is_kept() -> None:
     """A given size, given layers and the resize kernel are not overruled."""
-    given = read_config(
-        None, {"model.image_size": 96, "phase_two.unfreeze": [3, 11], "model.antialias": False, "model.weights": "none"}
-    )
+    said = {"image_size": 96, "alpha": 0.6, "antialias": False, "weights": "none"}
+    given = read_config(None, {"phase_two.unfreeze": [3, 11], "model": said})
     filled = fill_in(given)
     assert filled == given
     assert not image_input_of(filled.model).antialias

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from graft.actions.runs import compare_runs, show_run
+from graft.actions.runs.comparing import compare_runs, show_run
 from trainer.evaluation.comparison import shared_test_images
 from trainer.evaluation.predictions_file import read_predictions
 from trainer.run_folder import reopened_run

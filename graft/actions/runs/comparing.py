@@ -1,4 +1,4 @@
-"""The verb `runs`: what has been trained, how good it is, and what differs between two runs."""
+"""The verbs `runs show` and `runs compare`: how good a run is, and what differs between two."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,34 +6,18 @@ from typing import Any
 
 from rich.console import Console
 
+from graft.actions.given.arguments import given_run
+from graft.actions.runs.listing import interval, share
 from graft.tables import NOT_KNOWN, plain_table, wide_console
-from trainer.errors import RunNotFoundError
 from trainer.runs.phase_timing import PHASE_TITLES
 from trainer.runs.record import (
     PREDICTIONS,
     REPORT,
     RunRecord,
-    find_run,
     read_record,
     read_settings,
-    unfinished_runs,
 )
-from trainer.runs.record import list_runs as finished_runs
-
-
-def list_runs(runs: Path, console: Console | None = None) -> None:
-    """Print a table of the runs under `runs`, by id; those that are not finished or cannot be read say so."""
-    console = console or wide_console()
-    finished, unfinished = finished_runs(runs), unfinished_runs(runs)
-    if not finished and not unfinished:
-        console.print(f"There are no runs under {runs}; graft train makes one.", markup=False)
-        return
-    rows = [
-        _row(folder) if folder in finished else (folder.name, *_resumable(folder))
-        for folder in sorted([*finished, *unfinished])
-    ]
-    columns = ("id", "name", "ended", "architecture", "test accuracy", "95 % interval", "kept")
-    console.print(plain_table(columns, rows))
+from trainer.runs.tags import tags_of
 
 
 def show_run(runs: Path, name: str, console: Console | None = None) -> None:
@@ -43,7 +27,7 @@ def show_run(runs: Path, name: str, console: Console | None = None) -> None:
         RunNotFoundError: there is no such run.
     """
     console = console or wide_console()
-    folder = find_run(name, runs)
+    folder = given_run(name, runs)
     record = read_record(folder)
     table = plain_table(("", ""), _facts(folder, record).items())
     table.show_header = False
@@ -63,7 +47,7 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     from trainer.evaluation.predictions_file import read_predictions
 
     console = console or wide_console()
-    one, other = find_run(a, runs), find_run(b, runs)
+    one, other = given_run(a, runs), given_run(b, runs)
     records = read_record(one), read_record(other)
     console.print(f"A: {records[0].id}\nB: {records[1].id}\n", markup=False)
     settings = configuration_differences(read_settings(one), read_settings(other))
@@ -74,39 +58,19 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     _print_verdict(compare_predictions(shared.a_right, shared.b_right), shared.relabelled, console)
 
 
-def _row(folder: Path) -> tuple[str, ...]:
-    try:
-        record = read_record(folder)
-    except RunNotFoundError:
-        return folder.name, "cannot be read"
-    test = record.current_metrics["test"]
-    return (
-        record.id,
-        record.name,
-        f"{record.ended:%Y-%m-%d %H:%M}",
-        record.architecture,
-        _share(test["accuracy"]),
-        _interval(test),
-        PHASE_TITLES[record.kept_phase],
-    )
-
-
-def _resumable(folder: Path) -> tuple[str, ...]:
-    return "", "not finished", f"graft train --resume {folder.name}"
-
-
 def _facts(folder: Path, record: RunRecord) -> dict[str, str]:
     test = record.current_metrics["test"]
     report = folder / REPORT
     return {
         "run": record.id,
         "name": record.name,
+        **({"tags": ", ".join(tags_of(folder))} if tags_of(folder) else {}),
         "ended": f"{record.ended:%Y-%m-%d %H:%M:%S %Z}",
         "architecture": record.architecture,
         "base weights": record.base_weights.source,
         "kept": PHASE_TITLES[record.kept_phase],
         **({"gate": record.gate.reason} if record.gate else {}),
-        "test accuracy": f"{_share(test['accuracy'])} of {test['images']} images; 95 % interval {_interval(test)}",
+        "test accuracy": f"{share(test['accuracy'])} of {test['images']} images; 95 % interval {interval(test)}",
         "temperature": f"{record.temperature:.3f}",
         "data": f"{record.dataset_folder} ({_counts(record)})",
         "code": record.code_version,
@@ -117,7 +81,7 @@ def _facts(folder: Path, record: RunRecord) -> dict[str, str]:
 
 def _print_classes(per_class: Mapping[str, Any], console: Console) -> None:
     rows = [
-        (name, str(each["images"]), *(_share(each.get(key)) for key in ("precision", "recall", "f1")))
+        (name, str(each["images"]), *(share(each.get(key)) for key in ("precision", "recall", "f1")))
         for name, each in per_class.items()
     ]
     console.print()
@@ -145,7 +109,7 @@ def _print_differences(what: str, differing: Mapping[str, tuple[Any, Any]], cons
 def _print_results(a: Mapping[str, Any], b: Mapping[str, Any], console: Console) -> None:
     measures = (("accuracy", "accuracy"), ("macro F1", "macro_f1"), ("cross-entropy, nats", "cross_entropy"))
     rows = [(title, *(_measure(metrics["test"].get(key)) for metrics in (a, b))) for title, key in measures]
-    rows.append(("95 % interval of accuracy", _interval(a["test"]), _interval(b["test"])))
+    rows.append(("95 % interval of accuracy", interval(a["test"]), interval(b["test"])))
     rows.append(("test images", str(a["test"]["images"]), str(b["test"]["images"])))
     console.print(plain_table(("result on test", "A", "B"), rows))
     console.print()
@@ -169,17 +133,8 @@ def _counts(record: RunRecord) -> str:
     return ", ".join(f"{count} {split}" for split, count in record.images.items())
 
 
-def _share(value: float | None) -> str:
-    return NOT_KNOWN if value is None else f"{100 * value:.1f} %"
-
-
 def _measure(value: float | None) -> str:
     return NOT_KNOWN if value is None else f"{value:.4f}"
-
-
-def _interval(metrics: Mapping[str, Any]) -> str:
-    low, high = metrics.get("accuracy_interval") or (None, None)
-    return f"{_share(low)} to {_share(high)}"
 
 
 def _value(value: Any) -> str:

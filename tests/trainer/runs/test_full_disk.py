@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from exporter.saved_model.full_disk import full_disk_as_os_error
 from exporter.saved_model.warmup import write_warmup
+from trainer.runs.full_disk import full_disk_as_os_error
 
 ALWAYS_FULL = Path("/dev/full")
 

@@ -1,0 +1,1 @@
+"""Disks that cannot be written, in words."""
