@@ -15,7 +15,7 @@ import filetype
 import imagesize
 
 from contract.image_cost.check import why_costly
-from contract.image_cost.jpeg import MAX_SEGMENTS, read_frame, scan_start, too_many_scans
+from contract.image_cost.jpeg import read_frame, scan_start, too_many_scans, too_many_segments
 from contract.image_cost.png import too_much_data
 from contract.image_cost.size import declared_pixels
 from contract.image_input import Encoding
@@ -135,9 +135,7 @@ def _check_kind(content: bytes, accepted: Collection[Encoding], decoder: str) ->
 def _check_jpeg(content: bytes, max_pixels: int) -> int:
     frame = read_frame(content)
     if frame is None:
-        raise CostlyImageError(
-            f"This JPEG has more than {MAX_SEGMENTS} segments before its size; photographs have a few."
-        )
+        raise CostlyImageError(f"This JPEG {too_many_segments(content)}.")
     if frame.unusual_kind:
         raise UnsupportedImageError(
             f"This is {frame.unusual_kind}, which the model does not decode; save it as a usual JPEG, or as PNG."

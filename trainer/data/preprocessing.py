@@ -15,15 +15,8 @@ from contract.image_input import ImageInput
 from trainer.augmentation_settings import ResizeKernel
 from trainer.data.image_cost.jpeg import has_few_scans
 from trainer.data.image_cost.png import has_little_data
-from trainer.data.image_headers import (
-    JPEG,
-    NOT_A_IMAGE,
-    PNG,
-    WEBP_WITH_ALPHA,
-    is_jpeg,
-    read_exif_orientation,
-    read_headers,
-)
+from trainer.data.image_headers import JPEG, NOT_A_IMAGE, PNG, WEBP_WITH_ALPHA, is_jpeg, read_headers
+from trainer.data.orientation.reading import jpeg_orientation, other_orientation, read_orientation
 
 _PARALLEL_DECODES = 2
 
@@ -87,9 +80,15 @@ def decode_one_image(image_bytes: tf.Tensor, image_input: ImageInput) -> Decoded
     def decode_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
         image = _decode_jpeg(image_bytes, image_input.max_pixels)
         if image_input.exif_orientation:
-            orientation = tf.squeeze(read_exif_orientation(tf.expand_dims(image_bytes, 0)), 0)
+            orientation = jpeg_orientation(image_bytes)
             image = tf.cond(orientation > 1, lambda: _turn_upright(image, orientation), lambda: image)
         return _resized_values(image, image_input), tf.constant(value=True)
+
+    def upright_other(kind: tf.Tensor) -> tf.Tensor:
+        image = _decode_other(image_bytes, kind)
+        if image_input.exif_orientation:
+            image = _turn_upright(image, other_orientation(image_bytes, kind))
+        return _resized_values(image, image_input)
 
     def decode_other() -> tuple[tf.Tensor, tf.Tensor]:
         headers = read_headers(tf.expand_dims(image_bytes, 0))
@@ -97,7 +96,7 @@ def decode_one_image(image_bytes: tf.Tensor, image_input: ImageInput) -> Decoded
         decodable = (kind != NOT_A_IMAGE) & (size <= image_input.max_pixels)
         values = tf.cond(
             decodable,
-            lambda: _resized_values(_decode_other(image_bytes, kind), image_input),
+            lambda: upright_other(kind),
             lambda: tf.zeros([image_input.height, image_input.width, 3]),
         )
         return values, decodable
@@ -173,13 +172,14 @@ def _decode_each(
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Apply `resize` to each image as decoded and as turned upright; rows that fail become `blanks`."""
     headers = read_headers(image_bytes)
-    orientation = tf.where(headers.kind == JPEG, read_exif_orientation(image_bytes), 1)
     decodable = (headers.kind != NOT_A_IMAGE) & (headers.pixels <= image_input.max_pixels)
 
     def decode_row(row: tf.Tensor) -> list[tf.Tensor]:
-        image = _decode(image_bytes[row], headers.kind[row], image_input.max_pixels)
-        upright = _turn_upright(image, orientation[row]) if image_input.exif_orientation else image
-        return resize(image, upright)
+        content, kind = image_bytes[row], headers.kind[row]
+        image = _decode(content, kind, image_input.max_pixels)
+        if not image_input.exif_orientation:
+            return resize(image, image)
+        return resize(image, _turn_upright(image, read_orientation(content, kind)))
 
     rows = tf.cast(tf.where(decodable)[:, 0], tf.int32)
     good_rows, decoded = _map_tolerantly(decode_row, rows, blanks)
