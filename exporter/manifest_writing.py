@@ -39,6 +39,7 @@ def make_manifest(
         served_graph=written.served_graph,
         target=target,
         exif_encodings=tuple(each for each in EXIF_ENCODINGS if each in target.encodings),
+        jpeg_without_end=True,
         run=record.id,
         digest=digest_of_version(staged),
     )

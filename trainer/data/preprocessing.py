@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from trainer.augmentation_settings import ResizeKernel
-from trainer.data.image_cost.jpeg import has_few_scans
 from trainer.data.image_cost.png import has_little_data
 from trainer.data.image_headers import JPEG, NOT_A_IMAGE, PNG, WEBP_WITH_ALPHA, is_jpeg, read_headers
+from trainer.data.jpeg.decoding import decode_jpeg
 from trainer.data.orientation.reading import jpeg_orientation, other_orientation, read_orientation
 
 _PARALLEL_DECODES = 2
@@ -77,8 +77,8 @@ def decode_one_image(image_bytes: tf.Tensor, image_input: ImageInput) -> Decoded
     the decoding.
     """
 
-    def decode_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
-        image = _decode_jpeg(image_bytes, image_input.max_pixels)
+    def upright_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
+        image = decode_jpeg(image_bytes, image_input.max_pixels)
         if image_input.exif_orientation:
             orientation = jpeg_orientation(image_bytes)
             image = tf.cond(orientation > 1, lambda: _turn_upright(image, orientation), lambda: image)
@@ -102,7 +102,7 @@ def decode_one_image(image_bytes: tf.Tensor, image_input: ImageInput) -> Decoded
         return values, decodable
 
     # most images are JPEGs, which need nothing from the other headers
-    values, valid = tf.cond(is_jpeg(image_bytes), decode_jpeg, decode_other)
+    values, valid = tf.cond(is_jpeg(image_bytes), upright_jpeg, decode_other)
     return DecodedImage(tf.ensure_shape(values, [image_input.height, image_input.width, 3]), valid)
 
 
@@ -195,7 +195,7 @@ def _blank(image_input: ImageInput) -> tf.Tensor:
 
 
 def _decode(content: tf.Tensor, kind: tf.Tensor, max_pixels: int) -> tf.Tensor:
-    return tf.cond(kind == JPEG, lambda: _decode_jpeg(content, max_pixels), lambda: _decode_other(content, kind))
+    return tf.cond(kind == JPEG, lambda: decode_jpeg(content, max_pixels), lambda: _decode_other(content, kind))
 
 
 def _decode_other(content: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
@@ -208,16 +208,6 @@ def _decode_other(content: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
     with tf.control_dependencies([tf.raw_ops.Assert(condition=cheap, data=["too much data"])]):
         content = tf.identity(content)
     return tf.cond(kind == WEBP_WITH_ALPHA, lambda: decode(4), lambda: decode(3))
-
-
-def _decode_jpeg(content: tf.Tensor, max_pixels: int) -> tf.Tensor:
-    pixels = tf.reduce_prod(tf.io.extract_jpeg_shape(content, output_type=tf.int64)[:2])
-    # not tf.debugging.Assert, which wraps this one operation in two branches
-    small_enough = tf.raw_ops.Assert(condition=pixels <= max_pixels, data=["too many pixels"])
-    few_scans = tf.raw_ops.Assert(condition=has_few_scans(content, pixels), data=["too many scans"])
-    with tf.control_dependencies([small_enough, few_scans]):
-        # the default, INTEGER_FAST, is up to 6 grey levels off; this one is bit-identical to Pillow's
-        return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 def _turn_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from contract.image_cost.limits import segments_allowed
-from trainer.data.orientation.pieces import length_of
 
 _WINDOW_BYTES, _AHEAD = 256, 10
 _EXIF_HEAD = tuple(b"\xff\xe1\0\0Exif\0\0")
@@ -43,7 +42,7 @@ def read_head(content: tf.Tensor, *, up_to_exif: bool = False) -> Head:
 
     With `up_to_exif` the walk ends with the EXIF data, which cameras write first.
     """
-    length = length_of(content)
+    length = tf.cast(tf.strings.length(content), tf.int64)
     most = segments_allowed(length)
 
     def may_end(exif: tf.Tensor) -> tf.Tensor:
