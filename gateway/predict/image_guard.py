@@ -70,7 +70,7 @@ def check_image(
     """Return the encoding of an image, one of `accepted`, and its size. Nothing is decoded.
 
     `decoder` is what does not decode the others, for the message. `needs_jpeg_end` is whether a JPEG without end marker
-    is taken as cut short, as long as it has the beginning of its pixels. A large image takes milliseconds, and a PNG of 20 MB
+    is taken as cut short; if not, only one that has no pixels is. A large image takes milliseconds, and a PNG of 20 MB
     up to 0.2 seconds of a processor: not for an event loop.
 
     Raises:

@@ -173,8 +173,8 @@ def _within(guarded: list[Rejection | _Accepted], most_pixels: int) -> list[Reje
             continue
         if place > 0 and total + each.head.pixels > most_pixels:
             too_many = TooManyPixelsError(
-                f"This image has {each.head.pixels} pixels, and those before it {total}; at most {most_pixels} are accepted "
-                "in one request. Send it in another."
+                f"This image has {each.head.pixels} pixels, and those before it {total}; at most {most_pixels} are "
+                "accepted in one request. Send it in another."
             )
             guarded[place] = Rejection(too_many, each.image.name)
         else:
@@ -250,7 +250,7 @@ def _note(
                 likeliest.label,
                 likeliest.probability,
                 len(each.image.content),
-                each.pixels,
+                each.head.pixels,
                 mean,
             )
             services.metrics.images.note(replied)

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from trainer.data.image_cost.jpeg import has_few_scans
-from trainer.data.jpeg.ending import with_endings, is_ended
+from trainer.data.jpeg.ending import is_ended, with_endings
 
 _ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0"
 """A segment that says that four channels are CMYK, with 255 for no ink. A later one of the image overrules it."""
@@ -23,9 +23,10 @@ def decode_jpeg(content: tf.Tensor, max_pixels: int) -> tf.Tensor:
     # not tf.debugging.Assert, which wraps this one operation in two branches
     small_enough = tf.raw_ops.Assert(condition=pixels <= max_pixels, data=["too many pixels"])
     few_scans = tf.raw_ops.Assert(condition=has_few_scans(content, pixels), data=["too many scans"])
+    is_cmyk = shape[2] == _CMYK_CHANNELS
     with tf.control_dependencies([small_enough, few_scans]):
-        content = tf.cond(shape[2] == _CMYK_CHANNELS, lambda: _with_adobe_marker(content), lambda: content)
-        return tf.cond(is_ended(content), lambda: _decode(content), lambda: _decode_without_end(content, shape[2]))
+        usual = is_ended(content) & ~is_cmyk  # one branch for all that is rare: each takes time
+        return tf.cond(usual, lambda: _decode(content), lambda: _decode_unusual(content, shape[2], is_cmyk))
 
 
 def _decode(content: tf.Tensor) -> tf.Tensor:
@@ -33,8 +34,9 @@ def _decode(content: tf.Tensor) -> tf.Tensor:
     return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
 
-def _decode_without_end(content: tf.Tensor, components: tf.Tensor) -> tf.Tensor:
-    """Decode an image that does not end with its end marker; it may have it before other bytes."""
+def _decode_unusual(content: tf.Tensor, components: tf.Tensor, is_cmyk: tf.Tensor) -> tf.Tensor:
+    """Decode an image of CMYK, or one that does not end with its end marker but may have it before other bytes."""
+    content = tf.cond(is_cmyk, lambda: _with_adobe_marker(content), lambda: content)
     endings = with_endings(content, components)
 
     def decode_tried() -> tf.Tensor:

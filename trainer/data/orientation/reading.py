@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from contract.image_input import Encoding
 from trainer.data.image_headers import JPEG, PNG, WEBP, WEBP_WITH_ALPHA
-from trainer.data.orientation.chunks import Chunk, png_exif, webp_exif
 from trainer.data.jpeg.segments import read_head
+from trainer.data.orientation.chunks import Chunk, png_exif, webp_exif
 from trainer.data.orientation.pieces import bytes_at, length_of
 from trainer.data.orientation.tiff import orientation_in
 

@@ -25,10 +25,10 @@ _PROFILE = b"ICC_PROFILE\0\1\1"
 def seen() -> Callable[[bytes], int]:
     """What the graph reads of an encoded image."""
 
-    @tf.function(input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
-    def read(content: tf.Tensor) -> tf.Tensor:
+    def read_one(content: tf.Tensor) -> tf.Tensor:
         return read_orientation(content, read_headers(content[None]).kind[0])
 
+    read = tf.function(read_one, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
     return lambda content: int(read(tf.constant(content)))
 
 
