@@ -22,7 +22,7 @@ class ImageInput(BaseModel):
     resize: Literal["bilinear"] = Field("bilinear", description="The interpolation kernel of the resize.")
     antialias: bool = Field(True, description="Whether the kernel widens when the image shrinks.")
     fit: Literal["stretch"] = Field("stretch", description="How an image of another shape is made to fit.")
-    exif_orientation: bool = Field(True, description="Whether a JPEG's EXIF orientation is applied first.")
+    exif_orientation: bool = Field(True, description="Whether an image's EXIF orientation is applied first.")
     channel_order: Literal["rgb", "bgr"] = Field("rgb", description="The channel order the network expects.")
     scale: float = Field(1.0, description="Factor on each pixel value of 0 to 255.")
     offset: float = Field(0.0, description="Added after scaling.")

@@ -99,6 +99,18 @@ class ModelManifest(BaseModel):
     target: ServingTarget | None = Field(
         None, exclude_if=lambda target: target is None, description="Not there in versions made before it was recorded."
     )
+    exif_encodings: tuple[Encoding, ...] = Field(
+        ("jpeg",),
+        description="File types whose EXIF orientation the graph applies, wherever it stands in the file; versions "
+        "made before this was recorded look at a JPEG's first 4 KiB.",
+        exclude_if=lambda encodings: encodings == ("jpeg",),
+    )
+    jpeg_without_end: bool = Field(
+        False,
+        description="Whether the graph decodes a JPEG that lacks nothing but its end marker; not in versions made "
+        "before this was recorded.",
+        exclude_if=lambda decodes: not decodes,
+    )
     run: str = Field(description="The id of the training run, which is also its name in the lineage.")
     digest: str = Field(description="Over graph, variables and assets; not over this manifest.")
 

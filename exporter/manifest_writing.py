@@ -12,6 +12,7 @@ from contract.manifest import ModelManifest, ServingTarget
 from contract.versions import BLESSING, MANIFEST, digest_of_version
 from exporter.proof.parity import Comparison, Reference
 from exporter.saved_model.writer import Written
+from trainer.data.orientation.reading import EXIF_ENCODINGS
 from trainer.runs.trained_model import Run
 
 
@@ -37,6 +38,8 @@ def make_manifest(
         reference=record.reference,
         served_graph=written.served_graph,
         target=target,
+        exif_encodings=tuple(each for each in EXIF_ENCODINGS if each in target.encodings),
+        jpeg_without_end=True,
         run=record.id,
         digest=digest_of_version(staged),
     )

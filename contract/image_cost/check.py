@@ -1,6 +1,6 @@
 """Whether bytes that may be anything are an image that takes far more work to decode than its pixels need."""
 
-from contract.image_cost.jpeg import MAX_SEGMENTS, is_jpeg, read_frame, too_many_scans
+from contract.image_cost.jpeg import is_jpeg, read_frame, too_many_scans, too_many_segments
 from contract.image_cost.png import is_png, too_much_data
 
 
@@ -9,6 +9,6 @@ def why_costly(content: bytes) -> str:
     if is_jpeg(content):
         frame = read_frame(content)
         if frame is None:
-            return f"has more than {MAX_SEGMENTS} segments before its size"
+            return too_many_segments(content)
         return too_many_scans(content, frame)
     return too_much_data(content) if is_png(content) else ""

@@ -8,16 +8,13 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from contract.image_cost.limits import MAX_SCANS, scans_allowed
+from contract.image_cost.limits import MAX_SCANS, scans_allowed, segments_allowed
 from contract.process.interpreter_turns import PIECE_BYTES
 
 _SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 """A scan's header: marker, length, and number of components. Decoders refuse any other length."""
 
 _SCAN_BYTES = 5
-MAX_SEGMENTS = 1000
-"""Before the frame: 20 MiB of the longest ones are 320."""
-
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ARITHMETIC_FRAMES = frozenset({0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _LOSSLESS_FRAMES = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
@@ -72,7 +69,12 @@ def read_frame(content: bytes) -> Frame | None:
             return Frame(width, height, coding, content[at + 2], lossless, hierarchical)
         if marker in {_END, _SCAN_MARKER}:
             return NO_FRAME
-    return None if seen == MAX_SEGMENTS else NO_FRAME
+    return None if seen == segments_allowed(len(content)) else NO_FRAME
+
+
+def too_many_segments(content: bytes) -> str:
+    """Return what is wrong with a JPEG that has too many segments before its size, as the end of a sentence."""
+    return f"has more than {segments_allowed(len(content))} segments before its size; photographs have a few"
 
 
 def scan_start(content: bytes) -> int:
@@ -86,7 +88,7 @@ def scan_start(content: bytes) -> int:
 def _segments(content: bytes) -> Iterator[tuple[int, int]]:
     """Yield each segment's marker, and the place behind it, for as many segments as are looked at."""
     at = 2
-    for _ in range(MAX_SEGMENTS):
+    for _ in range(segments_allowed(len(content))):
         at = _end_of_fill_bytes(content, content.find(b"\xff", at))  # decoders skip what is not a marker, too
         if not 0 < at < len(content):
             return

@@ -1,5 +1,7 @@
 """The limits, for the gateway and the served graph. `docs/image-limits.md` says why each has its value."""
 
+from typing import Any
+
 MAX_SCANS = 100
 """In a JPEG: what the reference encoder writes at most (`MAX_SCANS` of its rdswitch.c); photographs have 1 to 14."""
 
@@ -29,6 +31,15 @@ PNG_SLACK_BYTES = 64 * 1024
 
 PNG_ROW_OVERHEAD = 4
 """Bytes of each row besides its pixels: its filter, and its part in the seven interlaced images."""
+
+
+def segments_allowed(length: Any) -> Any:
+    """Return how many segments a JPEG of so many bytes may have before its scan, and a PNG or WebP with EXIF chunks.
+
+    Photographs have 5 to 30. The fewer for a shorter one, so that many short ones are no more work than one long one.
+    `length` may be a tensor, and the result is one then.
+    """
+    return 100 + length // 4096
 
 
 def scans_allowed(pixels: int, *, arithmetic: bool) -> int:

@@ -1,5 +1,6 @@
 """How a phone makes an image fit: as MediaPipe's ImageClassifier does it, which is not how we do."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,10 @@ import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from contract.image_cost.jpeg import is_jpeg
 from contract.image_input import ImageInput
+
+_JPEG_END = b"\xff\xd9"
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -15,10 +19,18 @@ Pixels = npt.NDArray[np.uint8]
 def read_upright(path: Path) -> Pixels:
     """Return an image at its full size, uint8 [H, W, 3] RGB, turned upright by its EXIF orientation.
 
-    By Pillow and not by our preprocessing, because this stands for the decoder of a phone.
+    By Pillow and not by our preprocessing, because this stands for the decoder of a phone. It decodes what our
+    preprocessing does, JPEGs without end marker included, and EXIF data that are none turn nothing.
     """
-    with Image.open(path) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    content = path.read_bytes()
+    if is_jpeg(content):
+        content += _JPEG_END  # one more, where it is there, changes nothing
+    with Image.open(io.BytesIO(content)) as image:
+        try:
+            upright = ImageOps.exif_transpose(image)
+        except SyntaxError:
+            upright = image
+        return np.asarray(upright.convert("RGB"))
 
 
 def stretch(image: Pixels, height: int, width: int) -> Pixels:

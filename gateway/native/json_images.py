@@ -5,12 +5,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contract.process.interpreter_turns import PIECE_BYTES, length_without, pieces
+from contract.process.interpreter_turns import PIECE_BYTES, length_without
 from gateway.errors import BadEncodingError, BadJsonError, NoImageError, TooManyImagesError
-from gateway.http.base64_text import decode_base64
+from gateway.http.base64_text import decode_image_text, without_data_url
 from gateway.predict.prediction import EncodedImage, UnreadableImage
 
-_DATA_URL, _BASE64 = "data:", ";base64"
 _URL_SAFE = str.maketrans("-_", "+/")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/_\-\s]")
 _SHOWN_CHARACTERS = 20
@@ -71,31 +70,13 @@ def _read_image(image: Any, number: int) -> EncodedImage | UnreadableImage:
     if not isinstance(text, str) or not isinstance(name, str | None):
         raise BadJsonError(f'Image {number} must look like {{"b64": "..."}}, with an optional "name".')
     try:
-        return EncodedImage(_decode(text), name)
+        return EncodedImage(decode_image_text(text), name)
     except ValueError:
         return UnreadableImage(BadEncodingError(f"Image {number} is not base64: {_what_is_wrong(text)}."), name)
 
 
-def _decode(text: str) -> bytes:
-    """Return the bytes of base64 in the standard or the URL-safe alphabet, padded or not, or of a data URL."""
-    text = _without_data_url(text)
-    if text.isascii() and ("-" in text or "_" in text):
-        text = "".join(each.translate(_URL_SAFE) for each in pieces(text))
-    return decode_base64(text)
-
-
-def _without_data_url(text: str) -> str:
-    """Return what follows `data:...;base64,`, or the text as it is if it begins in another way."""
-    # no regular expression: one that looks for the end of a data URL took a minute for 80 KB of beginnings
-    if text[: len(_DATA_URL)].lower() != _DATA_URL:
-        return text
-    comma = text.find(",")
-    is_base64 = comma >= 0 and text[max(comma - len(_BASE64), 0) : comma].lower() == _BASE64
-    return text[comma + 1 :] if is_base64 else text
-
-
 def _what_is_wrong(text: str) -> str:
-    plain = _without_data_url(text)
+    plain = without_data_url(text)
     end = length_without(plain, "=\n\r ")
     places = range(0, end, PIECE_BYTES)
     found = (_NOT_BASE64.search(plain, start, min(start + PIECE_BYTES, end)) for start in places)

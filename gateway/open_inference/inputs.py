@@ -2,19 +2,23 @@
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
 from contract.serving_messages import TensorProto
+from contract.signatures import IMAGE_INPUT
 from gateway.backend.datatypes import BY_NAME, Datatype, name_of
 from gateway.errors import BadTensorError
+from gateway.http.base64_text import decode_image_text
 from gateway.open_inference.requests import InputTensor
+from gateway.predict.image_texts import may_be_image, takes_images
 from gateway.predict.model_signatures import Signature
 from gateway.predict.tensor_check import check_shape, short, spec_of
 
 _LENGTH_PREFIX = struct.Struct("<I")
 _SHOWN_CHARACTERS = 50
+_SHOWN_IMAGE_CHARACTERS = 20
 _BOOL_BYTES = b"\0\1"
 
 
@@ -38,7 +42,8 @@ def read_inputs(inputs: Sequence[InputTensor], binary: memoryview, signature: Si
             raise BadTensorError(
                 f"The inputs up to {short(given.name)} declare {offset} bytes of binary data; {len(binary)} were sent."
             )
-        tensors[given.name] = _to_tensor(given, datatype, raw)
+        is_image = given.name == IMAGE_INPUT and takes_images(signature)
+        tensors[given.name] = _to_tensor(given, datatype, raw, _read_image if is_image else str.encode)
     if offset != len(binary):
         raise BadTensorError(f"The inputs declare {offset} bytes of binary data; {len(binary)} were sent.")
     return tensors
@@ -56,7 +61,9 @@ def _check(given: InputTensor, signature: Signature) -> Datatype:
     return BY_NAME[wanted]
 
 
-def _to_tensor(given: InputTensor, datatype: Datatype, raw: memoryview | None) -> Any:
+def _to_tensor(
+    given: InputTensor, datatype: Datatype, raw: memoryview | None, read_text: Callable[[str], bytes]
+) -> Any:
     if (raw is None) == (given.data is None):
         raise BadTensorError(f"The input {short(given.name)} needs either data or binary_data_size.")
     tensor = TensorProto(dtype=datatype.number)
@@ -66,7 +73,7 @@ def _to_tensor(given: InputTensor, datatype: Datatype, raw: memoryview | None) -
         values = _flatten(given)
         _check_values(given, values, datatype)
         if datatype.name == "BYTES":
-            tensor.string_val.extend(value.encode() for value in values)
+            tensor.string_val.extend(map(read_text, values))
         else:
             tensor.tensor_content = _pack(given, values, datatype)
     elif datatype.name == "BYTES":
@@ -74,6 +81,20 @@ def _to_tensor(given: InputTensor, datatype: Datatype, raw: memoryview | None) -
     else:
         tensor.tensor_content = _check_raw(given, raw.tobytes(), datatype)
     return tensor
+
+
+def _read_image(text: str) -> bytes:
+    """Return the image that a text stands for: bytes that are no UTF-8 cannot be in JSON in another way."""
+    try:
+        content = decode_image_text(text)
+    except ValueError:
+        content = b""
+    if not may_be_image(content):
+        raise BadTensorError(
+            f"The input {IMAGE_INPUT} takes encoded images, and the text {text[:_SHOWN_IMAGE_CHARACTERS]!r} is not "
+            "base64 of one; send base64 of a JPEG, PNG, BMP or WebP, or its bytes as binary data (binary_data_size)."
+        )
+    return content
 
 
 def _flatten(given: InputTensor) -> list[Any]:

@@ -15,7 +15,7 @@ import filetype
 import imagesize
 
 from contract.image_cost.check import why_costly
-from contract.image_cost.jpeg import MAX_SEGMENTS, read_frame, scan_start, too_many_scans
+from contract.image_cost.jpeg import read_frame, scan_start, too_many_scans, too_many_segments
 from contract.image_cost.png import too_much_data
 from contract.image_cost.size import declared_pixels
 from contract.image_input import Encoding
@@ -49,18 +49,28 @@ _HEADER_BYTES = 64  # of all kinds but JPEG, whose size may lie behind megabytes
 
 
 class ImageHead(NamedTuple):
-    """An image's encoding and size. `pixels` is width times height."""
+    """An image's encoding and size. `pixels` is width times height.
+
+    `has_end` is false for a JPEG without end marker, which may be whole all the same: only a decoder can tell.
+    """
 
     encoding: Encoding
     pixels: int
+    has_end: bool = True
 
 
 def check_image(
-    content: bytes, accepted: Collection[Encoding], max_pixels: int, decoder: str = "the model"
+    content: bytes,
+    accepted: Collection[Encoding],
+    max_pixels: int,
+    decoder: str = "the model",
+    *,
+    needs_jpeg_end: bool = True,
 ) -> ImageHead:
     """Return the encoding of an image, one of `accepted`, and its size. Nothing is decoded.
 
-    `decoder` is what does not decode the others, for the message. A large image takes milliseconds, and a PNG of 20 MB
+    `decoder` is what does not decode the others, for the message. `needs_jpeg_end` is whether a JPEG without end marker
+    is taken as cut short; if not, only one that has no pixels is. A large image takes milliseconds, and a PNG of 20 MB
     up to 0.2 seconds of a processor: not for an event loop.
 
     Raises:
@@ -76,11 +86,17 @@ def check_image(
     else:
         width, height = imagesize.get(io.BytesIO(content[:_HEADER_BYTES]), exif_rotation=False)
         pixels = _check_size(width, height, encoding, max_pixels)
-    if _is_cut_short(content, encoding):
-        raise TruncatedImageError(f"This {_NAMES[encoding]} is cut short: it ends after {len(content)} bytes.")
+    has_end = not _is_cut_short(content, encoding)
+    if not has_end and (needs_jpeg_end or encoding != "jpeg" or scan_start(content) < 0):
+        raise cut_short(content, encoding)
     if encoding == "png":
         _refuse_costly(too_much_data(content), encoding)
-    return ImageHead(encoding, pixels)
+    return ImageHead(encoding, pixels, has_end)
+
+
+def cut_short(content: bytes, encoding: Encoding) -> TruncatedImageError:
+    """Return the error for an image whose bytes end before the image does."""
+    return TruncatedImageError(f"This {_NAMES[encoding]} is cut short: it ends after {len(content)} bytes.")
 
 
 def refuse_costly_images(tensors: Mapping[str, Any], most_pixels: int) -> None:
@@ -135,9 +151,7 @@ def _check_kind(content: bytes, accepted: Collection[Encoding], decoder: str) ->
 def _check_jpeg(content: bytes, max_pixels: int) -> int:
     frame = read_frame(content)
     if frame is None:
-        raise CostlyImageError(
-            f"This JPEG has more than {MAX_SEGMENTS} segments before its size; photographs have a few."
-        )
+        raise CostlyImageError(f"This JPEG {too_many_segments(content)}.")
     if frame.unusual_kind:
         raise UnsupportedImageError(
             f"This is {frame.unusual_kind}, which the model does not decode; save it as a usual JPEG, or as PNG."

@@ -21,7 +21,7 @@ from gateway.errors import (
 from gateway.observability.observation import GUARD, LABEL
 from gateway.observability.predicted_image import PredictedImage
 from gateway.predict.calls import call_model_server, manifest_of
-from gateway.predict.image_guard import check_image
+from gateway.predict.image_guard import ImageHead, check_image, cut_short
 from gateway.predict.images_request import ImagesRequest
 from gateway.predict.model_signatures import DEFAULT_SIGNATURE
 from gateway.predict.request_context import RequestContext
@@ -82,10 +82,10 @@ class Rejection:
 
 
 class _Accepted(NamedTuple):
-    """One image to send to the model server; `pixels` is width times height."""
+    """One image to send to the model server, and what its header says."""
 
     image: EncodedImage
-    pixels: int
+    head: ImageHead
 
 
 @dataclass(frozen=True)
@@ -171,14 +171,14 @@ def _within(guarded: list[Rejection | _Accepted], most_pixels: int) -> list[Reje
     for place, each in enumerate(guarded):
         if not isinstance(each, _Accepted):
             continue
-        if place > 0 and total + each.pixels > most_pixels:
+        if place > 0 and total + each.head.pixels > most_pixels:
             too_many = TooManyPixelsError(
-                f"This image has {each.pixels} pixels, and those before it {total}; at most {most_pixels} are accepted "
-                "in one request. Send it in another."
+                f"This image has {each.head.pixels} pixels, and those before it {total}; at most {most_pixels} are "
+                "accepted in one request. Send it in another."
             )
             guarded[place] = Rejection(too_many, each.image.name)
         else:
-            total += each.pixels
+            total += each.head.pixels
     return guarded
 
 
@@ -186,10 +186,16 @@ def _guard(image: EncodedImage | UnreadableImage, manifest: ModelManifest) -> Re
     if isinstance(image, UnreadableImage):
         return Rejection(image.reason, image.name)
     try:
-        head = check_image(image.content, manifest.encodings, manifest.image_input.max_pixels, _decoder(manifest))
+        head = check_image(
+            image.content,
+            manifest.encodings,
+            manifest.image_input.max_pixels,
+            _decoder(manifest),
+            needs_jpeg_end=not manifest.jpeg_without_end,
+        )
     except ImageError as reason:
         return Rejection(reason.with_traceback(None), image.name)  # whose frames hold the image
-    return _Accepted(image, head.pixels)
+    return _Accepted(image, head)
 
 
 def _decoder(manifest: ModelManifest) -> str:
@@ -202,12 +208,17 @@ def _label(
 ) -> list[Prediction | Rejection]:
     if len(scores.probabilities[0]) != len(labels):
         raise ModelServerFailedError("The model did not return one probability for each of its labels.")
-    # not too large: the guard has seen its size
-    undecodable = UndecodableImageError("The image is damaged and cannot be decoded; save it anew.")
     return [
-        likeliest(row, labels, top_k) if valid else Rejection(undecodable, each.image.name)
+        likeliest(row, labels, top_k) if valid else Rejection(_why_not_valid(each), each.image.name)
         for each, row, valid in zip(accepted, scores.probabilities, scores.valid, strict=True)
     ]
+
+
+def _why_not_valid(accepted: _Accepted) -> ImageError:
+    # not too large: the guard has seen its size
+    if accepted.head.has_end:
+        return UndecodableImageError("The image is damaged and cannot be decoded; save it anew.")
+    return cut_short(accepted.image.content, accepted.head.encoding)
 
 
 def likeliest(probabilities: Sequence[float], labels: Sequence[str], top_k: int) -> Prediction:
@@ -239,7 +250,7 @@ def _note(
                 likeliest.label,
                 likeliest.probability,
                 len(each.image.content),
-                each.pixels,
+                each.head.pixels,
                 mean,
             )
             services.metrics.images.note(replied)

@@ -9,12 +9,16 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from contract import serving_messages as messages
+from contract.signatures import IMAGE_INPUT
 from gateway.errors import BadTensorError
 from gateway.http.base64_text import decode_base64
-from gateway.predict.model_signatures import TensorSpec
+from gateway.predict.image_texts import takes_images
+from gateway.predict.model_signatures import Signature, TensorSpec
 from gateway.tensorflow.dtypes import READABLE, JsonDtype, is_base64
 from gateway.tensorflow.json_values import encode_text, number_too_big, refuse_too_large, show
 from gateway.tensorflow.validation_errors import check_inputs, check_instances
+
+_SHOWN_CHARACTERS = 20
 
 _FLOATS = frozenset({"float_val", "double_val"})
 _VALUES_AT_ONCE = 50_000  # ten milliseconds at most, for which Python's lock is held
@@ -89,6 +93,24 @@ def rows_of(value: Any, inputs: Mapping[str, TensorSpec]) -> dict[str, int]:
     """Return the length of each input that is a list, of a request in column format; nothing is checked."""
     values = value if isinstance(value, dict) else dict.fromkeys(inputs, value)
     return {name: len(each) for name, each in values.items() if isinstance(each, list)}
+
+
+def refuse_texts_as_images(value: Any, signature: Signature) -> None:
+    """Check the rows or columns of a request whose signature may be one of ours that takes images.
+
+    Raises:
+        BadTensorError: there is text where an image belongs; the model would only say that it is none.
+    """
+    if not takes_images(signature):
+        return
+    rows = value.get(IMAGE_INPUT) if isinstance(value, dict) else value
+    for row in rows if isinstance(rows, list) else [rows]:
+        given = row.get(IMAGE_INPUT) if isinstance(row, dict) else row
+        if isinstance(given, str):
+            raise BadTensorError(
+                f"The input {IMAGE_INPUT} takes encoded images, and {given[:_SHOWN_CHARACTERS]!r} is text; send the "
+                'base64 of an image as {"b64": "..."}.'
+            )
 
 
 def flatten(value: Any) -> Flat:

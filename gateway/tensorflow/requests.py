@@ -23,7 +23,7 @@ from gateway.predict.tensor_check import predict_tensors
 from gateway.tensorflow.empty_requests import has_no_rows, respond_without_rows
 from gateway.tensorflow.error_bodies import unknown_signature
 from gateway.tensorflow.examples import read_examples
-from gateway.tensorflow.inputs import is_row_format, read_inputs, read_instances, rows_of
+from gateway.tensorflow.inputs import is_row_format, read_inputs, read_instances, refuse_texts_as_images, rows_of
 from gateway.tensorflow.json_values import read_document, show
 from gateway.tensorflow.outputs import write_classes, write_outputs, write_predictions, write_values
 from gateway.tensorflow.paths import Target
@@ -101,6 +101,7 @@ class TensorFlowRequests:
         given = document["instances" if in_rows else "inputs"]
         rows = dict.fromkeys(signature.inputs, len(given)) if in_rows else rows_of(given, signature.inputs)
         refuse_many_rows(rows, signature.inputs, context.services.settings.max_images)
+        refuse_texts_as_images(given, signature)
         tensors = await off_loop(size, read, given, signature.inputs)
         await off_loop(size, refuse_costly_images, tensors, context.services.settings.max_request_pixels)
         if has_no_rows(tensors):

@@ -2,7 +2,7 @@
 
 Nothing is decoded here. A 47 KB PNG can declare 20000 x 20000 pixels and cost 1.2 GB to decode, so kind and size are
 checked before a decoder gets the bytes. Offsets are those of the formats'
-specifications: PNG (ISO/IEC 15948), WebP (RFC 9649), BMP (BITMAPINFOHEADER), Exif 2.32 in a TIFF 6.0 directory.
+specifications: PNG (ISO/IEC 15948), WebP (RFC 9649), BMP (BITMAPINFOHEADER).
 """
 
 from typing import NamedTuple
@@ -14,11 +14,6 @@ import tensorflow as tf
 NOT_A_IMAGE, JPEG, PNG, BMP, WEBP, WEBP_WITH_ALPHA = range(6)
 
 _HEADER_BYTES = 66
-_EXIF_MARK, _EXIF_MARK_AND_REST = b"Exif\0\0", r"Exif\x00\x00\C*"  # \C is any byte
-_EXIF_SCAN_BYTES = 4096  # cameras write the EXIF segment first, behind at most a short JFIF segment
-_EXIF_MAX_ENTRIES = 40
-_EXIF_ENTRY_BYTES = 12
-_ORIENTATION_TAG = 0x0112
 _WEBP_ANIMATION_FLAG, _WEBP_ALPHA_FLAG = 0x02, 0x10
 
 
@@ -55,49 +50,6 @@ def is_jpeg(image_bytes: tf.Tensor) -> tf.Tensor:
     """Return which of the encoded images, string of any shape, are JPEGs by their first bytes; fast."""
     ((at, mark),) = _JPEG
     return tf.strings.substr(image_bytes, at, len(mark)) == mark
-
-
-def read_exif_orientation(image_bytes: tf.Tensor) -> tf.Tensor:
-    """Read the EXIF orientation of each row of `image_bytes`, string [N], as int32 [N] of 1 to 8.
-
-    1, which means upright, if a row has none in its first 4 KiB. Never raises.
-    """
-    scanned = tf.strings.substr(image_bytes, 0, _EXIF_SCAN_BYTES + len(_EXIF_MARK) - 1)
-    before = tf.strings.length(tf.strings.regex_replace(scanned, _EXIF_MARK_AND_REST, "", replace_global=False))
-    found = before < tf.strings.length(scanned)
-    return tf.cond(
-        tf.reduce_any(found),
-        lambda: tf.where(found, _read_orientation(image_bytes, before + len(_EXIF_MARK)), 1),
-        lambda: tf.ones_like(before),
-    )
-
-
-def _read_orientation(image_bytes: tf.Tensor, tiff: tf.Tensor) -> tf.Tensor:
-    """Read the orientation from the first directory of the TIFF files at `tiff`, int32 [N], or 1."""
-    content = _read_first(image_bytes, _EXIF_SCAN_BYTES + 2 * _EXIF_MAX_ENTRIES * _EXIF_ENTRY_BYTES)
-
-    def read(start: tf.Tensor, places: npt.NDArray[np.int32]) -> tf.Tensor:
-        # a position outside reads the nearest byte
-        inside = tf.clip_by_value(start[:, None] + places, 0, content.shape[1] - 1)
-        return tf.cast(tf.gather(content, inside, batch_dims=1), tf.int32)
-
-    header = read(tiff, np.array([0, 4, 5, 6, 7], np.int32))
-    little_endian = tf.cast(header[:, 0] == ord("I"), tf.int32)
-    # a directory further than 64 KiB away is beyond what is scanned, so the low half of its offset is enough
-    offset = tf.reduce_sum(header[:, 1:] * tf.gather([[0, 0, 256, 1], [1, 256, 0, 0]], little_endian), axis=1)
-    digits = tf.reshape(read(tiff + offset, _directory_places()), [-1, 1 + 2 * _EXIF_MAX_ENTRIES, 2])
-    numbers = tf.reduce_sum(digits * tf.gather([[256, 1], [1, 256]], little_endian)[:, None], axis=2)
-    count, tags, values = tf.split(numbers, [1, _EXIF_MAX_ENTRIES, _EXIF_MAX_ENTRIES], axis=1)
-    is_orientation = (tags == _ORIENTATION_TAG) & (np.arange(_EXIF_MAX_ENTRIES) < count)
-    value = tf.reduce_max(tf.where(is_orientation, values, 0), axis=1)
-    return tf.where((value >= 1) & (value <= 8), value, 1)
-
-
-def _directory_places() -> npt.NDArray[np.int32]:
-    """Return the offsets of the two-byte numbers in a directory: the count, each entry's tag, and each one's value."""
-    entries = 2 + _EXIF_ENTRY_BYTES * np.arange(_EXIF_MAX_ENTRIES)
-    numbers = np.concatenate([[0], entries, entries + 8])
-    return np.stack([numbers, numbers + 1], axis=1).reshape(-1).astype(np.int32)
 
 
 _Found = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]

@@ -13,17 +13,10 @@ import tensorflow as tf
 
 from contract.image_input import ImageInput
 from trainer.augmentation_settings import ResizeKernel
-from trainer.data.image_cost.jpeg import has_few_scans
 from trainer.data.image_cost.png import has_little_data
-from trainer.data.image_headers import (
-    JPEG,
-    NOT_A_IMAGE,
-    PNG,
-    WEBP_WITH_ALPHA,
-    is_jpeg,
-    read_exif_orientation,
-    read_headers,
-)
+from trainer.data.image_headers import JPEG, NOT_A_IMAGE, PNG, WEBP_WITH_ALPHA, is_jpeg, read_headers
+from trainer.data.jpeg.decoding import decode_jpeg
+from trainer.data.orientation.reading import jpeg_orientation, other_orientation, read_orientation
 
 _PARALLEL_DECODES = 2
 
@@ -84,12 +77,18 @@ def decode_one_image(image_bytes: tf.Tensor, image_input: ImageInput) -> Decoded
     the decoding.
     """
 
-    def decode_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
-        image = _decode_jpeg(image_bytes, image_input.max_pixels)
+    def upright_jpeg() -> tuple[tf.Tensor, tf.Tensor]:
+        image = decode_jpeg(image_bytes, image_input.max_pixels)
         if image_input.exif_orientation:
-            orientation = tf.squeeze(read_exif_orientation(tf.expand_dims(image_bytes, 0)), 0)
+            orientation = jpeg_orientation(image_bytes)
             image = tf.cond(orientation > 1, lambda: _turn_upright(image, orientation), lambda: image)
         return _resized_values(image, image_input), tf.constant(value=True)
+
+    def upright_other(kind: tf.Tensor) -> tf.Tensor:
+        image = _decode_other(image_bytes, kind)
+        if image_input.exif_orientation:
+            image = _turn_upright(image, other_orientation(image_bytes, kind))
+        return _resized_values(image, image_input)
 
     def decode_other() -> tuple[tf.Tensor, tf.Tensor]:
         headers = read_headers(tf.expand_dims(image_bytes, 0))
@@ -97,13 +96,13 @@ def decode_one_image(image_bytes: tf.Tensor, image_input: ImageInput) -> Decoded
         decodable = (kind != NOT_A_IMAGE) & (size <= image_input.max_pixels)
         values = tf.cond(
             decodable,
-            lambda: _resized_values(_decode_other(image_bytes, kind), image_input),
+            lambda: upright_other(kind),
             lambda: tf.zeros([image_input.height, image_input.width, 3]),
         )
         return values, decodable
 
     # most images are JPEGs, which need nothing from the other headers
-    values, valid = tf.cond(is_jpeg(image_bytes), decode_jpeg, decode_other)
+    values, valid = tf.cond(is_jpeg(image_bytes), upright_jpeg, decode_other)
     return DecodedImage(tf.ensure_shape(values, [image_input.height, image_input.width, 3]), valid)
 
 
@@ -173,13 +172,14 @@ def _decode_each(
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Apply `resize` to each image as decoded and as turned upright; rows that fail become `blanks`."""
     headers = read_headers(image_bytes)
-    orientation = tf.where(headers.kind == JPEG, read_exif_orientation(image_bytes), 1)
     decodable = (headers.kind != NOT_A_IMAGE) & (headers.pixels <= image_input.max_pixels)
 
     def decode_row(row: tf.Tensor) -> list[tf.Tensor]:
-        image = _decode(image_bytes[row], headers.kind[row], image_input.max_pixels)
-        upright = _turn_upright(image, orientation[row]) if image_input.exif_orientation else image
-        return resize(image, upright)
+        content, kind = image_bytes[row], headers.kind[row]
+        image = _decode(content, kind, image_input.max_pixels)
+        if not image_input.exif_orientation:
+            return resize(image, image)
+        return resize(image, _turn_upright(image, read_orientation(content, kind)))
 
     rows = tf.cast(tf.where(decodable)[:, 0], tf.int32)
     good_rows, decoded = _map_tolerantly(decode_row, rows, blanks)
@@ -195,7 +195,7 @@ def _blank(image_input: ImageInput) -> tf.Tensor:
 
 
 def _decode(content: tf.Tensor, kind: tf.Tensor, max_pixels: int) -> tf.Tensor:
-    return tf.cond(kind == JPEG, lambda: _decode_jpeg(content, max_pixels), lambda: _decode_other(content, kind))
+    return tf.cond(kind == JPEG, lambda: decode_jpeg(content, max_pixels), lambda: _decode_other(content, kind))
 
 
 def _decode_other(content: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
@@ -208,16 +208,6 @@ def _decode_other(content: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
     with tf.control_dependencies([tf.raw_ops.Assert(condition=cheap, data=["too much data"])]):
         content = tf.identity(content)
     return tf.cond(kind == WEBP_WITH_ALPHA, lambda: decode(4), lambda: decode(3))
-
-
-def _decode_jpeg(content: tf.Tensor, max_pixels: int) -> tf.Tensor:
-    pixels = tf.reduce_prod(tf.io.extract_jpeg_shape(content, output_type=tf.int64)[:2])
-    # not tf.debugging.Assert, which wraps this one operation in two branches
-    small_enough = tf.raw_ops.Assert(condition=pixels <= max_pixels, data=["too many pixels"])
-    few_scans = tf.raw_ops.Assert(condition=has_few_scans(content, pixels), data=["too many scans"])
-    with tf.control_dependencies([small_enough, few_scans]):
-        # the default, INTEGER_FAST, is up to 6 grey levels off; this one is bit-identical to Pillow's
-        return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 def _turn_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:

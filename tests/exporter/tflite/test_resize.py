@@ -8,6 +8,7 @@ from PIL import Image
 from contract.image_input import ImageInput
 from exporter.tflite.resize import read_upright, stretch, stretch_file
 from tests.drawn.images import encoded, gradient
+from tests.drawn.oriented import jpeg, segment
 
 
 def test_places_are_counted_from_the_upper_left_corner() -> None:
@@ -40,3 +41,12 @@ def test_images_are_turned_upright(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         stretch_file(tmp_path / "lying.png", image_input), stretch_file(tmp_path / "upright.png", image_input)
     )
+
+
+def test_images_that_training_decodes_are_read(tmp_path: Path) -> None:
+    """A JPEG without end marker, and one with EXIF data that are none, are images of a test split like others."""
+    file = tmp_path / "image.jpg"
+    whole = encoded(gradient(), "JPEG")
+    for content in (whole[:-2], whole[:-2] + b"a trailer", jpeg(segment(0xE1, b"Exif\0\0none"))):
+        file.write_bytes(content)
+        assert read_upright(file).shape == (30, 40, 3)

@@ -24,7 +24,7 @@ OWN = Path(gateway.__file__).parent
 ROUTES = ("native/", "tensorflow/", "open_inference/")
 CALL = "backend/model_client.py call"
 
-INPUT = {"name": "image_bytes", "datatype": "BYTES", "shape": [1], "data": ["an image"]}
+INPUT = {"name": "image_bytes", "datatype": "BYTES", "shape": [1], "data": ["/9j/"]}
 INSTANCES = {"instances": [{"b64": "AAAA"}]}
 EXAMPLES = {"examples": [{"image_bytes": {"b64": "AAAA"}}]}
 REQUESTS: dict[str, tuple[str, str, str, Any]] = {

@@ -53,6 +53,40 @@ def test_an_image_with_a_thumbnail_is_whole_if_it_ends(gateway: httpx.Client) ->
         assert gateway.post("/v1/predict", content=image).status_code == 200
 
 
+@pytest.fixture
+def decodes_without_end(model_server: FakeModelServer) -> FakeModelServer:
+    """The fake model server with a version 2 whose graph decodes a JPEG that lacks nothing but its end marker."""
+    described = manifest_for("flowers", 2).model_copy(update={"jpeg_without_end": True})
+    model_server.publish("flowers", 2, manifest=described.to_json().encode())
+    return model_server
+
+
+def test_the_graph_decides_whether_only_the_end_is_missing(
+    own_gateway: httpx.Client, decodes_without_end: FakeModelServer
+) -> None:
+    """A JPEG without end marker is predicted if the graph decodes it; if not, it is cut short, not damaged."""
+    whole = own_gateway.post("/v1/predict?version=2", content=draw("JPEG")[:-2] + b"a maker's trailer")
+    assert whole.status_code == 200
+    cut = own_gateway.post("/v1/predict?version=2", content=draw("JPEG")[:-2] + b"BROKEN")
+    assert (cut.status_code, cut.json()["code"]) == (422, "truncated_image")
+    assert "JPEG is cut short: it ends after" in cut.json()["detail"]
+    damaged = own_gateway.post("/v1/predict?version=2", content=draw(mark=b"BROKEN"))
+    assert damaged.json()["code"] == "undecodable_image"
+    assert decodes_without_end.predict_requests
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "JPEG"])
+def test_other_cut_images_are_not_sent(
+    own_gateway: httpx.Client, decodes_without_end: FakeModelServer, kind: str
+) -> None:
+    """What has no pixels, or is of another kind, is refused without a call as before."""
+    content = draw(kind)[:-1] if kind != "JPEG" else draw(kind).partition(b"\xff\xda")[0]
+    decodes_without_end.calls.forget()
+    response = own_gateway.post("/v1/predict?version=2", content=content)
+    assert (response.status_code, response.json()["code"]) == (422, "truncated_image")
+    assert decodes_without_end.calls.count() == 0
+
+
 def test_usual_bit_fields_are_accepted(gateway: httpx.Client) -> None:
     """A BMP of 32 bits that only spells out the usual order of its channels is an image like any other."""
     image = draw_bmp_with_fields((0xFF0000, 0xFF00, 0xFF))

@@ -1,5 +1,6 @@
 """What the Open Inference Protocol refuses before it asks, and how it says so."""
 
+import base64
 import json
 import struct
 from typing import Any
@@ -10,15 +11,18 @@ import pytest
 from gateway.open_inference.requests import LENGTH_HEADER
 from tests.fakes.model_server import FakeModelServer, label_for
 from tests.gateway.conftest import StartGateway
+from tests.gateway.images import draw
 from tests.gateway.waiting import wait_until
 
 INFER = "/v2/models/flowers/infer"
+IMAGE = draw()
+IMAGE_TEXT = base64.b64encode(IMAGE).decode()
 INPUT = {"name": "image_bytes", "datatype": "BYTES", "shape": [1]}
 
 
 def body_with(**changes: Any) -> dict[str, Any]:
     """Return a request about one image of which the input is changed; None takes a key away."""
-    changed = {**INPUT, "data": ["an image"], **changes}
+    changed = {**INPUT, "data": [IMAGE_TEXT], **changes}
     return {"inputs": [{key: value for key, value in changed.items() if value is not None}]}
 
 
@@ -53,7 +57,7 @@ def test_a_text_is_answered_as_json(gateway: httpx.Client) -> None:
     assert list(said) == ["model_name", "model_version", "outputs"]
     outputs = {output["name"]: output for output in said["outputs"]}
     assert list(outputs) == sorted(outputs)
-    label = label_for(b"an image")
+    label = label_for(IMAGE)
     assert outputs["label"] == {"name": "label", "datatype": "BYTES", "shape": [1], "data": [label]}
 
 
@@ -266,3 +270,37 @@ def test_a_model_that_does_not_describe_itself_is_answered(
     gateway = start_gateway()
     wait_until(lambda: gateway.get("/v2/models/flowers/ready").status_code == 200)
     assert gateway.post(INFER, json=body_with()).status_code == 200
+
+
+@pytest.mark.parametrize("text", [IMAGE_TEXT, f"data:image/jpeg;base64,{IMAGE_TEXT}", IMAGE_TEXT.rstrip("=")])
+def test_base64_of_an_image_is_taken(own_gateway: httpx.Client, text: str) -> None:
+    """An image as text in JSON, as clients of KServe send it, is predicted: JSON can hold it in no other way."""
+    outputs = {each["name"]: each for each in own_gateway.post(INFER, json=body_with(data=[text])).json()["outputs"]}
+    assert (outputs["label"]["data"], outputs["valid"]["data"]) == ([label_for(IMAGE)], [True])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "rose.jpg", "an image", "aGVsbG8=", "\u0089PNG", "data:image/jpeg;base64,aGVsbG8="]
+)
+def test_text_that_is_no_image_is_refused(own_gateway: httpx.Client, text: str) -> None:
+    """Text where an image belongs is 400 with what to send; no model is asked, and no empty label comes back."""
+    status, seen = rejection(own_gateway.post(INFER, json=body_with(data=[text])))
+    assert status == 400
+    assert "is not base64 of one; send base64 of a JPEG, PNG, BMP or WebP, or its bytes as binary data" in seen
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instances": [IMAGE_TEXT]},
+        {"instances": [{"image_bytes": "rose.jpg"}]},
+        {"instances": [{"b64": IMAGE_TEXT}, "text"]},
+        {"inputs": [IMAGE_TEXT]},
+        {"inputs": {"image_bytes": [IMAGE_TEXT]}},
+    ],
+)
+def test_text_as_an_image_is_refused_in_the_other_protocol(own_gateway: httpx.Client, body: dict[str, Any]) -> None:
+    """TensorFlow Serving's REST API has `b64` for images; text is 400, with that."""
+    response = own_gateway.post("/v1/models/flowers:predict", json=body)
+    assert response.status_code == 400
+    assert 'send the base64 of an image as {"b64": "..."}' in response.json()["error"]

@@ -102,7 +102,7 @@ OTHERS = {
     "open inference": (
         "POST",
         "/v2/models/flowers/versions/2/infer",
-        {"inputs": [{"name": "image_bytes", "datatype": "BYTES", "shape": [1], "data": ["an image"]}]},
+        {"inputs": [{"name": "image_bytes", "datatype": "BYTES", "shape": [1], "data": ["/9j/"]}]},
     ),
     "open inference, metadata": ("GET", "/v2/models/flowers/versions/2", None),
 }

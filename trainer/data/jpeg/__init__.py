@@ -1,0 +1,1 @@
+"""In a TensorFlow graph: JPEGs, read and decoded."""

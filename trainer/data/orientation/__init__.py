@@ -1,0 +1,1 @@
+"""In a TensorFlow graph: the EXIF orientation of encoded images."""
