@@ -105,13 +105,14 @@ def run_training(request: TrainingRequest, shown: AbstractContextManager[Progres
         TrainerError: training is not possible.
     """
     settings = fill_in(request.settings())
-    data, name = request.given_data(), request.checked_name()
-    find_images(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
-    with _started(shown) as (lineage, progress):
-        from trainer.train import train  # takes seconds, which a misspelled option should not cost
+    data, name = request.given_data().resolve(), request.checked_name()
+    with shown as progress:
+        found = find_images(data, settings.data, settings.seed, progress)  # now: TensorFlow's start takes seconds
+        with _started(progress) as lineage:
+            from trainer.train import train  # takes seconds, which a misspelled option should not cost
 
-        run = train(data, name, settings, request.runs, progress, lineage)
-        _tell_result(run, progress)
+            run = train(data, name, settings, request.runs, progress, lineage, found)
+            _tell_result(run, progress)
     return run
 
 
@@ -121,7 +122,7 @@ def resume_training(name: str, runs: Path, shown: AbstractContextManager[Progres
     Raises:
         TrainerError: there is no such run, or it cannot be continued.
     """
-    with _started(shown) as (lineage, progress):
+    with shown as progress, _started(progress) as lineage:
         from trainer.train import resume
 
         run = resume(name, runs, progress, lineage)
@@ -152,12 +153,12 @@ def preview(request: TrainingRequest) -> None:
 
 
 @contextmanager
-def _started(shown: AbstractContextManager[Progress]) -> Iterator[tuple[Lineage, Progress]]:
-    """Open the lineage, show progress, and start TensorFlow."""
-    with default_lineage(create=True) as lineage, shown as progress:
+def _started(progress: Progress) -> Iterator[Lineage]:
+    """Open the lineage, and start TensorFlow."""
+    with default_lineage(create=True) as lineage:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
-        yield lineage, progress
+        yield lineage
 
 
 def _tell_result(run: "Run", progress: Progress) -> None:

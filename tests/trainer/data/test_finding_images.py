@@ -275,7 +275,7 @@ def test_a_class_with_one_image_to_validate_cannot_be_halved(tmp_path: Path) -> 
     """It is refused with its name and what is needed."""
     classes_of(tmp_path / "train", {"a": 3, "b": 3})
     classes_of(tmp_path / "val", {"a": 6, "b": 1})
-    with pytest.raises(DataSetError, match="has a single image of b; without a folder named test each class needs at"):
+    with pytest.raises(DataSetError, match="b has 1 image; without a folder named test each class needs at"):
         found_in(tmp_path)
 
 

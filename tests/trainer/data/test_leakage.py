@@ -208,31 +208,35 @@ def test_duplicates_within_a_split_are_no_leak(scenes: list[Image.Image], tmp_pa
 
 
 def leak(number: int, *, same: bool = True) -> Leak:
-    return Leak(Path(f"train/{number}"), "train", Path(f"test/{number}"), "test", same, 0 if same else 4)
+    return Leak(Path(f"train/{number}"), "train", Path(f"test/{number}"), "test", same, 0 if same else 4, 0, 0)
 
 
 def test_leakage_is_refused_with_what_and_how_many() -> None:
     """The refusal names the first pairs, how many there are, and how to go on."""
     with pytest.raises(LeakageError) as refused:
-        check_leakage([leak(1), leak(2, same=False), leak(3), leak(4)], allow=False)
+        check_leakage(
+            [leak(1), leak(2, same=False), leak(3), leak(4)], allow=False, listed_in="All 4 pairs are in a.csv."
+        )
     assert str(refused.value) == (
         "4 images are in two splits, so the scores would be too good: test/1 of test is train/1 of train; "
         "test/2 of test is nearly (4 of 64 bits differ) train/2 of train; test/3 of test is train/3 of train; "
-        "and so on. Remove one of each pair, or train with --allow-leakage."
+        "and so on. All 4 pairs are in a.csv. Remove one of each pair, or train with --allow-leakage."
     )
-    with pytest.raises(LeakageError, match=r"^1 image is in two splits, .* train/1 of train\. Remove"):
-        check_leakage([leak(1)], allow=False)
+    with pytest.raises(
+        LeakageError, match=r"^1 image is in two splits, .* train/1 of train\. The pair is in a\.csv\. Remove"
+    ):
+        check_leakage([leak(1)], allow=False, listed_in="The pair is in a.csv.")
 
 
 def test_leakage_may_be_allowed() -> None:
     """With leave, or without leaks, nothing is refused."""
-    check_leakage([leak(1)], allow=True)
-    check_leakage([], allow=False)
+    check_leakage([leak(1)], allow=True, listed_in="")
+    check_leakage([], allow=False, listed_in="")
 
 
 def test_names_of_leaks_fit_on_a_line() -> None:
     """A line break in a name does not break the line that names it."""
-    assert describe(Leak(Path("a\nb"), "train", Path("c"), "val", True, 0)) == r"c of val is a\nb of train"
+    assert describe(Leak(Path("a\nb"), "train", Path("c"), "val", True, 0, 0, 0)) == r"c of val is a\nb of train"
 
 
 def test_an_image_under_two_classes_is_found(tmp_path: Path, scenes: list[Image.Image]) -> None:
@@ -245,7 +249,8 @@ def test_an_image_under_two_classes_is_found(tmp_path: Path, scenes: list[Image.
     assert [(leak.first.name, leak.second.name, leak.same_content) for leak in leaks] == [
         ("0", "2", True),
         ("0", "4", True),
+        ("2", "4", True),
     ]
     with pytest.raises(LeakageError, match=r"^2 images are in two classes, one of which is wrong: .*2 is .*0, both in"):
-        check_leakage(leaks, allow=False)
-    check_leakage(leaks, allow=True)
+        check_leakage(leaks, allow=False, listed_in="")
+    check_leakage(leaks, allow=True, listed_in="")
