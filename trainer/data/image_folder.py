@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -181,7 +182,8 @@ class _Division:
 
     def _groups(self, paths: list[list[Path]]) -> list[Groups]:
         if not self._together:  # as runs were split before near copies were kept together
-            return [dict(enumerate(same_bytes_together(its_paths, self.digests))) for its_paths in paths]
+            number_of = count()
+            return [{next(number_of): its for its in same_bytes_together(each, self.digests)} for each in paths]
         number = groups_of_copies([path for its_paths in paths for path in its_paths], self.digests, self._progress)
         groups: list[Groups] = [defaultdict(list) for _ in paths]
         for of_class, its_paths in zip(groups, paths, strict=True):
@@ -204,7 +206,7 @@ class _Division:
         copies = "they are all" if groups == 1 else f"there are {groups} different ones, the others are"
         raise DataSetError(
             f"{plain_name(folder)} has {len(paths)} images, but {copies} near copies (a burst, or re-encoded), which "
-            f"stay in one split, and {needed} that differ; add some, or train with {_SPREAD_COPIES}, which tests on "
+            f"stay in one split, and {needed}; add some that differ, or train with {_SPREAD_COPIES}, which tests on "
             "copies of training images."
         )
 

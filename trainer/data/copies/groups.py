@@ -11,8 +11,8 @@ from trainer.data.near_duplicates import NearDuplicates
 from trainer.progress import Progress
 
 _MOST_COPIES, _FEWEST_COPIES = 32, 4
-_SHARE_OF_COPIES = 4
-"""A burst may be a fourth of all images, and of 32: the likeness of more than that counts as usual."""
+_SHARE_OF_COPIES = 2
+"""A burst may be half of all images, and of 32: the likeness of more than that counts as usual."""
 
 
 def groups_of_copies(paths: Sequence[Path], digests: MutableMapping[Path, str], progress: Progress) -> dict[Path, int]:
