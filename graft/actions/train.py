@@ -14,7 +14,7 @@ from trainer.config import TrainingConfig, parse_assignment, read_config
 from trainer.data.image_folder import find_images
 from trainer.models.defaults import fill_in
 from trainer.progress import Progress, TerminalProgress
-from trainer.runs.record import REPORT
+from trainer.runs.record import REPORT, WITHOUT_TEST
 from trainer.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _SETTINGS = {
     "seed": "seed",
     "batch_size": "data.batch_size",
     "baselines": "baselines",
+    "test_split": "data.test_split",
     "strict": "data.strict",
     "allow_leakage": "data.allow_leakage",
     "tensorboard": "tensorboard",
@@ -162,11 +163,12 @@ def _started(progress: Progress) -> Iterator[Lineage]:
 
 
 def _tell_result(run: "Run", progress: Progress) -> None:
-    test = run.record.metrics["test"]
-    low, high = test["accuracy_interval"]
-    accuracy = f"{test['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f})"
+    judged, has_test = run.record.judged, run.record.judged_on == "test"
+    low, high = judged["accuracy_interval"]
+    accuracy = f"{judged['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f})"
+    without = "" if has_test else f"{WITHOUT_TEST}\n"
     progress.on_note(
-        f"Test accuracy {accuracy} on {test['images']} images.\n"
+        f"{run.record.judged_on.capitalize()} accuracy {accuracy} on {judged['images']} images.\n{without}"
         f"Saved {run.folder}; the report is {run.folder / REPORT}\n"
         f"Next: graft export {run.record.id}"
     )

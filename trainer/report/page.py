@@ -44,6 +44,10 @@ def render_report(report: Report) -> str:
         report=report,
         record=report.record,
         metrics=metrics,
+        place=report.record.judged_on,
+        judged=report.record.judged,
+        images_name=report.record.judged_on,
+        has_test=report.record.judged_on == "test",
         findings=findings(report),
         warnings=warnings(report),
         contenders=contenders(report),
@@ -57,15 +61,15 @@ def render_report(report: Report) -> str:
 
 
 def _of_classes(report: Report) -> dict[str, Any]:
-    test, names = report.record.metrics["test"], report.record.labels
+    judged, names = report.record.judged, report.record.labels
     few = len(names) <= MOST_CLASSES_IN_MATRIX
     return {
         "class_names": names,
         "few_classes": few,
-        "weakest_first": weakest_first(test["per_class"]),
-        "predicted": times_predicted(test["confusion"], names),
-        "matrix": matrix_cells(test["confusion"]) if few else None,
-        "confusions": largest_confusions(test["confusion"], names),
+        "weakest_first": weakest_first(judged["per_class"]),
+        "predicted": times_predicted(judged["confusion"], names),
+        "matrix": matrix_cells(judged["confusion"]) if few else None,
+        "confusions": largest_confusions(judged["confusion"], names),
     }
 
 

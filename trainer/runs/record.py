@@ -100,6 +100,12 @@ class RunRecord(_RunModel):
         return "test" if "test" in self.metrics else "validation"
 
     @property
+    def judged(self) -> dict[str, Any]:
+        """These metrics, with the names that they have now."""
+        judged: dict[str, Any] = self.current_metrics[self.judged_on]
+        return judged
+
+    @property
     def held_out_images(self) -> tuple[TestImage, ...]:
         """The images of these metrics."""
         return self.test_images or self.validation_images
