@@ -129,7 +129,7 @@ def find_images(folder: Path, settings: DataSettings, seed: int, progress: Progr
         return _read_given_splits(
             folder, {split: named[split] for split in SPLITS if split in named}, division, settings
         )
-    classes = _read_classes(folder)
+    classes = read_classes(folder)
     _refuse_splits_by_other_names(folder, classes.labels)
     made: tuple[Split, ...] = ("val", "test") if settings.test_split else ("val",)
     folders = [folder / label for label in classes.labels]
@@ -139,7 +139,7 @@ def find_images(folder: Path, settings: DataSettings, seed: int, progress: Progr
     return ImageFolder(classes.labels, images, classes.skipped, division.digests, note, division.made(paths))
 
 
-class _Classes(NamedTuple):
+class LabelledFolder(NamedTuple):
     """The contents of a folder of class folders: `paths[label]` are the images of `labels[label]`."""
 
     labels: tuple[str, ...]
@@ -221,7 +221,7 @@ def _read_given_splits(
         )
     unused = given.get("test") if not settings.test_split else None
     given = {split: path for split, path in given.items() if path != unused}
-    read = {split: _read_classes(path) for split, path in given.items()}
+    read = {split: read_classes(path) for split, path in given.items()}
     labels = read["train"].labels
     paths = {split: _in_order(classes, labels, given[split], given["train"]) for split, classes in read.items()}
     skipped = [
@@ -246,7 +246,7 @@ def _read_given_splits(
     )
 
 
-def _in_order(classes: "_Classes", labels: tuple[str, ...], folder: Path, train: Path) -> list[list[Path]]:
+def _in_order(classes: LabelledFolder, labels: tuple[str, ...], folder: Path, train: Path) -> list[list[Path]]:
     """Return the images of each class, in the order of the labels, which may be spelled otherwise here.
 
     Raises:
@@ -266,18 +266,21 @@ def _labelled(paths: list[list[Path]]) -> list[LabelledImage]:
     return [LabelledImage(path, label) for label, its_paths in enumerate(paths) for path in its_paths]
 
 
-def _read_classes(folder: Path) -> _Classes:
+def read_classes(folder: Path, fewest: int = 2) -> LabelledFolder:
+    """Find the images of a folder of class folders, at least the `fewest`.
+
+    Raises:
+        DataSetError: it has fewer, or a class cannot be used.
+    """
     children = sorted(_listed(folder))
     classes = [
         path
         for path in children
         if path.is_dir() and not path.name.startswith(".") and path.name.casefold() not in SYSTEM_FOLDERS
     ]
-    if len(classes) < 2:
-        raise DataSetError(
-            f"{plain_name(folder)} needs one sub-folder of images for each of at least two classes; "
-            f"it has {len(classes)}."
-        )
+    if len(classes) < fewest:
+        least = "each of at least two classes" if fewest > 1 else "each class"
+        raise DataSetError(f"{plain_name(folder)} needs one sub-folder of images for {least}; it has {len(classes)}.")
     skipped = [SkippedFile(path, _why_no_class(path)) for path in children if path not in classes]
     labels = tuple(map(label_of, classes))
     refuse_equal_names(folder, [path.name for path in classes])
@@ -288,7 +291,7 @@ def _read_classes(folder: Path) -> _Classes:
             raise DataSetError(_why_empty(class_folder, found.skipped))
         paths.append(found.images)
         skipped += found.skipped
-    return _Classes(labels, paths, skipped)
+    return LabelledFolder(labels, paths, skipped)
 
 
 def _listed(folder: Path) -> list[Path]:

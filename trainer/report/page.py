@@ -39,7 +39,7 @@ def render_report(report: Report) -> str:
     whose `value` has all its digits.
     """
     metrics = report.record.metrics
-    template = _environment().get_template("page.html.jinja")
+    template = environment().get_template("page.html.jinja")
     return template.render(
         report=report,
         record=report.record,
@@ -95,15 +95,16 @@ def _figures(report: Report) -> dict[str, list[str]]:
     }
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return where templates of reports are rendered, with the filters that write numbers."""
+    templates = Environment(
         loader=PackageLoader("trainer.report", "."),
         autoescape=True,  # names of classes and files come from users
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    templates.filters |= {
         "exact": lambda value: "" if value is None else json.dumps(value),
         "percent": lambda share: _UNKNOWN if share is None else percent(share),
         "decimals": _decimals,
@@ -112,7 +113,7 @@ def _environment() -> Environment:
         "base64": lambda content: base64.b64encode(content).decode("ascii"),
         "setting": lambda value: json.dumps(value, ensure_ascii=False),
     }
-    return environment
+    return templates
 
 
 def _decimals(value: float | None, digits: int = 3) -> str:
