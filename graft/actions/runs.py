@@ -70,7 +70,7 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     _print_differences("setting", {each.name: (each.a, each.b) for each in settings}, console)
     _print_differences("data", _differing(*(_data_facts(record) for record in records)), console)
     _print_results(records[0], records[1], console)
-    if without := [record.id for record in records if not record.test_images]:
+    if without := [record.id for record in records if record.judged_on != "test"]:
         console.print(f"Without test images (--no-test): {', '.join(without)}; nothing to compare on.", markup=False)
         return
     shared = shared_test_images(read_predictions(one / PREDICTIONS), read_predictions(other / PREDICTIONS))

@@ -10,6 +10,8 @@ from trainer.evaluation.calibration import ReliabilityBin
 from trainer.evaluation.comparison import SIGNIFICANCE_LEVEL
 from trainer.evaluation.numbers_in_words import percent, probability
 
+_NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"  # which a console may not have
+
 
 @dataclass(frozen=True)
 class BadImage:
@@ -55,6 +57,9 @@ class VersionEvaluation:
     @property
     def verdict(self) -> str:
         """Return how the accuracy compares with that of the version's own test, as a sentence."""
+        return self._verdict().replace(_NO_BREAK_SPACE, " ")
+
+    def _verdict(self) -> str:
         if self.own is None:
             return "There is nothing to compare with."
         here, own = self.metrics["accuracy"], self.own.metrics["accuracy"]

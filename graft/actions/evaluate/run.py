@@ -56,7 +56,11 @@ def evaluate_version(wanted: EvaluateVersion) -> bool:
         raise CommandError(
             f"The report cannot be written to {wanted.out}: --out takes a file in a folder that is there."
         )
-    predictor = _predictor(wanted)
+    return evaluate_with(_predictor(wanted), wanted)
+
+
+def evaluate_with(predictor: LabelPredictor, wanted: EvaluateVersion) -> bool:
+    """Do what `evaluate_version` does with this predictor, whatever the target."""
     data = labelled_images(wanted.folder, predictor.manifest.labels)
     with TerminalProgress(Console(stderr=True, highlight=False)) as progress:
         predicted = predictor.predict([image.path for image in data.images], progress)
@@ -150,9 +154,8 @@ def _seen_in_training(
         return 0, ["None of these files was used to train the version."]
     others = predictions.right[~seen]
     without = f"; on the others accuracy is {others.mean():.3f}" if len(others) else ""
-    return int(seen.sum()), [
-        f"{seen.sum()} of these files were used to train or validate the version, so the accuracy is too good{without}."
-    ]
+    used = "1 of these files was" if seen.sum() == 1 else f"{seen.sum()} of these files were"
+    return int(seen.sum()), [f"{used} used to train or validate the version, so the accuracy is too good{without}."]
 
 
 def _most_confident_wrong(

@@ -1,6 +1,7 @@
 """The verb `runs`: listing, showing and comparing what has been trained."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from graft.actions.runs import compare_runs, list_runs, show_run
 from tests.fakes.runs import write_run
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunFileError, RunNotFoundError
-from trainer.runs.record import PREDICTIONS, RECORD
+from trainer.runs.record import PREDICTIONS, RECORD, read_record
 
 GOOD = [True] * 90 + [False] * 10
 BAD = [True] * 60 + [False] * 40
@@ -134,3 +135,16 @@ def test_a_run_without_predictions_cannot_be_compared(runs: Path) -> None:
     (runs / "run-b" / PREDICTIONS).unlink()
     with pytest.raises(RunFileError, match=r"predictions\.csv"):
         compared(runs, "run-a", "run-b")
+
+
+def test_a_run_without_a_test_split_says_so(runs: Path) -> None:
+    """It has no test accuracy in the list, its validation accuracy when shown, and is not compared on test images."""
+    file = runs / "run-b" / RECORD
+    record = read_record(runs / "run-b")
+    metrics = {"validation": record.metrics["test"]}
+    file.write_text(record.model_copy(update={"metrics": metrics}).model_dump_json())
+    assert re.search(r"mobilenet_v2 no test split ", listed(runs))
+    screen = Screen()
+    show_run(runs, "run-b", screen)
+    assert "validation accuracy 60.0 % of 100 images" in screen.text
+    assert "Without test images (--no-test): run-b; nothing to compare on." in compared(runs, "run-a", "run-b")
