@@ -156,7 +156,7 @@ def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress)
         image_input=options.image_input(run.record),
         options=options,
         baseline=baseline,
-        fixtures=choose_fixtures(run.record.test_images),
+        fixtures=choose_fixtures(run.record.held_out_images),
         expectations=expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None),
         progress=progress,
     )
@@ -239,5 +239,11 @@ def _compare_with_baseline(plan: _Plan, version: LoadedVersion) -> dict[str, Any
         return {}
     if note := note_on_seen_images(plan.baseline, plan.run.record.dataset_digest):
         plan.progress.on_note(note)
-    paired = compare_with_baseline(plan.baseline, version, plan.run.record.test_images, plan.progress)
+    record = plan.run.record
+    if not record.test_images:
+        plan.progress.on_note(
+            f"{record.id} has no test images (--no-test): it is compared with version {plan.baseline.name} on its "
+            "validation images, which chose its epoch, and favour it."
+        )
+    paired = compare_with_baseline(plan.baseline, version, record.held_out_images, plan.progress)
     return {"better_than": {"version": int(plan.baseline.name), **paired.to_json()}}

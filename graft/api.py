@@ -34,6 +34,7 @@ def train(
     baselines: Sequence[str] | None = None,
     strict: bool | None = None,
     allow_leakage: bool | None = None,
+    no_test: bool = False,
     tensorboard: bool | None = None,
     config: AnyPath | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -63,6 +64,7 @@ def train(
         baselines=baselines,
         strict=strict,
         allow_leakage=allow_leakage,
+        test_split=False if no_test else None,
         tensorboard=tensorboard,
     )
     file = None if config is None else Path(config)

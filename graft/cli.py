@@ -14,7 +14,7 @@ from graft.verbs.gateway import gateway
 from graft.verbs.keys import keys_app
 from graft.verbs.lineage import lineage_app
 from graft.verbs.modelserver import modelserver
-from graft.verbs.predict import predict
+from graft.verbs.predict import evaluate, predict
 from graft.verbs.runs import runs_app
 from graft.verbs.serving_flags import ServingFlags
 from graft.verbs.settings import settings
@@ -70,6 +70,7 @@ app.command(cls=ServingFlags)(modelserver)
 app.command()(gateway)
 app.command()(up)
 app.command()(predict)
+app.command()(evaluate)
 app.command()(settings)
 app.add_typer(runs_app, name="runs")
 app.add_typer(keys_app, name="keys")

@@ -86,6 +86,17 @@ def descendants_with(session: Session, **digests_or_names: str | None) -> list[D
     ]
 
 
+def splits_of_images(session: Session, run: str) -> dict[str, str]:
+    """Return the split of each image of a run by the digest of its file."""
+    image, folder = tables.DataSetImageRow, tables.RunRow.data_set_folder_id
+    found = session.execute(
+        select(image.digest, image.split)
+        .join(tables.RunRow, folder == image.folder_id)
+        .where(tables.RunRow.run_id == run)
+    )
+    return {digest: split for digest, split in found}  # noqa: C416 - rows are not pairs to a type checker
+
+
 def run_of(row: tables.RunRow) -> StoredRun:
     """Return the run as it was recorded, without its images."""
     data_set = DataSetRecord(

@@ -121,6 +121,11 @@ class Lineage:
         with self._session(writes=False) as session:
             return reading.ancestry_of(session, reading.find_export(session, name, version, digest))
 
+    def splits_of_images(self, run: str) -> dict[str, str]:
+        """Return the split of each image that a run had, by the digest of its file; none if it is not recorded."""
+        with self._session(writes=False) as session:
+            return reading.splits_of_images(session, run)
+
     def runs_with(
         self,
         *,

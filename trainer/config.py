@@ -22,6 +22,10 @@ class DataSettings(_Section):
 
     validation_share: float = Field(0.15, gt=0, lt=0.5, description="Share of each class for validation.")
     test_share: float = Field(0.15, gt=0, lt=0.5, description="Share of each class for the test.")
+    test_split: bool = Field(True, description="Whether images are kept to test; without, nothing says how good it is.")
+    copies_together: bool = Field(
+        True, description="Whether near copies, such as bursts, stay in one split where images are split here."
+    )
     batch_size: int = Field(32, gt=0, description="Images per training step.")
     memory_budget_mb: int = Field(
         1024, gt=0, description="Decoded images above this many megabytes are kept on disk, not in memory."
@@ -32,6 +36,11 @@ class DataSettings(_Section):
         "auto",
         description="Whether rare classes count more: auto where the largest has over twice the smallest.",
     )
+
+    def sizes(self, images: int) -> list[int]:
+        """Return how many of a class's images are to validate and, with a test split, to test."""
+        val = max(1, round(images * self.validation_share))
+        return [val, max(1, min(round(images * self.test_share), images - val - 1))] if self.test_split else [val]
 
 
 class ModelSettings(_Section):
@@ -186,13 +195,21 @@ class TrainingConfig(_Section):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
-def read_config(file: Path | None, overrides: dict[str, Any]) -> TrainingConfig:
+OLD_DATA_SETTINGS: dict[str, Any] = {"copies_together": False}
+"""What decided the splits of a run that is older than these settings of `data`, and does not name them."""
+
+
+def read_config(file: Path | None, overrides: dict[str, Any], *, of_run: bool = False) -> TrainingConfig:
     """Make the settings from defaults, then a TOML file, then `overrides` by dotted name.
+
+    A file `of_run` says what decided its splits, or was written before there were such settings.
 
     Raises:
         ConfigurationError: the file cannot be read, a name is unknown, or a value does not fit.
     """
     values = _read_toml(file) if file else {}
+    if of_run:
+        values["data"] = OLD_DATA_SETTINGS | values.get("data", {})
     for name, value in overrides.items():
         _set_by_dotted_name(values, name, value)
     try:

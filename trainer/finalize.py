@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lineage.errors import LineageError
-from trainer.data.image_folder import SPLITS, Split
-from trainer.data.leakage import describe
+from trainer.data.image_folder import Split
+from trainer.data.leakage import LEAKAGE_FILE, describe, list_leaks
 from trainer.data.reference_histograms import make_reference
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature, reliability, with_temperature
 from trainer.evaluation.comparison import compare_predictions
@@ -24,11 +24,20 @@ from trainer.runs.code_version import code_version
 from trainer.runs.environment import environment
 from trainer.runs.lineage_entry import describe_run
 from trainer.runs.phase_timing import phase_timings
-from trainer.runs.record import HISTORY, METRICS, MODEL, PREDICTIONS, REPORT, RunRecord, TestImage
+from trainer.runs.record import (
+    HISTORY,
+    METRICS,
+    METRICS_OF,
+    MODEL,
+    PREDICTIONS,
+    REPORT,
+    WITHOUT_TEST,
+    RunRecord,
+    TestImage,
+)
 from trainer.runs.trained_model import Run, digest_of_tensors
 from trainer.training.baselines import train_baseline
 from trainer.training.fine_tuning import TrainingOutcome
-from trainer.training.input_pipeline import InputPipeline
 from trainer.training.network_building import in_full_precision
 
 Probabilities = npt.NDArray[np.float32]
@@ -57,6 +66,8 @@ def finalize(run: RunContext, outcome: TrainingOutcome) -> Run:
     model.save(run.folder.path / MODEL, include_optimizer=False)
     record = _record(run, model, evaluation, outcome, metrics)
     _write_predictions(run, evaluation)
+    if run.images.leaks:
+        list_leaks(run.folder.path / LEAKAGE_FILE, run.images.leaks, run.labels)
     write_report(run.folder.path / REPORT, _report(run, record, evaluation, outcome))
     history = [asdict(epoch) for epoch in outcome.epochs]
     run.folder.complete(record, {HISTORY: to_json(history), METRICS: to_json(metrics)})
@@ -65,10 +76,9 @@ def finalize(run: RunContext, outcome: TrainingOutcome) -> Run:
 
 
 def _evaluate(run: RunContext) -> Evaluation:
-    run.progress.on_work("testing", 2)
+    run.progress.on_work("testing", len(run.held_out))
     raw: dict[Split, Probabilities] = {}
-    pipelines: dict[Split, InputPipeline] = {"val": run.training.data.val, "test": run.test}
-    for split, pipeline in pipelines.items():
+    for split, pipeline in run.held_out.items():
         raw[split] = run.training.predictor.predict(pipeline, run.config.data.batch_size)
         run.progress.on_step()
     labels = {split: run.images.splits[split].labels for split in raw}
@@ -76,23 +86,27 @@ def _evaluate(run: RunContext) -> Evaluation:
 
 
 def _metrics(run: RunContext, evaluation: Evaluation, outcome: TrainingOutcome) -> dict[str, Any]:
-    test = evaluation.calibrated("test")
-    return {
-        "validation": evaluate(evaluation.calibrated("val"), run.labels),
-        "test": evaluate(test, run.labels),
-        "calibration": {
-            "temperature": evaluation.temperature,
-            "test_error_before": expected_calibration_error(evaluation.raw["test"], evaluation.labels["test"]),
-            "test_error_after": expected_calibration_error(test.probabilities, test.labels),
-        },
+    judged = evaluation.calibrated(run.judged_on)
+    return {METRICS_OF[split]: evaluate(evaluation.calibrated(split), run.labels) for split in evaluation.raw} | {
+        "calibration": _calibration(run, evaluation, judged),
         "phases": [asdict(timing) for timing in phase_timings(outcome.epochs)],
-        "baselines": {name: _baseline_metrics(run, name, test) for name in run.config.baselines},
+        "baselines": {name: _baseline_metrics(run, name, judged) for name in run.config.baselines},
+    }
+
+
+def _calibration(run: RunContext, evaluation: Evaluation, judged: Predictions) -> dict[str, float]:
+    if run.judged_on != "test":  # the temperature was fitted on these images, so their error proves nothing
+        return {"temperature": evaluation.temperature}
+    return {
+        "temperature": evaluation.temperature,
+        "test_error_before": expected_calibration_error(evaluation.raw["test"], evaluation.labels["test"]),
+        "test_error_after": expected_calibration_error(judged.probabilities, judged.labels),
     }
 
 
 def _baseline_metrics(run: RunContext, name: str, model: Predictions) -> dict[str, Any]:
-    """Train a baseline and compare its predictions for the test images with those of the `model`."""
-    probabilities = train_baseline(name, run.training, run.test, run.folder.first_weights())
+    """Train a baseline and compare its predictions for the held-out images with those of the `model`."""
+    probabilities = train_baseline(name, run.training, run.held_out[run.judged_on], run.folder.first_weights())
     baseline = Predictions(probabilities, model.labels)
     paired = compare_predictions(model.right, baseline.right)
     return evaluate(baseline, run.labels) | {"versus_model": paired.to_json()}
@@ -101,7 +115,10 @@ def _baseline_metrics(run: RunContext, name: str, model: Predictions) -> dict[st
 def _record(
     run: RunContext, model: Any, evaluation: Evaluation, outcome: TrainingOutcome, metrics: dict[str, Any]
 ) -> RunRecord:
-    start, test, labels = run.folder.start, run.images.splits["test"], run.labels
+    start, splits, labels = run.folder.start, run.images.splits, run.labels
+    judged = splits[run.judged_on]
+    images = tuple(TestImage(path=image.path.resolve(), label=labels[image.label]) for image in judged.images)
+    has_test = run.judged_on == "test"
     return RunRecord(
         id=run.folder.path.name,
         name=start.name,
@@ -113,16 +130,19 @@ def _record(
         base_weights=start.base_weights,
         dataset_folder=start.data,
         dataset_digest=start.dataset_digest,
-        images={split: len(run.images.splits[split].labels) for split in SPLITS},
-        test_images=tuple(TestImage(path=image.path.resolve(), label=labels[image.label]) for image in test.images),
+        images={split: len(splits[split].labels) for split in splits},
+        test_images=images if has_test else (),
+        validation_images=() if has_test else images,
         kept_phase=outcome.kept,
         gate=outcome.gate,
         temperature=evaluation.temperature,
-        reference=make_reference(evaluation.calibrated("test").probabilities, labels, test.sizes, test.brightness),
+        reference=make_reference(
+            evaluation.calibrated(run.judged_on).probabilities, labels, judged.sizes, judged.brightness
+        ),
         weights_digest=digest_of_tensors(model.get_weights()),
         code_version=code_version(),
         environment=environment(),
-        notes=outcome.notes,
+        notes=(*outcome.notes, *(() if has_test else (WITHOUT_TEST,))),
         metrics=metrics,
     )
 
@@ -148,20 +168,20 @@ def _write_predictions(run: RunContext, evaluation: Evaluation) -> None:
 
 
 def _report(run: RunContext, record: RunRecord, evaluation: Evaluation, outcome: TrainingOutcome) -> Report:
-    test, predictions = run.images.splits["test"], evaluation.calibrated("test")
+    judged, predictions = run.images.splits[run.judged_on], evaluation.calibrated(run.judged_on)
     return Report(
         record=record,
         config=run.config,
         epochs=outcome.epochs,
         data=_data_notes(run),
         reliability=Reliability(
-            reliability(evaluation.raw["test"], evaluation.labels["test"]),
+            reliability(evaluation.raw[run.judged_on], predictions.labels),
             reliability(predictions.probabilities, predictions.labels),
         ),
         mistakes=worst_mistakes(
             predictions,
-            lambda index: test.pixels.take(np.array([index]))[0],
-            [image.path for image in test.images],
+            lambda index: judged.pixels.take(np.array([index]))[0],
+            [image.path for image in judged.images],
             run.labels,
         ),
         kept_val_loss=outcome.score.loss,
@@ -170,7 +190,7 @@ def _report(run: RunContext, record: RunRecord, evaluation: Evaluation, outcome:
 
 def _data_notes(run: RunContext) -> DataNotes:
     found, splits, weights = run.images.found, run.images.splits, run.training.data.train.class_weights
-    broken = [broken for split in SPLITS for broken in splits[split].broken]
+    broken = [broken for split in splits.values() for broken in split.broken]
     weighted = bool(np.ptp(weights))
     return DataNotes(
         images={str(split): count for split, count in found.counts().items()},

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lineage.store import Lineage
 from trainer.config import TrainingConfig
+from trainer.data.image_folder import Split
 from trainer.data.loading import LoadedImages
 from trainer.models.network import Network
 from trainer.progress import Progress
@@ -17,13 +18,21 @@ from trainer.training.state import TrainingState
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run: its folder, its images, what trains its network, its test images, and the lineage that records it."""
+    """One run: its folder, its images, what trains its network, and the lineage that records it.
+
+    `held_out` are the images that the network does not learn from: val, and test if there is a test split.
+    """
 
     folder: RunFolder
     images: LoadedImages
     training: TrainingContext
-    test: InputPipeline
+    held_out: dict[Split, InputPipeline]
     lineage: Lineage | None
+
+    @property
+    def judged_on(self) -> Split:
+        """The split that says how good the model is: test, or val where there is none."""
+        return self.images.found.held_out
 
     @property
     def config(self) -> TrainingConfig:
@@ -60,5 +69,7 @@ def make_run_context(
         progress=progress,
         budget=images.budget,
     )
-    test = make_test_pipeline(splits["test"], network.classes, image_input)
-    return RunContext(folder, images, training, test, lineage)
+    held_out: dict[Split, InputPipeline] = {"val": training.data.val}
+    if "test" in splits:
+        held_out["test"] = make_test_pipeline(splits["test"], network.classes, image_input)
+    return RunContext(folder, images, training, held_out, lineage)

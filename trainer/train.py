@@ -11,7 +11,8 @@ import tensorflow as tf
 from contract.storage.unwritable import UNWRITABLE, why_unwritable
 from lineage.store import Lineage
 from trainer.config import TrainingConfig
-from trainer.data.image_folder import find_images
+from trainer.data.image_folder import ImageFolder, find_images
+from trainer.data.leakage import LEAKAGE_FILE
 from trainer.data.loading import check_same_images, load_images
 from trainer.disk_room import room_for_run
 from trainer.errors import StorageError
@@ -34,10 +35,17 @@ from trainer.weights_source import with_width_of_weights
 
 
 def train(
-    data: Path, name: str, config: TrainingConfig, runs: Path, progress: Progress, lineage: Lineage | None = None
+    data: Path,
+    name: str,
+    config: TrainingConfig,
+    runs: Path,
+    progress: Progress,
+    lineage: Lineage | None = None,
+    found: ImageFolder | None = None,
 ) -> Run:
     """Train a classifier on the images in `data`, save the run under `runs` and record it in `lineage`.
 
+    `found` are the images in the resolved folder `data` where the caller has found them with these settings already.
     Makes TensorFlow deterministic for the whole process.
 
     Raises:
@@ -47,11 +55,11 @@ def train(
     model = with_width_of_weights(config.model, runs)
     started, config, data = now(), fill_in(config.model_copy(update={"model": model})), data.resolve()
     _make_deterministic(config.seed)
-    found = find_images(data, config.data, config.seed)
+    found = found or find_images(data, config.data, config.seed, progress)
     progress.on_work("building the network", 1)
     network, base_weights = begin_network(config, len(found.labels), runs)
     check_room(runs, room_for_run(network, config))
-    with load_images(found, image_input_of(config.model), config, progress) as images:
+    with load_images(found, image_input_of(config.model), config, progress, runs / LEAKAGE_FILE) as images:
         start = Start(name=name, started=started, data=data, dataset_digest=found.digest(), base_weights=base_weights)
         with begun_run(runs, start, config, network.model.get_weights()) as folder:
             return _train_and_finalize(make_run_context(folder, network, images, config, progress, lineage))
@@ -66,11 +74,12 @@ def resume(run: str, runs: Path, progress: Progress, lineage: Lineage | None = N
     with reopened_run(run, runs) as folder:
         config = read_settings(folder.path)
         _make_deterministic(config.seed)
-        found = find_images(folder.start.data, config.data, config.seed)
+        found = find_images(folder.start.data, config.data, config.seed, progress)
         check_same_images(found, folder.start.dataset_digest)
         progress.on_work("building the network", 1)
         network = continue_network(config, len(found.labels), folder.first_weights())
-        with load_images(found, image_input_of(config.model), config, progress) as images:
+        leakage_file = folder.path / LEAKAGE_FILE
+        with load_images(found, image_input_of(config.model), config, progress, leakage_file) as images:
             return _train_and_finalize(make_run_context(folder, network, images, config, progress, lineage))
 
 

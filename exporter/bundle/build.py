@@ -82,7 +82,9 @@ def make_bundle(request: BundleRequest, manifest: ModelManifest, split: DataSpli
 
 def _set_up(request: BundleRequest, manifest: ModelManifest, split: DataSplit, progress: Progress) -> VariantInputs:
     images = split.images.images
-    chosen, test = choose_representatives(images["train"], split.seed), images["test"]
+    chosen, test = choose_representatives(images["train"], split.seed), images[split.images.held_out]
+    if split.images.held_out != "test":
+        progress.on_note("The run has no test images (--no-test): the files are judged on its validation images.")
     progress.on_work("reading images", len(chosen) + 2 * len(test))
     graph, decoder = PixelGraph(request.version), ImageDecoder(manifest.image_input)
     return VariantInputs(

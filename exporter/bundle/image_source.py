@@ -45,7 +45,7 @@ def find_split_images(manifest: ModelManifest, source: ImageSource, progress: Pr
         FixtureError: they are gone or not those of the run, so that the split would be another, or not of its classes.
         DataSetError: the folder is not a data set.
     """
-    split = _split(source, manifest)
+    split = _split(source, manifest, progress)
     found = split.images
     if source.digest is not None:
         progress.on_work("reading the run's images", sum(len(split) for split in found.images.values()))
@@ -63,9 +63,9 @@ def find_split_images(manifest: ModelManifest, source: ImageSource, progress: Pr
     return split
 
 
-def _split(source: ImageSource, manifest: ModelManifest) -> DataSplit:
+def _split(source: ImageSource, manifest: ModelManifest, progress: Progress) -> DataSplit:
     try:
-        return split_as_trained(source.folder, manifest.training_configuration)
+        return split_as_trained(source.folder, manifest.training_configuration, progress)
     except DataSetError as error:
         if source.digest is None:
             raise

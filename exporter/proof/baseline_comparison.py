@@ -40,7 +40,7 @@ def compare_with_baseline(
         FixtureError: an image is no longer where it was in training.
         RegressionError: the version is right less often, by more than chance.
     """
-    progress.on_work(f"comparing with version {baseline.name} on {len(images)} test images", 2 * len(images))
+    progress.on_work(f"comparing with version {baseline.name} on {len(images)} held-out images", 2 * len(images))
     before, after = (
         [
             label == image.label
@@ -55,7 +55,7 @@ def compare_with_baseline(
     paired = compare_predictions(before, after)
     if paired.b_right < paired.a_right and paired.more_than_chance:
         raise RegressionError(
-            f"The model is right on {paired.b_right} of {paired.images} test images, and version "
+            f"The model is right on {paired.b_right} of {paired.images} held-out images, and version "
             f"{baseline.name} on {paired.a_right} of them, which is more than chance (McNemar, "
             f"p = {paired.p_value:.2g}); nothing was published."
         )

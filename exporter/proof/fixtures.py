@@ -25,7 +25,7 @@ class Fixture:
 
 
 def choose_fixtures(test_images: Sequence[TestImage]) -> list[Fixture]:
-    """Choose eight images of the test split, going round the classes, and add two that must be refused.
+    """Choose eight held-out images, going round the classes, and add two that must be refused.
 
     Raises:
         FixtureError: an image is no longer where it was in training.

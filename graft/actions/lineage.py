@@ -134,8 +134,8 @@ def _record_run(lineage: Lineage, folder: Path, progress: Progress) -> RunRecord
     if source.startswith("run:"):
         _record_parent(lineage, folder.parent / source.removeprefix("run:"), progress)
     settings = read_settings(folder)
+    images = find_images(record.dataset_folder, settings.data, settings.seed, progress)
     progress.on_work(f"reading the images of {record.id}", sum(record.images.values()))
-    images = find_images(record.dataset_folder, settings.data, settings.seed)
     images.entries(progress.on_step)
     if images.digest() != record.dataset_digest:
         raise CommandError(

@@ -159,6 +159,8 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _accuracy(metrics: Mapping[str, Any]) -> str:
     test = metrics.get("test")
+    if test is None and "validation" in metrics:
+        return ", no test split"
     accuracy = test.get("accuracy") if isinstance(test, Mapping) else None
     return f", test accuracy {accuracy:.3f}" if isinstance(accuracy, float) else ""
 

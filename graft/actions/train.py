@@ -16,7 +16,7 @@ from trainer.config import TrainingConfig, parse_assignment, read_config
 from trainer.data.image_folder import find_images
 from trainer.models.defaults import fill_in
 from trainer.progress import Progress, TerminalProgress
-from trainer.runs.record import REPORT
+from trainer.runs.record import REPORT, WITHOUT_TEST
 from trainer.runs.room import check_room
 from trainer.tensorflow_start import start_tensorflow
 from trainer.weights_source import with_width_of_weights
@@ -35,6 +35,7 @@ _SETTINGS = {
     "seed": "seed",
     "batch_size": "data.batch_size",
     "baselines": "baselines",
+    "test_split": "data.test_split",
     "strict": "data.strict",
     "allow_leakage": "data.allow_leakage",
     "tensorboard": "tensorboard",
@@ -134,17 +135,19 @@ def run_training(request: TrainingRequest, shown: AbstractContextManager[Progres
         CommandError: the name or the folder cannot be used.
         TrainerError: training is not possible.
     """
-    settings, data, name = request.settings(), request.given_data(), request.checked_name()
+    settings = request.settings()
+    data, name = request.given_data().resolve(), request.checked_name()
     refuse_as_parent(request.runs, "--runs")
     check_room(request.runs)
-    find_images(data, settings.data, settings.seed)  # now: TensorFlow's start takes seconds
-    model = with_width_of_weights(settings.model, request.runs)
-    settings = fill_in(settings.model_copy(update={"model": model}))
-    with _started(shown) as (lineage, progress):
-        from trainer.train import train  # takes seconds, which a misspelled option should not cost
+    with shown as progress:
+        found = find_images(data, settings.data, settings.seed, progress)  # now: TensorFlow's start takes seconds
+        model = with_width_of_weights(settings.model, request.runs)
+        settings = fill_in(settings.model_copy(update={"model": model}))
+        with _started(progress) as lineage:
+            from trainer.train import train  # takes seconds, which a misspelled option should not cost
 
-        run = train(data, name, settings, request.runs, progress, lineage)
-        _tell_result(run, progress)
+            run = train(data, name, settings, request.runs, progress, lineage, found)
+            _tell_result(run, progress)
     return run
 
 
@@ -156,7 +159,7 @@ def resume_training(name: str, runs: Path, shown: AbstractContextManager[Progres
         TrainerError: there is no such run, or it cannot be continued.
     """
     refuse_other_than_run(name, runs)
-    with _started(shown) as (lineage, progress):
+    with shown as progress, _started(progress) as lineage:
         from trainer.train import resume
 
         run = resume(name, runs, progress, lineage)
@@ -188,20 +191,21 @@ def preview(request: TrainingRequest) -> None:
 
 
 @contextmanager
-def _started(shown: AbstractContextManager[Progress]) -> Iterator[tuple[Lineage, Progress]]:
-    """Open the lineage, show progress, and start TensorFlow."""
-    with default_lineage(create=True) as lineage, shown as progress:
+def _started(progress: Progress) -> Iterator[Lineage]:
+    """Open the lineage, and start TensorFlow."""
+    with default_lineage(create=True) as lineage:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
-        yield lineage, progress
+        yield lineage
 
 
 def _tell_result(run: "Run", progress: Progress) -> None:
-    test = run.record.metrics["test"]
-    low, high = test["accuracy_interval"]
-    accuracy = f"{test['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f})"
+    judged, has_test = run.record.judged, run.record.judged_on == "test"
+    low, high = judged["accuracy_interval"]
+    accuracy = f"{judged['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f})"
+    without = "" if has_test else f"{WITHOUT_TEST}\n"
     progress.on_note(
-        f"Test accuracy {accuracy} on {test['images']} images.\n"
+        f"{run.record.judged_on.capitalize()} accuracy {accuracy} on {judged['images']} images.\n{without}"
         f"Saved {run.folder}; the report is {run.folder / REPORT}\n"
         f"Next: graft export {run.record.id}"
     )

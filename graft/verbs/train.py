@@ -53,6 +53,9 @@ Strict = Annotated[bool | None, typer.Option("--strict", help="Refuse images tha
 AllowLeakage = Annotated[
     bool | None, typer.Option("--allow-leakage", help="Allow an image in two splits, or in two classes.")
 ]
+NoTest = Annotated[
+    bool, typer.Option("--no-test", help="Keep no images to test: more to train with, and no honest accuracy.")
+]
 TensorBoard = Annotated[
     bool | None, typer.Option("--tensorboard", help="Write TensorBoard logs into the run's folder.")
 ]
@@ -85,6 +88,7 @@ def train(
     baselines: Baselines = None,
     strict: Strict = None,
     allow_leakage: AllowLeakage = None,
+    no_test: NoTest = False,
     tensorboard: TensorBoard = None,
     config: Config = None,
     assignments: Assignments = None,
@@ -111,6 +115,7 @@ def train(
         baselines=baselines.split(",") if baselines else None,
         strict=strict,
         allow_leakage=allow_leakage,
+        test_split=False if no_test else None,
         tensorboard=tensorboard,
     )
     request = TrainingRequest(data, name, config, given, assignments or [], runs)

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,13 +11,19 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from contract.digests import digest_of_file
-from tests.trainer.conftest import Trained
+from exporter.proof.fixtures import choose_fixtures
+from tests.drawn.images import write_classes
+from tests.trainer.conftest import SMALLEST, Trained
+from trainer.config import read_config
 from trainer.data.image_folder import SPLITS, find_images
 from trainer.models.architectures import BASE
 from trainer.models.defaults import fill_in
+from trainer.progress import Progress
+from trainer.runs.data_split import split_as_trained
 from trainer.runs.lineage_entry import describe_run
-from trainer.runs.record import find_run
+from trainer.runs.record import WITHOUT_TEST, find_run
 from trainer.runs.trained_model import decode_each, digest_of_tensors, predict_decoded, read_run
+from trainer.train import train
 
 
 def variables_of_base(trained: Trained) -> dict[str, Any]:
@@ -173,3 +180,21 @@ def test_saved_model_is_calibrated(from_scratch: Trained) -> None:
     of_truth = outputs.probabilities[np.arange(len(labels)), labels]
     assert float(-np.log(of_truth).mean()) == pytest.approx(run.record.metrics["test"]["cross_entropy"], rel=1e-4)
     assert run.record.weights_digest == digest_of_tensors(run.load_model().get_weights())
+
+
+def test_a_run_without_a_test_split(tmp_path: Path) -> None:
+    """It is judged on its validation images, says so in its record and report, and is found again split as it was."""
+    data = write_classes(tmp_path / "data", 6)
+    config = read_config(None, {**SMALLEST, "model.weights": "none", "phase_one.epochs": 1, "data.test_split": False})
+    run = train(data, "colours", config, tmp_path / "runs", Progress())
+    record, labels = run.record, run.record.labels
+    assert (record.images, record.judged_on) == ({"train": 15, "val": 3}, "validation")
+    assert [image.label for image in record.held_out_images] == sorted(labels)
+    assert set(record.metrics) == {"validation", "calibration", "phases", "baselines"}
+    assert WITHOUT_TEST in record.notes
+    assert WITHOUT_TEST in (run.folder / "report.html").read_text()
+    assert record.reference is not None
+    assert record.reference.images == 3
+    again = split_as_trained(data, run.config().model_dump(mode="json"))
+    assert again.images.digest() == record.dataset_digest
+    assert len(choose_fixtures(record.held_out_images)) == 5

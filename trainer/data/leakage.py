@@ -1,29 +1,46 @@
 """Leakage: an image that is in two splits, so that a model would be tested on its training images.
 
-And an image under two classes of one split, one of which is wrong.
+And an image under two classes of one split, one of which is wrong. No TensorFlow here.
 """
 
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 from pathlib import Path
+from typing import Protocol
 
-from trainer.data.decoded_split import DecodedSplit
 from trainer.data.fingerprints import Fingerprints
 from trainer.data.folders.walk import plain_name
-from trainer.data.image_folder import SPLITS, Split
-from trainer.data.near_duplicates import NearDuplicate, NearDuplicates
+from trainer.data.image_folder import SPLITS, LabelledImage, Split
+from trainer.data.near_duplicates import COPY_CORRELATION, LEAST_CORRELATION, NearDuplicates
 from trainer.errors import LeakageError
 
+LEAKAGE_FILE = "leakage.csv"
+COLUMNS = ("first", "first_split", "first_class", "second", "second_split", "second_class", "match", "bits")
+
 _NAMED = 3  # leaks named in an error
+_MOST_IN_ALL_PAIRS = 100  # files of the same pixels; of more, such as blank scans, there would be a million pairs
+
+
+class FingerprintedImages(Protocol):
+    """The images of a split, and their fingerprints in the same order."""
+
+    @property
+    def images(self) -> Sequence[LabelledImage]:
+        """The image files with their classes."""
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """The fingerprint of each."""
 
 
 @dataclass(frozen=True)
 class Leak:
-    """An image of `second_split` that is also in `first_split`, exactly or nearly; in one split, under two classes.
+    """A pair: an image of `second_split` that is also in `first_split`, exactly or nearly; in one, under two classes.
 
-    `same_content`: every pixel is the same at the model's input size. `distance`: in how many of 64 bits the perceptual
-    hashes differ.
+    `same_content`: every pixel is the same at the size of the fingerprints. `distance`: in how many of 64 bits the
+    perceptual hashes differ. The labels are the numbers of the classes.
     """
 
     first: Path
@@ -32,49 +49,70 @@ class Leak:
     second_split: Split
     same_content: bool
     distance: int
+    first_label: int
+    second_label: int
 
 
-def find_leaks(splits: Mapping[Split, DecodedSplit]) -> list[Leak]:
-    """Find the images that are also in an earlier split, in the order train, val, test.
+def find_leaks(splits: Mapping[Split, FingerprintedImages]) -> list[Leak]:
+    """Find every pair of an image and an earlier one, in the order train, val, test, that must not both be there.
 
-    An image has at most one leak with each earlier split, the nearest. Identical contents come first, then the nearest.
-    In one split, those count whose contents are identical under two classes. Takes seconds for 20,000 images.
+    They are the same or nearly, in two splits, or under two classes of one split; there only what is re-encoded or
+    resized is nearly the same. Identical contents come first, then the nearest. Of one image at most 20 near copies in
+    a split are told; where over 100 files are the same, each with the first of every other split and class. Takes
+    seconds for 20,000 images.
     """
-    present = [split for split in SPLITS if split in splits]
-    fingerprints = Fingerprints.joined([splits[split].fingerprints for split in present])
-    images = [image.path for split in present for image in splits[split].images]
-    near = NearDuplicates(fingerprints)
-    leaks = [leak for split in present for leak in _in_two_classes(split, splits[split])]
-    for (one, first), (other, second) in combinations(_numbers(present, splits).items(), 2):
-        same = _same_content(fingerprints.content, first, second)
-        exact = {pair.second for pair in same}
-        nearly = near.between(first, [number for number in second if number not in exact])
+    images = _Images.of(splits)
+    near = NearDuplicates(images.fingerprints)
+    leaks = [images.leak(first, second, 0) for first, second in images.same_in_two_places()]
+    for one, other in combinations_with_replacement(images.numbers, 2):
+        least = COPY_CORRELATION if one == other else LEAST_CORRELATION
         leaks += [
-            Leak(images[pair.first], one, images[pair.second], other, pair.second in exact, pair.bits)
-            for pair in (*same, *nearly)
+            images.leak(pair.first, pair.second, pair.bits)
+            for pair in near.between(images.numbers[one], images.numbers[other], least)
+            if pair.first < pair.second and images.are_two_places(pair.first, pair.second)
         ]
     return sorted(leaks, key=lambda leak: (not leak.same_content, leak.distance))
 
 
-def check_leakage(leaks: Sequence[Leak], allow: bool) -> None:
-    """Refuse a data set with an image in two splits, unless `allow`.
+def check_leakage(leaks: Sequence[Leak], allow: bool, listed_in: str) -> None:
+    """Refuse a data set with an image in two splits or classes, unless `allow`; `listed_in` says where all pairs are.
 
     Raises:
-        LeakageError: names the first leaks, how many there are, and what to do.
+        LeakageError: names the first pairs, how many there are, and what to do.
     """
     if not leaks or allow:
         return
     first = "; ".join(describe(leak) for leak in leaks[:_NAMED])
     more = "; and so on" if len(leaks) > _NAMED else ""
-    raise LeakageError(f"{in_words(leaks)}: {first}{more}. Remove one of each pair, or train with --allow-leakage.")
+    raise LeakageError(
+        f"{in_words(leaks)}: {first}{more}. {listed_in} Remove one of each pair, or train with --allow-leakage."
+    )
+
+
+def list_leaks(target: Path, leaks: Sequence[Leak], labels: Sequence[str]) -> str:
+    """Write every pair to the CSV file `target`, and return a sentence that says so, or why it cannot be written.
+
+    A row is a line: line breaks, control characters and bytes that are not UTF-8 are escaped in names.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(_cells(leak, labels) for leak in leaks)
+    except OSError as error:
+        return f"The list of all pairs cannot be written to {plain_name(target)}: {error.strerror}."
+    pairs = "The pair is" if len(leaks) == 1 else f"All {len(leaks)} pairs are"
+    return f"{pairs} in {plain_name(target)}."
 
 
 def in_words(leaks: Sequence[Leak]) -> str:
     """Return how many images are in two splits, and how many in two classes, with what that means."""
-    classes = sum(leak.first_split == leak.second_split for leak in leaks)
+    in_splits = {leak.second for leak in leaks if leak.first_split != leak.second_split}
+    in_classes = {leak.second for leak in leaks if leak.first_split == leak.second_split}
     kinds = (
-        (len(leaks) - classes, "splits", "so the scores would be too good"),
-        (classes, "classes", "one of which is wrong"),
+        (len(in_splits), "splits", "so the scores would be too good"),
+        (len(in_classes), "classes", "one of which is wrong"),
     )
     return "; ".join(
         f"{'1 image is' if number == 1 else f'{number} images are'} in two {what}, {meaning}"
@@ -87,33 +125,71 @@ def describe(leak: Leak) -> str:
     """Return a leak as text: the image, its copy, and how similar they are."""
     how = "is" if leak.same_content else f"is nearly ({leak.distance} of 64 bits differ)"
     if leak.first_split == leak.second_split:
-        return f"{plain_name(leak.second)} is {plain_name(leak.first)}, both in {leak.first_split}"
+        return f"{plain_name(leak.second)} {how} {plain_name(leak.first)}, both in {leak.first_split}"
     return f"{plain_name(leak.second)} of {leak.second_split} {how} {plain_name(leak.first)} of {leak.first_split}"
 
 
-def _in_two_classes(split: Split, decoded: DecodedSplit) -> list[Leak]:
-    """Return a leak for each image whose content an earlier one of the split has under another class."""
-    earliest: dict[tuple[str, int], Path] = {}
-    labels: dict[str, int] = {}
-    found = []
-    for content, image in zip(decoded.fingerprints.content, decoded.images, strict=True):
-        label = labels.setdefault(content, image.label)
-        first = earliest.setdefault((content, label), image.path)
-        if image.label != label:
-            found.append(Leak(first, split, image.path, split, same_content=True, distance=0))
-    return found
+@dataclass(frozen=True)
+class _Images:
+    """The images of all splits in one row, and the `numbers` of those of each split."""
+
+    images: list[LabelledImage]
+    splits: list[Split]
+    numbers: dict[Split, range]
+    fingerprints: Fingerprints
+
+    @classmethod
+    def of(cls, splits: Mapping[Split, FingerprintedImages]) -> "_Images":
+        images: list[LabelledImage] = []
+        numbers: dict[Split, range] = {}
+        present = [split for split in SPLITS if split in splits]
+        for split in present:
+            numbers[split] = range(len(images), len(images) + len(splits[split].images))
+            images += splits[split].images
+        fingerprints = Fingerprints.joined([splits[split].fingerprints for split in present])
+        return cls(images, [split for split in present for _ in numbers[split]], numbers, fingerprints)
+
+    def leak(self, first: int, second: int, bits: int) -> Leak:
+        one, other = self.images[first], self.images[second]
+        same = self._same(first, second)
+        return Leak(one.path, self.splits[first], other.path, self.splits[second], same, bits, one.label, other.label)
+
+    def are_two_places(self, first: int, second: int) -> bool:
+        """Return whether two images that are not the same pixels differ in split or class."""
+        return not self._same(first, second) and self._place(first) != self._place(second)
+
+    def same_in_two_places(self) -> Iterator[tuple[int, int]]:
+        """Yield the pairs of the same pixels that differ in split or class."""
+        with_content: dict[str, list[int]] = {}
+        for number, content in enumerate(self.fingerprints.content):
+            with_content.setdefault(content, []).append(number)
+        for numbers in with_content.values():
+            pairs = combinations(numbers, 2) if len(numbers) <= _MOST_IN_ALL_PAIRS else self._with_firsts(numbers)
+            yield from (pair for pair in pairs if self._place(pair[0]) != self._place(pair[1]))
+
+    def _with_firsts(self, numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Yield each image with the first one of every split and class."""
+        firsts: dict[tuple[Split, int], int] = {}
+        for number in numbers:
+            firsts.setdefault(self._place(number), number)
+        pairs = ((first, number) for number in numbers for first in firsts.values() if first != number)
+        yield from dict.fromkeys((min(pair), max(pair)) for pair in pairs)
+
+    def _place(self, number: int) -> tuple[Split, int]:
+        return self.splits[number], self.images[number].label
+
+    def _same(self, first: int, second: int) -> bool:
+        return self.fingerprints.content[first] == self.fingerprints.content[second]
 
 
-def _numbers(present: Sequence[Split], splits: Mapping[Split, DecodedSplit]) -> dict[Split, range]:
-    """Return the range of numbers of each split's images among all images."""
-    numbers: dict[Split, range] = {}
-    start = 0
-    for split in present:
-        numbers[split] = range(start, start + len(splits[split].images))
-        start = numbers[split].stop
-    return numbers
-
-
-def _same_content(content: Sequence[str], first: range, second: range) -> list[NearDuplicate]:
-    earliest = {content[number]: number for number in reversed(first)}
-    return [NearDuplicate(earliest[content[number]], number, 0) for number in second if content[number] in earliest]
+def _cells(leak: Leak, labels: Sequence[str]) -> tuple[str, ...]:
+    return (
+        plain_name(leak.first),
+        leak.first_split,
+        plain_name(labels[leak.first_label]),
+        plain_name(leak.second),
+        leak.second_split,
+        plain_name(labels[leak.second_label]),
+        "same" if leak.same_content else "near",
+        str(leak.distance),
+    )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -9,8 +10,8 @@ from contract.image_input import ImageInput
 from trainer.config import TrainingConfig
 from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
 from trainer.data.folders.walk import plain_name
-from trainer.data.image_folder import SPLITS, ImageFolder, Split
-from trainer.data.leakage import Leak, check_leakage, find_leaks, in_words
+from trainer.data.image_folder import ImageFolder, Split
+from trainer.data.leakage import Leak, check_leakage, find_leaks, in_words, list_leaks
 from trainer.data.pixel_store import MemoryBudget
 from trainer.data.preprocessing import ImageDecoder
 from trainer.errors import DataSetError
@@ -24,6 +25,7 @@ class LoadedImages:
     found: ImageFolder
     image_input: ImageInput
     splits: dict[Split, DecodedSplit]
+    """Without test where there is no test split."""
     leaks: list[Leak]
     budget: MemoryBudget
 
@@ -38,9 +40,12 @@ class LoadedImages:
 
 
 def load_images(
-    found: ImageFolder, image_input: ImageInput, config: TrainingConfig, progress: Progress
+    found: ImageFolder, image_input: ImageInput, config: TrainingConfig, progress: Progress, leakage_file: Path
 ) -> LoadedImages:
     """Decode every image once, and resize the training images by each kernel in the settings.
+
+    Leaks that are refused are written to `leakage_file`. Near copies in splits that were made here with copies together
+    are told and not refused: nobody can do anything about those that a thumbnail did not show.
 
     Raises:
         DataSetError: no image can be decoded, or one cannot and the settings are strict.
@@ -54,16 +59,18 @@ def load_images(
     decoders = {"train": ImageDecoder(image_input, kernels) if kernels else as_served}
     splits = {
         split: decode_split(found.images[split], decoders.get(split, as_served), budget, progress.on_step)
-        for split in SPLITS
+        for split in found.splits
     }
-    for broken in (broken for split in SPLITS for broken in splits[split].broken):
+    for broken in (broken for split in splits.values() for broken in split.broken):
         progress.on_note(f"left out, {broken.reason}: {plain_name(broken.path)}")
     check_broken(splits, found.labels, config.data.strict)
     progress.on_work("looking for images in two splits or classes", 1)
     leaks = find_leaks(splits)
-    check_leakage(leaks, config.data.allow_leakage)
+    refused = [leak for leak in leaks if not _is_of_a_split_made_here(leak, found)]
+    allow = config.data.allow_leakage
+    check_leakage(refused, allow, list_leaks(leakage_file, refused, found.labels) if refused and not allow else "")
     if leaks:
-        progress.on_note(f"Allowed: {in_words(leaks)}.")
+        progress.on_note(f"{'Allowed' if refused else 'Found in the splits that were made here'}: {in_words(leaks)}.")
     return LoadedImages(found, image_input, splits, leaks, budget)
 
 
@@ -76,8 +83,13 @@ def check_same_images(found: ImageFolder, digest: str) -> None:
         )
 
 
+def _is_of_a_split_made_here(leak: Leak, found: ImageFolder) -> bool:
+    in_two_splits = leak.first_split != leak.second_split
+    return in_two_splits and not leak.same_content and {leak.first_split, leak.second_split} <= set(found.divided)
+
+
 def _found_note(found: ImageFolder) -> str:
-    counts = ", ".join(f"{len(found.images[split])} {split}" for split in SPLITS)
+    counts = ", ".join(f"{len(found.images[split])} {split}" for split in found.splits)
     reasons = Counter(each.reason for each in found.skipped)
     over = "".join(f"; {number} skipped, {reason}" for reason, number in sorted(reasons.items()))
     note = f". {found.note}" if found.note else ""

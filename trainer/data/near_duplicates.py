@@ -10,18 +10,21 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from trainer.data.fingerprints import Fingerprints
 
 MOST_BITS = 10  # of 64; copies cut by 1 % on each side have at most 8, different photos of flowers at least 12
 
-_LEAST_CORRELATION = 0.9
-_COPY_CORRELATION = 0.998  # re-encoded or resized; of different digits with like hashes none is above 0.9914
+LEAST_CORRELATION = 0.9
+COPY_CORRELATION = 0.998  # re-encoded or resized; of different digits with like hashes none is above 0.9914
 _MOST_COLOUR = 20.0  # levels between mean colours, which correlation does not see: smooth backgrounds are all alike
 _MOST_OF_USUAL = 0.15  # of what separates either from others; for digits at least 0.20, for cropped photos at most 0.11
 _COPIES = 4  # an image and its copies together, at most; the next in likeness is taken for another image
 _PLAIN = 2.0  # grey levels; an image that deviates less from its mean is one colour and noise, like any other such
 _ROWS = 128
+_MOST_PAIRS = 20  # of one image with others: a hundred frames of a still scene would be 4,950
 
 
 class NearDuplicate(NamedTuple):
@@ -33,44 +36,91 @@ class NearDuplicate(NamedTuple):
 
 
 class NearDuplicates:
-    """Finds near duplicates among the images of a whole data set; keeps some 3 KB for each."""
+    """Finds near duplicates among the images of a whole data set; keeps some 3 KB for each.
 
-    def __init__(self, fingerprints: Fingerprints) -> None:
+    `copies` is how many images one image and its copies may be: the likeness to the next one counts as usual. Four find
+    what was copied by hand or by mistake; more find bursts too, and also join some that only look alike.
+    """
+
+    def __init__(self, fingerprints: Fingerprints, copies: int = _COPIES) -> None:
         self._hashes = fingerprints.perceptual
         self._vectors = _standardised(fingerprints.thumbnails)
         self._colours = fingerprints.thumbnails.mean(axis=(1, 2), dtype=np.float32)
+        self._usual = np.full(len(self._vectors), np.nan, np.float32)
+        self._copies = copies
 
-    def between(self, first: range, second: Sequence[int]) -> list[NearDuplicate]:
-        """Return for each image number in `second` its nearest copy in `first`, if it has one."""
-        found = np.concatenate([self._nearest(first, rows) for rows in _chunks(np.array(second, np.int64))])
-        if not len(found):
-            return []
-        correlation = np.einsum("pv,pv->p", self._vectors[found[:, 0]], self._vectors[found[:, 1]])
-        usual = np.maximum(self._usual_correlation(found[:, 0]), self._usual_correlation(found[:, 1]))
-        stands_out = 1 - correlation <= _MOST_OF_USUAL * (1 - usual)
-        return [NearDuplicate(*pair) for pair in found[stands_out | (correlation >= _COPY_CORRELATION)].tolist()]
+    def between(
+        self, first: range, second: Sequence[int], least_correlation: float = LEAST_CORRELATION
+    ) -> list[NearDuplicate]:
+        """Return for each image number in `second` its copies in `first`, the nearest first; at most 20 of each."""
+        return [
+            NearDuplicate(*pair)
+            for pairs in self._pairs(first, second)
+            for pair in _nearest_of_each(pairs.where(pairs.correlation >= least_correlation)).tolist()
+        ]
 
-    def _nearest(self, first: range, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return int64 [P, 3], like NearDuplicate: the most similar pair of each row that has a similar hash."""
-        bits = np.bitwise_count(self._hashes[rows, None] ^ self._hashes[first.start : first.stop])
+    def groups(self) -> npt.NDArray[np.int64]:
+        """Return a number for the group of each image, int64 [N]: copies, and the copies of these, have the same."""
+        count = len(self._vectors)
+        group = np.arange(count)  # by the number of its first image
+        for pairs in self._pairs(range(count), range(count)):
+            if len(pairs.numbers):
+                first, second = pairs.numbers[:, 0], pairs.numbers[:, 1]
+                edges = (np.concatenate([np.arange(count), first]), np.concatenate([group, second]))
+                links = coo_matrix((np.ones(len(edges[0]), np.int8), edges), (count, count))
+                _, earliest, which = np.unique(
+                    connected_components(links, directed=False)[1], return_index=True, return_inverse=True
+                )
+                group = earliest[which]
+        return group
+
+    def _pairs(self, first: range, second: Sequence[int]) -> Iterator["_Pairs"]:
+        """Yield the pairs of each image in `first` and each in `second` that are copies of one another."""
+        for rows in _chunks(np.array(second, np.int64)):
+            found = self._alike(first, rows)
+            usual = np.maximum(self._usual_of(found.numbers[:, 0]), self._usual_of(found.numbers[:, 1]))
+            stands_out = 1 - found.correlation <= _MOST_OF_USUAL * (1 - usual)
+            yield found.where(stands_out | (found.correlation >= COPY_CORRELATION))
+
+    def _alike(self, first: range, rows: npt.NDArray[np.int64]) -> "_Pairs":
+        """Return the pairs with similar hashes, colours and forms."""
+        others = slice(first.start, first.stop)
+        bits = np.bitwise_count(self._hashes[rows, None] ^ self._hashes[others])
         alike = bits <= MOST_BITS
         some = alike.any(axis=1)
         rows, bits, alike = rows[some], bits[some], alike[some]
         for means in self._colours.T:
-            alike &= np.abs(means[rows, None] - means[first.start : first.stop]) <= _MOST_COLOUR
-        correlation = np.where(alike, self._vectors[rows] @ self._vectors[first.start : first.stop].T, -1)
-        best = correlation.argmax(axis=1)
-        each = np.arange(len(rows))
-        pairs = np.stack([best + first.start, rows, bits[each, best]], axis=1).astype(np.int64)
-        return np.asarray(pairs[correlation[each, best] >= _LEAST_CORRELATION])
+            alike &= np.abs(means[rows, None] - means[others]) <= _MOST_COLOUR
+        correlation = self._vectors[rows] @ self._vectors[others].T
+        alike &= (correlation >= LEAST_CORRELATION) & (rows[:, None] != np.arange(first.start, first.stop))
+        row, column = np.nonzero(alike)
+        numbers = np.stack([column + first.start, rows[row], bits[row, column]], axis=1).astype(np.int64)
+        return _Pairs(numbers, correlation[row, column])
 
-    def _usual_correlation(self, images: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    def _usual_of(self, images: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Return the correlation of each image with the most similar one that is not one of its copies."""
-        rank = min(_COPIES + 1, len(self._vectors))
-        best = [
-            np.partition(self._vectors[rows] @ self._vectors.T, -rank, axis=1)[:, -rank] for rows in _chunks(images)
-        ]
-        return np.concatenate(best)
+        rank = min(self._copies + 1, len(self._vectors))
+        wanted = np.unique(images)
+        for rows in _chunks(wanted[np.isnan(self._usual[wanted])]):
+            self._usual[rows] = np.partition(self._vectors[rows] @ self._vectors.T, -rank, axis=1)[:, -rank]
+        return self._usual[images]
+
+
+class _Pairs(NamedTuple):
+    """`numbers` int64 [P, 3], like NearDuplicate, and the `correlation` of the two images, float32 [P]."""
+
+    numbers: npt.NDArray[np.int64]
+    correlation: npt.NDArray[np.float32]
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> "_Pairs":
+        return _Pairs(self.numbers[kept], self.correlation[kept])
+
+
+def _nearest_of_each(pairs: _Pairs) -> npt.NDArray[np.int64]:
+    """Return the numbers by second image, its most similar pairs first and no more than 20."""
+    numbers = pairs.numbers[np.lexsort((-pairs.correlation, pairs.numbers[:, 1]))]
+    starts = np.searchsorted(numbers[:, 1], numbers[:, 1])
+    return np.asarray(numbers[np.arange(len(numbers)) - starts < _MOST_PAIRS])
 
 
 def _standardised(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -86,4 +136,4 @@ def _standardised(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 
 
 def _chunks(rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
-    return (rows[start : start + _ROWS] for start in range(0, max(1, len(rows)), _ROWS))
+    return (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scipy.stats import binomtest
+from scipy.stats import binomtest, fisher_exact
 
 from trainer.config import TrainingConfig
 from trainer.evaluation.predictions_file import HeldOutPrediction
@@ -37,6 +37,12 @@ class PairedPredictions:
     def to_json(self) -> dict[str, Any]:
         """Return the values by name."""
         return asdict(self)
+
+
+def chance_of_difference(right: int, images: int, other_right: int, other_images: int) -> float:
+    """Return how likely shares at least as different are by chance, on different images (Fisher's exact test)."""
+    table = [[right, images - right], [other_right, other_images - other_right]]
+    return float(fisher_exact(table).pvalue)
 
 
 @dataclass(frozen=True)

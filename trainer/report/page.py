@@ -39,11 +39,15 @@ def render_report(report: Report) -> str:
     whose `value` has all its digits.
     """
     metrics = report.record.metrics
-    template = _environment().get_template("page.html.jinja")
+    template = environment().get_template("page.html.jinja")
     return template.render(
         report=report,
         record=report.record,
         metrics=metrics,
+        place=report.record.judged_on,
+        judged=report.record.judged,
+        images_name=report.record.judged_on,
+        has_test=report.record.judged_on == "test",
         findings=findings(report),
         warnings=warnings(report),
         contenders=contenders(report),
@@ -57,15 +61,15 @@ def render_report(report: Report) -> str:
 
 
 def _of_classes(report: Report) -> dict[str, Any]:
-    test, names = report.record.metrics["test"], report.record.labels
+    judged, names = report.record.judged, report.record.labels
     few = len(names) <= MOST_CLASSES_IN_MATRIX
     return {
         "class_names": names,
         "few_classes": few,
-        "weakest_first": weakest_first(test["per_class"]),
-        "predicted": times_predicted(test["confusion"], names),
-        "matrix": matrix_cells(test["confusion"]) if few else None,
-        "confusions": largest_confusions(test["confusion"], names),
+        "weakest_first": weakest_first(judged["per_class"]),
+        "predicted": times_predicted(judged["confusion"], names),
+        "matrix": matrix_cells(judged["confusion"]) if few else None,
+        "confusions": largest_confusions(judged["confusion"], names),
     }
 
 
@@ -91,15 +95,16 @@ def _figures(report: Report) -> dict[str, list[str]]:
     }
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return where templates of reports are rendered, with the filters that write numbers."""
+    templates = Environment(
         loader=PackageLoader("trainer.report", "."),
         autoescape=True,  # names of classes and files come from users
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    templates.filters |= {
         "exact": lambda value: "" if value is None else json.dumps(value),
         "percent": lambda share: _UNKNOWN if share is None else percent(share),
         "decimals": _decimals,
@@ -108,7 +113,7 @@ def _environment() -> Environment:
         "base64": lambda content: base64.b64encode(content).decode("ascii"),
         "setting": lambda value: json.dumps(value, ensure_ascii=False),
     }
-    return environment
+    return templates
 
 
 def _decimals(value: float | None, digits: int = 3) -> str:

@@ -47,7 +47,7 @@ def contenders(report: Report) -> list[Contender]:
     metrics = report.record.metrics
     baselines = (metrics.get("baselines") or {}).items()
     return [
-        Contender("this model", "test", metrics["test"]),
+        Contender("this model", report.record.judged_on, report.record.judged),
         *(Contender(baseline_title(name), f"baselines.{name}", each) for name, each in baselines),
     ]
 

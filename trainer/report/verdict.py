@@ -24,15 +24,15 @@ def findings(report: Report) -> list[str]:
         sentences.append(_gate(report.record.gate))
     if metrics.get("calibration"):
         sentences.append(_calibration(metrics["calibration"]))
-    sentences.append(_against_one_class(metrics["test"]))
+    sentences.append(_against_one_class(report.record.judged))
     baselines = metrics.get("baselines") or {}
     return sentences + [sentence for name, each in baselines.items() for sentence in _against(name, each)]
 
 
 def warnings(report: Report) -> list[str]:
     """Return sentences on what weakens the result; none if nothing does."""
-    test = report.record.metrics["test"]
-    found = [*_data_warnings(report.data), *_small_test(test), *_weak_classes(test["per_class"])]
+    judged, name = report.record.judged, report.record.judged_on
+    found = [*_data_warnings(report.data), *_few_images(judged, name), *_weak_classes(judged["per_class"], name)]
     said = {report.record.gate.reason} if report.record.gate else set()
     return list(dict.fromkeys([*found, *(note for note in report.record.notes if note not in said)]))
 
@@ -68,6 +68,10 @@ def _gate(gate: GateOutcome) -> str:
 
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
+    if "test_error_after" not in calibration:
+        return (
+            f"The temperature, {calibration['temperature']:.3f}, was fitted on the validation images; nothing tests it."
+        )
     before, after = calibration["test_error_before"], calibration["test_error_after"]
     if calibration["temperature"] == 1:
         return f"Not calibrated (temperature 1): confidence and accuracy differ by {percent(after)} on average."
@@ -110,22 +114,22 @@ def _data_warnings(data: DataNotes) -> Iterator[str]:
         )
 
 
-def _small_test(test: Mapping[str, Any]) -> Iterator[str]:
-    low, high = test["accuracy_interval"]
+def _few_images(judged: Mapping[str, Any], name: str) -> Iterator[str]:
+    low, high = judged["accuracy_interval"]
     if high - low > _WIDE_INTERVAL:
         yield (
-            f"With {_count(test['images'], 'test image')} the accuracy is only known to lie between "
+            f"With {_count(judged['images'], f'{name} image')} the accuracy is only known to lie between "
             f"{percent(low)} and {percent(high)}."
         )
 
 
-def _weak_classes(per_class: Mapping[str, Any]) -> Iterator[str]:
+def _weak_classes(per_class: Mapping[str, Any], split: str) -> Iterator[str]:
     weak = [name for name, each in per_class.items() if each["recall"] is not None and each["recall"] < _WEAK_RECALL]
     if weak:
         yield f"Less than half of the images of {_names(weak)} are predicted correctly."
     empty = [name for name, each in per_class.items() if not each["images"]]
     if empty:
-        yield f"There are no test images of {_names(empty)}."
+        yield f"There are no {split} images of {_names(empty)}."
 
 
 def _count(number: int, noun: str) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.config import TrainingConfig
+from trainer.config import OLD_DATA_SETTINGS, TrainingConfig
 from trainer.data.image_folder import ImageFolder, find_images
 from trainer.errors import DataSetError, RunNotFoundError
+from trainer.progress import Progress
 from trainer.runs.record import find_run, read_record
 
 __all__ = ["DataSetError", "DataSplit", "RunImages", "find_run_images", "split_as_trained"]
@@ -41,7 +42,9 @@ def find_run_images(run: str, runs: Path) -> RunImages | None:
     return RunImages(record.dataset_folder, record.dataset_digest)
 
 
-def split_as_trained(folder: Path, training_configuration: Mapping[str, Any]) -> DataSplit:
+def split_as_trained(
+    folder: Path, training_configuration: Mapping[str, Any], progress: Progress | None = None
+) -> DataSplit:
     """Find the labelled images in `folder`, and split them with the settings and the seed of a run.
 
     Raises:
@@ -49,5 +52,6 @@ def split_as_trained(folder: Path, training_configuration: Mapping[str, Any]) ->
     """
     # only what decides the split: settings of other sections may have had other names in an older run
     known = {key: training_configuration[key] for key in ("seed", "data") if key in training_configuration}
+    known["data"] = OLD_DATA_SETTINGS | known.get("data", {})
     config = TrainingConfig.model_validate(known)
-    return DataSplit(find_images(folder, config.data, config.seed), config.seed)
+    return DataSplit(find_images(folder, config.data, config.seed, progress), config.seed)

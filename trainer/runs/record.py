@@ -31,12 +31,20 @@ CHECKPOINT = "checkpoint"
 """The sub-folder that a run has until it is finished."""
 
 
+METRICS_OF = {"val": "validation", "test": "test"}
+"""Where the metrics of a held-out split are among those of a run."""
+WITHOUT_TEST = (
+    "No test split was taken (--no-test): accuracy is that of the validation images, which chose the epoch and the "
+    "temperature, so it is optimistic."
+)
+
+
 class _RunModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", **READS_OLD_NAMES)
 
 
 class TestImage(_RunModel):
-    """A test image: the model was not trained on it."""
+    """A test image, or one to validate: the model was not trained on it."""
 
     __test__ = False  # not a test class for pytest
 
@@ -70,6 +78,7 @@ class RunRecord(_RunModel):
     dataset_digest: str
     images: dict[str, int]
     test_images: tuple[TestImage, ...]
+    validation_images: tuple[TestImage, ...] = Field((), description="Only where there is no test split.")
     kept_phase: PhaseName
     gate: GateOutcome | None = Field(None, description="None from scratch, where there is one phase.")
     temperature: float = Field(1.0, description="Divides the logits; the saved model contains it already.")
@@ -85,6 +94,22 @@ class RunRecord(_RunModel):
         """The metrics with the names that they have now, whichever version of Graft wrote them."""
         current: dict[str, Any] = metrics_with_current_names(self.metrics)
         return current
+
+    @property
+    def judged_on(self) -> str:
+        """Where the metrics are that say how good the model is: `test`, or `validation` without a test split."""
+        return "test" if "test" in self.metrics else "validation"
+
+    @property
+    def judged(self) -> dict[str, Any]:
+        """These metrics, with the names that they have now."""
+        judged: dict[str, Any] = self.current_metrics[self.judged_on]
+        return judged
+
+    @property
+    def held_out_images(self) -> tuple[TestImage, ...]:
+        """The images of these metrics."""
+        return self.test_images or self.validation_images
 
 
 def list_runs(runs: Path) -> list[Path]:
@@ -173,4 +198,4 @@ def read_record(folder: Path) -> RunRecord:
 
 def read_settings(folder: Path) -> TrainingConfig:
     """Read the settings of the run in `folder`."""
-    return read_config(folder / CONFIG, {})
+    return read_config(folder / CONFIG, {}, of_run=True)

@@ -49,14 +49,14 @@ def _inputs_of(argument: str) -> Iterator[Input]:
     elif not Path(argument).exists() and any(mark in argument for mark in _WILDCARDS):
         yield from _matching(argument)
     else:
-        yield _file(Path(argument))
+        yield file_input(Path(argument))
 
 
 def _images_in(folder: Path) -> Iterator[Input]:
     found = walk(folder)
     if not found.images:
         raise CommandError(f"There is no image in the folder {folder}: no file is JPEG, PNG, BMP or WebP by its name.")
-    yield from map(_file, found.images)
+    yield from map(file_input, found.images)
 
 
 def _matching(pattern: str) -> Iterator[Input]:
@@ -65,10 +65,12 @@ def _matching(pattern: str) -> Iterator[Input]:
     if not places:
         raise CommandError(f"No file fits the pattern {pattern}.")
     for place in places:
-        yield from _images_in(place) if place.is_dir() else [_file(place)]
+        yield from _images_in(place) if place.is_dir() else [file_input(place)]
 
 
-def _file(path: Path) -> Input:
+def file_input(path: Path) -> Input:
+    """Return a file as an image, whether it is there or not."""
+
     def read() -> bytes:
         try:
             return path.read_bytes()

@@ -32,7 +32,7 @@ def show_run(runs: Path, name: str, console: Console | None = None) -> None:
     table = plain_table(("", ""), _facts(folder, record).items())
     table.show_header = False
     console.print(table)
-    _print_classes(record.current_metrics["test"]["per_class"], console)
+    _print_classes(record.judged["per_class"], console)
 
 
 def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> None:
@@ -53,13 +53,16 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     settings = configuration_differences(read_settings(one), read_settings(other))
     _print_differences("setting", {each.name: (each.a, each.b) for each in settings}, console)
     _print_differences("data", _differing(*(_data_facts(record) for record in records)), console)
-    _print_results(records[0].current_metrics, records[1].current_metrics, console)
+    _print_results(records[0], records[1], console)
+    if without := [record.id for record in records if record.judged_on != "test"]:
+        console.print(f"Without test images (--no-test): {', '.join(without)}; nothing to compare on.", markup=False)
+        return
     shared = shared_test_images(read_predictions(one / PREDICTIONS), read_predictions(other / PREDICTIONS))
     _print_verdict(compare_predictions(shared.a_right, shared.b_right), shared.relabelled, console)
 
 
 def _facts(folder: Path, record: RunRecord) -> dict[str, str]:
-    test = record.current_metrics["test"]
+    judged = record.judged
     report = folder / REPORT
     return {
         "run": record.id,
@@ -70,7 +73,9 @@ def _facts(folder: Path, record: RunRecord) -> dict[str, str]:
         "base weights": record.base_weights.source,
         "kept": PHASE_TITLES[record.kept_phase],
         **({"gate": record.gate.reason} if record.gate else {}),
-        "test accuracy": f"{share(test['accuracy'])} of {test['images']} images; 95 % interval {interval(test)}",
+        f"{record.judged_on} accuracy": (
+            f"{share(judged['accuracy'])} of {judged['images']} images; 95 % interval {interval(judged)}"
+        ),
         "temperature": f"{record.temperature:.3f}",
         "data": f"{record.dataset_folder} ({_counts(record)})",
         "code": record.code_version,
@@ -106,12 +111,18 @@ def _print_differences(what: str, differing: Mapping[str, tuple[Any, Any]], cons
     console.print()
 
 
-def _print_results(a: Mapping[str, Any], b: Mapping[str, Any], console: Console) -> None:
+def _print_results(a: RunRecord, b: RunRecord, console: Console) -> None:
     measures = (("accuracy", "accuracy"), ("macro F1", "macro_f1"), ("cross-entropy, nats", "cross_entropy"))
-    rows = [(title, *(_measure(metrics["test"].get(key)) for metrics in (a, b))) for title, key in measures]
-    rows.append(("95 % interval of accuracy", interval(a["test"]), interval(b["test"])))
-    rows.append(("test images", str(a["test"]["images"]), str(b["test"]["images"])))
-    console.print(plain_table(("result on test", "A", "B"), rows))
+    both = (a.judged, b.judged)
+    rows = [(title, *(_measure(judged.get(key)) for judged in both)) for title, key in measures]
+    rows.append(("95 % interval of accuracy", *map(interval, both)))
+    if a.judged_on == b.judged_on == "test":
+        rows.append(("test images", *(str(judged["images"]) for judged in both)))
+        title = "result on test"
+    else:
+        rows.append(("images", *(f"{each.judged['images']} {each.judged_on}" for each in (a, b))))
+        title = "result"
+    console.print(plain_table((title, "A", "B"), rows))
     console.print()
 
 

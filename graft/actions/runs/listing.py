@@ -74,7 +74,7 @@ def _finished(folder: Path) -> RunSummary:
         record = read_record(folder)
     except RunNotFoundError:
         return RunSummary(folder.name, str(folder), "unreadable", tags=tags_of(folder))
-    test = record.current_metrics["test"]
+    test = record.judged if record.judged_on == "test" else {}
     return RunSummary(
         id=record.id,
         folder=str(folder),
@@ -83,7 +83,7 @@ def _finished(folder: Path) -> RunSummary:
         started=record.started,
         ended=record.ended,
         architecture=record.architecture,
-        accuracy=test["accuracy"],
+        accuracy=test.get("accuracy"),
         accuracy_interval=test.get("accuracy_interval"),
         test_images=test.get("images"),
         kept=record.kept_phase,
@@ -101,13 +101,14 @@ def _cells(run: RunSummary) -> tuple[str, ...]:
         return run.id, "cannot be read", "", "", "", "", "", tags
     if run.state == "unfinished":
         return run.id, "", "not finished", f"graft train --resume {run.id}", "", "", "", tags
+    has_test = run.accuracy is not None
     return (
         run.id,
         run.name or NOT_KNOWN,
         f"{run.ended:%Y-%m-%d %H:%M}" if run.ended else NOT_KNOWN,
         run.architecture or NOT_KNOWN,
-        share(run.accuracy),
-        interval({"accuracy_interval": run.accuracy_interval}),
+        share(run.accuracy) if has_test else "no test split",
+        interval({"accuracy_interval": run.accuracy_interval}) if has_test else "",
         PHASE_TITLES[run.kept] if run.kept else NOT_KNOWN,
         tags,
     )

@@ -77,7 +77,7 @@ def _cells(summary: VersionSummary) -> tuple[str, ...]:
     return (
         str(summary.version),
         f"{summary.published:%Y-%m-%d %H:%M}" if summary.published else NOT_KNOWN,
-        _share(summary.accuracy),
+        "no test split" if summary.without_test else _share(summary.accuracy),
         f"{_share(low)} to {_share(high)}" if summary.accuracy_interval else NOT_KNOWN,
         _blessing(summary),
         f"{summary.size_bytes / 1e6:.1f}",

@@ -22,7 +22,8 @@ class VersionSummary:
 
     `newest` is the one that servers load. `passed` says whether the comparisons of its blessing are within their
     bound; `largest_difference` is the largest of them. `copy_of` is the version whose content a rollback published
-    again. `problem` says what is wrong with the folder, `withdrawal` who took it back, when and why.
+    again. `without_test`: no images were kept to test, so there is no accuracy. `problem` says what is wrong with the
+    folder, `withdrawal` who took it back, when and why.
     """
 
     version: int
@@ -32,6 +33,7 @@ class VersionSummary:
     published: datetime | None = None
     accuracy: float | None = None
     accuracy_interval: tuple[float, float] | None = None
+    without_test: bool = False
     passed: bool | None = None
     largest_difference: float | None = None
     digest: str | None = None
@@ -111,6 +113,7 @@ def _said_by_manifest(manifest: ModelManifest) -> dict[str, Any]:
         "digest": manifest.digest,
         "run": manifest.run,
         "accuracy": measured.get("accuracy"),
+        "without_test": test is None and "validation" in manifest.metrics,
         "accuracy_interval": tuple(interval) if isinstance(interval, list) and len(interval) == 2 else None,
     }
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.fakes.runs import write_run
 from tests.places import ROOT
 from trainer.config import TrainingConfig, read_config
 from trainer.errors import RunFileError, RunNotFoundError
-from trainer.runs.record import PREDICTIONS, RECORD
+from trainer.runs.record import PREDICTIONS, RECORD, read_record
 from trainer.runs.tags import write_tags
 
 GOOD = [True] * 90 + [False] * 10
@@ -162,3 +163,16 @@ def test_tags_are_listed(runs: Path) -> None:
     """A run's tags are in its row, and among its facts."""
     write_tags(runs / "run-a", ["on-the-phone", "best"])
     assert "phase two best, on-the-phone" in listed(runs)
+
+
+def test_a_run_without_a_test_split_says_so(runs: Path) -> None:
+    """It has no test accuracy in the list, its validation accuracy when shown, and is not compared on test images."""
+    file = runs / "run-b" / RECORD
+    record = read_record(runs / "run-b")
+    metrics = {"validation": record.metrics["test"]}
+    file.write_text(record.model_copy(update={"metrics": metrics}).model_dump_json())
+    assert re.search(r"mobilenet_v2 no test split ", listed(runs))
+    screen = Screen()
+    show_run(runs, "run-b", screen)
+    assert "validation accuracy 60.0 % of 100 images" in screen.text
+    assert "Without test images (--no-test): run-b; nothing to compare on." in compared(runs, "run-a", "run-b")

@@ -275,7 +275,7 @@ def test_a_class_with_one_image_to_validate_cannot_be_halved(tmp_path: Path) -> 
     """It is refused with its name and what is needed."""
     classes_of(tmp_path / "train", {"a": 3, "b": 3})
     classes_of(tmp_path / "val", {"a": 6, "b": 1})
-    with pytest.raises(DataSetError, match="has a single image of b; without a folder named test each class needs at"):
+    with pytest.raises(DataSetError, match="b has 1 image; without a folder named test each class needs at"):
         found_in(tmp_path)
 
 
@@ -318,3 +318,31 @@ def test_real_images_are_found(tmp_path: Path) -> None:
     found = found_in(write_classes(tmp_path, per_class=3))
     assert found.labels == ("blue", "green", "red")
     assert found.skipped == []
+
+
+def without_test(folder: Path) -> ImageFolder:
+    return find_images(folder, DataSettings(test_split=False), 1)
+
+
+def test_no_test_split_is_taken_if_none_is_wanted(tmp_path: Path) -> None:
+    """All images are then to train and to validate, those to validate as before, and this is noted."""
+    classes_of(tmp_path, {"a": 20, "b": 2})
+    found = without_test(tmp_path)
+    assert found.counts() == {"train": {"a": 17, "b": 1}, "val": {"a": 3, "b": 1}}
+    assert (found.splits, found.held_out, found.images["test"]) == (("train", "val"), "val", [])
+    assert found.note == "No test split was taken (--no-test)."
+    assert {entry.split for entry in found.entries()} == {"train", "val"}
+
+
+def test_val_is_not_halved_if_no_test_is_wanted(tmp_path: Path) -> None:
+    """Train and val are taken as they are; a folder to test is named as not used."""
+    for split in ("train", "val"):
+        classes_of(tmp_path / split, {"a": 4, "b": 1})
+    found = without_test(tmp_path)
+    assert found.counts() == {"train": {"a": 4, "b": 1}, "val": {"a": 4, "b": 1}}
+    assert found.note == "No test split was taken (--no-test)."
+    classes_of(tmp_path / "test", {"a": 4, "b": 1})
+    found = without_test(tmp_path)
+    assert [(each.path.name, each.reason) for each in found.skipped] == [
+        ("test", "not used, since no test split is taken")
+    ]

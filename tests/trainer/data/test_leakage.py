@@ -1,7 +1,11 @@
 """The same image in two splits is found and refused; images that are merely alike are not."""
 
+import csv
 import io
+import os
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,36 +16,31 @@ from sklearn.datasets import load_digits
 from contract.image_input import ImageInput
 from examples.digits import as_image as digit
 from tests.drawn.images import COLOURS, encoded, speckled
+from tests.drawn.scenes import scene
 from tests.places import DATA
-from trainer.config import DataSettings
+from trainer.config import DataSettings, TrainingConfig
 from trainer.data.decoded_split import DecodedSplit, decode_split
 from trainer.data.fingerprints import Fingerprints, fingerprints_of
 from trainer.data.image_folder import SPLITS, LabelledImage, Split, find_images
-from trainer.data.leakage import Leak, check_leakage, describe, find_leaks
+from trainer.data.leakage import Leak, check_leakage, describe, find_leaks, in_words, list_leaks
+from trainer.data.loading import load_images
 from trainer.data.near_duplicates import NearDuplicates
 from trainer.data.pixel_store import MemoryBudget
 from trainer.data.preprocessing import ImageDecoder
 from trainer.errors import LeakageError
+from trainer.progress import Progress
 
 FLOWERS = DATA / "flowers"
 DECODER = ImageDecoder(ImageInput(height=96, width=96))
 Edit = Callable[[Image.Image], bytes]
 
 
-def scene(seed: int) -> Image.Image:
-    """Draw something with the large and small forms of a photo: smooth noise of every scale, 400 x 300."""
-    random = np.random.default_rng(seed)
-    layers = [
-        np.asarray(
-            Image.fromarray(random.integers(0, 256, (3 * scale, 4 * scale, 3)).astype(np.uint8)).resize(
-                (400, 300), Image.Resampling.BICUBIC
-            )
-        )
-        / scale
-        for scale in (1, 2, 4, 8, 16)
-    ]
-    total = np.sum(layers, axis=0)
-    return Image.fromarray((255 * (total - total.min()) / np.ptp(total)).astype(np.uint8))
+@dataclass
+class PrintedSplit:
+    """The images of a split whose fingerprints were made up."""
+
+    images: list[LabelledImage]
+    fingerprints: Fingerprints
 
 
 def decoded(folder: Path, contents: list[bytes]) -> DecodedSplit:
@@ -208,31 +207,35 @@ def test_duplicates_within_a_split_are_no_leak(scenes: list[Image.Image], tmp_pa
 
 
 def leak(number: int, *, same: bool = True) -> Leak:
-    return Leak(Path(f"train/{number}"), "train", Path(f"test/{number}"), "test", same, 0 if same else 4)
+    return Leak(Path(f"train/{number}"), "train", Path(f"test/{number}"), "test", same, 0 if same else 4, 0, 0)
 
 
 def test_leakage_is_refused_with_what_and_how_many() -> None:
     """The refusal names the first pairs, how many there are, and how to go on."""
     with pytest.raises(LeakageError) as refused:
-        check_leakage([leak(1), leak(2, same=False), leak(3), leak(4)], allow=False)
+        check_leakage(
+            [leak(1), leak(2, same=False), leak(3), leak(4)], allow=False, listed_in="All 4 pairs are in a.csv."
+        )
     assert str(refused.value) == (
         "4 images are in two splits, so the scores would be too good: test/1 of test is train/1 of train; "
         "test/2 of test is nearly (4 of 64 bits differ) train/2 of train; test/3 of test is train/3 of train; "
-        "and so on. Remove one of each pair, or train with --allow-leakage."
+        "and so on. All 4 pairs are in a.csv. Remove one of each pair, or train with --allow-leakage."
     )
-    with pytest.raises(LeakageError, match=r"^1 image is in two splits, .* train/1 of train\. Remove"):
-        check_leakage([leak(1)], allow=False)
+    with pytest.raises(
+        LeakageError, match=r"^1 image is in two splits, .* train/1 of train\. The pair is in a\.csv\. Remove"
+    ):
+        check_leakage([leak(1)], allow=False, listed_in="The pair is in a.csv.")
 
 
 def test_leakage_may_be_allowed() -> None:
     """With leave, or without leaks, nothing is refused."""
-    check_leakage([leak(1)], allow=True)
-    check_leakage([], allow=False)
+    check_leakage([leak(1)], allow=True, listed_in="")
+    check_leakage([], allow=False, listed_in="")
 
 
 def test_names_of_leaks_fit_on_a_line() -> None:
     """A line break in a name does not break the line that names it."""
-    assert describe(Leak(Path("a\nb"), "train", Path("c"), "val", True, 0)) == r"c of val is a\nb of train"
+    assert describe(Leak(Path("a\nb"), "train", Path("c"), "val", True, 0, 0, 0)) == r"c of val is a\nb of train"
 
 
 def test_an_image_under_two_classes_is_found(tmp_path: Path, scenes: list[Image.Image]) -> None:
@@ -245,7 +248,88 @@ def test_an_image_under_two_classes_is_found(tmp_path: Path, scenes: list[Image.
     assert [(leak.first.name, leak.second.name, leak.same_content) for leak in leaks] == [
         ("0", "2", True),
         ("0", "4", True),
+        ("2", "4", True),
     ]
     with pytest.raises(LeakageError, match=r"^2 images are in two classes, one of which is wrong: .*2 is .*0, both in"):
-        check_leakage(leaks, allow=False)
-    check_leakage(leaks, allow=True)
+        check_leakage(leaks, allow=False, listed_in="")
+    check_leakage(leaks, allow=True, listed_in="")
+
+
+def test_re_encoded_copies_under_two_classes_are_found(tmp_path: Path, scenes: list[Image.Image]) -> None:
+    """In one split a re-encoded or smaller copy under another class is told; a frame that is merely alike is not."""
+    contents = [
+        png(scenes[0]),
+        encoded(scenes[0], "JPEG", quality=60),
+        png(scenes[1]),
+        png(scenes[1].crop((24, 0, 400, 300))),
+    ]
+    images = [LabelledImage(tmp_path / f"{number}", label) for number, label in enumerate((0, 1, 0, 1))]
+    for image, content in zip(images, contents, strict=True):
+        image.path.write_bytes(content)
+    (found_leak,) = find_leaks({"train": decode_split(images, DECODER, MemoryBudget(100))})
+    assert describe(found_leak).startswith(f"{tmp_path / '1'} is nearly (")
+    assert describe(found_leak).endswith(f"of 64 bits differ) {tmp_path / '0'}, both in train")
+
+
+def test_every_pair_is_found(tmp_path: Path, scenes: list[Image.Image]) -> None:
+    """Each image to train that an image to test is a copy of is told, so that none is left to find the next time."""
+    train = decoded(tmp_path / "train", [png(scenes[0]), encoded(scenes[0], "JPEG"), encoded(scenes[0], "BMP")])
+    test = decoded(tmp_path / "test", [png(scenes[0]), encoded(scenes[0], "WEBP", quality=60)])
+    leaks = find_leaks({"train": train, "test": test})
+    pairs = {(first, second) for first in ("000", "001", "002") for second in ("000", "001")}
+    assert len(leaks) == len(pairs)
+    assert {(leak.first.name, leak.second.name) for leak in leaks} == pairs
+    assert in_words(leaks) == "2 images are in two splits, so the scores would be too good"
+
+
+def test_pairs_of_blank_images_are_bounded() -> None:
+    """Of hundreds of the same images each is told with the first of every other class, not with all of them."""
+    images = [LabelledImage(Path(str(number)), number % 2) for number in range(600)]
+    prints = Fingerprints(["blank"] * 600, np.zeros(600, np.uint64), np.zeros((600, 16, 16, 3), np.uint8))
+    leaks = find_leaks({"train": PrintedSplit(images, prints)})
+    assert {leak.first for leak in leaks} | {leak.second for leak in leaks} == {image.path for image in images}
+    assert len(leaks) == 599
+
+
+def test_every_pair_is_listed_whatever_its_name(tmp_path: Path) -> None:
+    """The list has a line for each pair; quotes, commas, line breaks and bytes that are not UTF-8 do not break it."""
+    odd = [Path('a, "b".jpg'), Path("line\nbreak.jpg"), Path(os.fsdecode(b"caf\xe9.jpg")), Path("\x1b[31m=1+1.jpg")]
+    leaks = [Leak(path, "train", Path("t.jpg"), "test", number > 0, number, 0, 1) for number, path in enumerate(odd)]
+    target = tmp_path / "runs" / "leakage.csv"
+    assert list_leaks(target, leaks, ("one, two", "b")) == f"All 4 pairs are in {target}."
+    assert target.read_bytes().count(b"\n") == 5
+    with target.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["first"] for row in rows] == [
+        'a, "b".jpg',
+        "line\\nbreak.jpg",
+        "caf\\xe9.jpg",
+        "\\x1b[31m=1+1.jpg",
+    ]
+    assert list(rows[0].values())[1:] == ["train", "one, two", "t.jpg", "test", "b", "near", "0"]
+    assert (
+        list_leaks(tmp_path, leaks, "ab") == f"The list of all pairs cannot be written to {tmp_path}: Is a directory."
+    )
+
+
+def test_a_data_set_with_leaks_is_refused_with_their_list(tmp_path: Path, scenes: list[Image.Image]) -> None:
+    """The refusal of an image in two splits and of one in two classes says where all pairs are."""
+    for split, first in (("train", 0), ("val", 6), ("test", 12)):
+        for label in (0, 1):
+            decoded(tmp_path / "data" / split / "ab"[label], [png(scenes[first + label])])
+            (tmp_path / "data" / split / "ab"[label] / "000").rename(tmp_path / "data" / split / "ab"[label] / "0.png")
+    shutil.copy(tmp_path / "data" / "train" / "a" / "0.png", tmp_path / "data" / "train" / "b" / "copy.png")
+    shutil.copy(tmp_path / "data" / "val" / "a" / "0.png", tmp_path / "data" / "test" / "a" / "copy.png")
+    found_images = find_images(tmp_path / "data", DataSettings(), 1)
+    target = tmp_path / "leakage.csv"
+    with pytest.raises(LeakageError) as refused:
+        load_images(found_images, ImageInput(height=96, width=96), TrainingConfig(), Progress(), target)
+    assert str(refused.value).startswith(
+        "1 image is in two splits, so the scores would be too good; 1 image is in two "
+    )
+    assert f"All 2 pairs are in {target}. Remove one of each pair" in str(refused.value)
+    rows = list(csv.DictReader(target.read_text().splitlines()))
+    assert [(row["first_class"], row["second_class"], row["second_split"]) for row in rows] == [
+        ("a", "b", "train"),
+        ("a", "a", "test"),
+    ]

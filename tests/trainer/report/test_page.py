@@ -13,6 +13,7 @@ import pytest
 from tests.fakes.runs import PER_CLASS, TWO_PHASES, make_report, phase
 from trainer.report.content import Report
 from trainer.report.page import render_report, write_report
+from trainer.runs.record import WITHOUT_TEST
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}$\\frac$"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -257,6 +258,21 @@ def test_missing_parts_are_left_out() -> None:
     assert page.tags("svg") == []
     assert "Every test image was predicted correctly." in page.text
     assert "Compared with" not in page.text
+
+
+def test_without_a_test_split_the_page_says_so() -> None:
+    """The results are those of the validation images then, and it is said that they chose the epoch."""
+    report = make_report(figures=True)
+    metrics = {name: value for name, value in report.record.metrics.items() if name != "test"}
+    metrics["calibration"] = {"temperature": metrics["calibration"]["temperature"]}
+    record = report.record.model_copy(update={"metrics": metrics, "notes": (WITHOUT_TEST,)})
+    page = page_of(replace(report, record=record))
+    shown = dict(page.metrics())
+    assert shown["validation.accuracy"] == metrics["validation"]["accuracy"]
+    assert not [name for name in shown if name.startswith("test.")]
+    assert "validation images are classified correctly" in page.text
+    assert WITHOUT_TEST in page.text
+    assert not re.search(r"\btest images\b", page.text)
 
 
 def test_settings_that_differ_are_listed() -> None:
