@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from contract.plain_text import plain_text
 from graft.errors import one_clear_line
 from graft.verbs.check import check
 from graft.verbs.export import export
@@ -37,10 +38,17 @@ Version = Annotated[
 ]
 
 
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer does not export it
+
+
 class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         with one_clear_line():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except _UsageError as error:  # it repeats what was given
+                error.message = plain_text(error.message)  # type: ignore[attr-defined]
+                raise
 
 
 app = typer.Typer(

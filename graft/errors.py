@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from contract.errors import ContractError
+from contract.plain_text import plain_text
 from exporter.errors import (
     ExpectationError,
     ExportError,
@@ -57,5 +58,5 @@ def one_clear_line() -> Iterator[None]:
 
 def _leave(message: str, code: int) -> None:
     sys.stdout.flush()
-    print(message, file=sys.stderr)  # noqa: T201 - this is the command's own output
+    print(plain_text(message), file=sys.stderr)  # noqa: T201 - this is the command's own output
     raise SystemExit(code)

@@ -68,7 +68,8 @@ def _report(exported: "Exported", models: Path, progress: Progress) -> None:
         progress.on_note(f"  accepted change: {change.file} was expected to be {change.label}, and is {seen}")
     if blessing.better_than:
         progress.on_note(f"  {_comparison_in_words(blessing.better_than)}")
-    progress.on_note(f"Published {exported.folder}\nNext: graft up --models {models} --name {manifest.name}")
+    progress.on_note(f"Published {exported.folder}")
+    progress.on_note(f"Next: graft up --models {models} --name {manifest.name}")
 
 
 def _comparison_in_words(paired: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from contract.versions import MANIFEST, published_versions, withdrawn_place, wit
 from graft.actions.default_lineage import default_lineage
 from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree
 from graft.errors import CommandError
+from graft.tables import print_line
 from lineage.people import current_user
 from lineage.records import PublicationRecord, WithdrawalRecord
 from lineage.results import Ancestry, Descendants
@@ -97,10 +98,10 @@ def withdraw(target: str, why: str, who: str | None = None) -> None:
         export = _ancestry(lineage, target).export
         record = WithdrawalRecord(who=who or current_user(), when=datetime.now(UTC), why=why)
         lineage.record_withdrawal(export.lineage_id, record)
-    _console().print(
+    print_line(
+        _console(),
         f"Recorded that {record.who} withdrew {export.record.name}/{export.record.version}. It is served as long as "
         f"it lies at {export.record.folder}; `graft withdraw` takes it away from there.",
-        markup=False,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from rich.text import Text
 from rich.tree import Tree
 
+from graft.tables import as_text
 from lineage.records import DataSetRecord
 from lineage.results import Ancestry, Descendants, StoredExport, StoredPublication, StoredRun
 from lineage.verification import Checked, Mismatch
@@ -154,7 +155,7 @@ def _time(moment: datetime) -> str:
 
 
 def _line(text: str) -> Tree:
-    return Tree(Text(text))  # Text, or brackets in a name would be read as markup
+    return Tree(as_text(text))
 
 
 def _branch(tree: Tree, *lower: Tree) -> Tree:

@@ -164,8 +164,6 @@ def _tell_result(run: "Run", progress: Progress) -> None:
     test = run.record.metrics["test"]
     low, high = test["accuracy_interval"]
     accuracy = f"{test['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f})"
-    progress.on_note(
-        f"Test accuracy {accuracy} on {test['images']} images.\n"
-        f"Saved {run.folder}; the report is {run.folder / REPORT}\n"
-        f"Next: graft export {run.record.id}"
-    )
+    progress.on_note(f"Test accuracy {accuracy} on {test['images']} images.")
+    progress.on_note(f"Saved {run.folder}; the report is {run.folder / REPORT}")
+    progress.on_note(f"Next: graft export {run.record.id}")
