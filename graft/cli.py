@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from contract.plain_text import plain_text
 from graft.errors import one_clear_line
 from graft.verbs.check import check
+from graft.verbs.data.inspect import data_app
 from graft.verbs.export import export
 from graft.verbs.gateway import gateway
 from graft.verbs.keys import keys_app
@@ -78,6 +79,7 @@ app.command()(gateway)
 app.command()(up)
 app.command()(predict)
 app.command()(settings)
+app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(lineage_app, name="lineage")
