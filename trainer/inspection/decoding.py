@@ -1,7 +1,7 @@
 """Images decoded by Pillow to the pixels that training sees, for fingerprints without TensorFlow.
 
 Decoders of one format agree to the bit, and the resize is TensorFlow's, so the fingerprints are those of training. CMYK
-and images of 16 bits differ by some levels.
+may differ by a level, and a WebP whose chunks have wrong lengths is refused here alone.
 """
 
 import io
@@ -30,7 +30,7 @@ _LARGE = 12_000_000
 
 _FORMATS = {"MPO": "JPEG", "DIB": "BMP"}
 _SIXTEEN_BITS = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 """What Pillow's readers raise for content that makes no sense."""
 
 
@@ -87,7 +87,7 @@ class PillowDecoder:
             warnings.simplefilter("ignore")  # of odd metadata, which training does not look at
             try:
                 return self._decode_image(content)
-            except _DAMAGED:
+            except UNREADABLE:
                 return None
 
     def _decode_image(self, content: bytes) -> _Decoded:
@@ -99,10 +99,13 @@ class PillowDecoder:
             return _Decoded(self._pixels_of(image), size, _FORMATS.get(kind, kind))
 
     def _pixels_of(self, image: Image.Image) -> npt.NDArray[np.uint8]:
-        upright = ImageOps.exif_transpose(image) if self.image_input.exif_orientation else image
-        if upright.mode in _SIXTEEN_BITS:
-            values = np.asarray(upright, np.uint32) >> 8
-            rgb = np.repeat(values.astype(np.uint8)[..., None], 3, axis=2)
-        else:
-            rgb = np.asarray(upright.convert("RGB"))
-        return resize(rgb, self.image_input.height, self.image_input.width)
+        rgb = upright_rgb(image, exif_orientation=self.image_input.exif_orientation)
+        return resize(np.asarray(rgb), self.image_input.height, self.image_input.width)
+
+
+def upright_rgb(image: Image.Image, *, exif_orientation: bool = True) -> Image.Image:
+    """Return an image as it is meant to be seen, in RGB without alpha; of 16 bits the upper eight."""
+    upright = ImageOps.exif_transpose(image) if exif_orientation else image
+    if upright.mode in _SIXTEEN_BITS:
+        upright = Image.fromarray((np.asarray(upright, np.uint32) >> 8).astype(np.uint8))
+    return upright.convert("RGB")

@@ -32,6 +32,9 @@ from trainer.inspection.results import (
 from trainer.inspection.warnings import warnings_of
 from trainer.progress import Progress
 
+_SAMPLES = 8
+"""Images of each class that a contact sheet shows."""
+
 
 def inspect_folder(
     folder: Path, config: TrainingConfig, image_input: ImageInput, progress: Progress
@@ -110,6 +113,7 @@ class _Summary:
             note=self._found.note,
             images=len(self._of),
             classes=classes,
+            samples=self._samples(),
             formats=dict(self._measured.formats.most_common()),
             sizes=sizes,
             broken=broken,
@@ -136,13 +140,16 @@ class _Summary:
         left_out = Counter(each.label for each in broken)
         for label in self._found.labels:
             numbers: dict[Split, int] = {split: counts[split][label] for split in SPLITS}
-            by_split = numbers if self._has_splits else dict.fromkeys(SPLITS)
-            yield ClassCounts(
-                label,
-                sum(numbers.values()),
-                *(by_split[split] for split in SPLITS),
-                broken=left_out[label],
-            )
+            by_split: dict[str, int | None] = {split: numbers[split] if self._has_splits else None for split in SPLITS}
+            yield ClassCounts(label, sum(numbers.values()), broken=left_out[label], **by_split)
+
+    def _samples(self) -> dict[str, Sequence[str]]:
+        files: dict[str, list[str]] = {label: [] for label in self._found.labels}
+        for split in self._measured.splits.values():
+            for image in split.images:
+                of = self._of[image.path]
+                files[of.label].append(of.file)
+        return {label: _spread(names) for label, names in files.items()}
 
     def _copies(self) -> Iterator[CopyGroup]:
         if not self._measured.splits:
@@ -157,6 +164,12 @@ class _Summary:
             across += ["splits"] if len({each.split for each in members}) > 1 else []
             across += ["classes"] if len({each.label for each in members}) > 1 else []
             yield CopyGroup(members, same, across)
+
+
+def _spread(names: Sequence[str]) -> list[str]:
+    """Return a few of the names, from the first to the last."""
+    number = min(_SAMPLES, len(names))
+    return [names[place * len(names) // number] for place in range(number)]
 
 
 def _sizes(splits: Sequence[DecodedSplit]) -> ImageSizes | None:

@@ -20,7 +20,7 @@ def split_folders_in(folder: Path) -> dict[Split, Path]:
 
 
 def outline(folder: Path) -> ImageFolder:
-    """Return all images that lie in folders of classes, whatever is wrong with these; without splits all are in train."""
+    """Return all images in folders of classes, whatever is wrong with these; without splits all are in train."""
     splits = split_folders_in(folder) or {SPLITS[0]: folder}
     found: dict[Split, dict[str, list[Path]]] = {}
     skipped: list[SkippedFile] = []

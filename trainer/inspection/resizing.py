@@ -1,7 +1,7 @@
 """TensorFlow's antialiased bilinear resize in NumPy, to the same bits: fingerprints are then those of training.
 
-`ScaleAndTranslate` sums float32 products in order, rows first, then columns; so does this. Pillow's resize rounds to whole
-levels in between.
+`ScaleAndTranslate` sums float32 products in order, rows first, then columns; so does this. Pillow's resize rounds to
+whole levels in between.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""What an inspection found, as data; field by field what `graft data inspect --json` prints. Paths are in the folder."""
+"""What an inspection found, field by field as `graft data inspect --json` prints it; paths begin in the folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,10 +99,11 @@ class FolderWarning:
 
 @dataclass(frozen=True)
 class FolderInspection:
-    """What is in a folder of images. `refusals` are the sentences with which training would refuse it; none: it would not.
+    """What is in a folder of images. `refusals` are the sentences with which training would refuse it, if it would.
 
     `layout` is "splits" where the folder has its own, "classes" where Graft splits (with `seed`), "unclear" where it is
-    refused before. `split_folders` are the names of folders by split.
+    refused before. `split_folders` are the names of folders by split. `samples` are a few images of each class that
+    could be decoded.
     """
 
     folder: str
@@ -114,6 +115,7 @@ class FolderInspection:
     note: str
     images: int
     classes: Sequence[ClassCounts]
+    samples: dict[str, Sequence[str]]
     formats: dict[str, int]
     sizes: ImageSizes | None
     broken: Sequence[BrokenFile]

@@ -40,8 +40,8 @@ def warnings_of(
     if sizes and max(sizes.width.median, sizes.height.median) < smallest_side / 2:
         yield FolderWarning(
             "small_images",
-            f"Half of the images are smaller than {sizes.width.median:g} x {sizes.height.median:g}, and are enlarged to "
-            f"{smallest_side} x {smallest_side}: a smaller --image-size trains faster.",
+            f"Half of the images are at most {sizes.width.median:g} pixels wide and {sizes.height.median:g} high, and "
+            f"are enlarged to {smallest_side} x {smallest_side}: a smaller --image-size trains faster.",
         )
     if harmless := sum(len(group.images) - 1 for group in copies if not group.across):
         yield FolderWarning(
