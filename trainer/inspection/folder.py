@@ -32,6 +32,7 @@ from trainer.inspection.results import (
 from trainer.inspection.warnings import warnings_of
 from trainer.progress import Progress
 
+_LARGE = 1000
 _SAMPLES = 8
 """Images of each class that a contact sheet shows."""
 
@@ -44,22 +45,25 @@ def inspect_folder(
     Where training would refuse it at first sight, what it seems to hold is inspected all the same.
     """
     progress.on_work("looking for images", 1)
-    refusals: list[str] = []
+    rejections: list[str] = []
     try:
         found = find_images(folder, config.data, config.seed)
     except DataSetError as error:
-        refusals.append(str(error))
+        rejections.append(str(error))
         found = outline(folder)
-    first_sight = not refusals
-    progress.on_work("reading images", sum(map(len, found.images.values())))
+    first_sight = not rejections
+    number = sum(map(len, found.images.values()))
+    if number >= _LARGE:
+        progress.on_note(f"Reading {number:,} images; Ctrl-C ends it.")
+    progress.on_work("reading images", number)
     measured = measure(found, image_input, progress.on_step)
     progress.on_work("looking for copies", 1)
     leaks = find_leaks(measured.splits) if measured.splits else []
-    refusals += [*measured.refusals, *_refusals(found, measured, leaks, config, first_sight=first_sight)]
-    return _Summary(folder, found, measured, first_sight).inspection(leaks, refusals, config.seed, image_input)
+    rejections += [*measured.rejections, *_rejections(found, measured, leaks, config, first_sight=first_sight)]
+    return _Summary(folder, found, measured, first_sight).inspection(leaks, rejections, config.seed, image_input)
 
 
-def _refusals(
+def _rejections(
     found: ImageFolder, measured: MeasuredFolder, leaks: Sequence[Leak], config: TrainingConfig, *, first_sight: bool
 ) -> Iterator[str]:
     """Yield what training would say of the decoded images; what it cannot come to is left out."""
@@ -95,7 +99,7 @@ class _Summary:
         }
 
     def inspection(
-        self, leaks: Sequence[Leak], refusals: Sequence[str], seed: int, image_input: ImageInput
+        self, leaks: Sequence[Leak], rejections: Sequence[str], seed: int, image_input: ImageInput
     ) -> FolderInspection:
         """Put everything together."""
         broken = list(self._broken())
@@ -105,8 +109,8 @@ class _Summary:
         sizes = _sizes(list(self._measured.splits.values()))
         return FolderInspection(
             folder=str(self._folder),
-            accepted=not refusals,
-            refusals=refusals,
+            accepted=not rejections,
+            rejections=rejections,
             layout=self._layout,
             split_folders={split: path.name for split, path in self._given.items()},
             seed=seed,

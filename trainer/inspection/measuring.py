@@ -22,7 +22,7 @@ class MeasuredFolder:
     splits: dict[Split, DecodedSplit] = field(default_factory=dict)
     broken: dict[Split, list[BrokenImage]] = field(default_factory=dict)
     formats: Counter[str] = field(default_factory=Counter)
-    refusals: list[str] = field(default_factory=list)
+    rejections: list[str] = field(default_factory=list)
 
 
 def measure(found: ImageFolder, image_input: ImageInput, on_progress: Callable[[int], None]) -> MeasuredFolder:
@@ -39,7 +39,7 @@ def measure(found: ImageFolder, image_input: ImageInput, on_progress: Callable[[
             try:
                 decoded = decode_split(images, decoder, MemoryBudget(0), on_progress)
             except DataSetError as error:  # none of the split can be decoded
-                measured.refusals.append(str(error))
+                measured.rejections.append(str(error))
                 measured.broken[split] = _all_broken(images, image_input)
                 continue
             measured.splits[split] = decoded

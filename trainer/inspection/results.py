@@ -99,7 +99,7 @@ class FolderWarning:
 
 @dataclass(frozen=True)
 class FolderInspection:
-    """What is in a folder of images. `refusals` are the sentences with which training would refuse it, if it would.
+    """What is in a folder of images. `rejections` are the sentences with which training would refuse it, if it would.
 
     `layout` is "splits" where the folder has its own, "classes" where Graft splits (with `seed`), "unclear" where it is
     refused before. `split_folders` are the names of folders by split. `samples` are a few images of each class that
@@ -108,7 +108,7 @@ class FolderInspection:
 
     folder: str
     accepted: bool
-    refusals: Sequence[str]
+    rejections: Sequence[str]
     layout: Layout
     split_folders: dict[str, str]
     seed: int

@@ -31,7 +31,7 @@ def print_inspection(found: FolderInspection, console: Console) -> None:
     _print_list(console, "Warnings", [warning.message for warning in found.warnings])
     if found.accepted:
         print_line(console, "`graft train` would accept this folder.")
-    for sentence in found.refusals:
+    for sentence in found.rejections:
         print_line(console, f"`graft train` would refuse this folder: {sentence}")
 
 

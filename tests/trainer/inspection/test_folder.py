@@ -23,7 +23,7 @@ def inspected(folder: Path, config: TrainingConfig | None = None) -> FolderInspe
     return inspect_folder(folder, config or TrainingConfig(), INPUT, Progress())
 
 
-def refusal_of_training(folder: Path, config: TrainingConfig) -> str:
+def rejection_of_training(folder: Path, config: TrainingConfig) -> str:
     """Find and load the images as `graft train` does; return the sentence with which it ends, or nothing."""
     try:
         found = find_images(folder, config.data, config.seed)
@@ -37,10 +37,10 @@ def refusal_of_training(folder: Path, config: TrainingConfig) -> str:
 def test_it_agrees_with_training(tmp_path: Path, name: str) -> None:
     """What training accepts is accepted, and what it refuses is refused in the same sentence."""
     (ACCEPTED | REFUSED)[name](tmp_path / "data")
-    said = refusal_of_training(tmp_path / "data", TrainingConfig())
+    said = rejection_of_training(tmp_path / "data", TrainingConfig())
     found = inspected(tmp_path / "data")
     assert bool(said) == (name in REFUSED)
-    assert list(found.refusals)[:1] == ([said] if said else [])
+    assert list(found.rejections)[:1] == ([said] if said else [])
     assert found.accepted == (not said)
 
 
@@ -51,8 +51,8 @@ def test_it_agrees_with_training_of_other_settings(tmp_path: Path, name: str, se
     """--strict refuses what would be left out, --allow-leakage allows a leak: here as there."""
     (ACCEPTED | REFUSED)[name](tmp_path / "data")
     config = read_config(None, {setting: True})
-    said = refusal_of_training(tmp_path / "data", config)
-    assert list(inspected(tmp_path / "data", config).refusals) == ([said] if said else [])
+    said = rejection_of_training(tmp_path / "data", config)
+    assert list(inspected(tmp_path / "data", config).rejections) == ([said] if said else [])
     assert bool(said) == (setting == "data.strict")
 
 
@@ -119,9 +119,9 @@ def test_what_training_refuses_at_first_sight_is_inspected_all_the_same(tmp_path
     (tmp_path / "red" / "empty.jpg").write_bytes(b"")
     shutil.copy(tmp_path / "red" / "00.jpg", tmp_path / "blue" / "again.jpg")
     found = inspected(tmp_path)
-    assert (found.layout, found.accepted, len(found.refusals)) == ("unclear", False, 2)
-    assert "yellow has no images" in found.refusals[0]
-    assert "1 image is in two classes" in found.refusals[1]
+    assert (found.layout, found.accepted, len(found.rejections)) == ("unclear", False, 2)
+    assert "yellow has no images" in found.rejections[0]
+    assert "1 image is in two classes" in found.rejections[1]
     assert [(each.name, each.images, each.train) for each in found.classes] == [
         *(("blue", 9, None), ("green", 8, None), ("red", 9, None), ("yellow", 0, None)),
     ]
