@@ -42,7 +42,7 @@ def main(settings: Settings, on_listening: Callable[[str], None] | None = None) 
 
 
 def _announce(text: str) -> None:
-    sys.stdout.write(f"{text}\n")  # in one: unbuffered, a log line could come between the text and its end
+    sys.stdout.write(f"{plain_text(text)}\n")  # in one: unbuffered, a log line could come between the text and its end
     sys.stdout.flush()
 
 

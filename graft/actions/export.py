@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft.actions.default_lineage import default_lineage
+from graft.actions.versions.reason import recordable
 from graft.actions.versions.server_watch import WATCHED_SECONDS, watch_published
 from graft.errors import CommandError
 from lineage.errors import LineageError, NotRecordedError
@@ -38,6 +39,7 @@ def run_export(
     folder = find_run(name, runs)
     if options["accept_change"] is not None and not options["accept_change"].strip():
         raise CommandError("--accept-change needs a reason, which is recorded.")
+    recordable(options["accept_change"] or "", "--accept-change")
     with default_lineage(create=True) as lineage, shown as progress:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()

@@ -11,6 +11,7 @@ from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, published_versions, withdrawn_place, withdrawn_versions
 from graft.actions.default_lineage import default_lineage
 from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree
+from graft.actions.versions.reason import Reason
 from graft.errors import CommandError
 from graft.tables import print_line
 from lineage.people import current_user
@@ -96,7 +97,8 @@ def withdraw(target: str, why: str, who: str | None = None) -> None:
         raise CommandError("Say why it is withdrawn: --why TEXT.")
     with default_lineage(create=False) as lineage:
         export = _ancestry(lineage, target).export
-        record = WithdrawalRecord(who=who or current_user(), when=datetime.now(UTC), why=why)
+        reason = Reason.given(why, who)
+        record = WithdrawalRecord(who=reason.who, when=datetime.now(UTC), why=reason.why)
         lineage.record_withdrawal(export.lineage_id, record)
     print_line(
         _console(),
