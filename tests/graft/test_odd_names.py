@@ -203,6 +203,7 @@ def test_arguments(place: Place, arguments: tuple[str, ...]) -> None:
     @settings(max_examples=4, deadline=None, database=None)
     @given(odd_arguments)
     @example("x\x1b[31m[/b]:star:\n\r\t\u202e\udcff")
+    @example("x\udcff")
     def repeat(name: str) -> None:
         done = place.predict(*(each.replace("{}", name) for each in arguments))
         assert done.returncode in {1, 2}

@@ -55,7 +55,7 @@ class GatewayTarget:
         headers = {"X-API-Key": self.api_key} if self.api_key else {}
         try:
             return httpx.AsyncClient(base_url=self.url, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False)
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise CommandError(f"--url takes a gateway's URL, not {self.url}: {error}") from error
 
 
