@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from contract.errors import ContractError
+from contract.plain_text import plain_text
 from contract.process.freed_memory import reuse_freed_memory
 from contract.process.interpreter_turns import take_short_turns
 from gateway.errors import BadSettingError
@@ -36,12 +37,12 @@ def main(settings: Settings, on_listening: Callable[[str], None] | None = None) 
                 sockets = _listen(settings, stack)
                 return _serve(settings, sockets, f"{scheme}://{_shown(settings.host)}", on_listening)
         except (BadSettingError, ContractError) as error:
-            print(error, file=sys.stderr)  # noqa: T201
+            print(plain_text(str(error)), file=sys.stderr)  # noqa: T201
             return _BAD_SETTING
 
 
 def _announce(text: str) -> None:
-    sys.stdout.write(f"{text}\n")  # in one: unbuffered, a log line could come between the text and its end
+    sys.stdout.write(f"{plain_text(text)}\n")  # in one: unbuffered, a log line could come between the text and its end
     sys.stdout.flush()
 
 

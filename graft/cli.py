@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from contract.plain_text import plain_text
 from graft.errors import one_clear_line
 from graft.verbs.check import check
+from graft.verbs.data.inspect import data_app
 from graft.verbs.export import export
 from graft.verbs.gateway import gateway
 from graft.verbs.keys import keys_app
@@ -38,10 +40,17 @@ Version = Annotated[
 ]
 
 
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Typer does not export it
+
+
 class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         with one_clear_line():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except _UsageError as error:  # it repeats what was given
+                error.message = plain_text(error.message)  # type: ignore[attr-defined]
+                raise
 
 
 app = typer.Typer(
@@ -72,6 +81,7 @@ app.command()(up)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(settings)
+app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 app.add_typer(keys_app, name="keys")
 app.add_typer(lineage_app, name="lineage")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contract.errors import ContractError
+from contract.plain_text import plain_text
 from contract.storage.unwritable import FULL, why_unwritable
 from exporter.errors import (
     ExpectationError,
@@ -71,5 +72,5 @@ def _in_words(error: OSError) -> str:
 
 def _leave(message: str, code: int) -> None:
     sys.stdout.flush()
-    print(message, file=sys.stderr)  # noqa: T201 - this is the command's own output
+    print(plain_text(message), file=sys.stderr)  # noqa: T201 - this is the command's own output
     raise SystemExit(code)

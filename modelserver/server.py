@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import grpc
 
+from contract.plain_text import plain_text
 from contract.process.freed_memory import give_back_freed_memory, reuse_freed_memory
 from contract.process.interpreter_turns import leave_to_the_end, take_short_turns
 from contract.process.standard_streams import queued_standard_streams
@@ -247,8 +248,18 @@ def main(settings: ModelServerSettings, start_tensorflow: Callable[[], None] = l
     all versions do. Prints one line to stdout once the port listens; everything else goes to stderr.
     """
     with queued_standard_streams(_DROPPED.format):
-        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
         return _run(settings, start_tensorflow)
+
+
+class _OneLine(logging.Formatter):
+    """Formats a message as one line: names of models and errors of graphs are text, and control no terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        record.message = plain_text(record.message)
+        return super().formatMessage(record)
 
 
 def _run(settings: ModelServerSettings, start_tensorflow: Callable[[], None]) -> int:

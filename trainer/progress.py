@@ -21,6 +21,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from contract.old_names import READS_OLD_NAMES
+from contract.plain_text import plain_text
 
 PhaseName = Literal["phase_one", "phase_two", "from_scratch"]
 _TITLES = {"phase_one": "phase one", "phase_two": "phase two", "from_scratch": "from scratch"}
@@ -52,7 +53,7 @@ class Progress:
     """Receives the progress of a run; this class ignores it."""
 
     def on_note(self, text: str) -> None:
-        """Receive a line for the user."""
+        """Receive one line for the user; a line end in it is part of a name."""
 
     def on_work(self, title: str, steps: int) -> None:
         """Receive the start of some work of `steps` steps; it ends the work before it."""
@@ -82,7 +83,13 @@ class TerminalProgress(Progress):
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        shown = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn())
+        shown = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            RateColumn(),
+        )
         self._bars = Bars(
             *shown, TimeRemainingColumn(), console=self._console, transient=True, disable=not self._console.is_terminal
         )
@@ -101,13 +108,13 @@ class TerminalProgress(Progress):
 
     def on_note(self, text: str) -> None:
         """Write the line."""
-        self._console.print(text, markup=False)
+        self._console.print(Text(plain_text(text)))  # as a str, `:star:` in a name would become a star
 
     def on_work(self, title: str, steps: int) -> None:
         """Show a bar of `steps` steps."""
         if self._task is not None:
             self._bars.remove_task(self._task)
-        self._task = self._bars.add_task(title, total=steps)
+        self._task = self._bars.add_task(plain_text(title), total=steps)
 
     def on_phase(self, phase: PhaseName, epochs: int, steps_per_epoch: int, done: int = 0) -> None:
         """Show a bar for each of the coming epochs."""

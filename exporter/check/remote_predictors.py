@@ -135,7 +135,7 @@ class Gateway:
     def _send(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
             return self._http.request(method, self._url.rstrip("/") + path, **what)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise CheckError(
                 f"No gateway responds at {self._url} ({error}); start one with `graft up`, or give another --gateway."
             ) from error

@@ -76,7 +76,10 @@ class ServerClient:
     def __init__(self, address: str, model: str) -> None:
         self.address = address
         self._model = model
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        try:
+            self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        except UnicodeEncodeError as error:
+            raise CheckError(f"{address} is not the address of a model server; give HOST:PORT.") from error
         self._predict = self._method(messages.PREDICTION_SERVICE, "Predict", "PredictRequest", "PredictResponse")
         self._status = self._method(
             messages.MODEL_SERVICE, "GetModelStatus", "GetModelStatusRequest", "GetModelStatusResponse"

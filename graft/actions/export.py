@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from graft.actions.default_lineage import default_lineage
 from graft.actions.given.arguments import given_run, refuse_as_parent
+from graft.actions.versions.reason import recordable
 from graft.actions.versions.server_watch import WATCHED_SECONDS, watch_published
 from graft.errors import CommandError
 from lineage.errors import LineageError, NotRecordedError
@@ -39,6 +40,7 @@ def run_export(
     refuse_as_parent(models, "--models")
     if options["accept_change"] is not None and not options["accept_change"].strip():
         raise CommandError("--accept-change needs a reason, which is recorded.")
+    recordable(options["accept_change"] or "", "--accept-change")
     with default_lineage(create=True) as lineage, shown as progress:
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
@@ -69,7 +71,8 @@ def _report(exported: "Exported", models: Path, progress: Progress) -> None:
         progress.on_note(f"  accepted change: {change.file} was expected to be {change.label}, and is {seen}")
     if blessing.better_than:
         progress.on_note(f"  {_comparison_in_words(blessing.better_than)}")
-    progress.on_note(f"Published {exported.folder}\nNext: graft up --models {models} --name {manifest.name}")
+    progress.on_note(f"Published {exported.folder}")
+    progress.on_note(f"Next: graft up --models {models} --name {manifest.name}")
 
 
 def _comparison_in_words(paired: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from contract.plain_text import plain_text
 from contract.versions import staged_folder
 from gateway.security.api_keys import KeysFile, StoredKey, new_key, read_keys
 from gateway.security.callers import Permission
@@ -162,4 +163,4 @@ def _shown(limits: Limits) -> tuple[float | None, ...]:
 
 
 def _note(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - this is the command's own output
+    print(plain_text(text), file=sys.stderr)  # noqa: T201 - this is the command's own output

@@ -13,7 +13,9 @@ from graft.actions.default_lineage import default_lineage
 from graft.actions.given.arguments import exact_version, given_run, given_version
 from graft.actions.given.kinds import Kind, kind_of
 from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree, print_tree
+from graft.actions.versions.reason import Reason
 from graft.errors import CommandError
+from graft.tables import print_line
 from lineage.people import current_user
 from lineage.records import PublicationRecord, WithdrawalRecord
 from lineage.results import Ancestry, Descendants
@@ -102,12 +104,13 @@ def withdraw(target: str, why: str, who: str | None = None) -> None:
         exact_version(Path(target))
     with default_lineage(create=False) as lineage:
         export = _ancestry(lineage, target).export
-        record = WithdrawalRecord(who=who or current_user(), when=datetime.now(UTC), why=why)
+        reason = Reason.given(why, who)
+        record = WithdrawalRecord(who=reason.who, when=datetime.now(UTC), why=reason.why)
         lineage.record_withdrawal(export.lineage_id, record)
-    _console().print(
+    print_line(
+        _console(),
         f"Recorded that {record.who} withdrew {export.record.name}/{export.record.version}. It is served as long as "
         f"it lies at {export.record.folder}; `graft withdraw` takes it away from there.",
-        markup=False,
     )
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from contract.storage.pruned import pruned_record
-from graft.tables import print_line
+from graft.tables import as_text, print_line
 from lineage.records import DataSetRecord
 from lineage.results import Ancestry, Descendants, StoredExport, StoredPublication, StoredRun
 from lineage.verification import Checked, Mismatch
@@ -182,7 +182,7 @@ def _time(moment: datetime) -> str:
 
 
 def _line(text: str) -> Tree:
-    return Tree(Text(text))  # Text, or brackets in a name would be read as markup
+    return Tree(as_text(text))
 
 
 def _branch(tree: Tree, *lower: Tree) -> Tree:

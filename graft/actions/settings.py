@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gateway.settings import ENVIRONMENT_PREFIX, Settings
-from graft.tables import plain_table, wide_console
+from graft.tables import plain_table, print_line, wide_console
 from modelserver.settings import ModelServerSettings
 from trainer.config import TrainingConfig
 
@@ -44,7 +44,9 @@ def list_settings(program: str, as_json: bool) -> None:
         return
     console = wide_console()
     for number, name in enumerate(chosen):
-        console.print(f"{chr(10) if number else ''}{name}: {PROGRAMS[name][1]}", markup=False)
+        if number:
+            console.print()
+        print_line(console, f"{name}: {PROGRAMS[name][1]}")
         console.print(plain_table(("setting", "default", "what it is for"), settings_of(name)))
 
 

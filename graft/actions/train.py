@@ -203,9 +203,8 @@ def _tell_result(run: "Run", progress: Progress) -> None:
     judged, has_test = run.record.judged, run.record.judged_on == "test"
     low, high = judged["accuracy_interval"]
     accuracy = f"{judged['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f})"
-    without = "" if has_test else f"{WITHOUT_TEST}\n"
-    progress.on_note(
-        f"{run.record.judged_on.capitalize()} accuracy {accuracy} on {judged['images']} images.\n{without}"
-        f"Saved {run.folder}; the report is {run.folder / REPORT}\n"
-        f"Next: graft export {run.record.id}"
-    )
+    progress.on_note(f"{run.record.judged_on.capitalize()} accuracy {accuracy} on {judged['images']} images.")
+    if not has_test:
+        progress.on_note(WITHOUT_TEST)
+    progress.on_note(f"Saved {run.folder}; the report is {run.folder / REPORT}")
+    progress.on_note(f"Next: graft export {run.record.id}")

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from contract.plain_text import plain_text
 from contract.versions import published_versions
 from gateway.http.server import listen
 from gateway.main import main as serve_gateway
@@ -122,5 +123,5 @@ def _what_is_served(client: httpx.Client) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")  # in one: unbuffered, a log line could come between the text and its end
+    sys.stdout.write(f"{plain_text(text)}\n")  # in one: unbuffered, a log line could come between the text and its end
     sys.stdout.flush()

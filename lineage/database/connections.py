@@ -10,7 +10,7 @@ from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, Programming
 
 from contract.storage.unwritable import free_bytes, size_in_words
 from lineage.database.location import URL_VARIABLE, describe
-from lineage.errors import LineageUnreadableError
+from lineage.errors import LineageUnreadableError, NotRecordedError
 
 _PATIENCE = {"sqlite": ("timeout", 60), "postgresql": ("connect_timeout", 5)}
 """Seconds to wait for other writers, and for a server; the address may say otherwise."""
@@ -76,6 +76,10 @@ def _one_sentence(address: URL) -> Iterator[None]:
         hint = _hint(error, address)
         raise LineageUnreadableError(
             f"The lineage at {describe(address)} cannot be used ({reason}); {hint}."
+        ) from error
+    except UnicodeEncodeError as error:
+        raise NotRecordedError(
+            f"Nothing is recorded under a name with bytes that are not UTF-8, such as {error.object!a}."
         ) from error
 
 

@@ -25,6 +25,11 @@ class BrokenImage:
 
 def why_broken(content: bytes, image_input: ImageInput) -> str:
     """Return why `content` could not be decoded for `image_input`. Reads headers only."""
+    return why_refused(content, image_input) or _how_damaged(content)
+
+
+def why_refused(content: bytes, image_input: ImageInput) -> str:
+    """Return why `content` is not decoded at all, by its headers; empty if it is, whether whole or damaged."""
     if not content:
         return "the file is empty"
     if unusual := _unusual_jpeg(content) or _kind_of_iso_file(content):
@@ -33,11 +38,11 @@ def why_broken(content: bytes, image_input: ImageInput) -> str:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(io.BytesIO(content)) as image:
-                return _why_refused(image, image_input) or _how_damaged(content)
+                return _why_refused(image, image_input)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             return _too_many_pixels(image_input)
         except (OSError, SyntaxError, ValueError):  # what Pillow's readers raise for headers that make no sense
-            return _how_damaged(content)
+            return ""
 
 
 def _why_refused(image: Image.Image, image_input: ImageInput) -> str:

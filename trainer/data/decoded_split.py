@@ -3,22 +3,53 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from contract.image_input import ImageInput
+from trainer.augmentation_settings import ResizeKernel
 from trainer.data.broken_images import BrokenImage, why_broken
 from trainer.data.fingerprints import Fingerprints, fingerprints_of
 from trainer.data.folders.walk import plain_name
 from trainer.data.image_files import ImageFile, read_ahead
 from trainer.data.image_folder import LabelledImage, Split
 from trainer.data.pixel_store import MemoryBudget, PixelStore
-from trainer.data.preprocessing import ImageDecoder, VariantsBatch
 from trainer.data.reference_histograms import brightness_of
 from trainer.errors import DataSetError
 
 _NAMED = 3  # broken images in an error
+
+
+class DecodedVariants(Protocol):
+    """A batch of decoded images as arrays, as `trainer.data.preprocessing.VariantsBatch`."""
+
+    @property
+    def pixels(self) -> Any:
+        """Uint8 [N, H, W, 3] as they are served."""
+
+    @property
+    def variants(self) -> Any:
+        """Uint8 [N, K, H, W, 3] by each resize kernel."""
+
+    @property
+    def sizes(self) -> Any:
+        """Int32 [N, 2]: height and width as stored in the file."""
+
+    @property
+    def valid(self) -> Any:
+        """Bool [N]: false where an image could not be decoded."""
+
+
+class SplitDecoder(Protocol):
+    """What decodes: `trainer.data.preprocessing.ImageDecoder`, or one without TensorFlow that measures only."""
+
+    image_input: ImageInput
+    kernels: tuple[ResizeKernel, ...]
+
+    def decode_variants(self, contents: Sequence[bytes]) -> DecodedVariants:
+        """Decode encoded images; never raises for any content."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +73,14 @@ class DecodedSplit:
 
 def decode_split(
     images: Sequence[LabelledImage],
-    decoder: ImageDecoder,
+    decoder: SplitDecoder,
     budget: MemoryBudget,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> DecodedSplit:
     """Decode every image once, into memory or, beyond the budget, into an unnamed file on disk.
 
     `on_progress` is called with the number of images just decoded. Needs little memory besides the budget: two batches
-    of images, and some 2 KB for each image.
+    of images, and some 2 KB for each image. A decoder without kernels only measures: no pixels are kept.
 
     Raises:
         DataSetError: none of the images can be decoded.
@@ -91,7 +122,7 @@ class _Measured(NamedTuple):
 class _Decoding:
     """One split while it is being decoded."""
 
-    def __init__(self, decoder: ImageDecoder, pixels: PixelStore[np.uint8]) -> None:
+    def __init__(self, decoder: SplitDecoder, pixels: PixelStore[np.uint8]) -> None:
         self._decoder = decoder
         self._pixels = pixels
         self._good: list[LabelledImage] = []
@@ -102,8 +133,9 @@ class _Decoding:
     def add(self, files: list[ImageFile], threads: ThreadPoolExecutor) -> None:
         """Decode a batch, keep the good images, and note what is wrong with the others."""
         decoded = self._decoder.decode_variants([file.content for file in files])
-        variants = decoded.variants[decoded.valid]
-        self._pixels.write(len(self._good), variants if len(self._decoder.kernels) > 1 else variants[:, 0])
+        if self._decoder.kernels:
+            variants = decoded.variants[decoded.valid]
+            self._pixels.write(len(self._good), variants if len(self._decoder.kernels) > 1 else variants[:, 0])
         self._collect()  # one batch is measured beside the decoding of the next, not more
         self._measuring = threads.submit(_measure, decoded)
         for file, valid in zip(files, decoded.valid, strict=True):
@@ -134,12 +166,14 @@ class _Decoding:
             self._measuring = None
 
 
-def _measure(decoded: VariantsBatch) -> _Measured:
+def _measure(decoded: DecodedVariants) -> _Measured:
     pixels = decoded.pixels[decoded.valid]
     return _Measured(decoded.sizes[decoded.valid], brightness_of(pixels), fingerprints_of(pixels))
 
 
-def _row_shape(decoder: ImageDecoder) -> tuple[int, ...]:
+def _row_shape(decoder: SplitDecoder) -> tuple[int, ...]:
+    if not decoder.kernels:
+        return (0,)
     shape = (decoder.image_input.height, decoder.image_input.width, 3)
     return (len(decoder.kernels), *shape) if len(decoder.kernels) > 1 else shape
 

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from graft.actions.predict.requests import Outcome
 from graft.tables import plain_table, wide_console
-from trainer.data.folders.walk import plain_name
 
 Format = Literal["table", "json", "csv"]
 
@@ -68,9 +67,7 @@ def _table(outcomes: Sequence[Outcome]) -> object:
     return plain_table(("image", "prediction", "probability"), map(_row, outcomes), to_the_right=("probability",))
 
 
-def _row(outcome: Outcome) -> tuple[str, str, str]:
-    name = plain_name(outcome.name)
+def _row(outcome: Outcome) -> tuple[str, str | list[str], str | list[str]]:
     if not outcome.predicted:
-        return name, f"rejected: {plain_name(outcome.detail)}", ""
-    labels = "\n".join(plain_name(label) for label, _ in outcome.top)
-    return name, labels, "\n".join(f"{probability:.3f}" for _, probability in outcome.top)
+        return outcome.name, f"rejected: {outcome.detail}", ""
+    return outcome.name, [label for label, _ in outcome.top], [f"{share:.3f}" for _, share in outcome.top]

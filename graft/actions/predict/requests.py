@@ -47,9 +47,16 @@ class GatewayTarget:
     query: Mapping[str, str | int] = field(default_factory=dict)
 
     def client(self) -> httpx.AsyncClient:
-        """Return a client; environment variables for proxies are not followed."""
+        """Return a client; environment variables for proxies are not followed.
+
+        Raises:
+            CommandError: the URL is not one.
+        """
         headers = {"X-API-Key": self.api_key} if self.api_key else {}
-        return httpx.AsyncClient(base_url=self.url, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False)
+        try:
+            return httpx.AsyncClient(base_url=self.url, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False)
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise CommandError(f"--url takes a gateway's URL, not {self.url}: {error}") from error
 
 
 @dataclass

@@ -14,7 +14,7 @@ from graft.actions.predict.inputs import inputs_of
 from graft.actions.predict.outputs import Format, print_table, written
 from graft.actions.predict.requests import GatewayTarget, Outcome, SentImages
 from graft.errors import CommandError
-from trainer.data.folders.walk import plain_name
+from graft.tables import print_line, wide_console
 from trainer.progress import TerminalProgress
 
 
@@ -83,6 +83,7 @@ def _write(wanted: PredictImages, outcomes: Sequence[Outcome]) -> None:
 
 def _list(rejected: Sequence[Outcome], of: int) -> None:
     if rejected:
-        print(f"{len(rejected)} of {of} images have no prediction:", file=sys.stderr)  # noqa: T201 - the command's own
-    for each in rejected:
-        print(f"  {plain_name(each.name)}: {plain_name(each.detail)}", file=sys.stderr)  # noqa: T201
+        console = wide_console(to_stderr=True)
+        print_line(console, f"{len(rejected)} of {of} images have no prediction:")
+        for each in rejected:
+            print_line(console, f"  {each.name}: {each.detail}")

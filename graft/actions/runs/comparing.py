@@ -8,7 +8,7 @@ from rich.console import Console
 
 from graft.actions.given.arguments import given_run
 from graft.actions.runs.listing import interval, share
-from graft.tables import NOT_KNOWN, plain_table, wide_console
+from graft.tables import NOT_KNOWN, plain_table, print_line, wide_console
 from trainer.runs.phase_timing import PHASE_TITLES
 from trainer.runs.record import (
     PREDICTIONS,
@@ -49,7 +49,9 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     console = console or wide_console()
     one, other = given_run(a, runs), given_run(b, runs)
     records = read_record(one), read_record(other)
-    console.print(f"A: {records[0].id}\nB: {records[1].id}\n", markup=False)
+    for letter, record in zip("AB", records, strict=True):
+        print_line(console, f"{letter}: {record.id}")
+    console.print()
     settings = configuration_differences(read_settings(one), read_settings(other))
     _print_differences("setting", {each.name: (each.a, each.b) for each in settings}, console)
     _print_differences("data", _differing(*(_data_facts(record) for record in records)), console)
@@ -104,7 +106,8 @@ def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[An
 
 def _print_differences(what: str, differing: Mapping[str, tuple[Any, Any]], console: Console) -> None:
     if not differing:
-        console.print(f"No {what} differs.\n", markup=False)
+        print_line(console, f"No {what} differs.")
+        console.print()
         return
     rows = [(name, _value(a), _value(b)) for name, (a, b) in differing.items()]
     console.print(plain_table((what, "A", "B"), rows))
@@ -130,14 +133,14 @@ def _print_verdict(paired: Any, relabelled: int, console: Console) -> None:
     from trainer.evaluation.comparison import verdict_in_words
 
     if relabelled:
-        console.print(f"{relabelled} shared test images have another class in B, and are left out.", markup=False)
+        print_line(console, f"{relabelled} shared test images have another class in B, and are left out.")
     if paired.images:
-        console.print(
+        print_line(
+            console,
             f"Shared test images: {paired.images}; right: A {paired.a_right}, B {paired.b_right}; "
             f"only A {paired.only_a_right}, only B {paired.only_b_right}; McNemar's exact p = {paired.p_value:.3g}",
-            markup=False,
         )
-    console.print(verdict_in_words(paired, "A", "B"), markup=False)
+    print_line(console, verdict_in_words(paired, "A", "B"))
 
 
 def _counts(record: RunRecord) -> str:

@@ -24,7 +24,18 @@ class Reason:
         """
         if not why.strip():
             raise CommandError("Give the reason, which is recorded: --why TEXT.")
-        return cls(who or current_user(), why)
+        return cls(recordable(who or current_user(), "--who"), recordable(why, "--why"))
+
+
+def recordable(text: str, option: str) -> str:
+    """Return a text that a record can hold, as it is.
+
+    Raises:
+        CommandError: it has bytes that are not UTF-8.
+    """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise CommandError(f"{option} takes text in UTF-8, which is recorded; {text} was given.")
+    return text
 
 
 def published_line(base_path: Path) -> str:

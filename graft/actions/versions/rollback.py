@@ -40,8 +40,9 @@ def roll_back(base_path: Path, to_version: int | None, reason: Reason, server: s
         folder = _publish_copy(source, rollback, progress)
         progress.on_note(
             f"Published {folder} with the content of version {target}, in the place of version {served}; servers that "
-            f"watch {base_path} load it now.\nNext: graft check {folder}"
+            f"watch {base_path} load it now."
         )
+        progress.on_note(f"Next: graft check {folder}")
         _record_rollback(lineage, folder, rollback, progress)
         if server is not None:
             watch_published(server, folder.resolve().parent.name, int(folder.name), progress, WATCHED_SECONDS)

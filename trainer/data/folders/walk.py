@@ -1,9 +1,10 @@
 """The image files in a folder and below it, by their names, and the files that are skipped, with the reason."""
 
 import os
-import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from contract.plain_text import plain_text
 
 _SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp"}
 _REASONS = {".gif": "a GIF, which may hold several frames"} | dict.fromkeys(
@@ -19,9 +20,6 @@ SYSTEM_FOLDERS = frozenset(
     )
 )
 """Which a file system, a network disk, an archive or a notebook makes; in lower case."""
-
-_ODD_CATEGORIES = {"Cc", "Cs", "Cn", "Zl", "Zp"}
-_DIRECTIONS = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
 @dataclass(frozen=True)
@@ -53,17 +51,8 @@ def walk(folder: Path) -> Found:
 
 
 def plain_name(path: Path | str) -> str:
-    """Return a path as one line of valid text: line breaks, control characters and invalid bytes are escaped.
-
-    An ordinary name, in any script, comes back as it is, with the joiners and blanks that its script needs.
-    """
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(ascii(character)[1:-1] if _is_odd(character) else character for character in text)
-
-
-def _is_odd(character: str) -> bool:
-    """Return whether a character ends a line, controls a terminal, or turns the direction of what follows."""
-    return unicodedata.category(character) in _ODD_CATEGORIES or character in _DIRECTIONS
+    """Return a path as one line of text, as `plain_text` does."""
+    return plain_text(str(path))
 
 
 def _walk(folder: Path, found: Found, seen: set[tuple[int, int]]) -> None:
