@@ -155,7 +155,7 @@ def _work(settings: Settings, sockets: Sockets, ready: Connection) -> None:
     os.setpgid(0, 0)  # Ctrl-C then reaches only the first process, which forwards it once
     with process_logs(settings):
         threading.Thread(target=_end_with_parent, daemon=True).start()
-        serve(settings, sockets, lambda: ready.send(True))
+        serve(settings, sockets, lambda _: ready.send(True))
 
 
 def _end_with_parent() -> None:
