@@ -1,9 +1,7 @@
 """What `graft up` says, which models it serves, and how it ends."""
 
 import json
-import os
 import shutil
-import signal
 from pathlib import Path
 
 import httpx
@@ -113,8 +111,8 @@ def test_workers_announce_themselves_too(models: Path, monkeypatch: pytest.Monke
     """With several workers, the three lines come once the model server serves."""
     monkeypatch.setenv("GATEWAY_WORKERS", "2")
     with started("up", "--models", models, "--name", "alpha", *SOON, announces=SERVED) as service:
-        os.kill(service.process.pid, signal.SIGINT)
-        assert service.process.wait(60) == 0
+        pass
+    assert service.process.returncode == 0
     assert "Model: alpha version 1\n" in service.lines
 
 
