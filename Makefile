@@ -8,7 +8,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-scaling attack check format messages dashboards kubernetes-files clean
+.PHONY: help setup demo test test-fast test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-predict bench-scaling attack check format messages dashboards kubernetes-files clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -60,6 +60,9 @@ bench-swaps: $(READY) ## latency and memory while versions replace each other un
 
 bench-serving: $(READY) ## graft up beside a tutorial's service and the engines alone; ARGS="--folder .bench"
 	@$(BIN)/python -m benchmarks.bench_serving $(ARGS)
+
+bench-predict: $(READY) ## graft predict of 500 images beside what the server can do; ARGS="--folder .bench"
+	@$(BIN)/python -m benchmarks.bench_predict $(ARGS)
 
 attack: $(READY) ## everything one caller can send to cost others something, against graft up; ARGS=--short
 	@$(BIN)/python -m benchmarks.attack $(ARGS)
