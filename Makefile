@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps tensorflow-serving-api keras-hub tokenizers
 	@touch $@
 
-demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 leaves the service up
+demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 reuses the last and leaves the service up
 	@$(BIN)/python examples/digits.py $(if $(KEEP),--keep)
 
 test: $(READY) ## run the tests; ARGS="--junitxml=tests.xml" and the like

@@ -1,9 +1,9 @@
 """How fast `graft predict` is with 500 images, beside what the server can do: `make bench-predict`.
 
-One `graft up` serves. In turns, round by round: the load generator of `make bench-serving` sends the same images one by
+One `graft up` serves. In turns, round by round, the load generator of `make bench-serving` sends the same images one by
 one from 8 and from 32 clients, and 32 at a time from 4, for as long as that takes; then the command runs, as a process,
-on a folder of them. What the server can do in a round is the highest rate of the three. Everything is on one machine, so
-that the command, as the generator, takes its processor time from the server.
+on a folder of them. What the server can do in a round is the highest rate of the three. All are on one machine, so the
+command, as the generator, takes its processor time from the server.
 """
 
 import argparse
