@@ -29,10 +29,13 @@ def test_a_batch_is_one_form_with_so_many_images(tmp_path_factory: pytest.TempPa
 
 
 @pytest.mark.parametrize(("command", "verdict"), [(90.0, "reached"), (89.0, "missed")])
-def test_the_ratio_is_to_the_servers_best(command: float, verdict: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The highest of the generator's rates counts, and the median of the rounds is judged."""
-    measured = ComparedRound({(1, 8): 100.0, (1, 32): 80.0, (32, 4): 60.0}, command, 5.0)
+def test_the_ratio_is_to_the_capacity_with_one_image_in_a_request(
+    command: float, verdict: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The higher of these rates counts, as in `make bench-serving`, and the median of the rounds is judged."""
+    measured = ComparedRound({(1, 8): 100.0, (1, 32): 80.0, (32, 4): 180.0}, command, 5.0)
     print_report([measured])
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"reaches {command / 100:.2f} of what the server can do" in shown
+    assert f"graft predict reaches {command / 100:.2f} (" in shown
+    assert f"It reaches {command / 180:.2f} (" in shown
     assert f"at least 0.9 is {verdict}" in shown
