@@ -1,4 +1,4 @@
-"""Inputs that people reported, sent to a running service: each has the answer that its report says is right."""
+"""Inputs that people reported, sent to a running service: each gets what its report says is right."""
 
 import json
 import os
@@ -74,8 +74,8 @@ def test_a_part_with_only_an_extended_name_is_a_file(cases: Path, colours_servic
 
 def test_json_never_has_numbers_that_are_not_finite(cases: Path, echo: httpx.Client) -> None:
     """Open Inference in JSON: 400 that says how to ask, for no parser but Python's takes `Infinity`."""
-    asked = json.loads((cases / "oip-json-not-finite" / "request.json").read_text())
-    refused = echo.post("/v2/models/echo/infer", json=asked)
+    wanted = json.loads((cases / "oip-json-not-finite" / "request.json").read_text())
+    refused = echo.post("/v2/models/echo/infer", json=wanted)
     assert refused.status_code == 400, refused.text
     assert "binary_data" in refused.text
 

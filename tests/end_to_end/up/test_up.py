@@ -11,7 +11,7 @@ import pytest
 from tests.drawn.images import COLOURS, encoded, solid
 from tests.end_to_end.command import graft_process, started
 from tests.end_to_end.conftest import SERVED, Trained
-from tests.end_to_end.terminal import on_terminal
+from tests.end_to_end.up.terminal import on_terminal
 from tests.gateway.waiting import wait_until
 
 SOON = ("--engine", "litert", "--no-batching", "--port", "0")
@@ -91,8 +91,8 @@ def test_a_model_that_does_not_load_is_named_and_the_others_serve(models: Path) 
     (failed,) = [each for each in logged if each["event"].startswith("beta is not served")]
     assert failed["level"] == "error"
     assert any(each["event"].startswith("beta version 1 cannot be served") for each in logged)
-    asked = [each["route"] for each in logged if each["event"] == "request"]
-    assert asked == ["/v1/models", "/readyz", "/v1/models/{model}/predict", "/v1/models/{model}/predict"]
+    routes = [each["route"] for each in logged if each["event"] == "request"]
+    assert routes == ["/v1/models", "/readyz", "/v1/models/{model}/predict", "/v1/models/{model}/predict"]
     assert not any(each.get("logger", "").startswith("uvicorn") for each in logged)
     assert service.process.returncode == 0
 
