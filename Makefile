@@ -8,7 +8,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-scaling attack check format messages dashboards kubernetes-files clean
+.PHONY: help setup demo test test-fast test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-predict bench-scaling attack check format messages dashboards kubernetes-files clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps tensorflow-serving-api keras-hub tokenizers
 	@touch $@
 
-demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 leaves the service up
+demo: $(READY) ## train, export, serve and ask on handwritten digits; KEEP=1 reuses the last and leaves the service up
 	@$(BIN)/python examples/digits.py $(if $(KEEP),--keep)
 
 test: $(READY) ## run the tests; ARGS="--junitxml=tests.xml" and the like
@@ -63,6 +63,9 @@ bench-serving: $(READY) ## graft up beside a tutorial's service and the engines 
 
 bench-overload: $(READY) ## whether good responses stay in time at three times the capacity; ARGS="--folder .bench"
 	@$(BIN)/python -m benchmarks.bench_overload $(ARGS)
+
+bench-predict: $(READY) ## graft predict of 500 images beside what the server can do; ARGS="--folder .bench"
+	@$(BIN)/python -m benchmarks.bench_predict $(ARGS)
 
 attack: $(READY) ## everything one caller can send to cost others something, against graft up; ARGS=--short
 	@$(BIN)/python -m benchmarks.attack $(ARGS)

@@ -2,7 +2,8 @@
 
 Writes scikit-learn's digits as images, trains a small network from scratch on 0 to 4, grows a classifier of 5 to 9
 on it in two phases, exports it, serves it, and asks the service about images that no training saw. Every step is
-the command that you would use on images of your own.
+the command that you would use on images of your own. `make demo KEEP=1` leaves the service up, and reuses what an
+earlier demo with the same settings made.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -48,28 +50,29 @@ FINE_TUNING = {
     "phase_two.unfreeze": 154,
 }
 
+MADE = HERE / "settings.json"
+"""The settings that everything in the folder was made with."""
+SETTINGS = {"network": NETWORK, "from_scratch": FROM_SCRATCH, "fine_tuning": FINE_TUNING}
+FIRST_PORT, LAST_PORT = 8000, 8099
+
 console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> int:
     """Run the demo and return its exit code."""
     parser = argparse.ArgumentParser(description="The whole path on handwritten digits.")
-    parser.add_argument("--keep", action="store_true", help="leave the service up until Ctrl-C")
+    parser.add_argument(
+        "--keep", action="store_true", help="reuse what is there, and leave the service up until Ctrl-C"
+    )
     keep = parser.parse_args().keep
     began = time.monotonic()
-    shutil.rmtree(HERE, ignore_errors=True)
-    step("Handwritten digits become images")
-    write_digits()
-    step("A small network learns the digits 0 to 4 from scratch")
-    train(OLD, "base", "none", NETWORK | FROM_SCRATCH)
-    step("A classifier of the digits 5 to 9 is grown on it, in two phases")
-    train(NEW, "digits", "latest", NETWORK | FINE_TUNING)
-    step("The model is exported and proved")
-    graft("export", "latest", "--runs", str(RUNS), "--models", str(MODELS))
+    if not keep or not was_made_with(SETTINGS):
+        shutil.rmtree(HERE, ignore_errors=True)
+    version = make_version()
     step("Where it came from")
-    graft("lineage", "show", str(MODELS / "digits" / "1"))
+    graft("lineage", "show", str(version))
     step("Model server and gateway answer over HTTP")
-    with service() as (process, url):
+    with service(free_port() if keep else 0) as (process, url):
         accuracy = predict(url)
         console.print(f"\nThe whole path took {time.monotonic() - began:.0f} s.")
         if keep:
@@ -79,6 +82,73 @@ def main() -> int:
         console.print(f"The test accuracy is below {WANTED_ACCURACY}: something is wrong.")
         return 1
     return 0
+
+
+def make_version() -> Path:
+    """Make the images, both runs and the version, as far as they are not there, and return the version's folder."""
+    base, digits = newest_run("base"), newest_run("digits")
+    version = newest_version() if digits else None
+    if MADE.exists():
+        console.print(f"Reused from an earlier demo: {', '.join(found(base, digits, version))}.")
+        console.print(f"To start over: make demo, or rm -r {HERE}", markup=False)
+    else:
+        step("Handwritten digits become images")
+        write_digits()
+    if base is None:
+        step("A small network learns the digits 0 to 4 from scratch")
+        train(OLD, "base", "none", NETWORK | FROM_SCRATCH)
+        base = newest_run("base")
+    if digits is None:
+        step("A classifier of the digits 5 to 9 is grown on it, in two phases")
+        train(NEW, "digits", str(base), NETWORK | FINE_TUNING)
+        digits = newest_run("digits")
+    if version is None:
+        step("The model is exported and proved")
+        graft("export", str(digits), "--runs", str(RUNS), "--models", str(MODELS))
+        version = newest_version()
+    if version is None:
+        raise SystemExit(f"There is no version under {MODELS / 'digits'}.")
+    return version
+
+
+def found(base: Path | None, digits: Path | None, version: Path | None) -> list[str]:
+    """Return what is there, in words."""
+    runs = [f"the run {run.name}" for run in (base, digits) if run]
+    return [f"the images under {HERE}/", *runs, *([f"the version {version}"] if version else [])]
+
+
+def was_made_with(settings: dict[str, Any]) -> bool:
+    """Return whether the folder was made with these settings; where it was not, say so."""
+    if MADE.exists() and MADE.read_text(encoding="utf-8") == json.dumps(settings):
+        return True
+    if HERE.exists():
+        console.print(f"What is in {HERE}/ is not complete, or was made with other settings: starting over.")
+    return False
+
+
+def newest_run(name: str) -> Path | None:
+    """Return the newest finished run of a name, if there is one."""
+    return max((file.parent for file in RUNS.glob(f"*-{name}/run.json")), default=None)
+
+
+def newest_version() -> Path | None:
+    """Return the newest published version, if there is one."""
+    numbers = [int(path.name) for path in (MODELS / "digits").glob("*") if path.name.isdecimal()]
+    return MODELS / "digits" / str(max(numbers)) if numbers else None
+
+
+def free_port() -> int:
+    """Return the first free port from 8000 on, and say so if it is another."""
+    for port in range(FIRST_PORT, LAST_PORT + 1):
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                pass
+        except OSError:
+            continue
+        if port != FIRST_PORT:
+            console.print(f"Port {FIRST_PORT} is taken; the service gets {port}.")
+        return port
+    raise SystemExit(f"No port from {FIRST_PORT} to {LAST_PORT} is free.")
 
 
 def step(title: str) -> None:
@@ -105,6 +175,7 @@ def write_digits() -> None:
         folder = (OLD if digit < 5 else NEW) / str(digit)
         folder.mkdir(parents=True, exist_ok=True)
         as_image(image).save(folder / f"{index:04d}.png")
+    MADE.write_text(json.dumps(SETTINGS), encoding="utf-8")  # last: the images are complete
     console.print(f"{len(digits)} images under {HERE}/")
 
 
@@ -114,9 +185,9 @@ def as_image(digit: npt.NDArray[np.float64]) -> Image.Image:
 
 
 @contextmanager
-def service() -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Run `graft up` on a free port, yield it and its address once it is ready, and stop it."""
-    arguments = ["up", "--models", str(MODELS), "--name", "digits", "--port", "0"]
+def service(port: int) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Run `graft up`, on a free port for 0, yield it and its address once it is ready, and stop it."""
+    arguments = ["up", "--models", str(MODELS), "--name", "digits", "--port", str(port)]
     console.print(f"$ graft {' '.join(arguments)}", style="dim", markup=False)
     command = [sys.executable, "-m", "graft", *arguments]
     quiet = {
@@ -127,7 +198,8 @@ def service() -> Iterator[tuple["subprocess.Popen[str]", str]]:
         try:
             yield process, wait_until_ready(process)
         finally:
-            process.terminate()
+            if process.poll() is None:
+                process.terminate()
 
 
 def wait_until_ready(process: "subprocess.Popen[str]") -> str:
@@ -135,14 +207,16 @@ def wait_until_ready(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     for line in process.stdout:
         console.print(line.rstrip(), markup=False)
-        if found := re.search(r"is served at (http://\S+)", line):
+        if found := re.search(r"Serving at (http://\S+)", line):
             return found[1]
     raise SystemExit(f"graft up ended with exit code {process.wait()}.")
 
 
 def predict(url: str) -> float:
     """Post the images that no training saw, print some answers, and return the share of right ones."""
-    (record,) = (json.loads(file.read_text()) for file in RUNS.glob("*-digits/run.json"))
+    run = newest_run("digits")
+    assert run is not None
+    record = json.loads((run / "run.json").read_text())
     table = Table("image", "true class", "answer", "probability", "ms", title="Held-out images, over HTTP")
     right = 0
     with httpx.Client(base_url=url, trust_env=False) as client:
@@ -181,7 +255,8 @@ def wait_until_it_ends(process: "subprocess.Popen[str]") -> None:
     try:
         process.wait()
     except KeyboardInterrupt:
-        console.print("Stopping.")
+        process.wait()  # Ctrl-C reached it, too
+        console.print("Stopped.")
 
 
 if __name__ == "__main__":

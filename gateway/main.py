@@ -1,13 +1,17 @@
 """The gateway's entry point, in one process or several."""
 
+import errno
+import socket
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 from contract.errors import ContractError
 from contract.plain_text import plain_text
 from contract.process.freed_memory import reuse_freed_memory
 from contract.process.interpreter_turns import take_short_turns
+from gateway.backend.model_versions import ModelVersions
 from gateway.errors import BadSettingError
 from gateway.http.server import listen
 from gateway.observability.logs import process_logs
@@ -21,61 +25,113 @@ from gateway.workers import serve_with_workers
 _BAD_SETTING = 2
 
 
-def main(settings: Settings, on_listening: Callable[[str], None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; print the URL to stdout and pass it to `on_listening`.
+@dataclass(frozen=True)
+class Listening:
+    """Where a gateway serves requests: its URL, and that of the operations port if it has one.
+
+    `versions` are the models as this process sees them; None where several workers serve.
+    """
+
+    url: str
+    operations_url: str | None = None
+    versions: ModelVersions | None = None
+
+
+def main(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT, and print the URL to stdout.
 
     Returns the exit code: 2 if the settings are invalid or an address is not available.
     """
-    reuse_freed_memory()
-    take_short_turns()
+    prepare_process()
     with process_logs(settings):
         try:
-            check_access(settings)
-            check_tracing(settings)
-            scheme = "https" if server_tls(settings) else "http"
-            with ExitStack() as stack:
-                sockets = _listen(settings, stack)
-                return _serve(settings, sockets, f"{scheme}://{_shown(settings.host)}", on_listening)
+            check_settings(settings)
+            with opened(settings) as sockets:
+                return serve_on(sockets, settings, _announce)
         except (BadSettingError, ContractError) as error:
             print(plain_text(str(error)), file=sys.stderr)  # noqa: T201
             return _BAD_SETTING
 
 
-def _announce(text: str) -> None:
-    sys.stdout.write(f"{plain_text(text)}\n")  # in one: unbuffered, a log line could come between the text and its end
-    sys.stdout.flush()
+def prepare_process() -> None:
+    """Let this process keep and share memory and the interpreter as a gateway wants it."""
+    reuse_freed_memory()
+    take_short_turns()
 
 
-def _serve(settings: Settings, sockets: Sockets, base: str, on_listening: Callable[[str], None] | None) -> int:
-    address = f"{base}:{sockets.first.getsockname()[1]}"
+def check_settings(settings: Settings) -> None:
+    """Read whatever the settings name.
 
-    def announce() -> None:
-        _announce(f"Gateway listening on {address}")
-        if sockets.second is not None:
-            _announce(f"Metrics and health on {base}:{sockets.second.getsockname()[1]}")
-        if on_listening:
-            on_listening(address)
-
-    if settings.workers > 1:
-        return serve_with_workers(settings, sockets, announce)
-    serve(settings, sockets, announce)
-    return 0
+    Raises:
+        BadSettingError: they do not fit together.
+        ContractError: a file of keys or certificates cannot be used.
+    """
+    check_access(settings)
+    check_tracing(settings)
+    server_tls(settings)
 
 
-def _listen(settings: Settings, stack: ExitStack) -> Sockets:
-    """Return the open sockets; the stack closes them.
+@contextmanager
+def opened(settings: Settings) -> Iterator[Sockets]:
+    """Listen on the settings' ports while the context is open.
 
     Raises:
         BadSettingError: an address is not available.
     """
-    ports = [settings.port] if settings.operations_port is None else [settings.port, settings.operations_port]
-    opened = []
-    for port in ports:
-        try:
-            opened.append(stack.enter_context(listen(settings.host, port)))
-        except OSError as error:
-            raise BadSettingError(f"Cannot listen on {settings.host}:{port}: {error.strerror}.") from error
-    return Sockets(*opened)
+    with ExitStack() as stack:
+        first = stack.enter_context(_open(settings.host, settings.port, "port"))
+        if settings.operations_port is None:
+            yield Sockets(first)
+            return
+        yield Sockets(first, stack.enter_context(_open(settings.host, settings.operations_port, "operations_port")))
+
+
+def serve_on(sockets: Sockets, settings: Settings, on_listening: Callable[[Listening], None]) -> int:
+    """Serve on open sockets until SIGTERM or SIGINT; return the exit code. `on_listening` is called when it does.
+
+    Raises:
+        ContractError: a file of keys or certificates cannot be used.
+    """
+    base = f"{'https' if server_tls(settings) else 'http'}://{_shown(settings.host)}"
+    url, operations_url = (
+        f"{base}:{each.getsockname()[1]}" if each else None for each in (sockets.first, sockets.second)
+    )
+    assert url is not None
+
+    def listening(versions: ModelVersions | None = None) -> None:
+        on_listening(Listening(url, operations_url, versions))
+
+    if settings.workers > 1:
+        return serve_with_workers(settings, sockets, listening)
+    serve(settings, sockets, listening)
+    return 0
+
+
+def _announce(listening: Listening) -> None:
+    _say(f"Gateway listening on {listening.url}")
+    if listening.operations_url is not None:
+        _say(f"Metrics and health on {listening.operations_url}")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{plain_text(text)}\n")  # in one: unbuffered, a log line could come between the text and its end
+    sys.stdout.flush()
+
+
+def _open(host: str, port: int, setting: str) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OSError as error:
+        raise BadSettingError(_not_available(host, port, setting, error)) from error
+
+
+def _not_available(host: str, port: int, setting: str, error: OSError) -> str:
+    what = f"Cannot listen on {_shown(host)}:{port} ({setting}): {error.strerror or error}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{what}; end what listens there, or give another {setting}."
+    if error.errno == errno.EACCES:
+        return f"{what}; ports below 1024 are the system's: give another {setting}."
+    return f"{what}; host has to be an address or name of this machine, such as 127.0.0.1 or 0.0.0.0."
 
 
 def _shown(host: str) -> str:

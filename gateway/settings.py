@@ -214,6 +214,13 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        """Reject one port for two purposes."""
+        if self.port and self.port == self.operations_port:
+            raise ValueError(f"port and operations_port are both {self.port}; give each its own")
+        return self
+
+    @model_validator(mode="after")
     def _window_holds_enough(self) -> Self:
         """Reject a window that would never have enough images."""
         if self.drift_least_images > self.drift_window:

@@ -10,6 +10,7 @@ import uvloop
 
 from contract.process.interpreter_turns import leave_to_the_end
 from gateway.app import create_app, create_operations_app
+from gateway.backend.model_versions import ModelVersions
 from gateway.http.server import GatewayServer, OperationsServer
 from gateway.security.tls import server_tls
 from gateway.settings import Settings
@@ -29,15 +30,15 @@ class Sockets:
             self.second.close()
 
 
-def serve(settings: Settings, sockets: Sockets, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `on_ready` is called once requests are served.
+def serve(settings: Settings, sockets: Sockets, on_ready: Callable[[ModelVersions], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is called with the models' versions once requests are served.
 
     Raises:
         ContractError: a file of keys or certificates cannot be used.
     """
     app = create_app(settings)
     tls: dict[str, Any] = {**server_tls(settings)}
-    server = GatewayServer(app, settings, on_ready, **tls)
+    server = GatewayServer(app, settings, lambda: on_ready(app.state.services.versions), **tls)
     leave_to_the_end()
     if sockets.second is None:
         server.run(sockets=[sockets.first])

@@ -29,6 +29,7 @@ _logger = logging.getLogger(__name__)
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it has a random name and is private
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SHORT_LIFE_SECONDS = 1.0
+_TICK_SECONDS = 0.5
 
 
 def serve_with_workers(settings: Settings, sockets: Sockets, on_ready: Callable[[], None]) -> int:
@@ -74,7 +75,8 @@ class _Workers:
                 return 1
             on_ready()
             while self._running:
-                wait([woken, *(worker.process.sentinel for worker in self._running.values())])
+                sentinels = [worker.process.sentinel for worker in self._running.values()]
+                wait([woken, *sentinels], timeout=_TICK_SECONDS)  # a signal that reaches another thread wakes nobody
                 self._clear(woken)
                 if self._stopping:
                     self._sockets.close()  # or the system would go on accepting connections here that nobody serves
@@ -94,7 +96,7 @@ class _Workers:
     def _wait_until_one_is_ready(self, ready: list[Connection]) -> bool:
         waiting = list(ready)
         while waiting and not self._stopping:
-            for connection in [each for each in wait(waiting, timeout=0.5) if isinstance(each, Connection)]:
+            for connection in [each for each in wait(waiting, timeout=_TICK_SECONDS) if isinstance(each, Connection)]:
                 try:
                     return bool(connection.recv())
                 except EOFError:
@@ -155,7 +157,7 @@ def _work(settings: Settings, sockets: Sockets, ready: Connection) -> None:
     os.setpgid(0, 0)  # Ctrl-C then reaches only the first process, which forwards it once
     with process_logs(settings):
         threading.Thread(target=_end_with_parent, daemon=True).start()
-        serve(settings, sockets, lambda: ready.send(True))
+        serve(settings, sockets, lambda _: ready.send(True))
 
 
 def _end_with_parent() -> None:

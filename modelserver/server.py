@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import grpc
 
-from contract.plain_text import plain_text
 from contract.process.freed_memory import give_back_freed_memory, reuse_freed_memory
 from contract.process.interpreter_turns import leave_to_the_end, take_short_turns
 from contract.process.standard_streams import queued_standard_streams
@@ -31,6 +30,7 @@ from modelserver.grpc.prediction_service import PredictionService
 from modelserver.grpc.reflection import offer_reflection, refuse_reflection
 from modelserver.grpc.tls import server_credentials, verifies_clients
 from modelserver.grpc.unary_calls import UnaryCalls
+from modelserver.logs import missing_lines, set_up_logs
 from modelserver.metrics import ModelServerMetrics
 from modelserver.requests.large_images import LargeImages
 from modelserver.settings import ModelServerSettings
@@ -56,8 +56,6 @@ _TUNING_SECONDS = 2.0
 
 _SWITCH_SECONDS = 0.0005
 """How long a thread may hold Python's lock; with Python's 5 ms, loading a version doubles the slowest latencies."""
-
-_DROPPED = "WARNING lines of this log that are missing here because they could not be written: {}"
 
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),  # responses are as large as the model makes them
@@ -247,19 +245,9 @@ def main(settings: ModelServerSettings, start_tensorflow: Callable[[], None] = l
     `start_tensorflow` imports TensorFlow; it is called when the first version needs it, before the port listens where
     all versions do. Prints one line to stdout once the port listens; everything else goes to stderr.
     """
-    with queued_standard_streams(_DROPPED.format):
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
-        logging.basicConfig(level=logging.INFO, handlers=[handler])
+    with queued_standard_streams(functools.partial(missing_lines, settings)):
+        set_up_logs(settings)
         return _run(settings, start_tensorflow)
-
-
-class _OneLine(logging.Formatter):
-    """Formats a message as one line: names of models and errors of graphs are text, and control no terminal."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
-        record.message = plain_text(record.message)
-        return super().formatMessage(record)
 
 
 def _run(settings: ModelServerSettings, start_tensorflow: Callable[[], None]) -> int:

@@ -97,6 +97,11 @@ class ModelServerSettings(BaseModel):
         False, description="Whether a short measurement of the first version that is loaded chooses the parameters."
     )
 
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The lowest level that is logged; libraries' lines below warning only with `debug`."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="The format of log lines.")
+
     @field_validator("base_path_roots", mode="before")
     @classmethod
     def _roots(cls, given: object) -> object:
@@ -120,6 +125,12 @@ class ModelServerSettings(BaseModel):
         for name in ("batching_parameters_file", "tune_batching"):
             if getattr(self, name):
                 raise ValueError(f"{name} is set without setting enable_batching to true")
+        return self
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.port and self.port == self.rest_api_port:
+            raise ValueError(f"port and rest_api_port are both {self.port}; gRPC and HTTP each need their own")
         return self
 
     @model_validator(mode="after")

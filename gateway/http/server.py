@@ -1,5 +1,6 @@
 """The HTTP server around the application: uvicorn on uvloop and httptools."""
 
+import errno
 import math
 import signal
 import socket
@@ -32,6 +33,9 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError:
         listener.close()
         raise
+    except (UnicodeError, ValueError, TypeError) as error:  # such as `a..b` or a zero byte, which are no name
+        listener.close()
+        raise OSError(errno.EADDRNOTAVAIL, "that is not a host's name") from error
     return listener
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 _NOT_READY = "not_ready"
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+_OURS = ("gateway", "contract", "graft")
 _encode = json.JSONEncoder(default=repr, separators=(",", ":")).encode  # `json.dumps` would create one for each line
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _NAMES = {number: name for name, number in _LEVELS.items()}
@@ -50,7 +51,10 @@ def process_logs(settings: Settings) -> Iterator[None]:
 
 
 def set_up_logs(settings: Settings, stream: TextIO | None = None) -> None:
-    """Send everything that the process logs to `stream`, by default standard error, in the format of the settings."""
+    """Send everything that the process logs to `stream`, by default standard error, in the format of the settings.
+
+    What libraries say below a warning, such as that uvicorn has started, is only written at debug.
+    """
     stream = sys.stderr if stream is None else stream
     render = _rendering(settings, on_terminal=stream.isatty())
     handler = logging.StreamHandler(stream)
@@ -72,7 +76,10 @@ def set_up_logs(settings: Settings, stream: TextIO | None = None) -> None:
     for each in list(root.handlers):
         root.removeHandler(each)
     root.addHandler(handler)
-    root.setLevel(_LEVELS[settings.log_level])
+    level = _LEVELS[settings.log_level]
+    root.setLevel(level if level == logging.DEBUG else max(level, logging.WARNING))
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level)
 
 
 class RequestLog:

@@ -1,6 +1,5 @@
 """The verb `check`: what is compared is found and opened, and what was found is printed."""
 
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -89,7 +88,7 @@ class _Servers:
             given.prove_identity()
         if not request.server:
             base_path = stack.enter_context(_base_path_of(request.version, manifest))
-            self._own = stack.enter_context(EmbeddedModelServer(manifest.name, base_path, log=subprocess.DEVNULL))
+            self._own = stack.enter_context(EmbeddedModelServer({manifest.name: base_path}))
 
     def predictors(self) -> list[VersionPredictor]:
         """Wait until our own server is ready, and return all of them."""

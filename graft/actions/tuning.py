@@ -1,12 +1,13 @@
 """`graft up --tune`: measures which batch sizes suit a model on this machine, and writes a parameters file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from contract.storage.unwritable import naming_folder
 from contract.tensorflow_settings import prepare_tensorflow
 from contract.versions import published_versions
 from graft.actions.given.arguments import refuse_as_parent
-from graft.actions.up import only_model
+from graft.actions.up.models import only_model
 from graft.errors import CommandError
 from graft.settings import make_settings
 from graft.tables import plain_table, print_line, wide_console
@@ -18,7 +19,7 @@ _SECONDS = 20.0
 _SECONDS_PER_POINT = 0.5
 
 
-def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
+def tune_batching(models: Path, names: Sequence[str] = (), engine: str = "auto") -> Path:
     """Measure the newest version of one model, print the results, write the parameters and return the file.
 
     Raises:
@@ -26,10 +27,8 @@ def tune_batching(models: Path, name: str | None, engine: str = "auto") -> Path:
         ServingError: it cannot be loaded, or its graph rejects that request.
     """
     refuse_as_parent(models, "--models")
-    name = name or only_model(models)
+    name = only_model(models, names)
     versions = published_versions(models / name)
-    if not versions:
-        raise CommandError(f"There is no published version under {models / name}; `graft export` makes one.")
     prepare_tensorflow()
     from modelserver.batching.tuning import choose, sentence
     from modelserver.batching.version_tuning import curve_of, sample_call

@@ -145,6 +145,16 @@ TuneBatching = Annotated[
         help="Measure the first version for a moment and choose the parameters by that.  [default: false]",
     ),
 ]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"] | None,
+    typer.Option(
+        "--log_level",
+        help="The lowest level that is logged; libraries' lines below warning only with debug.  [default: info]",
+    ),
+]
+LogFormat = Annotated[
+    Literal["text", "json"] | None, typer.Option("--log_format", help="The format of log lines.  [default: text]")
+]
 Port = Annotated[int, typer.Option(help="Port for gRPC; 0 takes a free one.")]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 PollWait = Annotated[
@@ -182,6 +192,8 @@ def modelserver(
     enable_batching: Batching = None,
     batching_parameters_file: BatchingFile = None,
     tune_batching: TuneBatching = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Serve models over gRPC as TensorFlow Serving does, where that cannot run."""
     from graft.settings import make_settings

@@ -8,7 +8,10 @@ import typer
 from graft.verbs.modelserver import EngineName
 
 Models = Annotated[Path, typer.Option(help="The folder of published models, with a sub-folder for each.")]
-Name = Annotated[str | None, typer.Option(help="The model to serve; not needed if there is only one.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--name", help="A model to serve; repeat for more, the default one first.  [default: all]"),
+]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(help="Port for HTTP; 0 takes a free one.")]
 Insecure = Annotated[
@@ -24,27 +27,33 @@ Engine = Annotated[
 Tune = Annotated[
     bool, typer.Option("--tune", help="Do not serve; measure batch sizes and write a batching parameters file.")
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Log everything, also requests and what libraries say about themselves.")
+]
 
 
 def up(
     models: Models = Path("models"),
-    name: Name = None,
+    name: Names = None,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     insecure: Insecure = False,
     batching: Batching = True,
     engine: Engine = "auto",
     tune: Tune = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Start a model server and a gateway for one model, and stop both on Ctrl-C.
+    """Start a model server and a gateway for one model or more, and stop both on Ctrl-C.
 
-    Other settings of the gateway can be set with GATEWAY_* variables.
+    Other settings of the gateway can be set with GATEWAY_* variables. On a terminal only warnings are logged, unless
+    --verbose or GATEWAY_LOG_LEVEL says otherwise.
     """
     if tune:
         from graft.actions.tuning import tune_batching
 
-        tune_batching(models, name, engine)
+        tune_batching(models, name or (), engine)
         return
-    from graft.actions.up import serve_embedded
+    from graft.actions.up.run import ServeModels, serve_embedded
 
-    raise SystemExit(serve_embedded(models, name, host, port, insecure=insecure, batching=batching, engine=engine))
+    wanted = ServeModels(models, name or (), host, port, insecure, batching, engine, verbose)
+    raise SystemExit(serve_embedded(wanted))

@@ -54,8 +54,9 @@ class ServedModels:
         wanted = {config.name: replace(config, labels={}) for config in configs}
         for name, watcher in self._watchers.items():
             watcher.configure(wanted.get(name))
-        for name in wanted.keys() - self._watchers.keys():
-            self._add(wanted[name])
+        for name, config in wanted.items():  # in the order of the configuration: the first is loaded first
+            if name not in self._watchers:
+                self._add(config)
 
     @property
     def names(self) -> list[str]:

@@ -16,7 +16,7 @@ from tests.sharing import made_once
 
 WEIGHTS = DATA / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 FLOWERS: tuple[str | Path, ...] = ("--weights", WEIGHTS, "--alpha", "0.35")
-SERVED = r"is served at (http://[\d.]+:\d+)"
+SERVED = r"Serving at (http://[\d.]+:\d+)"
 
 
 @dataclass(frozen=True)

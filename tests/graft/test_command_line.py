@@ -110,7 +110,7 @@ def test_a_port_that_is_taken_is_found_before_anything_starts(tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         said = Place(tmp_path).refused("up", "--port", str(port))
-    assert (
-        said
-        == f"Cannot listen on 127.0.0.1:{port}: Address already in use; end what listens there, or give another --port."
+    assert said == (
+        f"Cannot listen on 127.0.0.1:{port} (port): Address already in use; end what listens there, or give another "
+        "port."
     )

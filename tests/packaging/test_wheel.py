@@ -86,7 +86,7 @@ def service(published: Installed) -> Iterator[str]:
     try:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
-        yield next(line for line in lines if " is served at " in line).split()[-1]
+        yield next(line for line in lines if line.startswith("Serving at ")).split()[-1]
     finally:
         process.terminate()
         process.communicate(timeout=60)

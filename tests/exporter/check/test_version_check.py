@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,7 @@ def impostor(first: Publication, tmp_path_factory: pytest.TempPathFactory) -> It
     )
     shutil.copytree(exported.folder, root / "honest" / "colours" / "1")
     shutil.copy(first.folder / MANIFEST, exported.folder / MANIFEST)
-    with EmbeddedModelServer("colours", exported.folder.parent, log=subprocess.DEVNULL) as server:
+    with EmbeddedModelServer({"colours": exported.folder.parent}) as server:
         address = server.address()
         with ServerClient(address, "colours") as client:
             client.await_version(1)

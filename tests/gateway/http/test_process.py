@@ -27,6 +27,7 @@ import sys, gateway.app
 assert "grpc" in sys.modules
 print(*[name for name in {HEAVY + LATER} if name in sys.modules])
 """
+TAKEN = "Address already in use"
 SERVE = [sys.executable, "-m", "graft", "gateway", "--model", "flowers"]
 ENVIRONMENT = {**os.environ, "GATEWAY_POLL_INTERVAL_SECONDS": "0.05"}
 
@@ -95,4 +96,7 @@ def test_a_taken_port_is_one_line(model_server: FakeModelServer) -> None:
         command = [*SERVE, "--model-server", model_server.address, "--port", str(port)]
         result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == 2
-    assert result.stderr == f"Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
+    assert (
+        result.stderr
+        == f"Cannot listen on 127.0.0.1:{port} (port): {TAKEN}; end what listens there, or give another port.\n"
+    )
