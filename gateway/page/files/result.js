@@ -1,0 +1,77 @@
+// What is known of a prediction: labels with bars, the version, and how good it was in its test.
+
+import { cardPath, hasKey } from "./api.js";
+import { element, percent } from "./text.js";
+
+const byId = (id) => document.getElementById(id);
+
+export function showStatus(sentence) {
+  byId("status").textContent = sentence;
+}
+
+export function showWaiting(isWaiting) {
+  byId("progress").hidden = !isWaiting;
+  byId("result").setAttribute("aria-busy", String(isWaiting));
+}
+
+export function hideResult() {
+  byId("result").hidden = true;
+}
+
+export function showProblem(problem) {
+  const place = byId("problem");
+  place.replaceChildren(
+    element("strong", { text: problem.title ?? "This did not work" }),
+    element("p", { text: problem.message }),
+  );
+  const known = [problem.code, problem.requestId && `request ${problem.requestId}`].filter(Boolean);
+  if (known.length) place.append(element("p", { className: "small", text: known.join(", ") }));
+  place.hidden = false;
+}
+
+export function hideProblem() {
+  byId("problem").hidden = true;
+}
+
+/** Show a response of the predict API; `card` is the manifest of its version, null if there is none. */
+export function showPrediction(response, card, milliseconds) {
+  const { label, probability, top } = response.predictions[0];
+  byId("label").replaceChildren(element("bdi", { text: label }), " ", element("span", { text: percent(probability) }));
+  byId("bars").replaceChildren(...top.map(barOf));
+  byId("facts").replaceChildren(...factsOf(response, card));
+  byId("result").hidden = false;
+  showStatus(`${label}, ${percent(probability)}: ${response.model}, version ${response.version}, in ${milliseconds} ms`);
+}
+
+function barOf({ label, probability }) {
+  const fill = element("i", { "aria-hidden": "true" });
+  fill.style.setProperty("--share", String(probability));
+  return element("li", {}, element("bdi", { text: label }), element("span", { text: percent(probability) }), fill);
+}
+
+function factsOf(response, card) {
+  const version = element("dd", { text: `${response.model} ${response.version}` });
+  if (!hasKey()) version.append(" ", cardLink(response.model, response.version));
+  return [
+    element("dt", { text: "Version" }),
+    version,
+    element("dt", { text: "Accuracy" }),
+    element("dd", { text: accuracyOf(card) }),
+    element("dt", { text: "Digest" }),
+    element("dd", {}, element("code", { text: response.digest, tabindex: "0" })),
+  ];
+}
+
+/** A browser sends no key with a link, so there is one only where none is needed. */
+export function cardLink(model, version) {
+  const name = `card of ${model}, version ${version}`;
+  return element("a", { text: "card", href: cardPath(model, version), "aria-label": name });
+}
+
+function accuracyOf(card) {
+  const test = card?.metrics?.test;
+  if (typeof test?.accuracy !== "number") return "not recorded in this version";
+  const [low, high] = test.accuracy_interval ?? [];
+  const interval = low === undefined ? "" : `; 95 % interval ${percent(low)} to ${percent(high)}`;
+  return `${percent(test.accuracy)} of ${test.images} test images${interval}`;
+}
