@@ -8,7 +8,7 @@ const COPIED_MILLISECONDS = 2000;
 /** Show the command of a request. */
 export function showCommand({ isOnDisk, withKey, ...request }) {
   byId("curl").textContent = curlCommand({ ...request, withKey });
-  const where = isOnDisk ? "In the folder of the image." : "Save the image first, and run it in that folder.";
+  const where = isOnDisk ? "Run it in the folder of the image." : "Save the image, and run it in that folder.";
   byId("curl-note").textContent = withKey ? `${where} KEY is the variable with the key.` : where;
   byId("request").hidden = false;
 }

@@ -67,7 +67,7 @@ function fill(select, options, selected) {
 function rowsOf(model) {
   const versions = versionsOf(model.name);
   if (!versions.length) {
-    return [element("tr", {}, nameCell(model), element("td", { text: model.reason ?? "no version", colspan: "5" }))];
+    return [element("tr", {}, nameCell(model), element("td", { text: model.reason ?? "no version", colspan: "4" }))];
   }
   return versions.map((version) => rowOf(model, version));
 }
@@ -77,16 +77,16 @@ function nameCell(model) {
 }
 
 function rowOf(model, { version, state, failed, architecture, labels }) {
-  const details = element("td");
-  if (state === AVAILABLE && architecture && !hasKey()) details.append(cardLink(model.name, version));
+  const number = element("td");
+  const hasCard = state === AVAILABLE && architecture && !hasKey();
+  number.append(hasCard ? cardLink(model.name, version, version) : version);
   return element(
     "tr",
     {},
     nameCell(model),
-    element("td", { text: version }),
+    number,
     element("td", { text: failed ? `${state}, failed` : state }),
     element("td", { text: architecture ?? "" }),
     element("td", { className: "number", text: labels ? String(labels.length) : "" }),
-    details,
   );
 }

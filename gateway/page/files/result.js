@@ -5,8 +5,10 @@ import { element, percent } from "./text.js";
 
 const byId = (id) => document.getElementById(id);
 
-export function showStatus(sentence) {
+/** Say what happens, to screen readers too; `isSeen` is false where the page shows the same in another way. */
+export function showStatus(sentence, isSeen = true) {
   byId("status").textContent = sentence;
+  byId("status").classList.toggle("unseen", !isSeen);
 }
 
 export function showWaiting(isWaiting) {
@@ -38,9 +40,9 @@ export function showPrediction(response, card, milliseconds) {
   const { label, probability, top } = response.predictions[0];
   byId("label").replaceChildren(element("bdi", { text: label }), " ", element("span", { text: percent(probability) }));
   byId("bars").replaceChildren(...top.map(barOf));
-  byId("facts").replaceChildren(...factsOf(response, card));
+  byId("facts").replaceChildren(...factsOf(response, card, milliseconds));
   byId("result").hidden = false;
-  showStatus(`${label}, ${percent(probability)}: ${response.model}, version ${response.version}, in ${milliseconds} ms`);
+  showStatus(`${label}, ${percent(probability)}: ${response.model}, version ${response.version}, in ${milliseconds} ms`, false);
 }
 
 function barOf({ label, probability }) {
@@ -49,7 +51,7 @@ function barOf({ label, probability }) {
   return element("li", {}, element("bdi", { text: label }), element("span", { text: percent(probability) }), fill);
 }
 
-function factsOf(response, card) {
+function factsOf(response, card, milliseconds) {
   const version = element("dd", { text: `${response.model} ${response.version}` });
   if (!hasKey()) version.append(" ", cardLink(response.model, response.version));
   return [
@@ -57,21 +59,23 @@ function factsOf(response, card) {
     version,
     element("dt", { text: "Accuracy" }),
     element("dd", { text: accuracyOf(card) }),
+    element("dt", { text: "Time" }),
+    element("dd", { text: `${milliseconds} ms` }),
     element("dt", { text: "Digest" }),
     element("dd", {}, element("code", { text: response.digest, tabindex: "0" })),
   ];
 }
 
 /** A browser sends no key with a link, so there is one only where none is needed. */
-export function cardLink(model, version) {
-  const name = `card of ${model}, version ${version}`;
-  return element("a", { text: "card", href: cardPath(model, version), "aria-label": name });
+export function cardLink(model, version, text = "card") {
+  const name = `${text}: card of ${model}, version ${version}`;
+  return element("a", { text, href: cardPath(model, version), "aria-label": name });
 }
 
 function accuracyOf(card) {
   const test = card?.metrics?.test;
   if (typeof test?.accuracy !== "number") return "not recorded in this version";
   const [low, high] = test.accuracy_interval ?? [];
-  const interval = low === undefined ? "" : `; 95 % interval ${percent(low)} to ${percent(high)}`;
+  const interval = low === undefined ? "" : `; 95\u00a0% interval ${percent(low)} to ${percent(high)}`;
   return `${percent(test.accuracy)} of ${test.images} test images${interval}`;
 }

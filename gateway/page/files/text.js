@@ -10,17 +10,15 @@ export function element(tag, { text, className, ...attributes } = {}, ...childre
   return made;
 }
 
+/** Return a share of 0 to 1 as a percentage that no line end can cut. */
 export function percent(share) {
-  if (share > 0 && share < 0.001) return "< 0.1 %";
-  if (share < 1 && share > 0.999) return "> 99.9 %";
-  return `${(100 * share).toFixed(1)} %`;
+  if (share > 0 && share < 0.001) return "<\u00a00.1\u00a0%";
+  if (share < 1 && share > 0.999) return ">\u00a099.9\u00a0%";
+  return `${(100 * share).toFixed(1)}\u00a0%`;
 }
 
 export function bytes(count) {
-  if (count < 1000) return `${count} B`;
-  return count < 1e6 ? `${(count / 1e3).toFixed(0)} KB` : `${(count / 1e6).toFixed(1)} MB`;
-}
-
-export function count(number, one, many) {
-  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+  if (count < 1024) return `${count} bytes`;
+  const [size, unit] = count < 1024 ** 2 ? [count / 1024, "KiB"] : [count / 1024 ** 2, "MiB"];
+  return `${Number(size.toFixed(size < 10 ? 1 : 0))} ${unit}`;
 }
