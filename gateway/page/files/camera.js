@@ -22,21 +22,21 @@ export function setUpCamera(take, refuse) {
       refuse(sentenceFor(error));
     }
   });
+  video.addEventListener("loadeddata", () => (byId("shoot").disabled = false));
   byId("shoot").addEventListener("click", async () => {
     const photo = await photoOf(video);
     dialog.close();
-    if (photo) take(photo);
-    else refuse("The camera has not shown an image yet. Try again.");
+    take(photo);
   });
   byId("camera-close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => {
     for (const track of video.srcObject?.getTracks() ?? []) track.stop();
     video.srcObject = null;
+    byId("shoot").disabled = true;
   });
 }
 
 async function photoOf(video) {
-  if (!video.videoWidth) return null;
   const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
   canvas.getContext("2d").drawImage(video, 0, 0);
   const content = await canvas.convertToBlob({ type: "image/jpeg", quality: QUALITY });
