@@ -236,7 +236,9 @@ class FakeModelServer:
         number, version = self._find(request.model_spec)
         response = messages.GetModelMetadataResponse(model_spec={"name": request.model_spec.name})
         response.model_spec.version.value = number
-        response.metadata["signature_def"].Pack(signature_definitions(describes=version.describes, heatmap=version.heatmap))
+        response.metadata["signature_def"].Pack(
+            signature_definitions(describes=version.describes, heatmap=version.heatmap)
+        )
         return response
 
     async def _get_model_status(self, request: Any) -> Any:

@@ -9,6 +9,8 @@ import { hideImage, onImage, showAccepted, showImage } from "./photo.js";
 import { hideProblem, hideResult, showPrediction, showProblem, showStatus, showWaiting } from "./result.js";
 
 const keyForm = document.getElementById("key-form");
+const HEIC = /^image\/hei[cf]$|\.hei[cf]$/i;
+const HEIC_NOTE = "An iPhone takes JPEG with Settings, Camera, Formats, Most Compatible; photos that it shares are JPEG already.";
 const NEEDS_KEY = new Set([401, 403]);
 const cards = new Map(); // by the path of the card
 let maxBodyBytes = 0;
@@ -91,7 +93,8 @@ function showRequest(model, version) {
 
 function report(error) {
   if (!(error instanceof Problem)) throw error;
-  showProblem(error);
+  const isHeic = error.code === "unsupported_image" && (HEIC.test(photo?.type) || HEIC.test(photo?.name));
+  showProblem(error, isHeic ? HEIC_NOTE : "");
   showStatus("There is no prediction.");
   if (NEEDS_KEY.has(error.status)) {
     keyForm.hidden = false;

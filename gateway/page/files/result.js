@@ -20,12 +20,14 @@ export function hideResult() {
   byId("result").hidden = true;
 }
 
-export function showProblem(problem) {
+/** Show an error in the gateway's words, and a note of the page's own. */
+export function showProblem(problem, note = "") {
   const place = byId("problem");
   place.replaceChildren(
     element("strong", { text: problem.title ?? "This did not work" }),
     element("p", { text: problem.message }),
   );
+  if (note) place.append(element("p", { text: note }));
   const known = [problem.code, problem.requestId && `request ${problem.requestId}`].filter(Boolean);
   if (known.length) place.append(element("p", { className: "small", text: known.join(", ") }));
   place.hidden = false;

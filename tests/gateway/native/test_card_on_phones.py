@@ -29,7 +29,7 @@ CHANGED = {
 def card(start_gateway: StartGateway, model_server: FakeModelServer) -> str:
     """The page of a version with long names and every table."""
     manifest = manifest_for("flowers", 2, LABELS).model_dump(mode="json") | CHANGED
-    manifest["metrics"]["test"]["per_class"] = {label: SCORES for label in LABELS}
+    manifest["metrics"]["test"]["per_class"] = dict.fromkeys(LABELS, SCORES)
     content = httpx.Response(200, json=manifest).content
     model_server.publish("flowers", 2, LABELS, manifest=content)
     gateway = start_gateway()
@@ -50,7 +50,9 @@ def test_a_card_breaks_no_word_on_a_phone(browser: "Browser", card: str, scheme:
 
 def test_a_broken_word_is_seen(browser: "Browser") -> None:
     """The measure finds a word that does not fit, and text that is too pale."""
-    narrow = '<style>table { width: 60px; overflow-wrap: anywhere; color: #bbb }</style><table><tr><td>dandelion</table>'
+    narrow = (
+        "<style>table { width: 60px; overflow-wrap: anywhere; color: #bbb }</style><table><tr><td>dandelion</table>"
+    )
     with opened_file(browser, narrow) as page:
         assert broken_words(page) == ["dandelion"]
         assert low_contrasts(page) == ["dandelion: 1.92"]

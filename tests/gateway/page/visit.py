@@ -1,7 +1,7 @@
 """A visit to the gateway's page in a browser, and what the browser noticed meanwhile."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from tests.browser import PHONE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 _WATCH = """
 window.violations = [];
-addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => violations.push(`${violatedDirective} ${blockedURI}`));
+addEventListener("securitypolicyviolation", ({ violatedDirective }) => violations.push(violatedDirective));
 """
 _GIVE = """([kind, name, type, content]) => {
   const bytes = Uint8Array.from(atob(content), (each) => each.charCodeAt(0));
@@ -70,8 +70,13 @@ class Visit:
 
 
 @contextmanager
-def visiting(browser: "Browser", address: str, **context: Any) -> Iterator[Visit]:
-    """Open the page, on a phone unless `context` says otherwise; what the browser complains of fails the test."""
+def visiting(
+    browser: "Browser", address: str, forward: "Callable[[Route], None] | None" = None, **context: Any
+) -> Iterator[Visit]:
+    """Open the page, on a phone unless `context` says otherwise; what the browser complains of fails the test.
+
+    `forward` gets all requests for what is below the address, as a proxy would.
+    """
     opened = browser.new_context(**{"viewport": PHONE, **context})
     page = opened.new_page()
     page.set_default_timeout(10_000)
@@ -79,7 +84,10 @@ def visiting(browser: "Browser", address: str, **context: Any) -> Iterator[Visit
     page.add_init_script(_WATCH)
     page.on("request", lambda request: visit.requested.append(request.url))
     page.on("console", lambda message: visit.complaints.append(message.text))
+    page.on("filechooser", lambda _: None)  # so that no dialog is opened for real before a test waits for one
     page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    if forward is not None:
+        page.route(f"{address}**", forward)
     page.goto(address)
     page.wait_for_selector(f"{_LOADED}, #key-form:not([hidden])")
     yield visit
