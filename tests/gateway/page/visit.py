@@ -29,12 +29,12 @@ _LOADED = "#models tr"
 
 @dataclass
 class Visit:
-    """A page, and the addresses that it requested, the messages of its console, and its uncaught errors."""
+    """A page, and the addresses that it requested, its console with uncaught errors."""
 
     page: "Page"
     address: str
     requested: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
 
     def choose(self, content: bytes, name: str = "rose.jpg", kind: str = "image/jpeg") -> None:
         """Choose a file, as its dialog does."""
@@ -73,7 +73,7 @@ class Visit:
 def visiting(
     browser: "Browser", address: str, forward: "Callable[[Route], None] | None" = None, **context: Any
 ) -> Iterator[Visit]:
-    """Open the page, on a phone unless `context` says otherwise; what the browser complains of fails the test.
+    """Open the page, on a phone unless `context` says otherwise; what its console says fails the test.
 
     `forward` gets all requests for what is below the address, as a proxy would.
     """
@@ -83,9 +83,9 @@ def visiting(
     visit = Visit(page, address)
     page.add_init_script(_WATCH)
     page.on("request", lambda request: visit.requested.append(request.url))
-    page.on("console", lambda message: visit.complaints.append(message.text))
+    page.on("console", lambda message: visit.console.append(message.text))
     page.on("filechooser", lambda _: None)  # so that no dialog is opened for real before a test waits for one
-    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    page.on("pageerror", lambda error: visit.console.append(str(error)))
     if forward is not None:
         page.route(f"{address}**", forward)
     page.goto(address)
@@ -94,5 +94,5 @@ def visiting(
     assert visit.strangers() == []
     assert visit.violations() == []
     # the console has a line for each response that is not 2xx, which the page shows anyway
-    assert [each for each in visit.complaints if not each.startswith("Failed to load resource")] == []
+    assert [each for each in visit.console if not each.startswith("Failed to load resource")] == []
     opened.close()
