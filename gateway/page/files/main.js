@@ -11,9 +11,11 @@ import { hideProblem, hideResult, showPrediction, showProblem, showStatus, showW
 const keyForm = document.getElementById("key-form");
 const HEIC = /^image\/hei[cf]$|\.hei[cf]$/i;
 const HEIC_NOTE = "An iPhone takes JPEG with Settings, Camera, Formats, Most Compatible; photos that it shares are JPEG already.";
+const RELOAD_MILLISECONDS = 3000;
 const NEEDS_KEY = new Set([401, 403]);
 const cards = new Map(); // by the path of the card
 let maxBodyBytes = 0;
+let reloading = 0;
 let photo = null;
 let running = new AbortController();
 
@@ -25,6 +27,8 @@ async function loadModels() {
     cards.clear();
     showModels(listed.models);
     keyForm.hidden = !hasKey();
+    clearTimeout(reloading);
+    if (listed.models.some(({ available }) => !available)) reloading = setTimeout(loadModels, RELOAD_MILLISECONDS);
     await describeChoice();
     return true;
   } catch (error) {
@@ -35,14 +39,19 @@ async function loadModels() {
 
 async function describeChoice() {
   const { model, version } = chosen();
-  showAccepted(await cardOf(model, version || newestOf(model)), maxBodyBytes);
+  const card = await cardOf(model, version || newestOf(model));
+  const now = chosen();
+  if (now.model === model && now.version === version) showAccepted(card, maxBodyBytes);
 }
 
-/** Return a version's manifest, null if it has none. */
+/** Return a version's manifest, undefined if there is none to be had. */
 async function cardOf(model, version) {
-  if (!version) return null;
+  if (!version) return undefined;
   const path = cardPath(model, version);
-  if (!cards.has(path)) cards.set(path, await request(path).catch(() => null));
+  if (!cards.has(path)) {
+    const card = await request(path).catch(() => undefined);
+    if (card) cards.set(path, card);
+  }
   return cards.get(path);
 }
 
@@ -133,5 +142,8 @@ setUpCopying();
 onChoice(() => {
   describeChoice();
   predict();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) loadModels();
 });
 loadModels();

@@ -68,6 +68,7 @@ export function showImage(photo) {
   image.alt = `The image ${photo.name}`;
   image.src = shownUrl;
   byId("file-name").textContent = photo.name;
+  byId("no-preview").textContent = `This browser cannot show ${photo.name}.`;
   byId("file-size").textContent = bytes(photo.content.byteLength);
   Object.assign(byId("save"), { href: shownUrl, download: photo.name, hidden: photo.isOnDisk });
 }

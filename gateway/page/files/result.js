@@ -31,19 +31,26 @@ export function showProblem(problem, note = "") {
   const known = [problem.code, problem.requestId && `request ${problem.requestId}`].filter(Boolean);
   if (known.length) place.append(element("p", { className: "small", text: known.join(", ") }));
   place.hidden = false;
+  bringIntoView(place);
+}
+
+/** On a phone what is new may be below the screen's edge. */
+function bringIntoView(place) {
+  place.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
 }
 
 export function hideProblem() {
   byId("problem").hidden = true;
 }
 
-/** Show a response of the predict API; `card` is the manifest of its version, null if there is none. */
+/** Show a response of the predict API; `card` is the manifest of its version, undefined if it could not be read. */
 export function showPrediction(response, card, milliseconds) {
   const { label, probability, top } = response.predictions[0];
   byId("label").replaceChildren(element("bdi", { text: label }), " ", element("span", { text: percent(probability) }));
   byId("bars").replaceChildren(...top.map(barOf));
   byId("facts").replaceChildren(...factsOf(response, card, milliseconds));
   byId("result").hidden = false;
+  bringIntoView(byId("bars"));
   showStatus(`${label}, ${percent(probability)}: ${response.model}, version ${response.version}, in ${milliseconds} ms`, false);
 }
 
@@ -75,7 +82,8 @@ export function cardLink(model, version, text = "card") {
 }
 
 function accuracyOf(card) {
-  const test = card?.metrics?.test;
+  if (!card) return "could not be read";
+  const test = card.metrics?.test;
   if (typeof test?.accuracy !== "number") return "not recorded in this version";
   const [low, high] = test.accuracy_interval ?? [];
   const interval = low === undefined ? "" : `; 95\u00a0% interval ${percent(low)} to ${percent(high)}`;

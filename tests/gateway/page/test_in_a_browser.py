@@ -1,5 +1,6 @@
 """The page in a real browser: an image in, its labels out."""
 
+import io
 import json
 import os
 import shutil
@@ -8,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import ExifTags, Image
 
 from tests.browser import PHONE, broken_words, low_contrasts, scroll_width
 from tests.fakes.model_server import LABELS, label_for, probabilities_for
 from tests.gateway.images import draw
 from tests.gateway.page.conftest import ODD_LABELS, Site
 from tests.gateway.page.visit import visiting
+from tests.gateway.running import running_gateway
+from tests.gateway.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -49,6 +53,30 @@ def test_an_image_has_its_labels(browser: "Browser", site: Site, scheme: str, si
         assert scroll_width(visit.page) == size["width"]
         assert broken_words(visit.page) == []
         assert low_contrasts(visit.page) == []
+
+
+def test_a_photo_is_shown_upright(browser: "Browser", site: Site) -> None:
+    """A photo that its camera turned is shown as its orientation says, and predicted from the same bytes."""
+    turned, exif = io.BytesIO(), Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (16, 8)).save(turned, "JPEG", exif=exif)
+    with visiting(browser, site.address) as visit:
+        visit.choose(turned.getvalue())
+        assert visit.prediction() == shown(turned.getvalue())
+        size = "[document.getElementById('image').naturalWidth, document.getElementById('image').naturalHeight]"
+        assert visit.page.evaluate(size) == [8, 16]
+
+
+def test_a_model_that_becomes_available_is_listed_by_itself(browser: "Browser", site: Site) -> None:
+    """While a model is not available the page looks again, and has it as soon as it is."""
+    with running_gateway(
+        model_server=site.model_server.address, models=("flowers", "late"), poll_interval_seconds=0.05
+    ) as client:
+        wait_until(lambda: bool(client.get("/v1/models").json()["models"][0]["available"]))
+        with visiting(browser, f"{client.base_url}/") as visit:
+            assert "late" in visit.page.locator("#models tr").last.inner_text()
+            site.model_server.publish("late", 1)
+            visit.page.wait_for_selector("#models tr:has-text('late'):has-text('AVAILABLE')")
 
 
 @pytest.mark.parametrize("how", ["drop", "paste"])

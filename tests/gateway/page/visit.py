@@ -29,7 +29,7 @@ _LOADED = "#models tr"
 
 @dataclass
 class Visit:
-    """A page, and the addresses that it requested, its console with uncaught errors."""
+    """A page, the addresses that it requested, and its console with uncaught errors."""
 
     page: "Page"
     address: str
