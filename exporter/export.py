@@ -44,7 +44,8 @@ class ExportOptions:
     `max_pixels` of an image are decoded, or as many as the run says. `fold` BatchNorm into convolutions, or leave the
     network as it was trained. `given_fixtures` is a folder with `expected.csv`; `accept_change` is the reason why one
     that does not hold is given up. `better_than` is the version (a number, or `latest`) that must not be better.
-    `target` is the server that may be asked about the version's images.
+    `target` is the server that may be asked about the version's images. With `heatmap` the version says where in an
+    image its prediction comes from.
     """
 
     max_pixels: int | None = None
@@ -53,6 +54,7 @@ class ExportOptions:
     accept_change: str | None = None
     better_than: str | None = None
     target: Target = "tensorflow-serving"
+    heatmap: bool = False
 
     def image_input(self, record: RunRecord) -> ImageInput:
         """Return what the version expects of an image."""
@@ -159,7 +161,8 @@ def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress)
 
 def _write(plan: _Plan, staged: Path, writer: Executor, write: Callable[..., Written]) -> _Draft:
     """Write the SavedModel in the process `writer`, while this one asks the trained model about the fixtures."""
-    writing = writer.submit(write, plan.run.folder, staged, plan.image_input, fold=plan.options.fold)
+    more = {"heatmap": True} if plan.options.heatmap else {}
+    writing = writer.submit(write, plan.run.folder, staged, plan.image_input, fold=plan.options.fold, **more)
     reference = predict_trained_model(plan.run, plan.image_input, plan.fixtures)
     plan.progress.on_step()
     written = writing.result()
