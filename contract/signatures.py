@@ -12,5 +12,8 @@ PIXELS_OF_IMAGE = "pixels_of_image"
 DESCRIBE = "describe"
 """Anything to the version's manifest."""
 
+HEATMAP = "heatmap"
+"""Encoded images to where in them the prediction comes from; only in versions that were exported with it."""
+
 IMAGE_INPUT = "image_bytes"
 """The input that holds encoded images, in every signature that takes any."""

@@ -47,6 +47,7 @@ class ExportOptions:
     network as it was trained. `given_fixtures` is a folder with `expected.csv`; `accept_change` is the reason why one
     that does not hold is given up. `better_than` is the version (a number, or `latest`) that must not be better.
     `target` is the server that may be asked about the version's images. `again` publishes what is published already.
+    With `heatmap` the version says where in an image its prediction comes from.
     """
 
     max_pixels: int | None = None
@@ -56,6 +57,7 @@ class ExportOptions:
     better_than: str | None = None
     target: Target = "tensorflow-serving"
     again: bool = False
+    heatmap: bool = False
 
     def image_input(self, record: RunRecord) -> ImageInput:
         """Return what the version expects of an image."""
@@ -171,7 +173,8 @@ def _check_room(run: Run, base_path: Path) -> None:
 
 def _write(plan: _Plan, staged: Path, writer: Executor, write: Callable[..., Written]) -> _Draft:
     """Write the SavedModel in the process `writer`, while this one asks the trained model about the fixtures."""
-    writing = writer.submit(write, plan.run.folder, staged, plan.image_input, fold=plan.options.fold)
+    more = {"heatmap": True} if plan.options.heatmap else {}
+    writing = writer.submit(write, plan.run.folder, staged, plan.image_input, fold=plan.options.fold, **more)
     reference = predict_trained_model(plan.run, plan.image_input, plan.fixtures)
     plan.progress.on_step()
     written = writing.result()

@@ -32,6 +32,7 @@ from gateway.observability.metrics import Metrics
 from gateway.observability.observers import Observers
 from gateway.observability.tracing_switch import open_tracing
 from gateway.open_inference.routes import open_inference_router, server_health_router
+from gateway.page.routes import page_routes
 from gateway.predict.model_signatures import ModelSignatures
 from gateway.predict.services import Services
 from gateway.security.access import install_access
@@ -66,6 +67,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = metrics
     _add_routes(app, _routers(settings, metrics))
     add_documentation(app, settings.models)
+    if settings.page:
+        app.router.routes.extend(page_routes())
     keyring = install_access(app, settings)
     metrics.collect_at_scrape(CredentialMetrics(certificate_ends(settings), keyring))
     app.state.observers = Observers(metrics.requests, RequestLog(settings), tracing)

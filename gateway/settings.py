@@ -178,6 +178,7 @@ class Settings(BaseSettings):
         False,
         description="Whether to send spans with OpenTelemetry, set by its `OTEL_*` variables; needs extra `tracing`.",
     )
+    page: bool = Field(True, description="Whether `GET /` is a page to try images on.")
     drift: bool = Field(True, description="Whether images and predictions are compared with the version's reference.")
     drift_window: int = Field(500, ge=50, le=10_000, description="How many of a version's last images are compared.")
     drift_least_images: int = Field(

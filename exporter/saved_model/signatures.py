@@ -1,4 +1,4 @@
-"""The four signatures of a served model, as functions that TensorFlow can save."""
+"""The signatures of a served model, as functions that TensorFlow can save."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from contract.image_input import ImageInput
-from contract.signatures import DESCRIBE, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
+from contract.signatures import DESCRIBE, HEATMAP, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import LABELS, MANIFEST
 from trainer.data.preprocessing import decode_images, decode_one_image
 
@@ -24,6 +24,8 @@ class ServingSignatures:
     `pixels_of_image`: `image_bytes` string [], one image, to `pixels` uint8 [H, W, 3] RGB, `valid` bool [] and
     `brightness` float32 []: what comes before the network, for a server that runs the network elsewhere. Zeros and
     false for what is not an image by its header; an InvalidArgument error for one that then cannot be decoded.
+    `heatmap`, if there is one: `image_bytes` string [N] to `heatmap` float32 [N, rows, columns], 0 to 1; zeros for what
+    is not an image.
     """
 
     def __init__(
@@ -32,21 +34,26 @@ class ServingSignatures:
         labels: tuple[str, ...],
         image_input: ImageInput,
         labels_asset: Any,
+        heatmap: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ) -> None:
         self._network = network
         self._labels = labels
         self._input = image_input
         self._labels_asset = labels_asset
+        self._heatmap = heatmap
 
     def concrete(self) -> dict[str, Any]:
         """Return a traced function for each signature, by name."""
+        images = tf.TensorSpec([None], tf.string, name="image_bytes")
         pixels = tf.TensorSpec([None, self._input.height, self._input.width, 3], tf.uint8, name="pixels")
         specs = {
-            SERVING_DEFAULT: (self._predict_bytes, tf.TensorSpec([None], tf.string, name="image_bytes")),
+            SERVING_DEFAULT: (self._predict_bytes, images),
             SERVING_PIXELS: (self._predict_pixels, pixels),
             DESCRIBE: (self._describe, tf.TensorSpec([None], tf.string, name="query")),
             PIXELS_OF_IMAGE: (self._decode_one, tf.TensorSpec([], tf.string, name="image_bytes")),
         }
+        if self._heatmap is not None:
+            specs[HEATMAP] = (self._show_heatmap, images)
         return {
             name: tf.function(call, autograph=False).get_concrete_function(spec) for name, (call, spec) in specs.items()
         }
@@ -65,6 +72,11 @@ class ServingSignatures:
 
     def _predict_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probabilities": self._network(pixels)}
+
+    def _show_heatmap(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        assert self._heatmap is not None
+        decoded = decode_images(image_bytes, self._input)
+        return {"heatmap": tf.where(decoded.valid[:, None, None], self._heatmap(decoded.pixels), 0.0)}
 
     def _describe(self, query: tf.Tensor) -> dict[str, tf.Tensor]:
         # The manifest names a digest over the graph, so the graph cannot contain it: it reads the file that lies

@@ -24,14 +24,18 @@ class Written:
     served_graph: ServedGraph
 
 
-def write_saved_model(run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool = True) -> Written:
+def write_saved_model(
+    run_folder: Path, target: Path, image_input: ImageInput, *, fold: bool = True, heatmap: bool = False
+) -> Written:
     """Write the run's model with its serving signatures to `target`; `fold` its BatchNorm layers or not.
+
+    With `heatmap` it has the signature of that name.
 
     Call it in a fresh process: TensorFlow numbers its functions per process, and only the first export of a
     process has the same bytes every time.
     """
     run = read_run(run_folder)
-    network = make_served_network(run.load_model(), image_input, fold=fold)
+    network = make_served_network(run.load_model(), image_input, fold=fold, heatmap=heatmap)
     signatures = save(network, run.record.labels, image_input, target)
     return Written(signatures, network.description)
 
@@ -39,7 +43,7 @@ def write_saved_model(run_folder: Path, target: Path, image_input: ImageInput, *
 def save(
     network: ServedNetwork, labels: tuple[str, ...], image_input: ImageInput, target: Path
 ) -> dict[str, SignatureSpec]:
-    """Write a SavedModel of a network with the four signatures to `target`, and describe them."""
+    """Write a SavedModel of a network with its signatures to `target`, and describe them."""
     target.mkdir(parents=True, exist_ok=True)
     # not where temporary files lie: a killed process would leave it there, and another disk could be the full one
     with full_disk_as_os_error(), tempfile.TemporaryDirectory(prefix=".labels-", dir=target) as folder:
@@ -48,7 +52,7 @@ def save(
         root = tf.Module()
         root.labels = tf.saved_model.Asset(str(labels_file))
         root.model_variables = network.variables
-        signatures = ServingSignatures(network.predict, labels, image_input, root.labels).concrete()
+        signatures = ServingSignatures(network.predict, labels, image_input, root.labels, network.heatmap).concrete()
         # the gradients of EfficientNet's swish would take three quarters of the time, and this graph is never trained
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(root, str(target), signatures=signatures, options=options)

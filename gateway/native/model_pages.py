@@ -29,9 +29,13 @@ _OF_ONE_MODEL = problem_responses(400, 404, 501, 502, 504)
     response_model_exclude_unset=True,
 )
 async def list_models(context: Context) -> ModelList:
-    """List every configured model and its versions."""
-    versions = context.services.versions
-    return ModelList(models=[_listed(state, versions) for state in versions.states])
+    """List every configured model and its versions, and what a request may have."""
+    versions, settings = context.services.versions, context.services.settings
+    return ModelList(
+        models=[_listed(state, versions) for state in versions.states],
+        max_body_bytes=settings.max_body_bytes,
+        max_images=settings.max_images,
+    )
 
 
 @models_router.get(

@@ -103,10 +103,14 @@ class ModelList(BaseModel):
                     }
                 ],
             }
-        ]
+        ],
+        max_body_bytes=20971520,
+        max_images=64,
     )
 
     models: list[ListedModel]
+    max_body_bytes: int = Field(gt=0, description="The most bytes of a request's body.")
+    max_images: int = Field(gt=0, description="The most images in one request.")
 
 
 class FeatureReport(BaseModel):

@@ -36,6 +36,13 @@ MaxPixels = Annotated[
 Fold = Annotated[
     bool, typer.Option(help="Fold BatchNorm layers into convolutions: faster, and the same to within rounding.")
 ]
+Heatmap = Annotated[
+    bool,
+    typer.Option(
+        "--heatmap",
+        help="Also write the signature `heatmap`: where in an image its prediction comes from. Twice as large.",
+    ),
+]
 Target = Annotated[
     Literal["tensorflow-serving", "graft"],
     typer.Option(
@@ -63,6 +70,7 @@ def export(
     require_better_than: RequireBetterThan = None,
     max_pixels: MaxPixels = None,
     fold: Fold = True,
+    heatmap: Heatmap = False,
     target: Target = "tensorflow-serving",
     server: Server = None,
     again: Again = False,
@@ -80,6 +88,7 @@ def export(
         server,
         max_pixels=max_pixels,
         fold=fold,
+        heatmap=heatmap,
         given_fixtures=fixtures,
         accept_change=accept_change,
         better_than=require_better_than,

@@ -15,7 +15,8 @@ from tests.fakes.orders import Orders
 LABELS = ("daisy", "roses", "tulips")
 
 _BRIGHTNESS = re.compile(rb"BRIGHTNESS:([0-9.]+)")
-_INPUTS = {"serving_default": "image_bytes", "describe": "query"}
+_INPUTS = {"serving_default": "image_bytes", "describe": "query", "heatmap": "image_bytes"}
+_HEATMAP = (0.0, 0.25, 1.0, 0.5)
 _OUTPUTS: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
     "serving_default": {
         "probabilities": ("DT_FLOAT", (-1,)),
@@ -24,6 +25,7 @@ _OUTPUTS: dict[str, dict[str, tuple[str, tuple[int, ...]]]] = {
         "brightness": ("DT_FLOAT", ()),
     },
     "describe": {"manifest": ("DT_STRING", ())},
+    "heatmap": {"heatmap": ("DT_FLOAT", (2, 2))},
 }
 
 
@@ -96,10 +98,15 @@ def output_tensors(
     return {name: tensor for name, tensor in tensors.items() if name not in unwanted}
 
 
-def signature_definitions(*, describes: bool) -> Any:
-    """Return the SignatureDefMap of the fake's model, with `describe` or without."""
+def heatmap_outputs(images: Sequence[bytes]) -> dict[str, Any]:
+    """Return the outputs of `heatmap`: the same 2 x 2 values for each image, coldest and hottest included."""
+    return {"heatmap": _float_tensor(_HEATMAP * len(images), (len(images), 2, 2), raw=False)}
+
+
+def signature_definitions(*, describes: bool, heatmap: bool = False) -> Any:
+    """Return the SignatureDefMap of the fake's model, with `describe` and `heatmap` or without."""
     definitions = messages.SignatureDefMap()
-    for name in ("serving_default", "describe") if describes else ("serving_default",):
+    for name in ("serving_default", *(("describe",) if describes else ()), *(("heatmap",) if heatmap else ())):
         signature = definitions.signature_def[name]
         signature.method_name = "tensorflow/serving/predict"
         wanted = _INPUTS[name]

@@ -23,6 +23,7 @@ from tests.fakes.loop_thread import LoopThread
 from tests.fakes.made_up_predictions import (
     LABELS,
     brightness_for,
+    heatmap_outputs,
     label_for,
     manifest_for,
     output_tensors,
@@ -65,6 +66,7 @@ class _Version:
     manifest: bytes | None
     describes: bool
     failed: bool = False
+    heatmap: bool = False
 
 
 class FakeModelServer:
@@ -118,16 +120,18 @@ class FakeModelServer:
         state: str = "AVAILABLE",
         manifest: bytes | None = None,
         describes: bool = True,
+        heatmap: bool = False,
         **image_input: Any,
     ) -> str:
         """Serve a version, or change its state; return its digest.
 
         `manifest` replaces what it says of itself; without `describes` it has no such signature, as any other model.
+        With `heatmap` it has the signature of that name, whose values are those of `heatmap_outputs`.
         """
         described = manifest_for(model, version, labels, **image_input)
         content = described.to_json().encode() if manifest is None else manifest
         with self._lock:
-            self._versions.setdefault(model, {})[version] = _Version(state, content, describes)
+            self._versions.setdefault(model, {})[version] = _Version(state, content, describes, heatmap=heatmap)
         return described.digest
 
     def withdraw(self, model: str, version: int, *, failed: bool = False) -> None:
@@ -216,6 +220,8 @@ class FakeModelServer:
             outputs = {"manifest": messages.string_tensor([version.manifest or b""] * rows)}
         elif signature == "serving_default":
             outputs = await self._classify(request, version)
+        elif signature == "heatmap" and version.heatmap:
+            outputs = heatmap_outputs(request.inputs["image_bytes"].string_val)
         else:
             details = f'Serving signature key "{signature}" not found.'
             raise _RejectionError(grpc.StatusCode.FAILED_PRECONDITION, details)
@@ -230,7 +236,9 @@ class FakeModelServer:
         number, version = self._find(request.model_spec)
         response = messages.GetModelMetadataResponse(model_spec={"name": request.model_spec.name})
         response.model_spec.version.value = number
-        response.metadata["signature_def"].Pack(signature_definitions(describes=version.describes))
+        response.metadata["signature_def"].Pack(
+            signature_definitions(describes=version.describes, heatmap=version.heatmap)
+        )
         return response
 
     async def _get_model_status(self, request: Any) -> Any:

@@ -168,7 +168,7 @@ def test_the_framework_never_answers_for_us(gateway: httpx.Client) -> None:
         {"method": "POST", "url": "/v1/predict", "params": {"top_k": "x", "version": "y"}},
         {"method": "POST", "url": "/v1/predict", "content": b"{", "headers": {"Content-Type": "application/json"}},
         {"method": "PUT", "url": "/v1/models"},
-        {"method": "GET", "url": "/"},
+        {"method": "GET", "url": "/", "headers": {"Accept": "application/json"}},
     ]
     for attempt in attempts:
         problem = gateway.request(**attempt).json()

@@ -17,7 +17,17 @@ from tests.gateway.running import running_gateway, settings_for
 from tests.gateway.security.api_keys import Keys
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE")
-OPEN = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs", "/docs/assets")
+OPEN = (
+    "/livez",
+    "/readyz",
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/openapi.json",
+    "/docs",
+    "/docs/assets",
+    "/",
+    "/page/main.js",
+)
 SECRET = b"graft_gateway_requests_total"
 PATHS = (*OPEN, "/metrics", "/v1/models", "/v1/predict", "/v2", "/v1/models/flowers", "/v2/models/flowers", "/nothing")
 FIXES = ("%2F", "%2f", "/", "//", "/.", "/..", "/./", "%2e", "%2E%2E/", "%00", "%0A", "%0D", "%7F", "%C2%85", "%09")
@@ -132,5 +142,5 @@ def test_every_route_says_what_it_needs(tmp_path: Path, operations: bool) -> Non
     routes = routes_of(create_operations_app(app, settings) if operations else app)
     assert all(isinstance(route, GatewayRoute | OpenMount) for route in routes)
     needed = {route.path: getattr(route, "needed", None) for route in routes}
-    assert {path for path, need in needed.items() if need is None} <= set(OPEN)
+    assert {path for path, need in needed.items() if need is None} <= {*OPEN, "/page/{file}"}
     assert {path for path, need in needed.items() if need == "operate"} == {"/metrics"}
