@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from gateway.settings import ENVIRONMENT_PREFIX, Settings
 from modelserver.batching.parameters import read_batch_parameters
 from modelserver.grpc.metrics_port import metrics_path
 from modelserver.settings import ModelServerSettings
-from tests.deploy.conftest import MAIN, Compose, Config
+from tests.deploy.conftest import EMBEDDED, MAIN, PROFILES, Compose, Config
 from tests.deploy.dockerfile import read_dockerfile
 from tests.places import ROOT
 
@@ -75,6 +76,24 @@ def test_images_are_pinned_and_name_no_registry(compose: Compose) -> None:
         name, _, tag = service["image"].partition(":")
         assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag), service["image"]
         assert "." not in name.split("/")[0]
+
+
+def test_every_image_can_be_given_by_digest(config: Config) -> None:
+    """A variable of the environment names each service's image by its digest instead."""
+    named = {
+        "GRAFT_GATEWAY_IMAGE": ("gateway", "keys"),
+        "GRAFT_MODEL_SERVER_IMAGE": ("model-server",),
+        "GRAFT_PIPELINE_IMAGE": ("train", "export"),
+        "PROMETHEUS_IMAGE": ("prometheus",),
+        "GRAFANA_IMAGE": ("grafana",),
+    }
+    images = {name: f"registry.invalid/{name.lower()}@sha256:{'0' * 64}" for name in named}
+    for files in ((MAIN,), (MAIN, EMBEDDED)):
+        done = config(*files, profiles=PROFILES, GRAFT_MODEL="flowers", **images)
+        assert done.returncode == 0, done.stderr
+        found = {name: service["image"] for name, service in yaml.safe_load(done.stdout)["services"].items()}
+        expected = {service: images[name] for name, services in named.items() for service in services}
+        assert found == expected
 
 
 def test_our_images_are_built_from_targets_of_the_dockerfile(compose: Compose) -> None:
