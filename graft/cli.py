@@ -15,6 +15,7 @@ from graft.verbs.keys import keys_app
 from graft.verbs.lineage import lineage_app
 from graft.verbs.modelserver import modelserver
 from graft.verbs.predict import predict
+from graft.verbs.probe import probe
 from graft.verbs.runs import runs_app
 from graft.verbs.serving_flags import ServingFlags
 from graft.verbs.settings import settings
@@ -69,6 +70,7 @@ app.command(cls=ServingFlags)(modelserver)
 app.command()(gateway)
 app.command()(up)
 app.command()(predict)
+app.command()(probe)
 app.command()(settings)
 app.add_typer(runs_app, name="runs")
 app.add_typer(keys_app, name="keys")

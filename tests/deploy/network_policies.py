@@ -33,7 +33,8 @@ def reaches(resources: Resources, pod: Labels, destination: Destination) -> bool
 
 def _selects(selector: dict[str, Any], labels: Labels) -> bool:
     assert selector.keys() <= {"matchLabels"}, selector
-    return selector.get("matchLabels", {}).items() <= labels.items()
+    wanted: Labels = selector.get("matchLabels", {})
+    return wanted.items() <= labels.items()
 
 
 def _port_matches(rule: dict[str, Any], destination: Destination) -> bool:

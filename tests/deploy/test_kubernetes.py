@@ -11,7 +11,7 @@ import yaml
 from gateway.settings import ENVIRONMENT_PREFIX, Settings
 from modelserver.settings import ModelServerSettings
 from scripts.kubernetes_files import RULES, TARGET, generated
-from tests.deploy.kustomize import KUBERNETES, OVERLAYS, Resource, Resources, identity, resolve
+from tests.deploy.kustomize import KUBERNETES, OVERLAYS, Resources, identity, resolve
 
 VERSIONS = ("1.29", "1.34")
 CUSTOM = {"ServiceMonitor", "PrometheusRule"}

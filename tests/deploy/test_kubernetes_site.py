@@ -138,7 +138,9 @@ def test_a_changed_file_rolls_the_pods_that_read_it(
     """A pod's template changes with what its ConfigMaps hold, so its Deployment rolls; others stay as they are."""
     before, after = changed_copy(tmp_path, change)
     templates = {name: (before["Deployment", name], after["Deployment", name]) for name in pods_of(before)}
-    assert {name for name, (old, new) in templates.items() if old["spec"]["template"] != new["spec"]["template"]} >= rolled
+    assert {
+        name for name, (old, new) in templates.items() if old["spec"]["template"] != new["spec"]["template"]
+    } >= rolled
     assert {name for name, (old, new) in templates.items() if old == new} == templates.keys() - rolled - {"graft-probe"}
 
 
