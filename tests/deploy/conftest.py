@@ -15,7 +15,7 @@ Compose = dict[str, Any]
 Config = Callable[..., "subprocess.CompletedProcess[str]"]
 
 MAIN, EMBEDDED = "docker-compose.yml", "docker-compose.embedded.yml"
-PROFILES = ("keys", "train", "export")
+PROFILES = ("keys", "train", "export", "probe", "alertmanager")
 
 
 @pytest.fixture(scope="session")

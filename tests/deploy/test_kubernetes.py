@@ -2,20 +2,24 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
+from typer.main import get_command
 
 from gateway.settings import ENVIRONMENT_PREFIX, Settings
+from graft.cli import app
 from modelserver.settings import ModelServerSettings
 from scripts.kubernetes_files import RULES, TARGET, generated
 from tests.deploy.kustomize import KUBERNETES, OVERLAYS, Resources, identity, resolve
 
 VERSIONS = ("1.29", "1.34")
-CUSTOM = {"ServiceMonitor", "PrometheusRule"}
+CUSTOM = {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
 DEPLOYMENTS = ("graft-gateway", "graft-model-server")
+PODS = (*DEPLOYMENTS, "graft-probe")
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)
@@ -69,7 +73,7 @@ def test_kustomize_gives_what_these_tests_look_at(overlay: str) -> None:
     }
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
+@pytest.mark.parametrize("name", PODS)
 def test_pods_have_no_more_rights_than_they_need(resources: Resources, name: str) -> None:
     """Pods run as a numeric user on a read-only root, without capabilities, tokens or a way to gain rights."""
     pod, container = pod_of(resources, name), container_of(resources, name)
@@ -121,6 +125,29 @@ def test_the_gateway_understands_what_it_is_told(resources: Resources) -> None:
     assert not settings.insecure
     pod = pod_of(resources, "graft-gateway")
     assert pod["enableServiceLinks"] is False
+    (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    assert secret["defaultMode"] & 0o007 == 0
+
+
+def test_the_probe_goes_where_callers_go(resources: Resources) -> None:
+    """`graft probe` knows its flags, and what they name is mounted; Prometheus scrapes the port where metrics are."""
+    container, pod = container_of(resources, "graft-probe"), pod_of(resources, "graft-probe")
+    assert container["command"] == ["graft", "probe"]
+    flags = dict(flag.split("=") for flag in container["args"][1:])
+    known = {option for parameter in get_command(app).commands["probe"].params for option in parameter.opts}  # type: ignore[attr-defined]
+    assert flags.keys() <= known
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert {flags["--models"], str(Path(flags["--api-key-file"]).parent)} <= mounts
+    assert container["args"][0] == "$(GRAFT_PROBE_URL)"
+    assert resources["ConfigMap", "graft-settings"]["data"]["probe-url"].startswith("http")
+    (port,) = container["ports"]
+    assert (flags["--port"], flags["--host"]) == (str(port["containerPort"]), "0.0.0.0")
+    labels = resources["Deployment", "graft-probe"]["spec"]["template"]["metadata"]["labels"]
+    monitor = resources["PodMonitor", "graft-probe"]["spec"]
+    assert monitor["selector"]["matchLabels"] == labels
+    assert labels[monitor["jobLabel"]] == "probe"
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == (port["name"], "/metrics")
     (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     assert secret["defaultMode"] & 0o007 == 0
 
@@ -207,7 +234,7 @@ def test_monitors_scrape_ports_that_services_have(resources: Resources) -> None:
 def test_jobs_are_called_as_in_the_scrape_configuration(resources: Resources) -> None:
     """The jobs of prometheus.yml are the components that the ServiceMonitors take for jobs."""
     scraped = yaml.safe_load((RULES.parent / "prometheus.yml").read_text())["scrape_configs"]
-    monitored = {name.removeprefix("graft-") for kind, name in resources if kind == "ServiceMonitor"}
+    monitored = {name.removeprefix("graft-") for kind, name in resources if kind in {"ServiceMonitor", "PodMonitor"}}
     assert monitored <= {each["job_name"] for each in scraped}
 
 

@@ -70,6 +70,13 @@ def test_servers_reach_nothing_else(resources: Resources, name: str) -> None:
 
 @pytest.mark.parametrize("name", COLLECTORS)
 @pytest.mark.parametrize("port", [4317, 4318])
+def test_the_probe_reaches_callers_addresses(resources: Resources) -> None:
+    """A probe may go to a load balancer anywhere, by HTTP and HTTPS, and nowhere else."""
+    labels = pods_of(resources)["graft-probe"]
+    assert reaches(resources, labels, CLOSED["a website"])
+    assert not reaches(resources, labels, CLOSED["another pod"])
+
+
 def test_spans_reach_a_collector_in_any_namespace(name: str, port: int) -> None:
     """A collector is found by the label that its chart or its operator gives it, on both ports of OTLP."""
     resources = resolve(KUBERNETES / "overlays" / "embedded")
@@ -130,7 +137,10 @@ def another_model(base: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "rolled"),
-    [(another_batch_size, {"graft-model-server"}), (another_model, {"graft-gateway", "graft-model-server"})],
+    [
+        (another_batch_size, {"graft-model-server"}),
+        (another_model, {"graft-gateway", "graft-model-server", "graft-probe"}),
+    ],
 )
 def test_a_changed_file_rolls_the_pods_that_read_it(
     change: Callable[[Path], None], rolled: set[str], tmp_path: Path
@@ -141,7 +151,7 @@ def test_a_changed_file_rolls_the_pods_that_read_it(
     assert {
         name for name, (old, new) in templates.items() if old["spec"]["template"] != new["spec"]["template"]
     } >= rolled
-    assert {name for name, (old, new) in templates.items() if old == new} == templates.keys() - rolled - {"graft-probe"}
+    assert {name for name, (old, new) in templates.items() if old == new} == templates.keys() - rolled
 
 
 def test_every_named_config_map_is_there(resources: Resources) -> None:
@@ -153,9 +163,10 @@ def test_every_named_config_map_is_there(resources: Resources) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "deployment"), [("graft-gateway", "graft-gateway"), ("tensorflow/serving", "graft-model-server")]
+    ("name", "deployments"),
+    [("graft-gateway", {"graft-gateway", "graft-probe"}), ("tensorflow/serving", {"graft-model-server"})],
 )
-def test_images_are_set_by_digest_with_the_documented_command(name: str, deployment: str, tmp_path: Path) -> None:
+def test_images_are_set_by_digest_with_the_documented_command(name: str, deployments: set[str], tmp_path: Path) -> None:
     """The command of docs/deployment.md writes a digest into a copy of the example, and pods run that image."""
     page = (ROOT / "docs" / "deployment.md").read_text()
     (command,) = re.findall(r"^\$ (sed -i .*digest:.*kustomization.yaml)", page, re.MULTILINE)
@@ -171,4 +182,4 @@ def test_images_are_set_by_digest_with_the_documented_command(name: str, deploym
         if key[0] == "Deployment"
         and resource["spec"]["template"]["spec"]["containers"][0]["image"].endswith(f"@{digest}")
     }
-    assert with_it - {"graft-probe"} == {deployment}, "the others are not touched"
+    assert with_it == deployments, "the others are not touched"

@@ -46,8 +46,8 @@ class ExpectedPredictions:
     label: str | None = None
     _first: dict[str, ProbedPrediction] = field(default_factory=dict)
 
-    def check(self, found: ProbedPrediction, image: bytes, fixture: ProbeFixture | None) -> None:
-        """Return if a prediction is as expected; the first one of a version and image is what later ones have to be.
+    def check(self, found: ProbedPrediction, image: bytes, fixture: ProbeFixture | None) -> str:
+        """Return what a prediction was held against; later ones of a version and image have to be like the first.
 
         Raises:
             ProbeFailedError: it is not.
@@ -56,19 +56,20 @@ class ExpectedPredictions:
             raise ProbeFailedError("wrong_prediction", f"{found.label!r} was predicted, not {self.label!r}.")
         if fixture is not None and fixture.version == found.version:
             self._compare(found, fixture.probabilities, "the trained model's")
-            return
+            return "fixture"
         key = f"{found.version} {found.digest} {hash(image)}"
         if first := self._first.get(key):
             self._compare(found, first.top, "the version's first")
-            return
+            return "first prediction"
         self._first[key] = found
         while len(self._first) > _REMEMBERED:
             del self._first[next(iter(self._first))]
+        return "first prediction"
 
     def _compare(self, found: ProbedPrediction, expected: dict[str, float], whose: str) -> None:
         """Compare all labels of both; where one has the most likely only, others have the least of them at most."""
         most_missing = min(found.top.values(), default=0.0), min(expected.values(), default=0.0)
-        for label in [*found.top, *(expected.keys() - found.top.keys())]:
+        for label in dict.fromkeys([*found.top, *expected]):
             probability, wanted = found.top.get(label), expected.get(label)
             if probability is None:
                 probability = min(expected[label], most_missing[0])

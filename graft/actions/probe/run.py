@@ -16,7 +16,7 @@ from graft.actions.probe.expected import ExpectedPredictions, newest_fixture
 from graft.actions.probe.failure import ProbeFailedError
 from graft.actions.probe.image import drawn_image
 from graft.actions.probe.metrics import ProbeMetrics
-from graft.actions.probe.sending import ProbedPrediction, ProbeTarget, send_image
+from graft.actions.probe.sending import ProbeTarget, send_image
 from graft.errors import CommandError
 
 DEFAULT_MODEL = "default"
@@ -57,26 +57,33 @@ class Prober:
 
     async def _probe(self, model: str) -> bool:
         began = time.perf_counter()
-        found, failure = None, None
+        said: dict[str, str | float] = {}
+        failure = None
         try:
-            found = await self._predicted(model)
+            said = await self._predicted(model)
         except ProbeFailedError as error:
             failure = error
         seconds = time.perf_counter() - began
         self.metrics.note(model, failure.reason if failure else None, seconds, time.time())
-        self._write(model, seconds, found, failure)
+        self._write(model, seconds, said, failure)
         return failure is None
 
-    async def _predicted(self, model: str) -> ProbedPrediction:
+    async def _predicted(self, model: str) -> dict[str, str | float]:
+        """Return what the log says of a prediction that is as expected."""
         settings = self._settings
         fixture = newest_fixture(settings.folder / model) if settings.folder and settings.image is None else None
         image = fixture.image if fixture else self._image
         found = await send_image(settings.target, model if settings.models else None, image)
-        self._expected[model].check(found, image, fixture)
-        return found
+        compared = self._expected[model].check(found, image, fixture)
+        return {
+            "version": found.version,
+            "label": found.label,
+            "probability": max(found.top.values(), default=0.0),
+            "compared_with": compared,
+        }
 
     def _write(
-        self, model: str, seconds: float, found: ProbedPrediction | None, failure: ProbeFailedError | None
+        self, model: str, seconds: float, said: dict[str, str | float], failure: ProbeFailedError | None
     ) -> None:
         event = {
             "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
@@ -86,11 +93,8 @@ class Prober:
             "model": model,
             "outcome": failure.reason if failure else "ok",
             "duration_ms": round(seconds * 1000, 2),
+            **({"detail": str(failure)} if failure else said),
         }
-        if failure:
-            event["detail"] = str(failure)
-        if found:
-            event |= {"version": found.version, "label": found.label, "probability": max(found.top.values(), default=0)}
         self._log.write(json.dumps(event) + "\n")
         self._log.flush()
 

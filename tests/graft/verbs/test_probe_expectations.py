@@ -92,11 +92,11 @@ def test_a_fixture_is_expected_of_its_version_only(tmp_path: Path) -> None:
     assert fixture is not None
     expected = ExpectedPredictions(tolerance=0.01)
     right = ProbedPrediction("flowers", "2", "sha256:2", "roses", {"roses": 0.701, "tulips": 0.299})
-    expected.check(right, fixture.image, fixture)
+    assert expected.check(right, fixture.image, fixture) == "fixture"
     older = ProbedPrediction("flowers", "1", "sha256:1", "tulips", {"roses": 0.2, "tulips": 0.8})
-    expected.check(older, fixture.image, fixture)
+    assert expected.check(older, fixture.image, fixture) == "first prediction"
     wrong = ProbedPrediction("flowers", "2", "sha256:2", "roses", {"roses": 0.9, "tulips": 0.1})
-    with pytest.raises(ProbeFailedError, match="the trained model's prediction had 0.7000"):
+    with pytest.raises(ProbeFailedError, match=r"the trained model's prediction had 0\.7000"):
         expected.check(wrong, fixture.image, fixture)
 
 
