@@ -68,8 +68,6 @@ def test_servers_reach_nothing_else(resources: Resources, name: str) -> None:
         assert not reaches(resources, pods_of(resources)[deployment], CLOSED[name])
 
 
-@pytest.mark.parametrize("name", COLLECTORS)
-@pytest.mark.parametrize("port", [4317, 4318])
 def test_the_probe_reaches_callers_addresses(resources: Resources) -> None:
     """A probe may go to a load balancer anywhere, by HTTP and HTTPS, and nowhere else."""
     labels = pods_of(resources)["graft-probe"]
@@ -77,6 +75,8 @@ def test_the_probe_reaches_callers_addresses(resources: Resources) -> None:
     assert not reaches(resources, labels, CLOSED["another pod"])
 
 
+@pytest.mark.parametrize("name", COLLECTORS)
+@pytest.mark.parametrize("port", [4317, 4318])
 def test_spans_reach_a_collector_in_any_namespace(name: str, port: int) -> None:
     """A collector is found by the label that its chart or its operator gives it, on both ports of OTLP."""
     resources = resolve(KUBERNETES / "overlays" / "embedded")

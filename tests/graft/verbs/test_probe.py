@@ -12,8 +12,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.main import get_command
 
+from graft.actions.probe.failure import REASONS
 from graft.actions.probe.image import drawn_image
+from graft.actions.probe.metrics import ProbeMetrics
+from graft.cli import app
 from tests.fakes.made_up_predictions import label_for
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
@@ -24,6 +28,7 @@ from tests.gateway.security.api_keys import Keys
 from tests.gateway.security.certificates import Authority
 from tests.gateway.waiting import wait_until
 from tests.graft.places import Ended, Place
+from tests.places import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +164,24 @@ def test_bad_input_is_one_sentence(arguments: list[str], said: str, tmp_path: Pa
     assert done.returncode == 2
     assert done.stderr.startswith(said)
     assert done.stderr.count("\n") == 1
+
+
+def test_the_documented_options_metrics_and_outcomes_are_these() -> None:
+    """docs/probe.md has a row for each option and metric, with the labels, and a line for each outcome."""
+    page = (ROOT / "docs" / "probe.md").read_text()
+    options = {option for each in get_command(app).commands["probe"].params for option in each.opts}  # type: ignore[attr-defined]
+    assert set(re.findall(r"`(--[\w-]+)`", page.partition("| metric |")[0])) == options - {"url"}
+    metrics = ProbeMetrics(["flowers"])
+    metrics.note("flowers", None, 0.1, 1.0)
+    shown = {
+        (sample.name, *sorted(sample.labels))
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+    rows = re.findall(r"^\| `(graft_\w+)` \| \w+ \| [^|]+ \| ([^|]+) \|", page, re.MULTILINE)
+    assert {(name, *sorted(re.findall(r"\w+", labels))) for name, labels in rows} == shown
+    assert set(re.findall(r"^- `(\w+)`:", page, re.MULTILINE)) == {"ok", *REASONS}
 
 
 def test_a_taken_port_is_said(tmp_path: Path) -> None:
