@@ -27,7 +27,7 @@ Host = Annotated[str, typer.Option(help="Address to show metrics at.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to show metrics at; 0 takes a free one.")]
 KeyFile = Annotated[Path | None, typer.Option(help="A file with the API key; read anew for each probe.")]
 Authorities = Annotated[
-    Path | None, typer.Option("--ca", help="A PEM file with the authorities to trust.  [default: the usual ones]")
+    Path | None, typer.Option("--ca", help="A PEM file with the authorities to trust.  [default: the system's]")
 ]
 
 
@@ -55,6 +55,8 @@ def probe(
 
     if folder is not None and not models:
         raise CommandError("--models needs the name of the model, whose folder is in it: add --model NAME.")
+    if folder is not None and not folder.is_dir():
+        raise CommandError(f"There is no folder {folder}; --models takes the folder with a sub-folder for each model.")
     if folder is not None and image is not None:
         raise CommandError("The image comes from --image or from --models: give one of them.")
     settings = ProbeSettings(

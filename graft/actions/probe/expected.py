@@ -22,19 +22,29 @@ class ProbeFixture:
     probabilities: dict[str, float]
 
 
-def newest_fixture(base_path: Path) -> ProbeFixture | None:
-    """Return the first image that the newest version in a model's folder predicts; None without such a version."""
+class NoProbeFixtureError(Exception):
+    """A model's folder has no fixture to send; the message is one sentence."""
+
+
+def newest_fixture(base_path: Path) -> ProbeFixture:
+    """Return the first image that the newest version in a model's folder predicts.
+
+    Raises:
+        NoProbeFixtureError: there is no version, or its fixtures cannot be read.
+    """
     numbers = published_versions(base_path)
     if not numbers:
-        return None
+        raise NoProbeFixtureError(f"{base_path} has no published version.")
     version = base_path / str(numbers[-1])
     try:
         entries = json.loads((version / FIXTURES / "expected.json").read_text(encoding="utf-8"))
         entry = next(each for each in entries if each["probabilities"] is not None)
         labels = (version / _LABELS).read_text(encoding="utf-8").splitlines()
-        image = (version / FIXTURES / entry["image"]).read_bytes()
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
-        return None  # withdrawn meanwhile, or written by something else: the probe then draws an image
+        image = (version / FIXTURES / entry["file"]).read_bytes()
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        raise NoProbeFixtureError(
+            f"{version} has no fixture that can be read ({str(error) or 'all of them are refused'})."
+        ) from error
     return ProbeFixture(version.name, image, dict(zip(labels, entry["probabilities"], strict=False)))
 
 

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from prometheus_client import start_http_server
 
-from graft.actions.probe.expected import ExpectedPredictions, newest_fixture
+from graft.actions.probe.expected import ExpectedPredictions, NoProbeFixtureError, newest_fixture
 from graft.actions.probe.failure import ProbeFailedError
 from graft.actions.probe.image import drawn_image
 from graft.actions.probe.metrics import ProbeMetrics
@@ -71,7 +71,12 @@ class Prober:
     async def _predicted(self, model: str) -> dict[str, str | float]:
         """Return what the log says of a prediction that is as expected."""
         settings = self._settings
-        fixture = newest_fixture(settings.folder / model) if settings.folder and settings.image is None else None
+        fixture, note = None, None
+        if settings.folder is not None:
+            try:
+                fixture = newest_fixture(settings.folder / model)
+            except NoProbeFixtureError as error:
+                note = f"{error} The drawn image was sent instead."
         image = fixture.image if fixture else self._image
         found = await send_image(settings.target, model if settings.models else None, image)
         compared = self._expected[model].check(found, image, fixture)
@@ -80,6 +85,7 @@ class Prober:
             "label": found.label,
             "probability": max(found.top.values(), default=0.0),
             "compared_with": compared,
+            **({"note": note} if note else {}),
         }
 
     def _write(

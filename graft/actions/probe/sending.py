@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ class ProbeTarget:
     url: str
     timeout_seconds: float = 10.0
     api_key_file: Path | None = None
-    trust: ssl.SSLContext | bool = True
+    trust: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    """Made once: reading the system's authorities takes longer than a prediction."""
 
     @property
     def address(self) -> str:
@@ -56,12 +57,10 @@ def checked_target(url: str, timeout_seconds: float, api_key_file: Path | None, 
         raise CommandError(f"{url!r} is not a URL ({error}); write one such as https://images.example.com.") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise CommandError(f"{url!r} is not the URL of a gateway; write one such as https://images.example.com.")
-    trust: ssl.SSLContext | bool = True
-    if ca is not None:
-        try:
-            trust = ssl.create_default_context(cafile=str(ca))
-        except (OSError, ssl.SSLError) as error:
-            raise CommandError(f"{ca} holds no certificates to trust ({error}); --ca takes a PEM file.") from error
+    try:
+        trust = ssl.create_default_context(cafile=None if ca is None else str(ca))
+    except (OSError, ssl.SSLError) as error:
+        raise CommandError(f"{ca} holds no certificates to trust ({error}); --ca takes a PEM file.") from error
     target = ProbeTarget(url, timeout_seconds, api_key_file, trust)
     try:
         _headers(target)

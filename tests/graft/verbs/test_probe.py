@@ -155,6 +155,11 @@ def test_tls_and_keys(model_server: FakeModelServer, tmp_path: Path) -> None:
         (["http://a", "--api-key-file", "empty"], "empty has to hold one API key, and nothing else."),
         (["http://a", "--ca", "empty"], "empty holds no certificates to trust"),
         (["http://a", "--models", "models"], "--models needs the name of the model"),
+        (["http://a", "--models", "gone", "--model", "a"], "There is no folder gone;"),
+        (
+            ["http://a", "--models", ".", "--model", "a", "--image", "empty"],
+            "The image comes from --image or from --models",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(arguments: list[str], said: str, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from graft.actions.probe.expected import ExpectedPredictions, newest_fixture
+from contract.versions import FIXTURES
+from graft.actions.probe.expected import ExpectedPredictions, NoProbeFixtureError, newest_fixture
 from graft.actions.probe.failure import ProbeFailedError
 from graft.actions.probe.sending import ProbedPrediction
 
@@ -13,8 +14,8 @@ IMAGE = b"an image"
 FIRST = {"roses": 0.6, "tulips": 0.2, "daisies": 0.1, "sunflowers": 0.05, "dandelions": 0.03}
 
 
-def prediction(version: str = "1", **top: float) -> ProbedPrediction:
-    found = {**FIRST, **top}
+def prediction(top: dict[str, float] | None = None, version: str = "1") -> ProbedPrediction:
+    found = {**FIRST, **(top or {})}
     ordered = dict(sorted(found.items(), key=lambda item: -item[1])[:5])
     return ProbedPrediction("flowers", version, f"sha256:{version}", next(iter(ordered)), ordered)
 
@@ -34,7 +35,7 @@ def test_another_prediction_of_the_same_version_fails(wrong: dict[str, float]) -
     expected = ExpectedPredictions(tolerance=0.01)
     expected.check(prediction(), IMAGE, None)
     with pytest.raises(ProbeFailedError, match="the version's first prediction had"):
-        expected.check(prediction(**wrong), IMAGE, None)
+        expected.check(prediction(wrong), IMAGE, None)
     expected.check(prediction(), IMAGE, None)
 
 
@@ -51,36 +52,38 @@ def test_processors_may_differ_a_little() -> None:
     """Replicas on other processors round differently; a label may fall out of the five and another come in."""
     expected = ExpectedPredictions(tolerance=0.01)
     expected.check(prediction(), IMAGE, None)
-    expected.check(prediction(roses=0.598, whales=0.031), IMAGE, None)
+    expected.check(prediction({"roses": 0.598, "whales": 0.031}), IMAGE, None)
 
 
 def test_each_version_has_its_own_first_prediction() -> None:
     """While a version replaces another both reply, and neither is taken for wrong; another image begins anew."""
     expected = ExpectedPredictions(tolerance=0.01)
     for version, roses in (("1", 0.6), ("2", 0.4), ("1", 0.6), ("2", 0.4)):
-        expected.check(prediction(version, roses=roses), IMAGE, None)
-    expected.check(prediction("1", roses=0.3), b"another image", None)
+        expected.check(prediction({"roses": roses}, version), IMAGE, None)
+    expected.check(prediction({"roses": 0.3}), b"another image", None)
 
 
 def published(base_path: Path, number: int, roses: float) -> None:
-    """Write what a probe reads of a version: a fixture that is refused, one that is predicted, and the labels."""
-    fixtures = base_path / str(number) / "assets.extra" / "fixtures"
-    fixtures.mkdir(parents=True)
-    (base_path / str(number) / "saved_model.pb").write_bytes(b"")
-    (base_path / str(number) / "assets").mkdir()
-    (base_path / str(number) / "assets" / "labels.txt").write_text("roses\ntulips\n")
-    (fixtures / "1.jpg").write_bytes(f"image of {number}".encode())
-    entries = [{"image": "0.jpg", "probabilities": None}, {"image": "1.jpg", "probabilities": [roses, 1 - roses]}]
-    (fixtures / "expected.json").write_text(json.dumps(entries))
+    """Write of a version what a probe reads, as an export does: a fixture that is refused, one that is not, labels."""
+    version = base_path / str(number)
+    (version / "assets").mkdir(parents=True)
+    (version / "assets" / "labels.txt").write_text("roses\ntulips\n")
+    (version / FIXTURES).mkdir(parents=True)
+    (version / FIXTURES / "rose.jpg").write_bytes(f"image of {number}".encode())
+    entries = [
+        {"file": "cut.jpg", "label": None, "probabilities": None},
+        {"file": "rose.jpg", "label": "roses", "probabilities": [roses, 1 - roses]},
+    ]
+    (version / FIXTURES / "expected.json").write_text(json.dumps(entries))
 
 
 def test_the_newest_versions_fixture_is_used(tmp_path: Path) -> None:
     """The image is the newest version's first that is not refused, with the trained model's probabilities."""
-    assert newest_fixture(tmp_path) is None
+    with pytest.raises(NoProbeFixtureError, match="has no published version"):
+        newest_fixture(tmp_path)
     published(tmp_path, 1, 0.9)
     published(tmp_path, 2, 0.7)
     fixture = newest_fixture(tmp_path)
-    assert fixture is not None
     assert (fixture.version, fixture.image) == ("2", b"image of 2")
     assert fixture.probabilities == pytest.approx({"roses": 0.7, "tulips": 0.3})
 
@@ -89,7 +92,6 @@ def test_a_fixture_is_expected_of_its_version_only(tmp_path: Path) -> None:
     """The version of the fixture has to predict what was proved; one that still replies is held against itself."""
     published(tmp_path, 2, 0.7)
     fixture = newest_fixture(tmp_path)
-    assert fixture is not None
     expected = ExpectedPredictions(tolerance=0.01)
     right = ProbedPrediction("flowers", "2", "sha256:2", "roses", {"roses": 0.701, "tulips": 0.299})
     assert expected.check(right, fixture.image, fixture) == "fixture"
@@ -100,8 +102,10 @@ def test_a_fixture_is_expected_of_its_version_only(tmp_path: Path) -> None:
         expected.check(wrong, fixture.image, fixture)
 
 
-def test_a_broken_fixture_is_no_fixture(tmp_path: Path) -> None:
-    """What cannot be read as a fixture leaves the drawn image, and ends nothing."""
+@pytest.mark.parametrize("content", ["[{}]", "[]", "nothing", '[{"file": "a", "probabilities": null}]'])
+def test_a_broken_fixture_is_said(content: str, tmp_path: Path) -> None:
+    """What cannot be read as a fixture is named by its version, in one sentence."""
     published(tmp_path, 2, 0.7)
-    (tmp_path / "2" / "assets.extra" / "fixtures" / "expected.json").write_text("[{}]")
-    assert newest_fixture(tmp_path) is None
+    (tmp_path / "2" / FIXTURES / "expected.json").write_text(content)
+    with pytest.raises(NoProbeFixtureError, match=r"2 has no fixture that can be read \(.+\)\.$"):
+        newest_fixture(tmp_path)
