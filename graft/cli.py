@@ -17,6 +17,7 @@ from graft.verbs.keys import keys_app
 from graft.verbs.lineage import lineage_app
 from graft.verbs.modelserver import modelserver
 from graft.verbs.predict import evaluate, predict
+from graft.verbs.probe import probe
 from graft.verbs.runs import runs_app
 from graft.verbs.serving_flags import ServingFlags
 from graft.verbs.settings import settings
@@ -80,6 +81,7 @@ app.command()(gateway)
 app.command()(up)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(probe)
 app.command()(settings)
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")

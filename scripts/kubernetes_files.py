@@ -1,7 +1,7 @@
 """Writes the Kubernetes resources that are made from files of other folders: `make kubernetes-files`.
 
 kustomize cannot wrap a file into a resource of another kind, nor read above its own folder. So the rules of
-deploy/prometheus become a PrometheusRule, and the model server's files a ConfigMap, here; a test compares.
+deploy/prometheus become a PrometheusRule, and the model server's files are copied, here; a test compares.
 """
 
 from pathlib import Path
@@ -15,7 +15,8 @@ SERVING = ROOT / "deploy" / "tensorflow-serving"
 TARGET = ROOT / "deploy" / "kubernetes" / "base" / "generated"
 
 _NOTE = "# Written by `make kubernetes-files` from {source}; change that, and run it again.\n"
-_LABELS = {"app.kubernetes.io/name": "graft"}
+_LABELS = {"app.kubernetes.io/name": "graft", "release": "kube-prometheus-stack"}
+"""The second one selects the rules for the Prometheus of a Helm release of that name."""
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def generated() -> dict[str, str]:
     """Return the text of every generated file by its name."""
     return {
         "prometheus-rule.yaml": _NOTE.format(source="deploy/prometheus/rules") + _dump(prometheus_rule()),
-        "model-server-files.yaml": _NOTE.format(source="deploy/tensorflow-serving") + _dump(model_server_files()),
+        **{file.name: file.read_text(encoding="utf-8") for file in sorted(SERVING.iterdir())},
     }
 
 
@@ -45,13 +46,6 @@ def prometheus_rule() -> dict[str, Any]:
         "metadata": metadata,
         "spec": {"groups": groups},
     }
-
-
-def model_server_files() -> dict[str, Any]:
-    """Return a ConfigMap with the model server's monitoring configuration and batching parameters."""
-    data = {file.name: file.read_text(encoding="utf-8") for file in sorted(SERVING.iterdir())}
-    metadata = {"name": "graft-model-server", "labels": {**_LABELS, "app.kubernetes.io/component": "model-server"}}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
 class _Dumper(yaml.SafeDumper):

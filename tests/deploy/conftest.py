@@ -15,6 +15,7 @@ Compose = dict[str, Any]
 Config = Callable[..., "subprocess.CompletedProcess[str]"]
 
 MAIN, EMBEDDED = "docker-compose.yml", "docker-compose.embedded.yml"
+PROFILES = ("keys", "train", "export", "probe", "alertmanager")
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +38,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 
 def _read(config: Config, *files: str) -> Compose:
-    done = config(*files, profiles=("keys", "train", "export"), GRAFT_MODEL="flowers")
+    done = config(*files, profiles=PROFILES, GRAFT_MODEL="flowers")
     assert done.returncode == 0, done.stderr
     read: Compose = yaml.safe_load(done.stdout)
     return read

@@ -9,7 +9,7 @@ from tests.places import ROOT
 _DOCS = ROOT / "docs"
 _ROW = re.compile(r"^\| `([\w:]+)` \| (.*)\|$", re.MULTILINE)
 _PARTS = {"histogram": ("_bucket", "_sum", "_count")}
-_OF_THE_TARGET = frozenset({"job", "instance"})
+_OF_THE_TARGET = frozenset({"job", "instance", "cluster", "namespace"})
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MATCHERS = re.compile(r"\{([^}]*)\}")
@@ -25,7 +25,7 @@ def exported() -> dict[str, frozenset[str]]:
     found = dict.fromkeys(("up",), _OF_THE_TARGET)
     found["ALERTS"] = frozenset({"alertname", "alertstate"})
     found.update(dict.fromkeys(records(), frozenset[str]()))
-    for name, rest in _ROW.findall((_DOCS / "metrics.md").read_text()):
+    for name, rest in _ROW.findall("".join((_DOCS / page).read_text() for page in ("metrics.md", "probe.md"))):
         kind, _, labels = (cell.strip() for cell in rest.split("|")[:3])
         found.update(_series(name, kind, frozenset(re.findall(r"`(\w+)`", labels))))
     for name, rest in _ROW.findall((_DOCS / "modelserver.md").read_text()):

@@ -77,8 +77,11 @@ def _configuration(folder: Path, key: str, targets: dict[str, str]) -> dict[str,
     configuration: dict[str, Any] = yaml.safe_load(CONFIGURATION.read_text())
     # a scrape may take as long as the interval: on a busy machine one second can be too short
     configuration["global"] = {"scrape_interval": "2s", "evaluation_interval": "1s"}
+    configuration["alerting"] = {}
     configuration["rule_files"] = [str(path) for path in RULE_FILES]
     (folder / "key").write_text(key)
+    named = {name.replace("_", "-") for name in targets}
+    configuration["scrape_configs"] = [job for job in configuration["scrape_configs"] if job["job_name"] in named]
     for job in configuration["scrape_configs"]:
         del job["dns_sd_configs"]
         job["static_configs"] = [{"targets": [targets[job["job_name"].replace("-", "_")]]}]

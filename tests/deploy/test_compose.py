@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from typer.main import get_command
 
 from gateway.settings import ENVIRONMENT_PREFIX, Settings
+from graft.cli import app
 from modelserver.batching.parameters import read_batch_parameters
 from modelserver.grpc.metrics_port import metrics_path
 from modelserver.settings import ModelServerSettings
-from tests.deploy.conftest import MAIN, Compose, Config
+from tests.deploy.conftest import EMBEDDED, MAIN, PROFILES, Compose, Config
 from tests.deploy.dockerfile import read_dockerfile
 from tests.places import ROOT
 
 SERVICES = ("gateway", "model-server", "prometheus", "grafana")
 ONCE = ("train", "export", "keys")
+OPTIONAL = ("probe", "alertmanager")
 VARIANTS = ("production", "embedded")
 
 
@@ -40,13 +44,15 @@ def targets(service: dict[str, Any]) -> dict[str, str]:
 
 
 def test_the_services_are_there(compose: Compose) -> None:
-    """The service is a gateway, a model server, Prometheus and Grafana; whatever runs once has a profile."""
+    """The service is a gateway, a model server, Prometheus and Grafana; the others have profiles."""
     without_profile = {name for name, service in compose["services"].items() if not service.get("profiles")}
     assert without_profile == set(SERVICES)
-    assert {name: compose["services"][name]["profiles"] for name in ONCE} == {name: [name] for name in ONCE}
+    assert {name: compose["services"][name]["profiles"] for name in (*ONCE, *OPTIONAL)} == {
+        name: [name] for name in (*ONCE, *OPTIONAL)
+    }
 
 
-@pytest.mark.parametrize("name", [*SERVICES, *ONCE])
+@pytest.mark.parametrize("name", [*SERVICES, *OPTIONAL, *ONCE])
 def test_containers_have_no_more_rights_than_they_need(compose: Compose, name: str) -> None:
     """Every container has a numeric user, a read-only root, no capabilities, and no way to gain any."""
     service = compose["services"][name]
@@ -58,7 +64,7 @@ def test_containers_have_no_more_rights_than_they_need(compose: Compose, name: s
     assert [mount.split(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", [*SERVICES, *OPTIONAL])
 def test_services_are_watched_bounded_and_started_again(compose: Compose, name: str) -> None:
     """Every service has a health check, a restart policy, limits of memory and processor, and bounded logs."""
     service = compose["services"][name]
@@ -75,6 +81,25 @@ def test_images_are_pinned_and_name_no_registry(compose: Compose) -> None:
         name, _, tag = service["image"].partition(":")
         assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag), service["image"]
         assert "." not in name.split("/")[0]
+
+
+def test_every_image_can_be_given_by_digest(config: Config) -> None:
+    """A variable of the environment names each service's image by its digest instead."""
+    named = {
+        "GRAFT_GATEWAY_IMAGE": ("gateway", "keys", "probe"),
+        "GRAFT_MODEL_SERVER_IMAGE": ("model-server",),
+        "GRAFT_PIPELINE_IMAGE": ("train", "export"),
+        "PROMETHEUS_IMAGE": ("prometheus",),
+        "GRAFANA_IMAGE": ("grafana",),
+        "ALERTMANAGER_IMAGE": ("alertmanager",),
+    }
+    images = {name: f"registry.invalid/{name.lower()}@sha256:{'0' * 64}" for name in named}
+    for files in ((MAIN,), (MAIN, EMBEDDED)):
+        done = config(*files, profiles=PROFILES, GRAFT_MODEL="flowers", **images)
+        assert done.returncode == 0, done.stderr
+        found = {name: service["image"] for name, service in yaml.safe_load(done.stdout)["services"].items()}
+        expected = {service: images[name] for name, services in named.items() for service in services}
+        assert found == expected
 
 
 def test_our_images_are_built_from_targets_of_the_dockerfile(compose: Compose) -> None:
@@ -96,7 +121,7 @@ def test_only_the_gateway_can_be_reached_from_outside(compose: Compose) -> None:
     assert compose["networks"]["serving"]["internal"] is True
     assert "ports" not in services["model-server"]
     assert "expose" not in services["model-server"]
-    for name in ("gateway", "prometheus", "grafana"):
+    for name in ("gateway", "prometheus", "grafana", "alertmanager"):
         (port,) = services[name]["ports"]
         assert port.startswith("127.0.0.1:")
     assert "serving" not in services["grafana"]["networks"]
@@ -145,7 +170,7 @@ def test_the_embedded_file_changes_only_what_runs_the_flags(production: Compose,
     changed = {key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key)}
     assert changed == {"image", "build", "init", "entrypoint", "healthcheck"}
     assert ours["healthcheck"]["test"] == "python -E -s /opt/probe.py grpc 8500", "it has replaced the other one"
-    assert ours["entrypoint"] == ["graft", "modelserver", "--host=0.0.0.0"]
+    assert ours["entrypoint"][:2] == ["graft", "modelserver"]
     assert {key: production[key] for key in ("networks", "volumes", "secrets")} == {
         key: embedded[key] for key in ("networks", "volumes", "secrets")
     }
@@ -159,8 +184,26 @@ def test_secrets_are_files(compose: Compose) -> None:
                 assert value.startswith(("/run/secrets/", "/keys/")), name
     assert compose["services"]["prometheus"]["secrets"] == ["prometheus-key"]
     assert compose["services"]["grafana"]["secrets"] == ["grafana-password"]
+    assert compose["services"]["probe"]["secrets"] == ["probe-key"]
+    assert compose["services"]["alertmanager"]["secrets"] == ["page-key", "ticket-url"]
     assert all(secret["file"].startswith("./secrets/") for secret in compose["secrets"].values())
     assert {"/secrets/", "/.env"} <= set((ROOT / ".gitignore").read_text().splitlines())
+
+
+def test_the_probe_is_a_caller(compose: Compose) -> None:
+    """`graft probe` knows its flags; it reaches the gateway as callers do, Prometheus reaches it, and it no server."""
+    service = compose["services"]["probe"]
+    url, *flags = service["command"]
+    given = dict(flag.split("=") for flag in flags)
+    known = {option for parameter in get_command(app).commands["probe"].params for option in parameter.opts}  # type: ignore[attr-defined]
+    assert given.keys() <= known
+    assert url == "http://gateway:8000"
+    assert targets(service)[given["--models"]] == "./models"
+    assert given["--api-key-file"].removeprefix("/run/secrets/") in service["secrets"]
+    assert given["--port"] == service["healthcheck"]["test"][-2] == "9105"
+    assert "serving" not in service["networks"]
+    assert set(service["networks"]) & set(compose["services"]["gateway"]["networks"]) == {"outside"}
+    assert "watching" in {*service["networks"]} & {*compose["services"]["prometheus"]["networks"]}
 
 
 def test_keys_are_in_a_volume_that_the_gateway_only_reads(compose: Compose) -> None:
@@ -175,7 +218,7 @@ def test_keys_are_in_a_volume_that_the_gateway_only_reads(compose: Compose) -> N
 
 def test_prometheus_and_grafana_find_their_files(compose: Compose, file_of: Callable[[str], Path]) -> None:
     """What is mounted into Prometheus and Grafana is there, and read-only."""
-    for name in ("prometheus", "grafana"):
+    for name in ("prometheus", "grafana", "alertmanager"):
         service = compose["services"][name]
         for volume in service["volumes"]:
             source, _, rest = volume.partition(":")

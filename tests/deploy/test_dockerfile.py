@@ -86,7 +86,10 @@ def test_nothing_is_tied_to_a_processor(dockerfile: Dockerfile) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_extras_that_the_dockerfile_installs_exist(dockerfile: Dockerfile, target: str) -> None:
     """The script that lists requirements knows every extra that the Dockerfile asks it for."""
-    (lists,) = [run for run in dockerfile.stages["requirements"].all("RUN") if "extra_requirements" in run]
+    stage = dockerfile.stages["requirements"]
+    (lists,) = [run for run in stage.all("RUN") if "extra_requirements" in run]
+    for name, _, default in (argument.partition("=") for argument in stage.all("ARG")):
+        lists = lists.replace(f"${{{name}}}", default)
     (extras,) = [
         part.removeprefix("python extra_requirements.py ").split(" >")[0].split()
         for part in re.split(r"\s+&&\s+", lists)

@@ -1,23 +1,25 @@
-"""deploy/kubernetes: both overlays, resolved, held against Kubernetes's schemas and against what they promise."""
+"""deploy/kubernetes: every overlay, resolved, held against Kubernetes's schemas and against what they promise."""
 
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
+from typer.main import get_command
 
 from gateway.settings import ENVIRONMENT_PREFIX, Settings
+from graft.cli import app
 from modelserver.settings import ModelServerSettings
 from scripts.kubernetes_files import RULES, TARGET, generated
-from tests.deploy.kustomize import KUBERNETES, OVERLAYS, Resource, identity, resolve
+from tests.deploy.kustomize import KUBERNETES, OVERLAYS, Resources, identity, resolve
 
 VERSIONS = ("1.29", "1.34")
-CUSTOM = {"ServiceMonitor", "PrometheusRule"}
+CUSTOM = {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
 DEPLOYMENTS = ("graft-gateway", "graft-model-server")
-
-Resources = dict[tuple[str, str], Resource]
+PODS = (*DEPLOYMENTS, "graft-probe")
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)
@@ -66,10 +68,12 @@ def test_kustomize_gives_what_these_tests_look_at(overlay: str) -> None:
         pytest.skip("kubectl is not installed; the overlay is read by the tests' own reader alone")
     folder = KUBERNETES / "overlays" / overlay
     built = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=True).stdout
-    assert {identity(each): each for each in yaml.safe_load_all(built)} == resolve(folder)
+    assert {identity(each): each for each in yaml.safe_load_all(built)} == {
+        identity(each): each for each in resolve(folder).values()
+    }
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
+@pytest.mark.parametrize("name", PODS)
 def test_pods_have_no_more_rights_than_they_need(resources: Resources, name: str) -> None:
     """Pods run as a numeric user on a read-only root, without capabilities, tokens or a way to gain rights."""
     pod, container = pod_of(resources, name), container_of(resources, name)
@@ -109,7 +113,11 @@ def test_the_gateway_understands_what_it_is_told(resources: Resources) -> None:
     """Every variable is a setting, the model server's name stands for all replicas, and callers need keys."""
     variables = variables_of(container_of(resources, "graft-gateway"))
     settings = Settings(
-        **{name.removeprefix(ENVIRONMENT_PREFIX).lower(): value for name, value in variables.items()}  # type: ignore[arg-type]
+        **{  # type: ignore[arg-type]
+            name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
+            for name, value in variables.items()
+            if name.startswith(ENVIRONMENT_PREFIX)
+        }
     )
     assert settings.model_server == "dns:///graft-model-server:8500"
     assert resources["Service", "graft-model-server"]["spec"]["clusterIP"] == "None"
@@ -117,6 +125,29 @@ def test_the_gateway_understands_what_it_is_told(resources: Resources) -> None:
     assert not settings.insecure
     pod = pod_of(resources, "graft-gateway")
     assert pod["enableServiceLinks"] is False
+    (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
+    assert secret["defaultMode"] & 0o007 == 0
+
+
+def test_the_probe_goes_where_callers_go(resources: Resources) -> None:
+    """`graft probe` knows its flags, and what they name is mounted; Prometheus scrapes the port where metrics are."""
+    container, pod = container_of(resources, "graft-probe"), pod_of(resources, "graft-probe")
+    assert container["command"] == ["graft", "probe"]
+    flags = dict(flag.split("=") for flag in container["args"][1:])
+    known = {option for parameter in get_command(app).commands["probe"].params for option in parameter.opts}  # type: ignore[attr-defined]
+    assert flags.keys() <= known
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert {flags["--models"], str(Path(flags["--api-key-file"]).parent)} <= mounts
+    assert container["args"][0] == "$(GRAFT_PROBE_URL)"
+    assert resources["ConfigMap", "graft-settings"]["data"]["probe-url"].startswith("http")
+    (port,) = container["ports"]
+    assert (flags["--port"], flags["--host"]) == (str(port["containerPort"]), "0.0.0.0")
+    labels = resources["Deployment", "graft-probe"]["spec"]["template"]["metadata"]["labels"]
+    monitor = resources["PodMonitor", "graft-probe"]["spec"]
+    assert monitor["selector"]["matchLabels"] == labels
+    assert labels[monitor["jobLabel"]] == "probe"
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == (port["name"], "/metrics")
     (secret,) = [volume["secret"] for volume in pod["volumes"] if "secret" in volume]
     assert secret["defaultMode"] & 0o007 == 0
 
@@ -167,20 +198,17 @@ def test_only_gateways_and_prometheus_reach_the_model_server(resources: Resource
     assert who == {"grpc": ["gateway"], "metrics": ["prometheus"]}
 
 
-def test_autoscalers_have_what_they_count(resources: Resources) -> None:
-    """Each Deployment leaves its replicas to its autoscaler; the gateway's counts requests in flight."""
+def test_autoscalers_follow_what_their_own_pods_use(resources: Resources) -> None:
+    """Each Deployment leaves its replicas to its autoscaler, which counts processor time and nothing else.
+
+    Requests in flight or queued at a gateway grow when the model server is slow, and more gateways make it slower.
+    """
     for name in DEPLOYMENTS:
         assert "replicas" not in resources["Deployment", name]["spec"]
         spec = resources["HorizontalPodAutoscaler", name]["spec"]
         assert spec["scaleTargetRef"]["name"] == name
         assert spec["minReplicas"] >= 2
-    (pods,) = [
-        metric["pods"]
-        for metric in resources["HorizontalPodAutoscaler", "graft-gateway"]["spec"]["metrics"]
-        if metric["type"] == "Pods"
-    ]
-    assert pods["metric"]["name"] == "graft_gateway_in_flight"
-    assert int(pods["target"]["averageValue"]) < Settings(models=("flowers",)).max_in_flight
+        assert [(each["type"], each["resource"]["name"]) for each in spec["metrics"]] == [("Resource", "cpu")]
 
 
 def test_monitors_scrape_ports_that_services_have(resources: Resources) -> None:
@@ -206,7 +234,7 @@ def test_monitors_scrape_ports_that_services_have(resources: Resources) -> None:
 def test_jobs_are_called_as_in_the_scrape_configuration(resources: Resources) -> None:
     """The jobs of prometheus.yml are the components that the ServiceMonitors take for jobs."""
     scraped = yaml.safe_load((RULES.parent / "prometheus.yml").read_text())["scrape_configs"]
-    monitored = {name.removeprefix("graft-") for kind, name in resources if kind == "ServiceMonitor"}
+    monitored = {name.removeprefix("graft-") for kind, name in resources if kind in {"ServiceMonitor", "PodMonitor"}}
     assert monitored <= {each["job_name"] for each in scraped}
 
 

@@ -183,11 +183,12 @@ def test_what_is_scraped() -> None:
     """Prometheus asks every gateway and every model server behind their names, at the paths where their metrics are."""
     jobs = {job["job_name"]: job for job in yaml.safe_load(CONFIGURATION.read_text())["scrape_configs"]}
     where = {
-        name: (job["dns_sd_configs"][0]["names"], job["dns_sd_configs"][0]["port"], job["metrics_path"])
+        name: (job["dns_sd_configs"][0]["names"], job["dns_sd_configs"][0]["port"], job.get("metrics_path", "/metrics"))
         for name, job in jobs.items()
     }
     assert where == {
         "gateway": (["gateway"], 8000, "/metrics"),
+        "probe": (["probe"], 9105, "/metrics"),
         "model-server": (["model-server"], 8501, "/monitoring/prometheus/metrics"),
     }
 

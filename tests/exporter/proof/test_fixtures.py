@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from contract.versions import FIXTURES
 from exporter.errors import FixtureError
-from exporter.proof.fixtures import choose_fixtures
+from exporter.proof.fixtures import choose_fixtures, write_fixtures
+from graft.actions.probe.expected import newest_fixture
 from trainer.runs.record import TestImage
+from trainer.runs.trained_model import MaskedPredictions
 
 
 def images_of(folder: Path, counts: dict[str, int]) -> list[TestImage]:
@@ -46,3 +50,16 @@ def test_image_that_is_gone_is_refused(tmp_path: Path) -> None:
     images[1].path.unlink()
     with pytest.raises(FixtureError, match=r"a-1\.JPG cannot be read \(No such file or directory\); put the data set"):
         choose_fixtures(images)
+
+
+def test_a_probe_reads_what_is_written(tmp_path: Path) -> None:
+    """`graft probe --models` sends the first fixture of a version, and expects the probabilities beside it."""
+    version = tmp_path / "flowers" / "3"
+    (version / "assets").mkdir(parents=True)
+    (version / "assets" / "labels.txt").write_text("a\nb\n")
+    fixtures = choose_fixtures(images_of(tmp_path, {"a": 1, "b": 1}))
+    probabilities = np.array([[0.75, 0.25], [0.5, 0.5], [0, 0], [0, 0]], np.float32)
+    valid = np.array([True, True, False, False])
+    write_fixtures(version / FIXTURES, fixtures, MaskedPredictions(probabilities=probabilities, valid=valid))
+    found = newest_fixture(tmp_path / "flowers")
+    assert (found.version, found.image, found.probabilities) == ("3", fixtures[0].content, {"a": 0.75, "b": 0.25})

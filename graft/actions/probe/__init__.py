@@ -1,0 +1,1 @@
+"""What `graft probe` does: it predicts an image as a caller would, again and again, and shows how that went."""
