@@ -63,8 +63,8 @@ def _on_classes(unknown: dict[str, int], missing: list[str]) -> list[str]:
     notes = []
     if unknown:
         notes.append(
-            f"Left out: {_images(sum(unknown.values()))} of {_names(list(unknown))}, which the model lacks; any prediction "
-            "would be wrong."
+            f"Left out: {_images(sum(unknown.values()))} of {_names(list(unknown))}, which the model lacks; any "
+            "prediction would be wrong."
         )
     if missing:
         notes.append(f"There are no images of {_names(missing)}, which the model may predict nevertheless.")
