@@ -31,6 +31,7 @@ from rich.table import Column, Table
 
 from trainer.config import TrainingConfig, read_config
 from trainer.data.image_folder import find_images
+from trainer.data.leakage import LEAKAGE_FILE
 from trainer.data.loading import load_images
 from trainer.models.architectures import image_input_of
 from trainer.models.base import build_base, load_base_weights
@@ -157,7 +158,8 @@ def graft_phases(task: Task) -> Timings:
     if task.weights:
         load_base_weights(base, task.weights)
     network = Network(add_head(base, config.head, len(found.labels)))
-    with load_images(found, image_input_of(config.model), config, Progress()) as images:
+    leakage_file = Path(LEAKAGE_FILE)
+    with load_images(found, image_input_of(config.model), config, Progress(), leakage_file) as images:
         splits = images.splits
         data = make_training_data(splits["train"], splits["val"], network.classes, images.image_input, config)
         with console.status(f"Graft, both phases, {data.train.images} images"):

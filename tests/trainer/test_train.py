@@ -182,6 +182,7 @@ def test_saved_model_is_calibrated(from_scratch: Trained) -> None:
     assert run.record.weights_digest == digest_of_tensors(run.load_model().get_weights())
 
 
+@pytest.mark.slow
 def test_a_run_without_a_test_split(tmp_path: Path) -> None:
     """It is judged on its validation images, says so in its record and report, and is found again split as it was."""
     data = write_classes(tmp_path / "data", 6)

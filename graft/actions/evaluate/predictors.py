@@ -91,7 +91,7 @@ class PublishedVersion:
         ]
 
 
-class ServedVersion:
+class GatewayVersion:
     """A version behind a running gateway.
 
     Raises:

@@ -14,7 +14,13 @@ from contract.manifest import ModelManifest
 from graft.actions.default_lineage import default_lineage
 from graft.actions.evaluate.labelled_images import LabelledImages, labelled_images
 from graft.actions.evaluate.outputs import as_json, print_evaluation, write_page
-from graft.actions.evaluate.predictors import LabelPredictor, Predicted, PublishedVersion, ServedVersion, version_folder
+from graft.actions.evaluate.predictors import (
+    GatewayVersion,
+    LabelPredictor,
+    Predicted,
+    PublishedVersion,
+    version_folder,
+)
 from graft.actions.evaluate.result import BadImage, OwnTest, VersionEvaluation
 from graft.actions.predict.requests import GatewayTarget
 from graft.errors import CommandError
@@ -79,7 +85,7 @@ def _predictor(wanted: EvaluateVersion) -> LabelPredictor:
     if wanted.target.startswith(_URL_STARTS):
         query = {"model": wanted.model, "version": wanted.version}
         given = {name: value for name, value in query.items() if value is not None}
-        return ServedVersion(GatewayTarget(wanted.target, wanted.api_key, given))
+        return GatewayVersion(GatewayTarget(wanted.target, wanted.api_key, given))
     if wanted.model is not None:
         raise CommandError("--model is for a gateway's URL; a published version is of one model.")
     return PublishedVersion(version_folder(wanted.target, wanted.models, wanted.version))

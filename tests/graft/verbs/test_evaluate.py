@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +152,7 @@ class Sure:
     def __init__(self, labels: tuple[str, ...], run: str) -> None:
         self.manifest = manifest_for("colours", 1, labels).model_copy(update={"run": run})
 
-    def predict(self, paths: list[Path], progress: Progress) -> list[Predicted]:
+    def predict(self, paths: Sequence[Path], progress: Progress) -> list[Predicted]:
         """Predict the first label."""
         return [Predicted(np.array([0.9, 0.1], np.float32)) for _ in paths]
 
