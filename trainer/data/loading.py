@@ -1,6 +1,7 @@
 """Loading the images of a run: decoding them, and refusing broken files and leakage."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -66,7 +67,7 @@ def load_images(
     check_broken(splits, found.labels, config.data.strict)
     progress.on_work("looking for images in two splits or classes", 1)
     leaks = find_leaks(splits)
-    refused = [leak for leak in leaks if not _is_of_a_split_made_here(leak, found)]
+    refused = refused_leaks(leaks, found)
     allow = config.data.allow_leakage
     check_leakage(refused, allow, list_leaks(leakage_file, refused, found.labels) if refused and not allow else "")
     if leaks:
@@ -83,9 +84,16 @@ def check_same_images(found: ImageFolder, digest: str) -> None:
         )
 
 
-def _is_of_a_split_made_here(leak: Leak, found: ImageFolder) -> bool:
-    in_two_splits = leak.first_split != leak.second_split
-    return in_two_splits and not leak.same_content and {leak.first_split, leak.second_split} <= set(found.divided)
+def refused_leaks(leaks: Sequence[Leak], found: ImageFolder) -> list[Leak]:
+    """Return those that end a run: similar images in two splits that were made here are none that anyone can mend."""
+    divided = set(found.divided)
+    return [
+        leak
+        for leak in leaks
+        if leak.first_split == leak.second_split
+        or leak.same_content
+        or not {leak.first_split, leak.second_split} <= divided
+    ]
 
 
 def _found_note(found: ImageFolder) -> str:

@@ -14,6 +14,7 @@ from trainer.data.decoded_split import DecodedSplit, check_broken
 from trainer.data.fingerprints import Fingerprints
 from trainer.data.image_folder import SPLITS, ImageFolder, Split, find_images
 from trainer.data.leakage import Leak, check_leakage, find_leaks
+from trainer.data.loading import refused_leaks
 from trainer.errors import DataSetError, TrainerError
 from trainer.inspection.copies import copy_groups
 from trainer.inspection.measuring import MeasuredFolder, measure
@@ -32,6 +33,8 @@ from trainer.inspection.results import (
 from trainer.inspection.warnings import warnings_of
 from trainer.progress import Progress
 
+LEAKS_LISTED = "The pairs are listed here."
+"""Instead of where `graft train` writes them."""
 _LARGE = 1000
 _SAMPLES = 8
 """Images of each class that a contact sheet shows."""
@@ -73,7 +76,7 @@ def _rejections(
         except TrainerError as error:
             yield str(error)
     try:
-        check_leakage(leaks, config.data.allow_leakage)
+        check_leakage(refused_leaks(leaks, found), config.data.allow_leakage, LEAKS_LISTED)
     except TrainerError as error:
         yield str(error)
 

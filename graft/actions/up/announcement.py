@@ -16,20 +16,26 @@ _logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.05
 _SURE_SECONDS = 2.0
 """How long a model has to look as if no version could be loaded: between two tries it does for a moment."""
-_FIRST_WORD_SECONDS, _NEXT_WORD_SECONDS = 10.0, 30.0
+_PATIENCE_SECONDS, _NEXT_WORD_SECONDS = 10.0, 30.0
 _DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 class Announcement:
-    """Waits in a thread until every model is served or cannot be, and says so; `on_none` is called if none can."""
+    """Waits in a thread until every model is served or cannot be, and says so; `on_none` is called if none can.
 
-    def __init__(self, on_none: Callable[[], None]) -> None:
+    What takes longer than `patience_seconds` from now is named before.
+    """
+
+    def __init__(self, on_none: Callable[[], None], patience_seconds: float = _PATIENCE_SECONDS) -> None:
         self._on_none = on_none
+        self._patience = patience_seconds
         self._began = time.monotonic()
 
-    def begin(self, listening: Listening, look: Look) -> None:
-        """Wait for what `look` sees."""
-        threading.Thread(target=self._run, args=[listening, look], daemon=True).start()
+    def begin(self, listening: Listening, look: Look) -> threading.Thread:
+        """Wait for what `look` sees, in the thread that is returned."""
+        waiting = threading.Thread(target=self._run, args=[listening, look], daemon=True)
+        waiting.start()
+        return waiting
 
     def _run(self, listening: Listening, look: Look) -> None:
         try:
@@ -47,7 +53,7 @@ class Announcement:
 
     def _decided(self, look: Look) -> Sequence[SeenModel]:
         """Return the models once each is served, or has failed for long enough."""
-        next_word, certain_at = self._began + _FIRST_WORD_SECONDS, float("inf")
+        next_word, certain_at = self._began + self._patience, float("inf")
         while True:
             seen, now = look(), time.monotonic()
             awaited = [each.name for each in seen if not each.is_ready and not each.has_failed]

@@ -1,5 +1,6 @@
 """What an inspection says of a folder, and that it is what training says of it."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from trainer.config import TrainingConfig, read_config
 from trainer.data.image_folder import find_images
 from trainer.data.loading import load_images
 from trainer.errors import TrainerError
-from trainer.inspection.folder import inspect_folder
+from trainer.inspection.folder import LEAKS_LISTED, inspect_folder
 from trainer.inspection.results import FolderInspection
 from trainer.progress import Progress
 
@@ -27,10 +28,10 @@ def rejection_of_training(folder: Path, config: TrainingConfig) -> str:
     """Find and load the images as `graft train` does; return the sentence with which it ends, or nothing."""
     try:
         found = find_images(folder, config.data, config.seed)
-        with load_images(found, INPUT, config, Progress()):
+        with load_images(found, INPUT, config, Progress(), folder.with_name("leakage.csv")):
             return ""
     except TrainerError as error:
-        return str(error)
+        return re.sub(r"(The pair is|All \d+ pairs are) in \S+leakage\.csv\.", LEAKS_LISTED, str(error))
 
 
 @pytest.mark.parametrize("name", [*ACCEPTED, *REFUSED])

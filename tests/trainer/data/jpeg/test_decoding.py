@@ -35,7 +35,7 @@ def noisy(mode: str = "RGB") -> Image.Image:
     return speckled((90, 120, 150), 5, 64, 48).convert(mode)
 
 
-WAYS = {
+WAYS: dict[str, dict[str, object]] = {
     "baseline": {},
     "of high quality": {"quality": 100, "subsampling": 0},
     "with its own tables": {"optimize": True},
