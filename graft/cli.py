@@ -12,19 +12,19 @@ from graft.errors import one_clear_line
 from graft.verbs.check import check
 from graft.verbs.data.inspect import data_app
 from graft.verbs.export import export
-from graft.verbs.gateway import gateway
 from graft.verbs.keys import keys_app
 from graft.verbs.lineage import lineage_app
-from graft.verbs.modelserver import modelserver
 from graft.verbs.predict import evaluate, predict
 from graft.verbs.probe import probe
 from graft.verbs.runs import runs_app
-from graft.verbs.serving_flags import ServingFlags
+from graft.verbs.serving.foreign_flags import ServingFlags
+from graft.verbs.serving.gateway import gateway
+from graft.verbs.serving.modelserver import modelserver
+from graft.verbs.serving.up import up
 from graft.verbs.settings import settings
 from graft.verbs.tflite import tflite
 from graft.verbs.train import train
 from graft.verbs.train_flags import TrainFlags
-from graft.verbs.up import up
 from graft.verbs.versions import rollback, versions, withdraw
 
 

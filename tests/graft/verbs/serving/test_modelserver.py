@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from graft.cli import app
 from graft.errors import CommandError
-from graft.verbs.serving_flags import FOREIGN
+from graft.verbs.serving.foreign_flags import FOREIGN
 from modelserver.settings import ModelServerSettings
 from tests.places import ROOT
 

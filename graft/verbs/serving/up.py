@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from graft.verbs.modelserver import EngineName
+from graft.verbs.serving.modelserver import EngineName
 
 Models = Annotated[Path, typer.Option(help="The folder of published models, with a sub-folder for each.")]
 Names = Annotated[

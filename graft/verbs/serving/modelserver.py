@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from contract.tensorflow_settings import prepare_tensorflow
-from graft.verbs.serving_flags import SWITCH
+from graft.verbs.serving.foreign_flags import SWITCH
 from trainer.tensorflow_start import start_tensorflow
 
 Name = Annotated[str | None, typer.Option("--model_name", help="The name that requests use.  [default: default]")]

@@ -1,0 +1,1 @@
+"""Verbs that serve: the gateway, the model server, both together."""
