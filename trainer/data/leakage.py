@@ -12,7 +12,7 @@ from typing import Protocol
 
 from trainer.data.fingerprints import Fingerprints
 from trainer.data.folders.walk import plain_name
-from trainer.data.image_folder import SPLITS, LabelledImage, Split
+from trainer.data.image_folder import SPLITS, ImageFolder, LabelledImage, Split
 from trainer.data.near_duplicates import COPY_CORRELATION, LEAST_CORRELATION, NearDuplicates
 from trainer.errors import LeakageError
 
@@ -87,6 +87,18 @@ def check_leakage(leaks: Sequence[Leak], allow: bool, listed_in: str) -> None:
     raise LeakageError(
         f"{in_words(leaks)}: {first}{more}. {listed_in} Remove one of each pair, or train with --allow-leakage."
     )
+
+
+def refused_leaks(leaks: Sequence[Leak], found: ImageFolder) -> list[Leak]:
+    """Return those that end a run: similar images in two splits that were made here are none that anyone can mend."""
+    divided = set(found.divided)
+    return [
+        leak
+        for leak in leaks
+        if leak.first_split == leak.second_split
+        or leak.same_content
+        or not {leak.first_split, leak.second_split} <= divided
+    ]
 
 
 def list_leaks(target: Path, leaks: Sequence[Leak], labels: Sequence[str]) -> str:

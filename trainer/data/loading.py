@@ -1,7 +1,6 @@
 """Loading the images of a run: decoding them, and refusing broken files and leakage."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +11,7 @@ from trainer.config import TrainingConfig
 from trainer.data.decoded_split import DecodedSplit, check_broken, decode_split
 from trainer.data.folders.walk import plain_name
 from trainer.data.image_folder import ImageFolder, Split
-from trainer.data.leakage import Leak, check_leakage, find_leaks, in_words, list_leaks
+from trainer.data.leakage import Leak, check_leakage, find_leaks, in_words, list_leaks, refused_leaks
 from trainer.data.pixel_store import MemoryBudget
 from trainer.data.preprocessing import ImageDecoder
 from trainer.errors import DataSetError
@@ -82,18 +81,6 @@ def check_same_images(found: ImageFolder, digest: str) -> None:
             "The images have changed since the run started (another digest), so it cannot be resumed; "
             "restore them, or start a new run."
         )
-
-
-def refused_leaks(leaks: Sequence[Leak], found: ImageFolder) -> list[Leak]:
-    """Return those that end a run: similar images in two splits that were made here are none that anyone can mend."""
-    divided = set(found.divided)
-    return [
-        leak
-        for leak in leaks
-        if leak.first_split == leak.second_split
-        or leak.same_content
-        or not {leak.first_split, leak.second_split} <= divided
-    ]
 
 
 def _found_note(found: ImageFolder) -> str:

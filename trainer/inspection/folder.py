@@ -13,8 +13,7 @@ from trainer.config import TrainingConfig
 from trainer.data.decoded_split import DecodedSplit, check_broken
 from trainer.data.fingerprints import Fingerprints
 from trainer.data.image_folder import SPLITS, ImageFolder, Split, find_images
-from trainer.data.leakage import Leak, check_leakage, find_leaks
-from trainer.data.loading import refused_leaks
+from trainer.data.leakage import Leak, check_leakage, find_leaks, refused_leaks
 from trainer.errors import DataSetError, TrainerError
 from trainer.inspection.copies import copy_groups
 from trainer.inspection.measuring import MeasuredFolder, measure
