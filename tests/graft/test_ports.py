@@ -5,13 +5,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.graft.places import Place, make_place
+from tests.places import ROOT
 
-TESTS = Path(__file__).resolve().parents[1]
 GATEWAY = ("gateway", "--model", "colours")
 SERVER = ("modelserver", "--model_base_path=/models/colours", "--engine=tensorflow")
 
@@ -103,7 +102,7 @@ def test_models_that_are_not_there_are_told_from_those_that_are(
 
 def _run(place: Place, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run the command in a process that cannot import TensorFlow."""
-    path = {"PYTHONPATH": str(TESTS / "fakes" / "no_tensorflow")}
+    path = {"PYTHONPATH": str(ROOT / "tests" / "fakes" / "no_tensorflow")}
     command = [sys.executable, "-m", "graft", *arguments]
     environment = os.environ | path | settings
     return subprocess.run(

@@ -22,7 +22,7 @@ def texts() -> dict[str, str]:
 
 
 def test_one_file_names_what_lies_outside(texts: dict[str, str]) -> None:
-    """Only tests/places.py has the defaults of GRAFT_DATA, GRAFT_CONFORMANCE and GRAFT_CONTAINER_LAB."""
+    """Only tests/places.py has the defaults of GRAFT_DATA, GRAFT_CONFORMANCE and the like."""
     assert [name for name, text in texts.items() if OUTSIDE.search(text)] == ["tests/places.py"]
 
 
@@ -38,7 +38,7 @@ def test_no_path_of_a_machine_is_named(texts: dict[str, str]) -> None:
 
 
 def test_the_environment_decides() -> None:
-    """Places that are given are taken, relative ones from the repository, and the shell hears of all three."""
+    """Places that are given are taken, relative ones from the repository, and the shell hears of all."""
     given = {"GRAFT_DATA": "elsewhere", "GRAFT_CONTAINER_LAB": "/lab with space", "PATH": os.environ["PATH"]}
     shown = subprocess.run(
         [sys.executable, "-m", "tests.places"],
@@ -49,7 +49,8 @@ def test_the_environment_decides() -> None:
         check=True,
         timeout=60,
     )
-    data, conformance, lab = shown.stdout.splitlines()
+    data, conformance, cases, lab = shown.stdout.splitlines()
     assert data == f"export GRAFT_DATA={ROOT / 'elsewhere'}"
     assert conformance.startswith("export GRAFT_CONFORMANCE=")
+    assert cases.startswith("export GRAFT_CASES=")
     assert lab == "export GRAFT_CONTAINER_LAB='/lab with space'"

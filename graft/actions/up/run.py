@@ -74,8 +74,8 @@ def serve_embedded(wanted: ServeModels) -> int:
             announcement.begin(where, look)
 
         serve_on(sockets, settings.model_copy(update={"model_server": address}), listening)
-    if ending.code is None:
-        say("Stopped.")
+        if ending.code is None:
+            say("Stopped.")  # here, where a pipe that nobody reads does not stop it
     return ending.code or 0
 
 

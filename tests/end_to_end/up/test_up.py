@@ -42,7 +42,8 @@ def test_a_healthy_start_is_three_lines_and_ctrl_c_one(models: Path) -> None:
         assert all(each["available"] for each in listed)
         assert sent.raise_for_status().json()["model"] == "beta"
         assert terminal.press_ctrl_c() == 0
-        lines = terminal.text.splitlines()
+        shown = terminal.text.splitlines()
+    lines = [line for line in shown if not line.startswith("Still loading")]  # after ten seconds, of a busy machine
     assert lines[:3] == [
         f"Serving at {url}",
         "Models: beta version 1; alpha version 1",
