@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from contract.manifest import ModelManifest
+from contract.signatures import HEATMAP
 from contract.versions import MANIFEST
 from exporter.export import ExportOptions, export
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.loading import LoadedVersion
+from exporter.saved_model.warmup import string_array
 from tests.drawn.bombs import BOMBS, SIDE, gif_bomb, huge
 from tests.drawn.images import encoded, gradient
 from tests.exporter.conftest import Publication
@@ -75,9 +77,15 @@ def assert_limited(folder: Path) -> None:
 
 
 def test_limit_is_an_option_of_the_export(first: Publication, tmp_path: Path) -> None:
-    """An export with a limit of its own refuses every image beyond it, and says so in the manifest."""
+    """An export with a limit of its own refuses every image beyond it, also for its heatmaps, and says so."""
     assert first.exported.manifest.image_input.max_pixels > LIMIT
-    assert_limited(export(first.run, tmp_path, Progress(), ExportOptions(max_pixels=LIMIT)).folder)
+    assert HEATMAP not in first.exported.manifest.signatures
+    exported = export(first.run, tmp_path, Progress(), ExportOptions(max_pixels=LIMIT, heatmap=True))
+    assert_limited(exported.folder)
+    assert HEATMAP in exported.manifest.signatures
+    contents = string_array([encoded(gradient(*size), "JPEG") for size in (WITHIN, BEYOND)])
+    heat = LoadedVersion(exported.folder).run({HEATMAP: ("image_bytes", contents)})[HEATMAP][HEATMAP]
+    assert heat.max((1, 2)).tolist() == [1, 0]
 
 
 def test_limit_is_a_setting_of_the_run(tmp_path: Path) -> None:
