@@ -11,7 +11,7 @@ from gateway.settings import Settings
 from modelserver.settings import ModelServerSettings
 from scripts.flags_table import flags_table, read_flag_list
 from tests.deploy.conftest import Compose
-from tests.deploy.kustomize import KUBERNETES, resolve
+from tests.deploy.kubernetes.kustomize import KUBERNETES, resolve
 from tests.places import ROOT
 
 SERVER, IMAGE = "tensorflow_model_server", "tensorflow/serving"

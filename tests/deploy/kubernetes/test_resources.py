@@ -14,7 +14,7 @@ from gateway.settings import ENVIRONMENT_PREFIX, Settings
 from graft.cli import app
 from modelserver.settings import ModelServerSettings
 from scripts.kubernetes_files import RULES, TARGET, generated
-from tests.deploy.kustomize import KUBERNETES, OVERLAYS, Resources, identity, resolve
+from tests.deploy.kubernetes.kustomize import KUBERNETES, OVERLAYS, Resources, identity, resolve
 
 VERSIONS = ("1.29", "1.34")
 CUSTOM = {"ServiceMonitor", "PodMonitor", "PrometheusRule"}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.deploy.kustomize import KUBERNETES, OVERLAYS, Resources, resolve
-from tests.deploy.network_policies import Destination, reaches
+from tests.deploy.kubernetes.kustomize import KUBERNETES, OVERLAYS, Resources, resolve
+from tests.deploy.kubernetes.network_policies import Destination, reaches
 from tests.places import ROOT
 
 KUBE_SYSTEM = {"kubernetes.io/metadata.name": "kube-system"}

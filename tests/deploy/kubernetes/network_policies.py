@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from tests.deploy.kustomize import Resources
+from tests.deploy.kubernetes.kustomize import Resources
 
 Labels = dict[str, str]
 
