@@ -69,7 +69,7 @@ def _rejections(
     found: ImageFolder, measured: MeasuredFolder, leaks: Sequence[Leak], config: TrainingConfig, *, first_sight: bool
 ) -> Iterator[str]:
     """Yield what training would say of the decoded images; what it cannot come to is left out."""
-    if first_sight and len(measured.splits) == len(SPLITS):
+    if first_sight and all(split in measured.splits for split in SPLITS if found.images[split]):
         try:
             check_broken(measured.splits, found.labels, config.data.strict)
         except TrainerError as error:
@@ -145,7 +145,7 @@ class _Summary:
         counts = self._found.counts()
         left_out = Counter(each.label for each in broken)
         for label in self._found.labels:
-            numbers: dict[Split, int] = {split: counts[split][label] for split in SPLITS}
+            numbers: dict[Split, int] = {split: counts.get(split, {}).get(label, 0) for split in SPLITS}
             by_split: dict[str, int | None] = {split: numbers[split] if self._has_splits else None for split in SPLITS}
             yield ClassCounts(label, sum(numbers.values()), broken=left_out[label], **by_split)
 
