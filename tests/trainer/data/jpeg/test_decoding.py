@@ -3,6 +3,7 @@
 import functools
 import io
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ def noisy(mode: str = "RGB") -> Image.Image:
     return speckled((90, 120, 150), 5, 64, 48).convert(mode)
 
 
-WAYS: dict[str, dict[str, object]] = {
+WAYS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "of high quality": {"quality": 100, "subsampling": 0},
     "with its own tables": {"optimize": True},
