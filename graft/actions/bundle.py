@@ -7,7 +7,7 @@ from pathlib import Path
 from contract.manifest import ModelManifest
 from contract.publish import read_version
 from exporter.bundle.image_source import find_source, find_split_images
-from exporter.bundle.install import check_place
+from exporter.bundle.install import check_place, check_room
 from exporter.tflite.records import REPORT_FILE, REQUESTED, MobileBundle, RefusedVariant, Requested, WrittenVariant
 from graft.actions.default_lineage import default_lineage
 from graft.actions.given.arguments import given_version
@@ -59,6 +59,7 @@ def run_tflite(request: MobileRequest) -> None:
     request = replace(request, version=given_version(request.version))
     manifest = read_version(request.version)
     check_place(request.out, replace=request.replace)
+    check_room(request.out, request.version, variants)
     ancestry = _ancestry(manifest)
     source = find_source(manifest, request.data, request.runs, ancestry)
     with TerminalProgress() as progress:

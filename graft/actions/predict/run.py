@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from contract.storage.unwritable import naming_folder
+from contract.storage.unwritable import why_unwritable
 from graft.actions.predict.inputs import inputs_of
 from graft.actions.predict.outputs import Format, print_table, written
 from graft.actions.predict.requests import GatewayTarget, Outcome, SentImages
@@ -74,11 +74,13 @@ def _write(wanted: PredictImages, outcomes: Sequence[Outcome]) -> None:
         return
     part = wanted.out.with_name(f".{wanted.out.name}.part")
     try:
-        with naming_folder(wanted.out.parent):
-            part.write_text(text, encoding="utf-8")
-            part.replace(wanted.out)
-    finally:
+        part.write_text(text, encoding="utf-8")
+        part.replace(wanted.out)
+    except OSError as error:
         part.unlink(missing_ok=True)
+        sys.stdout.write(text)  # or minutes of predictions would be lost
+        why = why_unwritable(error, wanted.out.absolute().parent, len(text.encode()))
+        raise CommandError(f"{why}; the predictions are on standard output instead of in {wanted.out}.") from error
 
 
 def _list(rejected: Sequence[Outcome], of: int) -> None:

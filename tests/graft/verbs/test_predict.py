@@ -185,6 +185,19 @@ def test_what_came_back_before_an_error_is_written(tmp_path: Path) -> None:
     assert len(rows) == IMAGES_IN_A_REQUEST
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device here that is always full")
+def test_predictions_without_room_for_their_file_are_not_lost(url: str, tmp_path: Path) -> None:
+    """On a full disk the predictions are printed, and a sentence says which folder has no room."""
+    folder_of(tmp_path, 2)
+    (tmp_path / ".found.csv.part").symlink_to("/dev/full")
+    done = Place(tmp_path).predict("predict", "000.png", "--url", url, "--out", "found.csv")
+    assert done.returncode == 2
+    assert f"The disk of {tmp_path} is full: " in done.stderr
+    assert "the predictions are on standard output instead of in found.csv." in done.stderr
+    assert next(csv.DictReader(io.StringIO(done.stdout)))["image"] == "000.png"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
 def test_an_image_is_read_when_its_turn_comes(url: str) -> None:
     """Of many images few are in memory: the files are read while others are on their way."""
     alive = {"now": 0, "most": 0}
