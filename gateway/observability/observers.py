@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 _NOBODY_REFUSED = "client_gone"
 
 
+def route_label(route: object) -> str:
+    """Return what metrics, logs and spans call a route, which may say so itself; None is a path that has none."""
+    return getattr(route, "label", None) or getattr(route, "path", None) or "unmatched"
+
+
 class Observers:
     """Begins and ends the observation of requests. `tracing` is None if it is off."""
 
@@ -35,10 +40,10 @@ class Observers:
 
     def end(self, observation: Observation, scope: Scope, seconds: float) -> None:
         """Count, time and log a request that ended after that many seconds."""
-        route = observation.route or getattr(scope.get("route"), "path", None) or "unmatched"
+        route = route_label(scope.get("route"))
         outcome, protocol = observation.outcome or "internal_error", observation.protocol
         self._metrics.count(route, protocol, observation.model, observation.version, outcome)
-        self._metrics.time(route, protocol, seconds, observation.exemplar)
+        self._metrics.time(route, protocol, observation.status, seconds, observation.exemplar)
         if 400 <= observation.status < 500 and outcome != _NOBODY_REFUSED:
             self._metrics.count_rejection(outcome)
         self._log.write(observation, route, seconds)

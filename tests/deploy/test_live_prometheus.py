@@ -57,7 +57,7 @@ def test_targets_are_up_and_rules_can_be_computed(prometheus: Prometheus) -> Non
     wait_until(lambda: len(prometheus.query("up == 1")) == 2, PATIENCE)
     assert {series.labels["job"] for series in prometheus.query("up == 1")} == {"gateway", "model-server"}
     wait_until(lambda: {rule["health"] for rule in rules(prometheus)} == {"ok"}, PATIENCE)
-    assert len(rules(prometheus)) == 38
+    assert len(rules(prometheus)) == 43
 
 
 def test_every_query_of_every_panel_returns_data(prometheus: Prometheus) -> None:
