@@ -9,7 +9,7 @@ from contract.process.freed_memory import reuse_freed_memory
 from contract.process.interpreter_turns import take_short_turns
 from gateway.errors import BadSettingError
 from gateway.http.server import listen
-from gateway.observability.logs import process_logs
+from gateway.observability.process_logs import announcement, process_logs
 from gateway.observability.tracing_switch import check_tracing
 from gateway.security.access import check_access
 from gateway.security.tls import server_tls
@@ -36,12 +36,14 @@ def main(settings: Settings, on_listening: Callable[[str], None] | None = None) 
                 sockets = _listen(settings, stack)
                 return _serve(settings, sockets, f"{scheme}://{_shown(settings.host)}", on_listening)
         except (BadSettingError, ContractError) as error:
-            print(error, file=sys.stderr)  # noqa: T201
+            print(announcement(settings, str(error), "error"), file=sys.stderr)  # noqa: T201
             return _BAD_SETTING
 
 
-def _announce(text: str) -> None:
-    sys.stdout.write(f"{text}\n")  # in one: unbuffered, a log line could come between the text and its end
+def _announce(settings: Settings, text: str) -> None:
+    sys.stdout.write(
+        f"{announcement(settings, text)}\n"
+    )  # in one: unbuffered, a log line could come between the text and its end
     sys.stdout.flush()
 
 
@@ -49,9 +51,9 @@ def _serve(settings: Settings, sockets: Sockets, base: str, on_listening: Callab
     address = f"{base}:{sockets.first.getsockname()[1]}"
 
     def announce() -> None:
-        _announce(f"Gateway listening on {address}")
+        _announce(settings, f"Gateway listening on {address}")
         if sockets.second is not None:
-            _announce(f"Metrics and health on {base}:{sockets.second.getsockname()[1]}")
+            _announce(settings, f"Metrics and health on {base}:{sockets.second.getsockname()[1]}")
         if on_listening:
             on_listening(address)
 

@@ -57,6 +57,13 @@ class RequestMetrics:
             ["reason"],
             registry,
         )
+        self._lines_left_out = Children(
+            Counter,
+            "graft_gateway_log_lines_left_out",
+            "Lines of requests that sampling left out of the log, by outcome.",
+            ["outcome"],
+            registry,
+        )
         self._dropped_lines = Counter(
             "graft_gateway_log_lines_dropped", "Lines of the log that could not be written.", registry=registry
         )
@@ -94,6 +101,10 @@ class RequestMetrics:
     def count_rejection(self, reason: str) -> None:
         """Count a request or an image that was rejected as invalid; `reason` is the code of the error."""
         self._rejections.of(reason).inc()
+
+    def count_line_left_out(self, outcome: str) -> None:
+        """Count a request that has no line in the log because of sampling; `outcome` is ok or the code of the error."""
+        self._lines_left_out.of(outcome).inc()
 
     def count_dropped_lines(self, so_far: int) -> None:
         """Count the lines of the log that this process dropped; `so_far` is their number since its start."""
