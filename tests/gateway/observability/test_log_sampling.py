@@ -40,7 +40,7 @@ def written(stream: io.StringIO) -> list[dict[str, Any]]:
     [("overloaded", 503), ("not_an_image", 415), ("missing_credentials", 401), ("circuit_open", 503)],
 )
 def test_a_flood_of_one_outcome_is_sampled(outcome: str, status: int) -> None:
-    """Of thousands in a minute the first hundred and about a hundredth of the rest are written; what else fails is too."""
+    """Of thousands in a minute the first hundred and a hundredth of the rest are written; what else fails is too."""
     stream = io.StringIO()
     log = RequestLog(settings_for(), stream)
     taken = [log.write(observation_of(outcome=outcome, status=status), "/v1/predict", 0.1) for _ in range(FLOOD)]

@@ -57,7 +57,7 @@ def test_warnings_and_tracebacks_are_lines() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_output_and_log_are_json(model_server: FakeModelServer, tmp_path: Path, workers: int) -> None:
-    """What a gateway says at its start and after failures is JSON, on both outputs, with one process and with several."""
+    """What a gateway says at its start and after failures is JSON, on both outputs, with one process and several."""
     environment = {"GATEWAY_LOG_FORMAT": "json"}
     with (
         (tmp_path / "log").open("w") as log,
@@ -84,19 +84,19 @@ def test_a_broken_connection_to_the_model_server_writes_json(model_server: FakeM
     command = [sys.executable, "-m", "graft", "gateway", "--model", "flowers", "--port", "0"]
     both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, text=True, env={**os.environ, **variables}, **both) as process:
-        assert process.stdout is not None
-        lines = [json.loads(line) for line in iter(process.stdout.readline, "") if not stopped(process, line)]
+        try:
+            assert process.stdout is not None
+            lines = [json.loads(process.stdout.readline())]
+            while not lines[-1]["event"].startswith("Gateway listening on http://"):
+                lines.append(json.loads(process.stdout.readline()))
+            ready = f"{lines[-1]['event'].split()[-1]}/readyz"
+            wait_until(lambda: "not available" in httpx.get(ready, trust_env=False).text)
+            process.terminate()
+            lines += [json.loads(line) for line in process.stdout]
+        finally:
+            process.kill()
     assert process.returncode == 0
-    assert [line["event"] for line in lines if "listening on" in line["event"]]
-
-
-def stopped(process: "subprocess.Popen[str]", line: str) -> bool:
-    """End a gateway once its model server could not be reached; return False, for the line itself is wanted."""
-    if "listening on" in line:
-        url = json.loads(line)["event"].split()[-1]
-        wait_until(lambda: "handshake" in httpx.get(f"{url}/readyz", trust_env=False).text.lower())
-        process.terminate()
-    return False
+    assert "/readyz" in {line.get("route") for line in lines}
 
 
 def test_a_wrong_setting_is_a_line() -> None:

@@ -129,7 +129,7 @@ def test_a_refusal_is_no_failure(traced: Traced) -> None:
 
 
 def test_probes_make_no_spans(traced: Traced) -> None:
-    """What orchestrators and Prometheus ask every few seconds has no spans, and neither has the poll of the versions."""
+    """What orchestrators and Prometheus ask every few seconds has no spans, and neither has the poll of versions."""
     running, receiver, _ = traced
     trace = "7" * 32
     for path in ("/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready", "/v2/models/flowers/ready"):

@@ -1,4 +1,4 @@
-"""What alerts and objectives count is there at zero from the start: a rate sees no failure with which a counter begins."""
+"""What alerts and objectives count is there at zero from the start: a rate never sees with what a counter begins."""
 
 import re
 from pathlib import Path
