@@ -15,6 +15,15 @@ from gateway.settings import Settings
 _logger = logging.getLogger("gateway")
 
 
+def silence_native_code(settings: Settings) -> None:
+    """Keep gRPC's core out of a log in JSON; has to be called before gRPC is imported, which then reads the variable.
+
+    It writes to the file descriptor, in a format of its own; what it says is in the errors of calls, too.
+    """
+    if writes_json(settings, sys.stderr):
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
 @contextmanager
 def process_logs(settings: Settings) -> Iterator[None]:
     """Log to standard error, while the process serves, such that neither a full disk nor an unread pipe stops it.
@@ -24,9 +33,6 @@ def process_logs(settings: Settings) -> Iterator[None]:
     """
     is_json = writes_json(settings, sys.stderr)
     render = rendering(settings, sys.stderr)
-    if is_json:
-        # gRPC's core writes to the file descriptor, in a format of its own; what it says is in the errors of calls too
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     with queued_standard_streams(lambda count: render(_notice(count))):
         set_up_logs(settings)
         with _hooks() if is_json else nullcontext():

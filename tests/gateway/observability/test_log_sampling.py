@@ -103,5 +103,5 @@ def test_lines_from_one_place_are_sampled() -> None:
     lines = written(stream)
     assert [line["event"] for line in lines][:2] == ["Call 0 failed.", "Call 1 failed."]
     assert FIRST_IN_A_MINUTE < len(lines) < FIRST_IN_A_MINUTE + FLOOD / 100 * 2.5
-    assert "such lines before this one were left out" in lines[-2]["event"]
+    assert [line for line in lines if "such lines before this one were left out" in line["event"]]
     assert lines[-1]["event"] == "Something else."
