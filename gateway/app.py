@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import signal
 from collections.abc import AsyncGenerator, Iterable
 
@@ -11,8 +12,8 @@ from starlette.types import Lifespan
 
 from gateway.admission.adaptive_limit import AdaptiveLimit
 from gateway.admission.circuit import Circuits
-from gateway.admission.concurrency import Admission, FixedLimit
-from gateway.admission.held_bytes import ByteBudget
+from gateway.admission.concurrency import QUEUE_FULL, QUEUE_TIMEOUT, Admission, FixedLimit
+from gateway.admission.held_bytes import TOO_MANY_BYTES, ByteBudget
 from gateway.backend.attempts import count_attempts
 from gateway.backend.channel import open_channel
 from gateway.backend.model_client import ModelClient
@@ -21,15 +22,18 @@ from gateway.backend.model_versions import ModelVersions
 from gateway.documentation import TITLE, add_documentation
 from gateway.drift.metrics import DriftCollector
 from gateway.drift.monitor import DriftMonitor
+from gateway.http.error_table import failure_codes, refusal_codes
 from gateway.http.middleware import RequestMiddleware
 from gateway.http.operations import health_router, metrics_router
 from gateway.http.problems import exception_handlers
+from gateway.http.protocol_of_path import protocol_of
 from gateway.native.images import predict_router
 from gateway.native.model_pages import models_router
 from gateway.observability.logs import RequestLog
 from gateway.observability.metric_labels import metrics_folder
 from gateway.observability.metrics import Metrics
-from gateway.observability.observers import Observers
+from gateway.observability.observers import Observers, route_label
+from gateway.observability.request_metrics import PredictRoute
 from gateway.observability.tracing_switch import open_tracing
 from gateway.open_inference.routes import open_inference_router, server_health_router
 from gateway.page.routes import page_routes
@@ -40,6 +44,9 @@ from gateway.security.credential_metrics import CredentialMetrics
 from gateway.security.tls import certificate_ends, channel_credentials
 from gateway.settings import Settings
 from gateway.tensorflow.routes import tensorflow_router
+
+_PREDICTS = re.compile(r".*(/predict|/infer|/\{target:path\})")
+"""The labels of routes that predict, as in deploy/prometheus/rules."""
 
 _logger = logging.getLogger(__name__)
 
@@ -66,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.stopping = False
     app.state.metrics = metrics
     _add_routes(app, _routers(settings, metrics))
+    _begin_at_zero(metrics, app)
     add_documentation(app, settings.models)
     if settings.page:
         app.router.routes.extend(page_routes())
@@ -118,6 +126,14 @@ def _add_routes(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     """
     for router in routers:
         app.router.routes.extend(router.routes)
+
+
+def _begin_at_zero(metrics: Metrics, app: FastAPI) -> None:
+    """Create the series that the objectives and alerts count with, for every route that predicts."""
+    labels = {route_label(route) for route in app.router.routes}
+    routes = [PredictRoute(label, protocol_of("POST", label)) for label in labels if _PREDICTS.fullmatch(label)]
+    metrics.requests.begin_at_zero(routes, failure_codes(), refusal_codes())
+    metrics.backend.begin_at_zero((QUEUE_FULL, QUEUE_TIMEOUT, TOO_MANY_BYTES))
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """The gateway's entry point, in one process or several."""
 
 import errno
+import functools
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -8,13 +9,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from contract.errors import ContractError
-from contract.plain_text import plain_text
 from contract.process.freed_memory import reuse_freed_memory
 from contract.process.interpreter_turns import take_short_turns
 from gateway.backend.model_versions import ModelVersions
 from gateway.errors import BadSettingError
 from gateway.http.server import listen
-from gateway.observability.logs import process_logs
+from gateway.observability.process_logs import announcement, process_logs
 from gateway.observability.tracing_switch import check_tracing
 from gateway.security.access import check_access
 from gateway.security.tls import server_tls
@@ -47,9 +47,9 @@ def main(settings: Settings) -> int:
         try:
             check_settings(settings)
             with opened(settings) as sockets:
-                return serve_on(sockets, settings, _announce)
+                return serve_on(sockets, settings, functools.partial(_announce, settings))
         except (BadSettingError, ContractError) as error:
-            print(plain_text(str(error)), file=sys.stderr)  # noqa: T201
+            print(announcement(settings, str(error), "error"), file=sys.stderr)  # noqa: T201
             return _BAD_SETTING
 
 
@@ -107,14 +107,15 @@ def serve_on(sockets: Sockets, settings: Settings, on_listening: Callable[[Liste
     return 0
 
 
-def _announce(listening: Listening) -> None:
-    _say(f"Gateway listening on {listening.url}")
+def _announce(settings: Settings, listening: Listening) -> None:
+    _say(settings, f"Gateway listening on {listening.url}")
     if listening.operations_url is not None:
-        _say(f"Metrics and health on {listening.operations_url}")
+        _say(settings, f"Metrics and health on {listening.operations_url}")
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{plain_text(text)}\n")  # in one: unbuffered, a log line could come between the text and its end
+def _say(settings: Settings, text: str) -> None:
+    line = f"{announcement(settings, text)}\n"
+    sys.stdout.write(line)  # in one: unbuffered, a log line could come between the text and its end
     sys.stdout.flush()
 
 

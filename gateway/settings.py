@@ -172,7 +172,13 @@ class Settings(BaseSettings):
         1.0,
         ge=0,
         le=1,
-        description="The share of successful requests that are logged, 0 to 1; others always are.",
+        description="The share of successful requests that are logged, 0 to 1.",
+    )
+    log_sample_others: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="The share of other requests that are logged after the first 100 of the same outcome in a minute.",
     )
     tracing: bool = Field(
         False,

@@ -19,8 +19,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.observability.logs import process_logs
 from gateway.observability.metric_labels import METRICS_FOLDER
+from gateway.observability.process_logs import process_logs
 from gateway.settings import Settings
 from gateway.worker import Sockets, serve
 

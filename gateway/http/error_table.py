@@ -65,6 +65,22 @@ TABLE: dict[type[errors.GatewayError], Row] = {
 }
 
 
+_NOT_OUR_FAULT = frozenset({"unsupported", "model_not_described", "not_ready"})
+"""Status 5xx, but not a failure: a request for something that does not exist, or the response to a probe."""
+
+_NOBODY_REFUSED = "client_gone"
+
+
+def failure_codes() -> tuple[str, ...]:
+    """Return the codes that count as failures of the service in its objectives, in order."""
+    return tuple(sorted({row.code for row in TABLE.values() if row.status >= 500} - _NOT_OUR_FAULT))
+
+
+def refusal_codes() -> tuple[str, ...]:
+    """Return the codes of requests and images that are rejected as invalid, in order."""
+    return tuple(sorted({row.code for row in TABLE.values() if 400 <= row.status < 500} - {_NOBODY_REFUSED}))
+
+
 def row_for(error: errors.GatewayError) -> Row:
     """Return the row of the error's own class.
 

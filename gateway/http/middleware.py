@@ -119,7 +119,7 @@ class _RequestHandler:
             self._connection.target,
         )
         self.context.put_into(scope)
-        observers.begin(self.context, scope["method"], headers.get(b"traceparent"), headers.get(b"tracestate"))
+        observers.begin(self.context, scope, headers.get(b"traceparent"), headers.get(b"tracestate"))
 
     def was_ended_early(self) -> bool:
         """Return whether the request was cancelled because its caller disconnected; if so, uncancel its task."""

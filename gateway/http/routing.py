@@ -61,6 +61,8 @@ class GatewayRoute(APIRoute):
     """FastAPI's route; with GET it also allows HEAD, as Starlette's route does, without describing it."""
 
     needed: Needed = "predict"
+    label: str | None = None
+    """Its name in metrics and logs, if that is not its path."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Return whether the route matches, and what it adds to the scope."""

@@ -1,5 +1,7 @@
 """Metrics of calls to the model server."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.observability.metric_labels import Children, ModelLabels
@@ -43,6 +45,11 @@ class BackendMetrics:
         self._queued = _summed("graft_gateway_queued", "Requests that wait for a slot.", registry)
         self._last_limit = -1
         self._limit = _summed("graft_gateway_in_flight_limit", "The current limit on requests in flight.", registry)
+
+    def begin_at_zero(self, reasons: Iterable[str]) -> None:
+        """Create the counters of shed requests, so that the first counts in a rate; `reasons` as in `count_shed`."""
+        for reason in reasons:
+            self._shed.of(reason)
 
     def time_call(self, method: str, code: str, seconds: float) -> None:
         """Record one call to the model server; `code` is the name of its gRPC status."""

@@ -7,10 +7,8 @@ names of files that callers sent.
 
 import json
 import logging
-import random
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import structlog
 from pydantic_core import PydanticSerializationError, to_json
 
-from contract.process.standard_streams import queued_standard_streams
+from gateway.observability.log_sampling import LogSample, is_chosen
 from gateway.observability.metric_labels import shortened
 from gateway.observability.observation import Observation
 from gateway.settings import Settings
@@ -26,7 +24,9 @@ from gateway.settings import Settings
 if TYPE_CHECKING:
     from structlog.typing import EventDict
 
-_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
+PROBED_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
+"""What orchestrators, load balancers and Prometheus ask every few seconds."""
+
 _NOT_READY = "not_ready"
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 _OURS = ("gateway", "contract", "graft")
@@ -41,23 +41,15 @@ name_in_logs = _replied.set
 """Add this request's id to the log lines of the current task and of tasks that it starts."""
 
 
-@contextmanager
-def process_logs(settings: Settings) -> Iterator[None]:
-    """Log to standard error, while the process serves, such that neither a full disk nor an unread pipe stops it."""
-    render = _rendering(settings, on_terminal=sys.stderr is not None and sys.stderr.isatty())
-    with queued_standard_streams(lambda count: render(_notice(count))):
-        set_up_logs(settings)
-        yield
-
-
 def set_up_logs(settings: Settings, stream: TextIO | None = None) -> None:
     """Send everything that the process logs to `stream`, by default standard error, in the format of the settings.
 
     What libraries say below a warning, such as that uvicorn has started, is only written at debug.
     """
     stream = sys.stderr if stream is None else stream
-    render = _rendering(settings, on_terminal=stream.isatty())
+    render = rendering(settings, stream)
     handler = logging.StreamHandler(stream)
+    handler.addFilter(_Repeated(settings.log_sample_others))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[
@@ -82,27 +74,49 @@ def set_up_logs(settings: Settings, stream: TextIO | None = None) -> None:
         logging.getLogger(name).setLevel(level)
 
 
-class RequestLog:
-    """Writes a line for each request, or for the share of successful requests in the settings.
+class _Repeated(logging.Filter):
+    """Leaves out lines from one place in the code, such as one for each failed request, as the lines of requests."""
 
-    Failures are always written. Health and metrics are at level debug unless they fail; of consecutive probes that find
-    the gateway not ready, only the first is at a higher level.
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self._sample = LogSample(share)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a line is written; its text says how many from the same place were left out before it."""
+        place = record.name, record.pathname, record.lineno
+        if not self._sample.takes(place):
+            return False
+        if number := self._sample.left_out(place):
+            record.msg = f"{record.getMessage()} ({number} such lines before this one were left out.)"
+            record.args = ()
+        return True
+
+
+class RequestLog:
+    """Writes a line for each request, or for the shares of successful and of other requests in the settings.
+
+    Of other requests, the first hundred of each outcome in a minute are always written. The next line that is written
+    says how many of its outcome were left out. Health and metrics are at level debug unless they fail; of consecutive
+    probes that find the gateway not ready, only the first is at a higher level.
     """
 
     def __init__(self, settings: Settings, stream: TextIO | None = None) -> None:
         stream = sys.stderr if stream is None else stream
         self._share = settings.log_sample
+        self._sample = LogSample(settings.log_sample_others)
         self._least = _LEVELS[settings.log_level]
         self._output = structlog.WriteLogger(stream)
-        self._render = _rendering(settings, on_terminal=stream.isatty())
+        self._render = rendering(settings, stream)
         self._last_outcomes: dict[str, str] = {}  # for each quiet route
 
-    def write(self, observation: Observation, route: str, seconds: float) -> None:
-        """Write the line of one request, unless its level or the sampling excludes it."""
+    def write(self, observation: Observation, route: str, seconds: float) -> bool:
+        """Write the line of one request, unless its level or the sampling excludes it; return False for the latter."""
         outcome = observation.outcome or "internal_error"
         level = self._level(route, outcome, observation.status)
-        if level < self._least or (outcome == "ok" and not self._is_chosen()):
-            return
+        if level < self._least:
+            return True
+        if not (is_chosen(self._share) if outcome == "ok" else self._sample.takes(outcome)):
+            return False
         model, caller = observation.model, observation.caller
         trace, version = observation.trace, observation.version
         event = {
@@ -119,14 +133,20 @@ class RequestLog:
             "bytes_out": observation.bytes_out,
             "images": observation.images,
             "caller": None if caller is None else shortened(caller),
+            **self._left_out(outcome),
             "event": "request",
             "level": _NAMES[level],
             "timestamp": _now(),
         }
         self._output.msg(self._render(event))  # without structlog's loggers, which take 40 microseconds for it
+        return True
+
+    def _left_out(self, outcome: str) -> dict[str, int]:
+        number = self._sample.left_out(outcome)
+        return {} if number is None else {"left_out": number}
 
     def _level(self, route: str, outcome: str, status: int) -> int:
-        if route in _QUIET_ROUTES:
+        if route in PROBED_PATHS:
             last, self._last_outcomes[route] = self._last_outcomes.get(route), outcome
             if outcome == "ok" or outcome == last == _NOT_READY:
                 return logging.DEBUG
@@ -134,28 +154,28 @@ class RequestLog:
             return logging.ERROR
         return logging.WARNING if status >= 500 else logging.INFO
 
-    def _is_chosen(self) -> bool:
-        return self._share >= 1 or random.random() < self._share  # noqa: S311 - sampling needs no secure randomness
+
+def writes_json(settings: Settings, stream: TextIO | None) -> bool:
+    """Return whether lines are JSON on a stream; None is one that was closed when the process began."""
+    return settings.log_format == "json" or (settings.log_format == "auto" and not _is_terminal(stream))
 
 
-def _rendering(settings: Settings, *, on_terminal: bool) -> "Callable[[EventDict], str]":
-    """Return a function that renders an event as a line."""
-    if settings.log_format == "json" or (settings.log_format == "auto" and not on_terminal):
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def rendering(settings: Settings, stream: TextIO | None) -> "Callable[[EventDict], str]":
+    """Return a function that renders an event as a line for a stream."""
+    if writes_json(settings, stream):
         return _to_json
     plain = structlog.dev.plain_traceback  # the default shows local variables, such as images and keys
-    renderer = structlog.dev.ConsoleRenderer(colors=on_terminal, pad_event_to=0, exception_formatter=plain)
+    renderer = structlog.dev.ConsoleRenderer(colors=_is_terminal(stream), pad_event_to=0, exception_formatter=plain)
     return lambda event: str(renderer(None, "", _disarm(event)))
 
 
-def _notice(count: int) -> "EventDict":
-    """Return the event that is written where `count` lines are missing."""
-    return {
-        "event": f"Lines of this log that are missing here because they could not be written: {count}.",
-        "dropped": count,
-        "logger": __name__,
-        "level": "warning",
-        "timestamp": _now(),
-    }
+def event_of(text: str, level: str) -> "EventDict":
+    """Return the event of a line about the process itself."""
+    return {"event": text, "logger": "gateway", "level": level, "timestamp": _now()}
 
 
 def _now() -> str:

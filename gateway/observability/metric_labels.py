@@ -85,6 +85,10 @@ class ModelLabels:
             return NO_MODEL
         return name if name in self._models else UNKNOWN_MODEL
 
+    def configured_and_none(self) -> tuple[str, ...]:
+        """Return the label of every configured model, and that of requests that name none."""
+        return (*sorted(self._models), NO_MODEL)
+
     def version(self, model: str, version: int | None) -> str:
         """Return the label of a version of `model`, which is a label itself."""
         if version is None:

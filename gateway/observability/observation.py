@@ -38,7 +38,7 @@ class Observation:
     """Attributes of one request, set by the code that determines them.
 
     `protocol` decides the format of an error. `outcome` is `ok` or an error's code, None until there is a response.
-    `route` is the route's label in metrics if that is not its path. `model` and `caller` are None until they are known,
+    `model` and `caller` are None until they are known,
     `version` until the model server responds with it. `gateway.http.middleware` begins and ends an observation.
     """
 
@@ -53,7 +53,6 @@ class Observation:
         "outcome",
         "protocol",
         "request_id",
-        "route",
         "spans",
         "status",
         "trace",
@@ -70,7 +69,6 @@ class Observation:
         self.version: int | None = None
         self.caller: str | None = None
         self.outcome: str | None = None
-        self.route: str | None = None
         self.images = 0
         self.status = 0
         self.bytes_in = 0

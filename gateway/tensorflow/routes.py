@@ -99,6 +99,12 @@ _VERSIONS = {
 }
 
 
+class _DescribedRoute(PlainRoute):
+    """One of the operations, which are all one route in metrics: the router's endpoint parses the target by itself."""
+
+    label = _ROUTE_LABEL
+
+
 class _TargetRoute(PlainRoute):
     """Matches every path under `/v1/models/`, for all methods and without regard to case."""
 
@@ -119,7 +125,7 @@ def tensorflow_router(signatures: ModelSignatures) -> APIRouter:
     it was sent; each operation has a route of its own only to be described.
     """
     respond = _Endpoint(signatures).respond
-    router = new_router("TensorFlow Serving", route_class=PlainRoute, responses=access_error_responses())
+    router = new_router("TensorFlow Serving", route_class=_DescribedRoute, responses=access_error_responses())
     for verb, operation in _OPERATIONS.items():
         sends = operation.body is not None
         for version, (id_suffix, dependencies) in _VERSIONS.items():
@@ -149,7 +155,6 @@ class _Endpoint:
     async def respond(self, request: Request) -> Response:
         """An existing client of TensorFlow Serving only changes its address: docs/predict-api.md."""
         context = context_of(request.scope)
-        context.route = _ROUTE_LABEL
         if request.method == "OPTIONS":  # the HTTP library of TensorFlow Serving rejects these
             return Response(status_code=400, headers={"content-type": "text/html; charset=ISO-8859-1"})
         raw_target = context.target.decode("latin-1")

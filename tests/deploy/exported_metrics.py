@@ -9,7 +9,9 @@ from tests.places import ROOT
 _DOCS = ROOT / "docs"
 _ROW = re.compile(r"^\| `([\w:]+)` \| (.*)\|$", re.MULTILINE)
 _PARTS = {"histogram": ("_bucket", "_sum", "_count")}
-_OF_THE_TARGET = frozenset({"job", "instance", "cluster", "namespace"})
+_OF_THE_TARGET = frozenset({"cluster", "namespace", "job", "instance"})
+
+_OF_RECORDS = frozenset({"cluster", "namespace"})
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MATCHERS = re.compile(r"\{([^}]*)\}")
@@ -24,7 +26,7 @@ def exported() -> dict[str, frozenset[str]]:
     """Return the labels of every series by its name: both servers', the rules' and Prometheus's own."""
     found = dict.fromkeys(("up",), _OF_THE_TARGET)
     found["ALERTS"] = frozenset({"alertname", "alertstate"})
-    found.update(dict.fromkeys(records(), frozenset[str]()))
+    found.update({name: _OF_RECORDS | _groups_of(expression) for name, expression in records().items()})
     for name, rest in _ROW.findall("".join((_DOCS / page).read_text() for page in ("metrics.md", "probe.md"))):
         kind, _, labels = (cell.strip() for cell in rest.split("|")[:3])
         found.update(_series(name, kind, frozenset(re.findall(r"`(\w+)`", labels))))
@@ -40,6 +42,11 @@ def _series(name: str, kind: str, labels: frozenset[str]) -> dict[str, frozenset
     if kind not in _PARTS:
         return {name: every}
     return {f"{name}{part}": every | {"le"} if part == "_bucket" else every for part in _PARTS[kind]}
+
+
+def _groups_of(expression: str) -> frozenset[str]:
+    bare = _STRING.sub('""', expression)
+    return frozenset(name for inside in _GROUPING.findall(bare) for name in re.findall(r"\w+", inside))
 
 
 def names_in(query: str) -> set[str]:

@@ -30,6 +30,7 @@ class Prometheus:
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
+        self.url = str(client.base_url)
 
     def query(self, expression: str) -> list[Series]:
         """Return the series that a query gives now.

@@ -63,7 +63,7 @@ def test_a_query_is_read_as_prometheus_reads_it() -> None:
 def _edges() -> set[tuple[str, float]]:
     """Return every edge of the gateway's histograms."""
     metrics = Metrics(("flowers",))
-    metrics.requests.time("/v1/predict", "native", 0.1, None)
+    metrics.requests.time("/v1/predict", "native", 200, 0.1, None)
     metrics.images.note(PredictedImage("flowers", 1, 0, "roses", 0.9, 10_000, 200_000, 0.5))
     return {
         (sample.name, float(sample.labels["le"]))

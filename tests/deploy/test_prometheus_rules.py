@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from starlette.routing import BaseRoute
 
 from gateway.app import create_app
-from gateway.http.error_table import TABLE
+from gateway.http.error_table import TABLE, failure_codes
+from gateway.observability.observers import route_label
 from gateway.settings import Settings
 from scripts.dashboards.__main__ import BOARDS
 from scripts.dashboards.description import Row
@@ -143,15 +143,10 @@ def _titles(row: Row) -> list[str]:
 def test_failures_are_the_errors_that_are_our_fault() -> None:
     """The outcomes that count as failed are the codes of status 5xx, but for those that are no fault of ours."""
     codes = {row.code for row in TABLE.values()}
+    assert {row.code for row in TABLE.values() if row.status >= 500} - set(failure_codes()) == NOT_OUR_FAULT
     (pattern,) = set(re.findall(r'outcome=~"([^"]+)"', records()["graft:requests_failed:rate5m"]))
     failures = {code for code in codes if re.fullmatch(pattern, code)}
-    assert failures == {row.code for row in TABLE.values() if row.status >= 500} - NOT_OUR_FAULT
-
-
-def label_of(route: BaseRoute) -> str:
-    """Return what the metrics call a route: all of TensorFlow Serving's API is one, which reads paths by itself."""
-    of_tensorflow = "TensorFlow Serving" in getattr(route, "tags", ())
-    return "/v1/models/{target:path}" if of_tensorflow else str(getattr(route, "path", ""))
+    assert failures == set(failure_codes())
 
 
 def test_predictions_are_the_routes_that_predict() -> None:
@@ -159,7 +154,7 @@ def test_predictions_are_the_routes_that_predict() -> None:
     patterns = {found for text in records().values() for found in re.findall(r'route=~"([^"]+)"', text)}
     (pattern,) = patterns | {found for alert in alerts() for found in re.findall(r'route=~"([^"]+)"', alert.expression)}
     app = create_app(Settings(models=("flowers",)))
-    routes = {label_of(route) for route in app.router.routes}
+    routes = {route_label(route) for route in app.router.routes}
     requests = {route for route in routes if re.fullmatch(pattern, route)}
     assert routes - requests == NO_REQUESTS
     assert len(requests) == 5

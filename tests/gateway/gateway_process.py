@@ -56,6 +56,6 @@ def gateway_process(
 
 
 def _url_in(line: str) -> str:
-    found = re.search(r"http://\S+:[1-9]\d*", line)
+    found = re.search(r"http://[^\s\"]+:[1-9]\d*", line)
     assert found, line
     return found[0]

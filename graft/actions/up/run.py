@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.main import Listening, check_settings, opened, prepare_process, serve_on
-from gateway.observability.logs import process_logs
+from gateway.observability.process_logs import process_logs
 from gateway.settings import Settings
 from graft.actions.embedded_server import EmbeddedModelServer, ServerLog
 from graft.actions.given.arguments import refuse_as_parent

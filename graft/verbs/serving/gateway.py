@@ -33,7 +33,7 @@ def gateway(
     ] = None,
 ) -> None:
     """Serve the predict API over HTTP, in front of a model server. Settings may also come from GATEWAY_* variables."""
-    from gateway.main import main as serve
+    from gateway.observability.process_logs import silence_native_code
     from gateway.settings import Settings
     from graft.settings import make_settings
 
@@ -47,7 +47,11 @@ def gateway(
         "api_keys_file": api_keys_file,
         "insecure": insecure,
     }
-    raise SystemExit(serve(make_settings(Settings, hint, **{**_read(given or []), **_only_given(named)})))
+    settings = make_settings(Settings, hint, **{**_read(given or []), **_only_given(named)})
+    silence_native_code(settings)
+    from gateway.main import main as serve
+
+    raise SystemExit(serve(settings))
 
 
 def _read(pairs: list[str]) -> dict[str, str]:

@@ -180,9 +180,9 @@ def test_long_names_are_cut() -> None:
 
 
 def test_a_share_of_the_answered_is_written() -> None:
-    """With log_sample about that share of the requests that are answered as asked is written, and every other one."""
+    """With log_sample about that share of the requests that are answered as asked is written, whatever others are."""
     stream = io.StringIO()
-    log = RequestLog(settings_for(log_sample=0.1), stream)
+    log = RequestLog(settings_for(log_sample=0.1, log_sample_others=1), stream)
     for outcome in ("ok", "not_an_image"):
         observation = observation_of(outcome=outcome)
         for _ in range(1000):

@@ -128,6 +128,19 @@ def test_a_refusal_is_no_failure(traced: Traced) -> None:
     assert {each.name for each in receiver.spans if each.parent == root.span_id} == {"receive", "guard"}
 
 
+def test_probes_make_no_spans(traced: Traced) -> None:
+    """What orchestrators and Prometheus ask every few seconds has no spans, and neither has the poll of versions."""
+    running, receiver, _ = traced
+    trace = "7" * 32
+    for path in ("/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready", "/v2/models/flowers/ready"):
+        assert running.client.get(path, headers=traceparent(trace=trace)).status_code == 200
+    running.client.get("/v1/models", headers=traceparent(trace=trace))
+    span_of(receiver, "GET /v1/models", trace)
+    assert [each.name for each in receiver.spans if each.trace_id == trace] == ["GET /v1/models"]
+    probes = ("live", "ready", "metrics", "GetModelStatus")
+    assert not [each.name for each in receiver.spans if any(word in each.name for word in probes)]
+
+
 def test_a_trace_that_is_not_kept_makes_no_spans(traced: Traced) -> None:
     """A caller's decision not to keep a trace holds, and goes on to the model server; without one a trace begins."""
     running, receiver, server = traced
