@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -64,7 +65,7 @@ def test_prometheus_understands_every_query(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", commands("graft"))
 def test_graft_understands_every_command(text: str) -> None:
     """Each `graft` command has a verb, arguments and options that there are."""
-    command: click.Command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     words = shlex.split(text.partition(" | ")[0])[1:]
     context = click.Context(command, info_name="graft")
     while isinstance(command, click.Group):
