@@ -174,8 +174,8 @@ async def _result(sampling: "asyncio.Task[dict[str, float]]") -> dict[str, float
 
 
 def median_p99_ms(rounds: Sequence[Load]) -> float:
-    """Return the median of the rounds' 99th percentiles in milliseconds."""
-    return median(percentile_ms(load.latencies, 99) for load in rounds)
+    """Return the median of the rounds' 99th percentiles in milliseconds; 0 without rounds, as in the short form."""
+    return median(percentile_ms(load.latencies, 99) for load in rounds) if rounds else 0.0
 
 
 def spread(alone: Sequence[Load]) -> tuple[float, float]:

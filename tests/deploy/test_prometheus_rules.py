@@ -35,6 +35,8 @@ WORKBOOK = {("1h", "5m"): ("14.4", "page"), ("6h", "30m"): ("6", "page"), ("1d",
 """Windows, factors and severities of The Site Reliability Workbook, chapter 5."""
 
 NO_REQUESTS = {
+    "/",
+    "/page/{file}",
     "/livez",
     "/readyz",
     "/metrics",

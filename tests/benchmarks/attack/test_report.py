@@ -33,6 +33,13 @@ def test_what_is_within_all_bounds_has_no_fault() -> None:
     assert faults(outcome(), QUIET) == []
 
 
+def test_without_rounds_beside_it_nothing_waited() -> None:
+    """The short form sends most attacks alone."""
+    alone = Outcome(ATTACK, ["415 not_an_image"], 1.0, {}, 0.01)
+    assert faults(alone, QUIET) == []
+    assert alone.p99_ms == alone.lost == 0
+
+
 def test_one_slow_round_is_the_machines() -> None:
     """The median of the rounds beside an attack counts, and the lost requests of all."""
     assert faults(outcome(p99=(0.9, 0.1, 0.17)), QUIET) == []

@@ -38,7 +38,7 @@ def test_worse_by_more_than_chance_is_refused(
     first: Publication, worse: LoadedVersion, images: list[TestImage]
 ) -> None:
     """A version that is wrong on nine images that the one in place has right is refused with the numbers."""
-    message = r"right on 0 of 9 test images, and version 1 on 9 .* p = 0\.0039\); nothing was published"
+    message = r"right on 0 of 9 held-out images, and version 1 on 9 .* p = 0\.0039\); nothing was published"
     with pytest.raises(RegressionError, match=message):
         compare_with_baseline(first.folder, worse, images, Progress())
 
