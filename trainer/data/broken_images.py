@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import BmpImagePlugin, Image
 
-from contract.image_cost.jpeg import is_jpeg, read_frame
+from contract.image_cost.jpeg import is_jpeg, needs_end, read_frame
 from contract.image_input import ImageInput
 
 _READ = {"JPEG", "MPO", "PNG", "BMP", "DIB", "WEBP"}  # MPO: a JPEG followed by more images
@@ -67,6 +67,9 @@ def _how_damaged(content: bytes) -> str:
     tail = content[-_END_IS_WITHIN:]
     if content.startswith(b"\xff\xd8\xff"):
         is_whole = b"\xff\xd9" in tail
+        frame = None if is_whole else read_frame(content)
+        if frame and needs_end(content, frame):
+            return "cut short, or too large to be read without end marker; save it anew"
     elif content.startswith(b"\x89PNG"):
         is_whole = b"IEND" in tail
     elif content.startswith(b"RIFF"):

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from contract.image_cost.jpeg import is_jpeg, scan_start
+from contract.image_cost.jpeg import is_jpeg, needs_end, read_frame, scan_start
 from trainer.data.jpeg.end_marks import (
     COEFFICIENTS,
     END,
@@ -26,7 +26,7 @@ def ended(content: bytes, components: int) -> tuple[bytes, ...]:
     """Return an image as it is or, of a JPEG without end marker, with several endings, for Pillow needs one.
 
     Its pixels do not depend on these if all its data are there. ValueError if its scans cannot have them all, for as
-    many components as it has.
+    many components as it has, or if there are too many to decode it several times.
     """
     if not is_jpeg(content) or (content.endswith(END) and components != _CMYK):
         return (content,)
@@ -39,6 +39,9 @@ def ended(content: bytes, components: int) -> tuple[bytes, ...]:
         data = data[: kept + KEPT_TEXT]
     if not _has_all_coefficients(data, components):
         raise ValueError("cut short")
+    frame = read_frame(content)
+    if frame is None or needs_end(content[:stop], frame):
+        raise ValueError("takes too long to decode thrice")
     stuffing = b"\0" if data.endswith(b"\xff") else b""
     return tuple(b"".join([content[:start], data, stuffing, each, END]) for each in STAND_INS)
 

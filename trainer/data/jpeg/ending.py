@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from trainer.data.image_cost.jpeg import has_few_scans_without_end
 from trainer.data.jpeg.end_marks import (
     COEFFICIENTS,
     END,
@@ -41,10 +42,11 @@ def is_ended(content: tf.Tensor) -> tf.Tensor:
     return tf.strings.substr(content, -2, 2) == END
 
 
-def with_endings(content: tf.Tensor, components: tf.Tensor) -> Endings:
-    """Look for the end marker, and put it where it is missing; `components` is how many the frame has, int64 [].
+def with_endings(content: tf.Tensor, shape: tf.Tensor) -> Endings:
+    """Look for the end marker, and put it where it is missing; `shape`, int64 [3], is that of the frame.
 
-    Fails with InvalidArgument if no scan is there, or the scans do not have all coefficients: one may be missing then.
+    Fails with InvalidArgument if no scan is there, or the scans do not have all coefficients: one may be missing then;
+    or if there are so many that decoding the image thrice takes too long.
     """
     start = tf.maximum(read_head(content).scan, 0)  # behind thumbnails, which have an end marker of their own
     body = tf.strings.substr(content, start, tf.constant(-1, tf.int64))
@@ -55,16 +57,22 @@ def with_endings(content: tf.Tensor, components: tf.Tensor) -> Endings:
     stop = tf.concat([stops, tf.size(numbers, tf.int64)[None]], 0)[0]
     has_end = tf.strings.substr(body, tf.minimum(stop, tf.size(numbers, tf.int64)), tf.constant(2, tf.int64)) == END
     data = tf.strings.regex_replace(tf.strings.substr(body, tf.zeros([], tf.int64), stop), _LONG_TEXT, r"\1")
-    complete = has_end | _has_all_coefficients(data, components)
-    with tf.control_dependencies([tf.raw_ops.Assert(condition=complete, data=["cut short"])]):
-        before = tf.strings.substr(content, tf.zeros([], tf.int64), start)
+    before = tf.strings.substr(content, tf.zeros([], tf.int64), start)
+    scans = tf.raw_ops.StringSplitV2(input=data[None], sep=SCAN_HEAD, maxsplit=-1).values[1:]
+    complete = has_end | _has_all_coefficients(scans, shape[2])
+    cheap = has_end | has_few_scans_without_end(before, tf.size(scans), shape)
+    asserted = [
+        tf.raw_ops.Assert(condition=complete, data=["cut short"]),
+        tf.raw_ops.Assert(condition=cheap, data=["too many scans without end marker"]),
+    ]
+    with tf.control_dependencies(asserted):
+        before = tf.identity(before)
     stuffing = tf.where(tf.strings.substr(data, -1, 1) == b"\xff", b"\0", b"")
     return Endings(has_end, tuple(tf.strings.join([before, data, stuffing, each, END]) for each in STAND_INS))
 
 
-def _has_all_coefficients(data: tf.Tensor, components: tf.Tensor) -> tf.Tensor:
+def _has_all_coefficients(scans: tf.Tensor, components: tf.Tensor) -> tf.Tensor:
     """Return whether the scans have each coefficient of each component to its last bit, bool []."""
-    scans = tf.raw_ops.StringSplitV2(input=data[None], sep=SCAN_HEAD, maxsplit=-1).values[1:]
     heads = tf.cast(tf.io.decode_raw(scans, tf.uint8, fixed_length=SCAN_HEAD_BYTES), tf.int32)  # [scans, 13]
     count = tf.clip_by_value(heads[:, 1], 0, MOST_COMPONENTS)
     ids = tf.where(tf.range(MOST_COMPONENTS) < count[:, None], heads[:, 2:10:2], -1)
