@@ -44,8 +44,8 @@ class Outcome:
 
     @property
     def p99_ms(self) -> float:
-        """The good clients' 99th percentile in milliseconds beside the attack: the median of the rounds'."""
-        return median_p99_ms(self.beside)
+        """The good clients' 99th percentile in milliseconds beside the attack: the rounds' median; 0 without any."""
+        return median_p99_ms(self.beside) if self.beside else 0.0
 
     @property
     def lost(self) -> int:

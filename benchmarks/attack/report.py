@@ -92,7 +92,7 @@ def attack_table(outcomes: Sequence[Outcome], noise: Noise) -> Table:
             f"{gateway.peak_mb:.0f}",
             f"{model_server.peak_mb:.0f}",
             f"{each.blocked * 1e3:.0f}",
-            f"{each.p99_ms / noise.p99_ms:.2f}",
+            f"{each.p99_ms / noise.p99_ms:.2f}" if each.beside else "-",
             str(each.lost),
             "; ".join(faults(each, noise)),
         )

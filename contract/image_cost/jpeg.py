@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from contract.image_cost.limits import MAX_SCANS, scans_allowed, segments_allowed
+from contract.image_cost.limits import MAX_SCANS, scans_allowed, scans_allowed_without_end, segments_allowed
 from contract.process.interpreter_turns import PIECE_BYTES
 
 _SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
@@ -36,6 +36,7 @@ class Frame(NamedTuple):
     bits: int = 8
     lossless: bool = False
     hierarchical: bool = False
+    components: int = 0
 
     @property
     def unusual_kind(self) -> str:
@@ -66,7 +67,7 @@ def read_frame(content: bytes) -> Frame | None:
             if not _is_whole_frame(content, at):  # random bytes, or cut off: nothing more is known
                 return Frame(width, height, coding)
             lossless, hierarchical = marker in _LOSSLESS_FRAMES, marker in _HIERARCHICAL_FRAMES
-            return Frame(width, height, coding, content[at + 2], lossless, hierarchical)
+            return Frame(width, height, coding, content[at + 2], lossless, hierarchical, content[at + 7])
         if marker in {_END, _SCAN_MARKER}:
             return NO_FRAME
     return None if seen == segments_allowed(len(content)) else NO_FRAME
@@ -118,6 +119,14 @@ def too_many_scans(content: bytes, frame: Frame) -> str:
     return f"has {coding}more than {allowed} scans of {frame.width} x {frame.height} pixels"
 
 
+def needs_end(content: bytes, frame: Frame) -> bool:
+    """Return whether a JPEG is too large to be decoded without end marker: that takes three times as long."""
+    allowed = scans_allowed_without_end(
+        frame.width * frame.height, arithmetic=frame.arithmetic, cmyk=frame.components == 4
+    )
+    return sum(1 for _ in islice(_scans(content, max(scan_start(content) - 2, 0)), allowed + 1)) > allowed
+
+
 def _end_of_fill_bytes(content: bytes, at: int) -> int:
     """Return the place of the first byte from `at` on that is not 0xff; -1 if `at` is."""
     size = 4
@@ -131,7 +140,7 @@ def _end_of_fill_bytes(content: bytes, at: int) -> int:
     return at
 
 
-def _scans(content: bytes) -> Iterator[bytes]:
-    """Yield the header of each scan."""
-    for start in range(0, len(content), PIECE_BYTES):
+def _scans(content: bytes, first: int = 0) -> Iterator[bytes]:
+    """Yield the header of each scan from a place on."""
+    for start in range(first, len(content), PIECE_BYTES):
         yield from _SCAN.findall(content, start, start + PIECE_BYTES + _SCAN_BYTES - 1)

@@ -8,6 +8,12 @@ MAX_SCANS = 100
 MAX_SCANNED_PIXELS = 1_000_000_000
 """Scans times pixels of a JPEG: each scan passes over all pixels. 20 scans of 50 megapixels, 83 of 12."""
 
+MAX_SCANNED_PIXELS_WITHOUT_END = 60_000_000
+"""The same of a JPEG without end marker, which is decoded three times: one scan of 50 megapixels, ten of 6."""
+
+CMYK_COST = 2
+"""How many times as long its scans take then."""
+
 ARITHMETIC_COST = 4
 """How many times as long a scan takes if it is coded arithmetically."""
 
@@ -40,6 +46,12 @@ def segments_allowed(length: Any) -> Any:
     `length` may be a tensor, and the result is one then.
     """
     return 100 + length // 4096
+
+
+def scans_allowed_without_end(pixels: int, *, arithmetic: bool, cmyk: bool) -> int:
+    """Return how many scans a JPEG without end marker may have; none if it is coded arithmetically."""
+    allowed = MAX_SCANNED_PIXELS_WITHOUT_END // max(pixels * (CMYK_COST if cmyk else 1), 1)
+    return 0 if arithmetic else min(MAX_SCANS, allowed)
 
 
 def scans_allowed(pixels: int, *, arithmetic: bool) -> int:

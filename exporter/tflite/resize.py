@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import Image
 
-from contract.image_cost.jpeg import is_jpeg
 from contract.image_input import ImageInput
-
-_JPEG_END = b"\xff\xd9"
+from trainer.data.jpeg.end_marks import with_end
+from trainer.data.orientation.in_bytes import turned_upright
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -22,15 +21,9 @@ def read_upright(path: Path) -> Pixels:
     By Pillow and not by our preprocessing, because this stands for the decoder of a phone. It decodes what our
     preprocessing does, JPEGs without end marker included, and EXIF data that are none turn nothing.
     """
-    content = path.read_bytes()
-    if is_jpeg(content):
-        content += _JPEG_END  # one more, where it is there, changes nothing
+    content = with_end(path.read_bytes())
     with Image.open(io.BytesIO(content)) as image:
-        try:
-            upright = ImageOps.exif_transpose(image)
-        except SyntaxError:
-            upright = image
-        return np.asarray(upright.convert("RGB"))
+        return np.asarray(turned_upright(image, content).convert("RGB"))
 
 
 def stretch(image: Pixels, height: int, width: int) -> Pixels:

@@ -15,7 +15,7 @@ import filetype
 import imagesize
 
 from contract.image_cost.check import why_costly
-from contract.image_cost.jpeg import read_frame, scan_start, too_many_scans, too_many_segments
+from contract.image_cost.jpeg import needs_end, read_frame, scan_start, too_many_scans, too_many_segments
 from contract.image_cost.png import too_much_data
 from contract.image_cost.size import declared_pixels
 from contract.image_input import Encoding
@@ -89,6 +89,11 @@ def check_image(
     has_end = not _is_cut_short(content, encoding)
     if not has_end and (needs_jpeg_end or encoding != "jpeg" or scan_start(content) < 0):
         raise cut_short(content, encoding)
+    if not has_end and (frame := read_frame(content)) and needs_end(content, frame):
+        raise TruncatedImageError(
+            f"This JPEG is cut short, or of {pixels} pixels and has no end marker, which is too much to find out: "
+            "save it anew with any image program."
+        )
     if encoding == "png":
         _refuse_costly(too_much_data(content), encoding)
     return ImageHead(encoding, pixels, has_end)

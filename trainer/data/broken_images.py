@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import BmpImagePlugin, Image
 
-from contract.image_cost.jpeg import is_jpeg, read_frame
+from contract.image_cost.jpeg import is_jpeg, needs_end, read_frame
 from contract.image_input import ImageInput
 
 _READ = {"JPEG", "MPO", "PNG", "BMP", "DIB", "WEBP"}  # MPO: a JPEG followed by more images
@@ -35,11 +35,11 @@ def why_refused(content: bytes, image_input: ImageInput) -> str:
     if unusual := _unusual_jpeg(content) or _kind_of_iso_file(content):
         return unusual
     with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")  # of odd metadata, and of sizes that are checked below
         try:
             with Image.open(io.BytesIO(content)) as image:
                 return _why_refused(image, image_input)
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        except Image.DecompressionBombError:
             return _too_many_pixels(image_input)
         except (OSError, SyntaxError, ValueError):  # what Pillow's readers raise for headers that make no sense
             return ""
@@ -67,6 +67,9 @@ def _how_damaged(content: bytes) -> str:
     tail = content[-_END_IS_WITHIN:]
     if content.startswith(b"\xff\xd8\xff"):
         is_whole = b"\xff\xd9" in tail
+        frame = None if is_whole else read_frame(content)
+        if frame and needs_end(content, frame):
+            return "cut short, or too large to be read without end marker; save it anew"
     elif content.startswith(b"\x89PNG"):
         is_whole = b"IEND" in tail
     elif content.startswith(b"RIFF"):

@@ -273,14 +273,13 @@ def read_classes(folder: Path, fewest: int = 2) -> LabelledFolder:
         DataSetError: it has fewer, or a class cannot be used.
     """
     children = sorted(_listed(folder))
-    classes = [
-        path
-        for path in children
-        if path.is_dir() and not path.name.startswith(".") and path.name.casefold() not in SYSTEM_FOLDERS
-    ]
+    classes = [path for path in children if _is_class_folder(path)]
     if len(classes) < fewest:
         least = "each of at least two classes" if fewest > 1 else "each class"
-        raise DataSetError(f"{plain_name(folder)} needs one sub-folder of images for {least}; it has {len(classes)}.")
+        raise DataSetError(
+            f"{plain_name(folder)} needs one sub-folder of images for {least}; it has {len(classes)}."
+            f"{_where_classes_may_be(children, classes)}"
+        )
     skipped = [SkippedFile(path, _why_no_class(path)) for path in children if path not in classes]
     labels = tuple(map(label_of, classes))
     refuse_equal_names(folder, [path.name for path in classes])
@@ -292,6 +291,20 @@ def read_classes(folder: Path, fewest: int = 2) -> LabelledFolder:
         paths.append(found.images)
         skipped += found.skipped
     return LabelledFolder(labels, paths, skipped)
+
+
+def _is_class_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".") and path.name.casefold() not in SYSTEM_FOLDERS
+
+
+def _where_classes_may_be(children: list[Path], classes: list[Path]) -> str:
+    """Say which folder may be the one that is meant, or meant as a class; empty if none is."""
+    for path in children:
+        if (why := _why_no_class(path)).startswith("a hidden folder, ") and path not in classes:
+            return f" There is {why}: if it is a class, rename it without the leading dot."
+    if len(classes) == 1 and len(inside := [path for path in _listed(classes[0]) if _is_class_folder(path)]) > 1:
+        return f" If the {len(inside)} folders in {plain_name(classes[0])} are the classes or splits, give that folder."
+    return ""
 
 
 def _listed(folder: Path) -> list[Path]:

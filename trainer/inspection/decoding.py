@@ -4,6 +4,7 @@ Decoders of one format agree to the bit, and the resize is TensorFlow's, so the 
 may differ by a level, and a WebP whose chunks have wrong lengths is refused here alone.
 """
 
+import contextlib
 import io
 import struct
 import threading
@@ -16,12 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
 from contract.image_cost.check import why_costly
 from contract.image_input import ImageInput
 from trainer.augmentation_settings import ResizeKernel
 from trainer.data.broken_images import why_refused
+from trainer.data.orientation.in_bytes import turned_upright
+from trainer.inspection.endings import ended
 from trainer.inspection.resizing import resize
 
 _THREADS = 2
@@ -91,21 +94,27 @@ class PillowDecoder:
                 return None
 
     def _decode_image(self, content: bytes) -> _Decoded:
-        with Image.open(io.BytesIO(content)) as image:
-            size, kind = (image.height, image.width), image.format or ""
-            if image.width * image.height >= _LARGE:
-                with self._one_large:
-                    return _Decoded(self._pixels_of(image), size, _FORMATS.get(kind, kind))
-            return _Decoded(self._pixels_of(image), size, _FORMATS.get(kind, kind))
+        with Image.open(io.BytesIO(content)) as opened:
+            size, kind, components = (opened.height, opened.width), opened.format or "", len(opened.getbands())
+        endings = ended(content, components)
+        is_large = size[0] * size[1] >= _LARGE
+        with self._one_large if is_large else contextlib.nullcontext():
+            return _Decoded(self._pixels_of(endings), size, _FORMATS.get(kind, kind))
 
-    def _pixels_of(self, image: Image.Image) -> npt.NDArray[np.uint8]:
-        rgb = upright_rgb(image, exif_orientation=self.image_input.exif_orientation)
+    def _pixels_of(self, endings: Sequence[bytes]) -> npt.NDArray[np.uint8]:
+        content, *others = endings
+        with Image.open(io.BytesIO(content)) as image:
+            for each in others:  # what stands in for missing data has influence, what is behind the last pixel has not
+                with Image.open(io.BytesIO(each)) as other:
+                    if not np.array_equal(np.asarray(image), np.asarray(other)):
+                        raise ValueError("cut short")
+            upright = turned_upright(image, content) if self.image_input.exif_orientation else image
+            rgb = as_rgb(upright)
         return resize(np.asarray(rgb), self.image_input.height, self.image_input.width)
 
 
-def upright_rgb(image: Image.Image, *, exif_orientation: bool = True) -> Image.Image:
-    """Return an image as it is meant to be seen, in RGB without alpha; of 16 bits the upper eight."""
-    upright = ImageOps.exif_transpose(image) if exif_orientation else image
-    if upright.mode in _SIXTEEN_BITS:
-        upright = Image.fromarray((np.asarray(upright, np.uint32) >> 8).astype(np.uint8))
-    return upright.convert("RGB")
+def as_rgb(image: Image.Image) -> Image.Image:
+    """Return an image in RGB without alpha; of 16 bits the upper eight."""
+    if image.mode in _SIXTEEN_BITS:
+        image = Image.fromarray((np.asarray(image, np.uint32) >> 8).astype(np.uint8))
+    return image.convert("RGB")

@@ -11,7 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from contract.plain_text import plain_text
-from trainer.inspection.decoding import UNREADABLE, upright_rgb
+from trainer.data.jpeg.end_marks import with_end
+from trainer.data.orientation.in_bytes import turned_upright
+from trainer.inspection.decoding import UNREADABLE, as_rgb
 from trainer.inspection.results import CopyGroup, FolderInspection, FoundImage
 
 _SIDE = 176
@@ -64,9 +66,10 @@ def _thumbnail(folder: Path, file: str, image: FoundImage | None = None) -> _Thu
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata, and of sizes that were accepted before
-            with Image.open(folder / file) as opened:
+            content = with_end((folder / file).read_bytes())
+            with Image.open(io.BytesIO(content)) as opened:
                 opened.draft("RGB", (2 * _SIDE, 2 * _SIDE))
-                upright = upright_rgb(opened)
+                upright = as_rgb(turned_upright(opened, content))
             upright.thumbnail((_SIDE, _SIDE))
             upright.save(small, "JPEG", quality=_QUALITY)
     except UNREADABLE:  # changed since it was decoded

@@ -1,4 +1,4 @@
-"""JPEG bombs: thousands of scans, thousands of segments, and scans that end late or never.
+"""JPEG bombs: thousands of scans, thousands of segments, and scans that end late or never, or without end marker.
 
 Markers and segments are those of ITU T.81. A flat image is encoded by Pillow; its segments are then repeated.
 """
@@ -53,6 +53,7 @@ def _with_many_segments(most: int) -> dict[str, bytes]:
         return head + segment * (room // len(segment)) + frame + scan + _END
 
     room = most - len(start) - len(scan) - len(_END)
+    exif = _many_exif(room)
     huffman = b"\x00" + bytes([0, 2, 3, 4, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0])
     return {
         "jpeg_empty_comments": with_segments(_segment(0xFE, b"")),
@@ -65,17 +66,25 @@ def _with_many_segments(most: int) -> dict[str, bytes]:
         "jpeg_zeros_between_segments": head + frame + bytes(room) + scan + _END,
         "jpeg_zeros_in_the_scan": start + scan + bytes(room) + _END,
         "jpeg_zeros_behind_the_end": start + scan + _END + bytes(room),
+        "jpeg_many_segments_of_exif": with_segments(_segment(0xE1, b"Exif\0\0" + b"II*\0" * 16_000)),
+        "jpeg_many_allowed_segments_of_exif": head + exif + frame + scan + bytes(room - len(exif)) + _END,
         "jpeg_looping_exif": head + _looping_exif() + frame + scan + _END,
     }
 
 
 def _large(most: int) -> dict[str, bytes]:
     start, scan = _flat(_SIDE, progressive=False)
+    noise, progressive_noise = (_tiled_noise(most, progressive=progressive) for progressive in (False, True))
     return {
         "jpeg_49_megapixels_without_data": start + scan[: _scan_header_end(scan)] + _END,
         "jpeg_49_megapixels_of_restarts": _with_restarts(start, scan),
-        "jpeg_49_megapixels_of_noise": _tiled_noise(most, progressive=False),
-        "jpeg_49_megapixels_of_progressive_noise": _tiled_noise(most, progressive=True),
+        "jpeg_49_megapixels_of_noise": noise,
+        "jpeg_49_megapixels_of_progressive_noise": progressive_noise,
+        "jpeg_49_megapixels_of_noise_without_end": noise.removesuffix(_END),
+        "jpeg_49_megapixels_of_progressive_noise_without_end": progressive_noise.removesuffix(_END),
+        "jpeg_49_megapixels_of_noise_without_end_behind_other_bytes": noise.removesuffix(_END)
+        + b"\xff\x01 other"
+        + _END,
     }
 
 
@@ -181,6 +190,12 @@ def _looping_exif() -> bytes:
     loops = [struct.pack("<HHLL", tag, 4, 1, 8) for tag in (0x8769, 0x8825, 0xA005, 0x014A)]
     directory = struct.pack("<H", 0xFFFF) + b"".join(loops * 1300) + struct.pack("<L", 8)
     return _segment(0xE1, b"Exif\0\0II*\0" + struct.pack("<L", 8) + directory[:65_000])
+
+
+def _many_exif(most: int) -> bytes:
+    """Return nearly as many EXIF segments as an image of so many bytes may have: a megabyte, and then empty ones."""
+    prefix = b"Exif\0\0"
+    return _segment(0xE1, prefix + bytes(65_527)) * 15 + _segment(0xE1, prefix) * (most // 4096)
 
 
 def _segment(marker: int, content: bytes) -> bytes:

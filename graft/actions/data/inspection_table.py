@@ -17,7 +17,7 @@ _COLUMNS = ("class", "images", *_SPLITS, "broken")
 
 def print_inspection(found: FolderInspection, console: Console) -> None:
     """Print the table of classes, what is wrong or odd, and what training would say."""
-    print_line(console, f"{found.folder}: {found.images} images of {len(found.classes)} classes{_layout(found)}")
+    print_line(console, f"{found.folder}: {_counted(found)}{_layout(found)}")
     if found.note:
         print_line(console, found.note)
     if found.classes:
@@ -38,6 +38,11 @@ def print_inspection(found: FolderInspection, console: Console) -> None:
 def sizes_in_words(sizes: ImageSizes) -> str:
     """Return widths and heights as text."""
     return f"width {_extent(sizes.width)}, height {_extent(sizes.height)} pixels"
+
+
+def _counted(found: FolderInspection) -> str:
+    classes = len(found.classes)
+    return f"{found.images} image{'s' * (found.images != 1)} of {classes} class{'es' * (classes != 1)}"
 
 
 def _layout(found: FolderInspection) -> str:

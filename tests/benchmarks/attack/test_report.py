@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.attack.attack import http_attack
 from benchmarks.attack.measuring import GATEWAY, MODEL_SERVER, Outcome, Use
-from benchmarks.attack.report import Noise, faults
+from benchmarks.attack.report import Noise, attack_table, faults
 from benchmarks.load.http_clients import Load
 
 QUIET = Noise(p99_ms=100.0, spread=1.2, waited=0.01, model_server_mb=500.0)
@@ -72,3 +72,10 @@ def test_times_are_not_judged_where_others_work_on_the_machine() -> None:
     assert faults(outcome(blocked=9.0, p99=(9.0,), gateway=Use(0.7, 100.0), model_server=Use(5.9, 600.0)), shared) == []
     assert faults(outcome(gateway=Use(0.8, 100.0)), shared) == ["gateway CPU 0.80 s"]
     assert faults(outcome(lost=1), shared) == ["1 good requests lost"]
+
+
+def test_attacks_without_rounds_are_in_the_table() -> None:
+    """The short form sends most attacks with nobody beside them: their waits are a dash, and no traceback."""
+    table = attack_table([Outcome(ATTACK)], Noise(20.0, 1.0, 0.0, 0.0, judged_times=False))
+    waits = next(column for column in table.columns if column.header == "p99 ratio")
+    assert list(waits.cells) == ["-"]

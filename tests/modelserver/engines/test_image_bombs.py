@@ -20,6 +20,7 @@ WORST = (
     *("jpeg_183_kb_of_scans", "jpeg_490_scans_of_49_megapixels", "jpeg_scans_of_arithmetic_coding"),
     *("jpeg_sequential_scans", "jpeg_20_mb_of_scans_of_8_pixels", "png_1_pixel_and_20_gib"),
     *("png_1_pixel_and_2_gib_in_many_chunks", "png_9_megapixels_and_16_gib", "png_texts_of_7_mib"),
+    "jpeg_49_megapixels_of_progressive_noise_without_end",
 )
 """Which took from two seconds to minutes."""
 

@@ -5,7 +5,7 @@ import pytest
 
 from contract.image_cost.jpeg import read_frame
 from contract.image_input import ImageInput
-from gateway.errors import UnsupportedImageError
+from gateway.errors import TruncatedImageError, UnsupportedImageError
 from gateway.predict.image_guard import check_image
 from tests.drawn.images import encoded, gradient
 from trainer.data.broken_images import why_broken
@@ -69,3 +69,17 @@ def test_photos_and_videos_of_phones_under_another_name_are_named(brands: bytes,
     """A HEIC or AVIF that is called .jpg is told from text and from damage."""
     content = (8 + len(brands)).to_bytes(4, "big") + b"ftyp" + brands + bytes(500)
     assert why_broken(content, INPUT).startswith(words)
+
+
+@pytest.mark.parametrize(("side", "too_large"), [(2000, False), (3000, True)])
+def test_an_image_that_is_too_large_to_lack_its_end_is_said_to_be(side: int, too_large: bool) -> None:
+    """It would be decoded three times: one of ten scans and nine megapixels is told so, by training and gateway."""
+    content = encoded(gradient(), "JPEG", progressive=True)[:-2]
+    place = content.index(b"\xff\xc2") + 5
+    content = content[:place] + side.to_bytes(2, "big") * 2 + content[place + 4 :]
+    assert ("too large to be read without end marker" in why_broken(content, INPUT)) == too_large
+    if not too_large:
+        assert not check_image(content, INPUT.encodings, 50_000_000, needs_jpeg_end=False).has_end
+        return
+    with pytest.raises(TruncatedImageError, match="of 9000000 pixels and has no end marker"):
+        check_image(content, INPUT.encodings, 50_000_000, needs_jpeg_end=False)

@@ -197,3 +197,15 @@ def test_a_hidden_folder_with_images_is_named(folder: Path) -> None:
     (folder / ".5 mm").mkdir()
     (folder / ".5 mm" / "x.jpg").write_bytes(b"x")
     assert reasons(folder) == {".5 mm": "a hidden folder, .5 mm, with 1 images"}
+
+
+def test_the_folder_that_may_be_meant_is_named(folder: Path) -> None:
+    """An archive that holds its folder once more, and one class of two that is hidden: both are told what to do."""
+    (folder / "a").rename(folder / ".a")
+    with pytest.raises(DataSetError, match=r"There is a hidden folder, \.a, with 4 images: .* rename it without"):
+        find_images(folder, DataSettings(), 1)
+    (folder / "around" / "data").mkdir(parents=True)
+    for name in (".a", "b"):
+        (folder / name).rename(folder / "around" / "data" / name.strip("."))
+    with pytest.raises(DataSetError, match=r"the 2 folders in .*data are the classes or splits, give that folder"):
+        find_images(folder / "around", DataSettings(), 1)

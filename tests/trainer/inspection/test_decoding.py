@@ -11,6 +11,8 @@ from PIL import Image
 from contract.image_input import ImageInput
 from tests.drawn.awkward_files import awkward_rows, content_of
 from tests.drawn.images import animated, encoded, exif, gradient, solid, speckled
+from tests.drawn.oriented import EXIF, Tiff, jpeg, png, segment, webp
+from tests.drawn.unended import TRAILERS, WAYS, unended
 from trainer.data.preprocessing import ImageDecoder
 from trainer.inspection.decoding import PillowDecoder
 from trainer.inspection.resizing import resize
@@ -103,6 +105,31 @@ def test_damage_is_judged_alike(decoder: PillowDecoder, kind: str) -> None:
         contents[f"{kind} {number}"] = bytes(
             changed[: chance.randrange(1, len(changed))] if number % 4 == 0 else changed
         )
+    assert differences(decoder, contents) == {}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_missing_end_is_judged_alike(decoder: PillowDecoder, mode: str) -> None:
+    """Without end marker, whatever stands in its place, or cut short: decoded by both or by neither, to the same."""
+    contents: dict[str, bytes] = {}
+    for way in WAYS:
+        whole = unended(way, mode)
+        for trailer, tail in TRAILERS.items():
+            contents |= {f"{way}, {trailer}": whole + tail, f"{way}, {trailer}, an end": whole + tail + b"\xff\xd9"}
+        for cut in (1, 2, 5, 20, 100, len(whole) // 2):
+            contents |= {f"{way}, cut {cut}": whole[:-cut], f"{way}, cut {cut}, zeros": whole[:-cut] + bytes(200)}
+    found = differences(decoder, contents)
+    assert [each for each in found.items() if mode != "CMYK" or each[1] not in {1, 2}] == []
+
+
+def test_odd_exif_is_judged_alike(decoder: PillowDecoder) -> None:
+    """EXIF data that make Pillow's own reading raise, and orientations that are only in XMP, turn nothing here too."""
+    xmp = b"http://ns.adobe.com/xap/1.0/\0<rdf:Description tiff:Orientation='6'/>"
+    tiffs = [EXIF * 2 + Tiff(6).content(), b"II*\0", b"nothing", *(Tiff(6).content()[:cut] for cut in range(9, 30, 3))]
+    contents = {"xmp": jpeg(segment(0xE1, xmp)), "a line ahead": jpeg(segment(0xE1, EXIF + b"\n" + Tiff(6).content()))}
+    for number, tiff in enumerate(tiffs):
+        contents |= {f"JPEG {number}": jpeg(segment(0xE1, EXIF + tiff))}
+        contents |= {f"PNG {number}": png(tiff), f"WebP {number}": webp(tiff)}
     assert differences(decoder, contents) == {}
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
 from trainer.data.fingerprints import Fingerprints, fingerprints_of
+from trainer.data.jpeg.end_marks import with_end
+from trainer.data.orientation.in_bytes import turned_upright
 
 _SIDE = 32
 _DECODED_AT = 2 * _SIDE  # at least: smaller ones would be decoded from averages of 8 x 8 pixels
@@ -26,7 +28,6 @@ _THREADS = 2
 _BATCH = 256
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 _UNREADABLE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)  # what Pillow raises
-_UNREADABLE_EXIF = (*_UNREADABLE, KeyError, TypeError, OverflowError, ZeroDivisionError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,12 @@ def _small(path: Path) -> npt.NDArray[np.uint8] | None:
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             return None
-        content = io.BytesIO(path.read_bytes())
-        with Image.open(content, formats=_FORMATS) as image:
+        content = with_end(path.read_bytes())
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             if image.width * image.height > _MOST_PIXELS:
                 return None
             image.draft("RGB", (_DECODED_AT, _DECODED_AT))
-            upright = _upright(_of_8_bits(image)).convert("RGB")
+            upright = turned_upright(_of_8_bits(image), content).convert("RGB")
             return np.asarray(upright.resize((_SIDE, _SIDE), Image.Resampling.BOX))
     except _UNREADABLE:
         return None
@@ -86,11 +87,3 @@ def _small(path: Path) -> npt.NDArray[np.uint8] | None:
 def _of_8_bits(image: Image.Image) -> Image.Image:
     """Return an image of 16 bits with the upper 8: converting it would make white of nearly all values."""
     return image.point(lambda value: value * (1 / 256)).convert("L") if image.mode.startswith("I") else image
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except _UNREADABLE_EXIF:
-        image.load()
-        return image

@@ -2,7 +2,13 @@
 
 import tensorflow as tf
 
-from contract.image_cost.limits import ARITHMETIC_COST, MAX_SCANNED_PIXELS, MAX_SCANS
+from contract.image_cost.limits import (
+    ARITHMETIC_COST,
+    CMYK_COST,
+    MAX_SCANNED_PIXELS,
+    MAX_SCANNED_PIXELS_WITHOUT_END,
+    MAX_SCANS,
+)
 
 _SCAN = b"\xff\xda\x00"
 """The beginning of each scan: its marker, and the upper byte of its length, which is below 256.
@@ -25,6 +31,14 @@ def has_few_scans(content: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
         lambda: (scanned <= MAX_SCANNED_PIXELS) & ~_may_be_arithmetic(content),
     )
     return cheap & (scans <= MAX_SCANS)
+
+
+def has_few_scans_without_end(head: tf.Tensor, scans: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    """Return whether a JPEG to decode thrice has few enough scans, bool []; `head` is what is before the first one."""
+    scanned = (
+        tf.cast(scans, tf.int64) * shape[0] * shape[1] * tf.where(shape[2] == 4, tf.constant(CMYK_COST, tf.int64), 1)
+    )
+    return (scans <= MAX_SCANS) & (scanned <= MAX_SCANNED_PIXELS_WITHOUT_END) & ~_may_be_arithmetic(head)
 
 
 def _may_be_arithmetic(content: tf.Tensor) -> tf.Tensor:

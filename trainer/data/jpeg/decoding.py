@@ -26,7 +26,7 @@ def decode_jpeg(content: tf.Tensor, max_pixels: int) -> tf.Tensor:
     is_cmyk = shape[2] == _CMYK_CHANNELS
     with tf.control_dependencies([small_enough, few_scans]):
         usual = is_ended(content) & ~is_cmyk  # one branch for all that is rare: each takes time
-        return tf.cond(usual, lambda: _decode(content), lambda: _decode_unusual(content, shape[2], is_cmyk))
+        return tf.cond(usual, lambda: _decode(content), lambda: _decode_unusual(content, shape, is_cmyk))
 
 
 def _decode(content: tf.Tensor) -> tf.Tensor:
@@ -34,10 +34,10 @@ def _decode(content: tf.Tensor) -> tf.Tensor:
     return tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
 
 
-def _decode_unusual(content: tf.Tensor, components: tf.Tensor, is_cmyk: tf.Tensor) -> tf.Tensor:
+def _decode_unusual(content: tf.Tensor, shape: tf.Tensor, is_cmyk: tf.Tensor) -> tf.Tensor:
     """Decode an image of CMYK, or one that does not end with its end marker but may have it before other bytes."""
     content = tf.cond(is_cmyk, lambda: _with_adobe_marker(content), lambda: content)
-    endings = with_endings(content, components)
+    endings = with_endings(content, shape)
 
     def decode_tried() -> tf.Tensor:
         image = _decode(endings.tried[0])

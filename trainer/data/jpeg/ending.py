@@ -7,32 +7,23 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from trainer.data.image_cost.jpeg import has_few_scans_without_end
+from trainer.data.jpeg.end_marks import (
+    COEFFICIENTS,
+    END,
+    KEPT_TEXT,
+    LONG_TEXT,
+    MAY_FOLLOW,
+    MOST_COMPONENTS,
+    SCAN_HEAD,
+    SCAN_HEAD_BYTES,
+    STAND_INS,
+)
 from trainer.data.jpeg.segments import read_head
 
-_END = b"\xff\xd9"
-_SCAN_HEAD = b"\xff\xda\x00"
-_RANDOM = bytes.fromhex("9b3ce15a7d0426c8b1f2638ad4175e90cb2d68f3a70c59e4163fb85d8271ca0e")
-_OPPOSITE = bytes(255 - number for number in _RANDOM)
-_RESTARTS = tuple(bytes([0xFF, 0xD0 + number]) for number in range(8))
-_STAND_INS = (
-    _RANDOM.join([b"", *_RESTARTS, b""]),
-    _OPPOSITE.join([b"", *_RESTARTS[4:], *_RESTARTS[:4], b""]),
-    _RANDOM[7:] + _OPPOSITE,
-)
-"""For data that may be missing: no bit of the first two is the same, and whatever restart interval is the next one, at
-least one of them goes on with it. The third is for the one cut in 10,000 that looks the same with both.
-"""
-
-_MAY_FOLLOW = frozenset({0x00, 0xFF, *range(0xD0, 0xD8), 0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE})
-"""What may stand behind 0xff from the first scan on: stuffed bytes, restarts, tables, scans and comments."""
-
-_STOPS = tuple(second not in _MAY_FOLLOW for second in range(256))
-
+_STOPS = tuple(second not in MAY_FOLLOW for second in range(256))
 _TEXT = r"[\x00\t\n\r -~]"
-_LONG_TEXT = rf"({_TEXT}{{4}}){_TEXT}{{12,}}$"
-"""Zeros or text at the end, which are no image data. The first bytes are kept: they may be, by chance."""
-
-_HEAD_BYTES, _COEFFICIENTS, _MOST_COMPONENTS = 13, 64, 4
+_LONG_TEXT = rf"({_TEXT}{{{KEPT_TEXT}}}){_TEXT}{{{LONG_TEXT - KEPT_TEXT},}}$"
 
 
 class Endings(NamedTuple):
@@ -48,13 +39,14 @@ class Endings(NamedTuple):
 
 def is_ended(content: tf.Tensor) -> tf.Tensor:
     """Return whether a JPEG ends with its end marker, as nearly all do, bool []."""
-    return tf.strings.substr(content, -2, 2) == _END
+    return tf.strings.substr(content, -2, 2) == END
 
 
-def with_endings(content: tf.Tensor, components: tf.Tensor) -> Endings:
-    """Look for the end marker, and put it where it is missing; `components` is how many the frame has, int64 [].
+def with_endings(content: tf.Tensor, shape: tf.Tensor) -> Endings:
+    """Look for the end marker, and put it where it is missing; `shape`, int64 [3], is that of the frame.
 
-    Fails with InvalidArgument if no scan is there, or the scans do not have all coefficients: one may be missing then.
+    Fails with InvalidArgument if no scan is there, or the scans do not have all coefficients: one may be missing then;
+    or if there are so many that decoding the image thrice takes too long.
     """
     start = tf.maximum(read_head(content).scan, 0)  # behind thumbnails, which have an end marker of their own
     body = tf.strings.substr(content, start, tf.constant(-1, tf.int64))
@@ -63,23 +55,29 @@ def with_endings(content: tf.Tensor, components: tf.Tensor) -> Endings:
     seconds = tf.gather(numbers, marks + 1)
     stops = tf.boolean_mask(marks, tf.gather(tf.constant(_STOPS), tf.cast(seconds, tf.int32)))
     stop = tf.concat([stops, tf.size(numbers, tf.int64)[None]], 0)[0]
-    has_end = tf.strings.substr(body, tf.minimum(stop, tf.size(numbers, tf.int64)), tf.constant(2, tf.int64)) == _END
+    has_end = tf.strings.substr(body, tf.minimum(stop, tf.size(numbers, tf.int64)), tf.constant(2, tf.int64)) == END
     data = tf.strings.regex_replace(tf.strings.substr(body, tf.zeros([], tf.int64), stop), _LONG_TEXT, r"\1")
-    complete = has_end | _has_all_coefficients(data, components)
-    with tf.control_dependencies([tf.raw_ops.Assert(condition=complete, data=["cut short"])]):
-        before = tf.strings.substr(content, tf.zeros([], tf.int64), start)
+    before = tf.strings.substr(content, tf.zeros([], tf.int64), start)
+    scans = tf.raw_ops.StringSplitV2(input=data[None], sep=SCAN_HEAD, maxsplit=-1).values[1:]
+    complete = has_end | _has_all_coefficients(scans, shape[2])
+    cheap = has_end | has_few_scans_without_end(before, tf.size(scans), shape)
+    asserted = [
+        tf.raw_ops.Assert(condition=complete, data=["cut short"]),
+        tf.raw_ops.Assert(condition=cheap, data=["too many scans without end marker"]),
+    ]
+    with tf.control_dependencies(asserted):
+        before = tf.identity(before)
     stuffing = tf.where(tf.strings.substr(data, -1, 1) == b"\xff", b"\0", b"")
-    return Endings(has_end, tuple(tf.strings.join([before, data, stuffing, each, _END]) for each in _STAND_INS))
+    return Endings(has_end, tuple(tf.strings.join([before, data, stuffing, each, END]) for each in STAND_INS))
 
 
-def _has_all_coefficients(data: tf.Tensor, components: tf.Tensor) -> tf.Tensor:
+def _has_all_coefficients(scans: tf.Tensor, components: tf.Tensor) -> tf.Tensor:
     """Return whether the scans have each coefficient of each component to its last bit, bool []."""
-    scans = tf.raw_ops.StringSplitV2(input=data[None], sep=_SCAN_HEAD, maxsplit=-1).values[1:]
-    heads = tf.cast(tf.io.decode_raw(scans, tf.uint8, fixed_length=_HEAD_BYTES), tf.int32)  # [scans, 13]
-    count = tf.clip_by_value(heads[:, 1], 0, _MOST_COMPONENTS)
-    ids = tf.where(tf.range(_MOST_COMPONENTS) < count[:, None], heads[:, 2:10:2], -1)
+    heads = tf.cast(tf.io.decode_raw(scans, tf.uint8, fixed_length=SCAN_HEAD_BYTES), tf.int32)  # [scans, 13]
+    count = tf.clip_by_value(heads[:, 1], 0, MOST_COMPONENTS)
+    ids = tf.where(tf.range(MOST_COMPONENTS) < count[:, None], heads[:, 2:10:2], -1)
     first, last, bits = (tf.gather(heads, 2 + 2 * count + place, batch_dims=1) for place in range(3))
-    place = tf.range(_COEFFICIENTS)
+    place = tf.range(COEFFICIENTS)
     ends_there = (place >= first[:, None]) & (place <= last[:, None]) & (bits[:, None] % 16 == 0)
     of_component = tf.reduce_max(tf.one_hot(ids, 256), axis=1)  # [scans, 256]
     sent = tf.matmul(of_component, tf.cast(ends_there, tf.float32), transpose_a=True)

@@ -1,1 +1,1 @@
-"""In a TensorFlow graph: the EXIF orientation of encoded images."""
+"""The EXIF orientation of encoded images, read in a TensorFlow graph; `in_bytes` reads it in Python."""

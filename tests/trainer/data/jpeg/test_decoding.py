@@ -3,7 +3,6 @@
 import functools
 import io
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +11,9 @@ import tensorflow as tf
 from PIL import Image
 
 from contract.image_input import ImageInput
-from tests.drawn.images import encoded, gradient, pixels_of, speckled
+from tests.drawn.images import encoded, gradient, pixels_of
 from tests.drawn.oriented import segment
+from tests.drawn.unended import TRAILERS, WAYS, noisy, unended, without_adobe
 from trainer.data.jpeg.decoding import decode_jpeg
 from trainer.data.preprocessing import ImageDecoder
 
@@ -29,37 +29,6 @@ def decode() -> Decode:
     one = functools.partial(decode_jpeg, max_pixels=1_000_000)
     traced = tf.function(one, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
     return lambda content: traced(tf.constant(content)).numpy()
-
-
-def noisy(mode: str = "RGB") -> Image.Image:
-    """Draw an image whose last blocks have something to lose."""
-    return speckled((90, 120, 150), 5, 64, 48).convert(mode)
-
-
-WAYS: dict[str, dict[str, Any]] = {
-    "baseline": {},
-    "of high quality": {"quality": 100, "subsampling": 0},
-    "with its own tables": {"optimize": True},
-    "with restarts": {"restart_marker_rows": 1},
-    "with a restart for two blocks": {"restart_marker_blocks": 2},
-    "progressive": {"progressive": True},
-    "progressive, of high quality": {"progressive": True, "quality": 98},
-}
-
-TRAILERS = {
-    "nothing": b"",
-    "half an end": b"\xff",
-    "zeros": bytes(5000),
-    "a maker's text": b"SAMSUNG panorama " * 40,
-    "a maker's data": np.random.default_rng(1).integers(0, 255, 16_000, np.uint8).tobytes(),
-    "another segment": b"\xff\xe4\0\x08trails",
-    "an image": b"trailer" + encoded(gradient(), "JPEG")[:-2],
-}
-
-
-def unended(way: str, mode: str = "RGB") -> bytes:
-    """Return an image of which only the end marker is missing."""
-    return encoded(noisy(mode), "JPEG", **WAYS[way]).removesuffix(_END)
 
 
 @pytest.mark.parametrize("trailer", TRAILERS)
@@ -127,16 +96,11 @@ def test_training_and_serving_take_them_alike() -> None:
     np.testing.assert_array_equal(pixels[0], pixels[2])
 
 
-def _without_adobe(content: bytes) -> bytes:
-    place = content.index(_ADOBE)
-    return content[:place] + content[place + 16 :]
-
-
 @pytest.mark.parametrize("progressive", [False, True])
-def test_cmyk_without_adobes_marker_is_read_as_pillow_reads_it(decode: Decode, progressive: bool) -> None:
+def test_cmykwithout_adobes_marker_is_read_as_pillow_reads_it(decode: Decode, progressive: bool) -> None:
     """A CMYK image from which a program took Adobe's marker has the colours that it has with it."""
     with_marker = encoded(noisy("CMYK"), "JPEG", quality=95, progressive=progressive)
-    without = _without_adobe(with_marker)
+    without = without_adobe(with_marker)
     assert np.asarray(Image.open(io.BytesIO(without))).mean() == np.asarray(Image.open(io.BytesIO(with_marker))).mean()
     np.testing.assert_array_equal(decode(without), decode(with_marker))
     assert np.abs(decode(without).astype(int) - pixels_of(without)).max() <= 2  # Pillow rounds another way
