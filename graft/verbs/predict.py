@@ -50,6 +50,7 @@ def predict(
 
     if as_json and as_csv:
         raise CommandError("The predictions are written as JSON or as CSV: give --json or --csv, not both.")
+    out = None if out == Path("-") else out  # as in `-` for standard input
     suffix = out.suffix.lower() if out else ""
     form = "json" if as_json else "csv" if as_csv else {".json": "json", ".csv": "csv"}.get(suffix, "table")
     query = {"model": model, "version": version, "top_k": top_k}
