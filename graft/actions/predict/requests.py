@@ -21,6 +21,7 @@ _MOST_WAITS = 20
 _LONGEST_WAIT_SECONDS = 10.0
 _ONE_AT_FAULT = {408, 413, 415, 422}
 _LATER = {429, 503}
+_NO_CREDENTIALS = 401
 _TOO_LARGE = 413
 
 
@@ -165,7 +166,8 @@ async def _sent(
         half = len(images) // 2
         return [*await _sent(client, gateway, images[:half]), *await _sent(client, gateway, images[half:])]
     said = body.get("detail") or f"{response.status_code} {response.reason_phrase}"
-    raise CommandError(f"The gateway at {gateway.url} cannot predict: {said}")
+    hint = " Set GRAFT_API_KEY to a key." if response.status_code == _NO_CREDENTIALS and not gateway.api_key else ""
+    raise CommandError(f"The gateway at {gateway.url} cannot predict: {said}{hint}")
 
 
 async def _response(client: httpx.AsyncClient, gateway: GatewayTarget, contents: Sequence[bytes]) -> httpx.Response:

@@ -327,3 +327,24 @@ def _opened_by_its_reader(pipe: Path) -> int:
         except OSError:
             time.sleep(0.02)
     raise TimeoutError(pipe)
+
+
+@pytest.mark.parametrize("verb", [("predict", "000.png"), ("evaluate", "http://127.0.0.1:9", "images")])
+def test_a_key_that_is_none_is_one_sentence(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    """A letter that looks like another is blamed on the key, not on the address."""
+    folder_of(tmp_path, 2)
+    for key in ("\u043aey", "graft_1\n_2"):
+        done = Place(tmp_path).predict(*verb, "--api-key", key)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "GRAFT_API_KEY) has a character that no key has" in done.stderr
+
+
+def test_a_key_that_is_needed_is_asked_for(model_server: FakeModelServer, tmp_path: Path) -> None:
+    """A gateway with keys refuses a caller without one, and the sentence says where it is given."""
+    folder_of(tmp_path, 2)
+    Place(tmp_path).must("keys", "create", "--name", "me", "--scope", "predict")
+    keys = {"GATEWAY_API_KEYS_FILE": str(tmp_path / "keys.json")}
+    with gateway_process(model_server.address, None, keys) as running:
+        done = Place(tmp_path).predict("predict", "000.png", "--url", str(running.client.base_url))
+    assert done.returncode == 2
+    assert done.stderr.endswith("Set GRAFT_API_KEY to a key.\n")
