@@ -1,5 +1,6 @@
 """Settings of the servers from the command line."""
 
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -22,8 +23,16 @@ def make_settings(kind: type[_S], hint: str = "", **given: Any) -> _S:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "combination"
-        tells_input = first["loc"] and first["type"] not in {"missing", "extra_forbidden"}
-        seen = f", not {first['input']!r}" if tells_input else ""
         where = f" {hint.format(name=name.upper())}" if hint else ""
+        if first["type"] == "extra_forbidden":
+            raise CommandError(_no_such_setting(name, kind)) from error
+        tells_input = first["loc"] and first["type"] != "missing"
+        seen = f", not {first['input']!r}" if tells_input else ""
         reason = first["msg"].removeprefix("Value error, ")
         raise CommandError(f"The setting {name} does not fit: {reason}{seen}.{where}") from error
+
+
+def _no_such_setting(name: str, kind: type[BaseModel]) -> str:
+    near = get_close_matches(name, kind.model_fields, n=1)
+    meant = f" Is {near[0]} meant?" if near else ""
+    return f"There is no setting {name}; `graft settings` lists all.{meant}"

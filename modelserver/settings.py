@@ -81,7 +81,8 @@ class ModelServerSettings(BaseModel):
         "request may only name base paths that were named at the start, or folders in these.",
     )
     engine: Literal["tensorflow", "litert", "auto"] = Field(
-        "auto", description="What runs networks; auto takes LiteRT for versions that have one for it, if it is fast."
+        "auto",
+        description="What runs networks; auto takes LiteRT where a version has a network for it, unless 20 % slower.",
     )
     tensorflow_intra_op_parallelism: int = Field(
         0, ge=0, description="Threads that share one operation of a graph; 0 takes half of the CPUs, with LiteRT one."

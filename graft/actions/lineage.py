@@ -11,7 +11,7 @@ from contract.manifest import ModelManifest
 from contract.versions import MANIFEST, published_versions, withdrawn_place, withdrawn_versions
 from graft.actions.default_lineage import default_lineage
 from graft.actions.given.arguments import exact_version, given_run, given_version
-from graft.actions.given.kinds import Kind, kind_of
+from graft.actions.given.kinds import Kind, instead, kind_of
 from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree, print_tree
 from graft.actions.versions.reason import Reason
 from graft.errors import CommandError
@@ -177,7 +177,7 @@ def _ancestry(lineage: Lineage, target: str) -> Ancestry:
     if manifest := _manifest_of(folder):  # which says what it is, wherever it was copied to
         return lineage.ancestry_of_version(manifest.name, manifest.version, manifest.digest)
     if not (folder.name.isdecimal() and folder.parent.name):
-        raise CommandError(f"{target} names no version; give models/NAME/VERSION.")
+        raise CommandError(instead(folder, "version", "models/NAME/VERSION"))
     return lineage.ancestry_of_version(folder.parent.name, int(folder.name))
 
 

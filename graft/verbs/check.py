@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from contract.tensorflow_settings import prepare_tensorflow
-from graft.errors import GATE_SAID_NO
+from graft.errors import GATE_SAID_NO, CommandError
 
 Version = Annotated[Path, typer.Argument(metavar="models/NAME/VERSION", help="A published version.")]
 Runs = Annotated[Path, typer.Option(help="The folder of training runs, which has the trained model.")]
@@ -16,9 +16,24 @@ Server = Annotated[
     typer.Option(metavar="HOST:PORT", help="A server with TensorFlow Serving's gRPC API.  [default: start our own]"),
 ]
 Gateway = Annotated[str | None, typer.Option(metavar="URL", help="Also compare a gateway, such as that of `graft up`.")]
+
+
+def _as_printed(key: str | None) -> str | None:
+    if key and not (key.strip().isascii() and key.strip().isprintable()):
+        raise CommandError(
+            "The API key (--api-key, GRAFT_API_KEY) has a character that no key has; give what `graft keys create` "
+            "printed."
+        )
+    return key and key.strip()
+
+
 ApiKey = Annotated[
     str | None,
-    typer.Option(envvar="GRAFT_API_KEY", help="The gateway's API key, if it needs one; prefer the variable."),
+    typer.Option(
+        envvar="GRAFT_API_KEY",
+        help="The gateway's API key, if it needs one; prefer the variable.",
+        callback=_as_printed,
+    ),
 ]
 Bundles = Annotated[
     list[Path] | None,

@@ -13,7 +13,7 @@ Images = Annotated[
     list[str], typer.Argument(help="Image files, folders, patterns such as '*.jpg', URLs, or - for standard input.")
 ]
 Url = Annotated[str, typer.Option(help="The gateway's URL.")]
-Model = Annotated[str | None, typer.Option(help="The model; not needed if the gateway has only one.")]
+Model = Annotated[str | None, typer.Option(help="The model.  [default: the gateway's default one]")]
 Version = Annotated[int | None, typer.Option(min=1, help="The version.  [default: the newest]")]
 TopK = Annotated[int, typer.Option(min=1, help="How many of the most likely labels are written for each image.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
@@ -50,6 +50,7 @@ def predict(
 
     if as_json and as_csv:
         raise CommandError("The predictions are written as JSON or as CSV: give --json or --csv, not both.")
+    out = None if out == Path("-") else out  # as in `-` for standard input
     suffix = out.suffix.lower() if out else ""
     form = "json" if as_json else "csv" if as_csv else {".json": "json", ".csv": "csv"}.get(suffix, "table")
     query = {"model": model, "version": version, "top_k": top_k}

@@ -122,7 +122,8 @@ def test_verify_says_that_all_is_well(place: Path) -> None:
     ("arguments", "sentence"),
     [
         (["show", "models/colours/2"], "No version 2 of colours is recorded."),
-        (["show", "latest"], "latest names no version; give models/NAME/VERSION."),
+        (["show", "latest"], "There is no version at latest; the models are models/colours."),
+        (["show", "colours"], "There is no version at colours; give models/colours, which is a published model."),
         (["find"], "Say what to look for: --weights-digest, --dataset-digest, --base-digest, --code-version, --run."),
         (["find", "--run", "third"], "No such run is recorded."),
         (["find", "--base-digest", "xyz"], "'xyz' is not a digest; give its first hex digits"),

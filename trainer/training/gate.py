@@ -24,8 +24,8 @@ def judge_head(
     low = head.score.loss <= bound
     reasons = []
     if not settled:
-        falling = f"its validation loss had not stopped falling after {len(epochs)} epochs"
-        reasons.append(f"{falling} (raise phase_one.epochs)")
+        falling = f"its validation loss had not stopped falling after {len(epochs)} epoch{'s'[: len(epochs) != 1]}"
+        reasons.append(f"{falling} (raise phase_one.epochs: --epochs)")
     if not low:
         reasons.append(f"its validation loss is {head.score.loss:.3f}, above {bound:.3f} (gate.max_val_loss)")
     opened = (settled and low) or settings.force

@@ -71,7 +71,7 @@ function factsOf(response, card, milliseconds) {
     element("dt", { text: "Time" }),
     element("dd", { text: `${milliseconds} ms` }),
     element("dt", { text: "Digest" }),
-    element("dd", {}, element("code", { text: response.digest, tabindex: "0" })),
+    element("dd", {}, element("code", { text: response.digest })),
   ];
 }
 

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from contract.image_input import ImageInput
+from contract.storage.whole_file import write_whole
 from graft.actions.data.inspection_table import print_inspection
 from graft.errors import CommandError
 from graft.tables import print_line, wide_console
@@ -106,9 +107,4 @@ def _write(out: Path, found: FolderInspection, folder: Path) -> None:
         from trainer.inspection.sheet import render_sheet
 
         text = render_sheet(found, folder)
-    part = out.with_name(f".{out.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(out, text)

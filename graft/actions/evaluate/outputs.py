@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from contract.storage.whole_file import write_whole
 from graft.actions.evaluate.result import VersionEvaluation
 from graft.tables import NOT_KNOWN, plain_table, print_line, wide_console
 from trainer.data.folders.walk import plain_name
@@ -82,9 +83,7 @@ def write_page(target: Path, result: VersionEvaluation) -> None:
         wrong=[(plain_name(path), truth, predicted, share) for path, truth, predicted, share in result.wrong],
         bad=[f"{plain_name(each.path)}: {plain_name(each.reason)}" for each in result.bad],
     )
-    part = target.with_name(f".{target.name}.part")
-    part.write_text(render_evaluation(page), encoding="utf-8", errors="backslashreplace")
-    part.replace(target)
+    write_whole(target, render_evaluation(page))
 
 
 def _class_rows(result: VersionEvaluation) -> list[tuple[str, ...]]:

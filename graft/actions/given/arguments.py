@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from contract.versions import withdrawn_versions
 from graft.actions.given.kinds import Kind, instead, kind_of, latest_version, listed, versions_of
 from graft.errors import CommandError
 from trainer.data.folders.walk import plain_name
@@ -48,7 +49,7 @@ def given_model(path: Path) -> Path:
         model = path.absolute().parent if path.name in {"", ".."} else path.parent
         print(f"{plain_name(path)} is a version; taking its model, {plain_name(model)}.", file=sys.stderr)  # noqa: T201 - this is the command's own output
         return model
-    if kind_of(path) not in {Kind.MODEL, Kind.FOLDER}:  # a model may have had all of its versions withdrawn
+    if kind_of(path) is not Kind.MODEL and not _may_be_model(path):
         raise CommandError(instead(path, *_MODEL))
     return path
 
@@ -126,3 +127,10 @@ def refuse_as_target(model: Path) -> None:
 def _may_be_version(path: Path) -> bool:
     """Return whether whoever reads the path says best what is wrong with it: a damaged version."""
     return path.is_dir() and path.name.isdecimal() and kind_of(path) in {Kind.FOLDER, Kind.SAVED_MODEL}
+
+
+def _may_be_model(path: Path) -> bool:
+    """Whether it is a folder with nothing in it, or whose versions were all withdrawn."""
+    if kind_of(path) is not Kind.FOLDER:
+        return False
+    return bool(withdrawn_versions(path)) or all(each.name.startswith(".") for each in path.iterdir())

@@ -1,7 +1,7 @@
 """What the arguments of `graft predict` stand for: files, folders, patterns, URLs, and standard input."""
 
 import glob
-import sys
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,8 @@ from graft.errors import CommandError, ImageRefusedError
 from trainer.data.folders.walk import walk
 
 STANDARD_INPUT = "-"
-_URL_STARTS = ("http://", "https://")
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_FETCHED = {"http", "https"}
 _WILDCARDS = "*?["
 _MOST_BYTES = 64 * 1024 * 1024
 _TIMEOUT_SECONDS = 30
@@ -41,8 +42,12 @@ def inputs_of(arguments: Sequence[str]) -> list[Input]:
 
 def _inputs_of(argument: str) -> Iterator[Input]:
     if argument == STANDARD_INPUT:
-        yield Input(argument, sys.stdin.buffer.read)
-    elif argument.startswith(_URL_STARTS):
+        yield Input(argument, _standard_input)
+    elif scheme := _URL.match(argument):
+        if scheme[1].lower() not in _FETCHED:
+            raise CommandError(
+                f"{argument} is not fetched: a URL starts with http:// or https://, and a file has none."
+            )
         yield Input(argument, lambda: _fetch(argument))
     elif Path(argument).is_dir():
         yield from _images_in(Path(argument))
@@ -56,7 +61,9 @@ def _images_in(folder: Path) -> Iterator[Input]:
     found = walk(folder)
     if not found.images:
         raise CommandError(f"There is no image in the folder {folder}: no file is JPEG, PNG, BMP or WebP by its name.")
-    yield from map(file_input, found.images)
+    missed = {each.path: each.reason for each in found.skipped if each.may_be_images}
+    for path in sorted([*found.images, *missed]):
+        yield _missed(path, missed[path]) if path in missed else file_input(path)
 
 
 def _matching(pattern: str) -> Iterator[Input]:
@@ -65,7 +72,17 @@ def _matching(pattern: str) -> Iterator[Input]:
     if not places:
         raise CommandError(f"No file fits the pattern {pattern}.")
     for place in places:
-        yield from _images_in(place) if place.is_dir() else [file_input(place)]
+        if place.is_dir():
+            yield from _images_in(place)
+        elif place.is_file() or place.is_symlink():  # a pipe that a pattern happens to fit would be waited for
+            yield file_input(place)
+
+
+def _missed(path: Path, reason: str) -> Input:
+    def refuse() -> bytes:
+        raise ImageRefusedError(f"It was skipped: {reason}.")
+
+    return Input(str(path), refuse)
 
 
 def file_input(path: Path) -> Input:
@@ -78,6 +95,12 @@ def file_input(path: Path) -> Input:
             raise ImageRefusedError(f"It cannot be read: {error.strerror}.") from error
 
     return Input(str(path), read)
+
+
+def _standard_input() -> bytes:
+    """Read it all, without the lock of `sys.stdin`: one that is waiting for it would abort Python at its end."""
+    with open(0, "rb", buffering=0, closefd=False) as stream:
+        return stream.read()
 
 
 def _fetch(url: str) -> bytes:

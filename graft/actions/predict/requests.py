@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ _MOST_WAITS = 20
 _LONGEST_WAIT_SECONDS = 10.0
 _ONE_AT_FAULT = {408, 413, 415, 422}
 _LATER = {429, 503}
+_NO_CREDENTIALS = 401
 _TOO_LARGE = 413
 
 
@@ -56,6 +58,9 @@ class GatewayTarget:
         headers = {"X-API-Key": self.api_key} if self.api_key else {}
         verify = not self.url.lower().startswith("http://")  # reading all certificates takes 40 ms
         try:
+            address = httpx.URL(self.url)
+            if address.scheme not in {"http", "https"} or not address.host:
+                raise CommandError(f"--url takes a gateway's URL, such as http://127.0.0.1:8000, not {self.url}.")
             return httpx.AsyncClient(
                 base_url=self.url, timeout=_TIMEOUT_SECONDS, headers=headers, trust_env=False, verify=verify
             )
@@ -92,7 +97,7 @@ class SentImages:
         async def work(client: httpx.AsyncClient) -> None:
             while True:
                 async with turn:  # one reads files while the others wait for responses
-                    batch = await asyncio.to_thread(next, batches, None)
+                    batch = await _aside(lambda: next(batches, None))
                 if batch is None:
                     return
                 for place, outcome in zip(batch.places, await _sent(client, gateway, batch.images), strict=True):
@@ -130,6 +135,22 @@ class SentImages:
             yield batch
 
 
+async def _aside(call: Callable[[], _Batch | None]) -> _Batch | None:
+    """Run a call in a thread that Ctrl-C does not wait for: a pipe or another server may take for ever."""
+    loop, done, found = asyncio.get_running_loop(), asyncio.Event(), list[_Batch | None]()
+
+    def run() -> None:
+        try:
+            found.append(call())
+        finally:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(done.set)
+
+    Thread(target=run, daemon=True).start()
+    await done.wait()
+    return found[0]
+
+
 async def _sent(
     client: httpx.AsyncClient, gateway: GatewayTarget, images: Sequence[tuple[str, bytes]]
 ) -> list[Outcome]:
@@ -145,7 +166,8 @@ async def _sent(
         half = len(images) // 2
         return [*await _sent(client, gateway, images[:half]), *await _sent(client, gateway, images[half:])]
     said = body.get("detail") or f"{response.status_code} {response.reason_phrase}"
-    raise CommandError(f"The gateway at {gateway.url} cannot predict: {said}")
+    hint = " Set GRAFT_API_KEY to a key." if response.status_code == _NO_CREDENTIALS and not gateway.api_key else ""
+    raise CommandError(f"The gateway at {gateway.url} cannot predict: {said}{hint}")
 
 
 async def _response(client: httpx.AsyncClient, gateway: GatewayTarget, contents: Sequence[bytes]) -> httpx.Response:

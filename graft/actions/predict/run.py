@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from contract.storage.unwritable import why_unwritable
+from contract.storage.whole_file import write_whole
 from graft.actions.predict.inputs import inputs_of
 from graft.actions.predict.outputs import Format, print_table, written
 from graft.actions.predict.requests import GatewayTarget, Outcome, SentImages
@@ -56,7 +57,7 @@ def predict_images(wanted: PredictImages) -> bool:
 
 
 def _check_writable(out: Path) -> None:
-    folder = out.parent
+    folder = out.resolve().parent
     if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise CommandError(f"The predictions cannot be written to {out}: --out takes a file in a folder that is yours.")
 
@@ -72,12 +73,9 @@ def _write(wanted: PredictImages, outcomes: Sequence[Outcome]) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
         return
-    part = wanted.out.with_name(f".{wanted.out.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(wanted.out)
+        write_whole(wanted.out, text)
     except OSError as error:
-        part.unlink(missing_ok=True)
         sys.stdout.write(text)  # or minutes of predictions would be lost
         why = why_unwritable(error, wanted.out.absolute().parent, len(text.encode()))
         raise CommandError(f"{why}; the predictions are on standard output instead of in {wanted.out}.") from error

@@ -107,7 +107,7 @@ Engine = Annotated[
     EngineName | None,
     typer.Option(
         "--engine",
-        help="What runs networks: auto takes LiteRT for versions that have one for it, if it is faster.  "
+        help="What runs networks: auto takes LiteRT where a version has a network for it, unless 20 % slower.  "
         "[default: auto]",
     ),
 ]

@@ -22,7 +22,9 @@ Batching = Annotated[
 ]
 Engine = Annotated[
     EngineName,
-    typer.Option(help="What runs the network; auto uses LiteRT if a version has a LiteRT network and it is faster."),
+    typer.Option(
+        help="What runs the network; auto takes LiteRT where a version has a network for it, unless 20 % slower."
+    ),
 ]
 Tune = Annotated[
     bool, typer.Option("--tune", help="Do not serve; measure batch sizes and write a batching parameters file.")

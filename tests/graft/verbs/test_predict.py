@@ -6,9 +6,11 @@ import functools
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -256,3 +258,93 @@ def test_a_console_that_is_not_utf8_shows_escapes(url: str, tmp_path: Path) -> N
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"bl\\xfcte.png" in done.stdout
+
+
+def test_what_a_folder_has_in_another_format_is_not_passed_over(url: str, tmp_path: Path) -> None:
+    """Photos that a phone wrote as HEIC are listed with their reason, and the exit code is 1; a film is no image."""
+    folder_of(tmp_path / "images", 2)
+    for name in ("IMG_1.HEIC", "IMG_2.MOV", "Thumbs.db"):
+        (tmp_path / "images" / name).write_bytes(b"anything")
+    done = Place(tmp_path).predict("predict", "images", "--url", url, "--csv")
+    assert done.returncode == 1
+    assert "images/IMG_1.HEIC: It was skipped: an unsupported format; save it as JPEG" in done.stderr
+    assert [line.split(",")[0] for line in done.stdout.splitlines()[1:]] == [
+        "images/000.png",
+        "images/IMG_1.HEIC",
+        "images/deeper/001.png",
+    ]
+
+
+def test_a_pattern_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
+    """A named pipe that a pattern happens to fit is no image."""
+    os.mkfifo(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(marked_image())
+    assert [each.name for each in inputs_of([f"{tmp_path}/*.png"])] == [f"{tmp_path}/b.png"]
+
+
+def test_a_url_is_one(tmp_path: Path) -> None:
+    """Another scheme than http is refused in a sentence, for images as for the gateway, whatever the case."""
+    for image in ("file:///tmp/rose.jpg", "s3://photos/rose.jpg"):
+        with pytest.raises(CommandError, match="a URL starts with http:// or https://"):
+            inputs_of([image])
+    assert [each.name for each in inputs_of(["HTTP://127.0.0.1:9/rose.jpg"])] == ["HTTP://127.0.0.1:9/rose.jpg"]
+    folder_of(tmp_path, 2)
+    for gateway in ("localhost:8000", "127.0.0.1:8000", "ftp://localhost"):
+        done = Place(tmp_path).predict("predict", "000.png", "--url", gateway)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "such as http://127.0.0.1:8000" in done.stderr
+
+
+def test_a_file_named_minus_is_standard_output(url: str, tmp_path: Path) -> None:
+    """`--out -` writes no file called `-`."""
+    folder_of(tmp_path, 2)
+    assert Place(tmp_path).must("predict", "000.png", "--url", url, "--csv", "--out", "-").startswith("image,")
+    assert not (tmp_path / "-").exists()
+
+
+def test_ctrl_c_does_not_wait_for_a_pipe(url: str, tmp_path: Path) -> None:
+    """A pipe that gives nothing is left at once, with the exit code of an interruption."""
+    pipe = tmp_path / "camera"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "graft", "predict", str(pipe), "--url", url]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            held = _opened_by_its_reader(pipe)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 130
+            os.close(held)
+            assert process.stderr
+            assert process.stderr.read().strip().endswith("Stopped.")
+        finally:
+            process.kill()
+
+
+def _opened_by_its_reader(pipe: Path) -> int:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            time.sleep(0.02)
+    raise TimeoutError(pipe)
+
+
+@pytest.mark.parametrize("verb", [("predict", "000.png"), ("evaluate", "http://127.0.0.1:9", "images")])
+def test_a_key_that_is_none_is_one_sentence(tmp_path: Path, verb: tuple[str, ...]) -> None:
+    """A letter that looks like another is blamed on the key, not on the address."""
+    folder_of(tmp_path, 2)
+    for key in ("\u043aey", "graft_1\n_2"):
+        done = Place(tmp_path).predict(*verb, "--api-key", key)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "GRAFT_API_KEY) has a character that no key has" in done.stderr
+
+
+def test_a_key_that_is_needed_is_asked_for(model_server: FakeModelServer, tmp_path: Path) -> None:
+    """A gateway with keys refuses a caller without one, and the sentence says where it is given."""
+    folder_of(tmp_path, 2)
+    Place(tmp_path).must("keys", "create", "--name", "me", "--scope", "predict")
+    keys = {"GATEWAY_API_KEYS_FILE": str(tmp_path / "keys.json")}
+    with gateway_process(model_server.address, None, keys) as running:
+        done = Place(tmp_path).predict("predict", "000.png", "--url", str(running.client.base_url))
+    assert done.returncode == 2
+    assert done.stderr.endswith("Set GRAFT_API_KEY to a key.\n")

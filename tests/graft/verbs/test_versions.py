@@ -147,4 +147,6 @@ def test_folder_without_versions_is_one_sentence(tmp_path: Path) -> None:
     place = Place(tmp_path)
     said = place.must("versions", "models/colours")
     assert said == "There are no versions under models/colours; graft export makes one.\n"
+    (tmp_path / "photos" / "daisy").mkdir(parents=True)
+    assert place.refused("versions", "photos").startswith("photos is a folder, but a model is needed, models/NAME;")
     assert place.refused("versions", "models/roses") == "There is no model at models/roses; give models/NAME."

@@ -38,7 +38,7 @@ def test_head_that_is_still_learning_keeps_it_shut() -> None:
     """A loss that was still falling when the epochs ran out keeps phase two from beginning, and says what to raise."""
     gate = judged(FALLING)
     assert (gate.opened, gate.stopped_improving) == (False, False)
-    assert "had not stopped falling after 4 epochs (raise phase_one.epochs)" in gate.reason
+    assert "had not stopped falling after 4 epochs (raise phase_one.epochs: --epochs)" in gate.reason
 
 
 def test_fewer_epochs_than_patience_tell_nothing() -> None:

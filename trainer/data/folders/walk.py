@@ -11,6 +11,7 @@ _REASONS = {".gif": "a GIF, which may hold several frames"} | dict.fromkeys(
     (".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".svg", ".psd", ".ico"),
     "an unsupported format; save it as JPEG, PNG, BMP or WebP",
 )
+_CLOSED = "cannot be read"
 
 SYSTEM_FOLDERS = frozenset(
     (
@@ -28,6 +29,11 @@ class SkippedFile:
 
     path: Path
     reason: str
+
+    @property
+    def may_be_images(self) -> bool:
+        """Whether it is an image in a format that is not read, or something that cannot be opened."""
+        return self.reason in _REASONS.values() or self.reason.startswith(_CLOSED)
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def _walk(folder: Path, found: Found, seen: set[tuple[int, int]]) -> None:
         seen.add((status.st_dev, status.st_ino))
         children = sorted(folder.iterdir())
     except OSError as error:
-        found.skipped.append(SkippedFile(folder, f"cannot be read: {str(error.strerror).lower()}"))
+        found.skipped.append(SkippedFile(folder, f"{_CLOSED}: {str(error.strerror).lower()}"))
         return
     for path in children:
         reason = _why_not(path)
@@ -86,4 +92,4 @@ def _why_not(path: Path) -> str:
         return "a broken link" if path.is_symlink() else "not a file"
     if path.suffix.lower() not in _SUFFIXES:
         return _REASONS.get(path.suffix.lower(), "not an image by its name")
-    return "" if os.access(path, os.R_OK) else "cannot be read: permission denied"
+    return "" if os.access(path, os.R_OK) else f"{_CLOSED}: permission denied"
