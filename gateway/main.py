@@ -114,8 +114,8 @@ def _announce(settings: Settings, listening: Listening) -> None:
 
 
 def _say(settings: Settings, text: str) -> None:
-    line = f"{announcement(settings, text)}\n"
-    sys.stdout.write(line)  # in one: unbuffered, a log line could come between the text and its end
+    text = f"{announcement(settings, text)}\n"
+    sys.stdout.write(text)  # in one: unbuffered, a log line could come between the text and its end
     sys.stdout.flush()
 
 

@@ -64,7 +64,7 @@ def test_the_gateway_verb_never_loads_tensorflow() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["train", "nowhere", "--name", "x"], "There is no folder nowhere"),
+        (["train", "nowhere", "--name", "x"], "nowhere; give a folder with one sub-folder of images per class"),
         (["train", ".", "--name", "a/b"], "A model's name may have letters"),
         (["train", ".", "--name", "x", "--set", "model.alfa=1"], "Did you mean model.alpha?"),
         (["train", ".", "--name", "x", "--set", "phase_two.learning_rate=0.01"], "10 to 100 times lower"),
@@ -85,7 +85,10 @@ def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path, arguments: list[s
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
-    [(["train", "nowhere", "--name", "x"], "There is no folder nowhere"), (["gateway"], "GATEWAY_MODELS")],
+    [
+        (["train", "nowhere", "--name", "x"], "nowhere; give a folder with one sub-folder of images per class"),
+        (["gateway"], "GATEWAY_MODELS"),
+    ],
 )
 def test_a_process_that_cannot_do_it_ends_with_one_clear_line(arguments: list[str], sentence: str) -> None:
     """So does the command as a person runs it, whose exit code and standard error are those of a process."""

@@ -247,5 +247,15 @@ def _prints(call: ast.Call) -> bool:
 def _is_escaped(argument: ast.expr) -> bool:
     """Return whether it is escaped, a table or tree of such cells, a new key, a number, or exact for a program."""
     written = ast.unparse(argument)
-    parts = ("plain_text(", "plain_table(", "as_text(", "_tree(", "json", "table", "version('", ".decode()")
+    parts = (
+        "plain_text(",
+        "announcement(",
+        "plain_table(",
+        "as_text(",
+        "_tree(",
+        "json",
+        "table",
+        "version('",
+        ".decode()",
+    )
     return any(part in written for part in parts) or written in {"key", "text"} or "_TITLES[" in written

@@ -89,7 +89,7 @@ def test_what_cannot_be_listened_on_is_one_line(place: Place, arguments: tuple[s
         (("--name", "birds"), "There is no published model 'birds' under models; there is colours."),
         (("--name", "colours", "--name", "birds"), "There is no published model 'birds' under models"),
         (("--name", "models/colours"), "there is colours"),
-        (("--models", "models/colours"), "models/colours is the folder of one model; give the folder that it lies in"),
+        (("--models", "models/colours"), "models/colours is a published model; give --models models."),
         (("--models", "nowhere"), "There is no published model under nowhere; `graft export` makes one."),
     ],
 )

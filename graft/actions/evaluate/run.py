@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from contract.manifest import ModelManifest
+from contract.plain_text import plain_text
 from graft.actions.default_lineage import default_lineage
 from graft.actions.evaluate.labelled_images import LabelledImages, labelled_images
 from graft.actions.evaluate.outputs import as_json, print_evaluation, write_page
@@ -182,6 +183,6 @@ def _most_confident_wrong(
 
 def _list(bad: Sequence[BadImage], of: int) -> None:
     if bad:
-        print(f"{len(bad)} of {of} images have no prediction:", file=sys.stderr)  # noqa: T201 - the command's own
+        print(plain_text(f"{len(bad)} of {of} images have no prediction:"), file=sys.stderr)  # noqa: T201 - the command's own
     for each in bad:
-        print(f"  {plain_name(each.path)}: {plain_name(each.reason)}", file=sys.stderr)  # noqa: T201
+        print(plain_text(f"  {each.path}: {each.reason}"), file=sys.stderr)  # noqa: T201

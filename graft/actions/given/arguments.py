@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from contract.plain_text import plain_text
 from contract.versions import withdrawn_versions
 from graft.actions.given.kinds import Kind, instead, kind_of, latest_version, listed, versions_of
 from graft.errors import CommandError
@@ -23,7 +24,7 @@ def given_version(path: Path) -> Path:
     """
     if kind_of(path) is Kind.MODEL:
         latest = latest_version(path)
-        print(f"{plain_name(path)} is a model; taking its latest version, {plain_name(latest)}.", file=sys.stderr)  # noqa: T201 - this is the command's own output
+        _tell(f"{path} is a model; taking its latest version, {latest}.")
         return latest
     return exact_version(path)
 
@@ -47,7 +48,7 @@ def given_model(path: Path) -> Path:
     """
     if kind_of(path) is Kind.VERSION and kind_of(path.absolute().parent) is Kind.MODEL:
         model = path.absolute().parent if path.name in {"", ".."} else path.parent
-        print(f"{plain_name(path)} is a version; taking its model, {plain_name(model)}.", file=sys.stderr)  # noqa: T201 - this is the command's own output
+        _tell(f"{path} is a version; taking its model, {model}.")
         return model
     if kind_of(path) is not Kind.MODEL and not _may_be_model(path):
         raise CommandError(instead(path, *_MODEL))
@@ -134,3 +135,7 @@ def _may_be_model(path: Path) -> bool:
     if kind_of(path) is not Kind.FOLDER:
         return False
     return bool(withdrawn_versions(path)) or all(each.name.startswith(".") for each in path.iterdir())
+
+
+def _tell(text: str) -> None:
+    print(plain_text(text), file=sys.stderr)  # noqa: T201 - this is the command's own output

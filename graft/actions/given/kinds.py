@@ -1,5 +1,6 @@
 """What lies at a path, of all that Graft writes, and how that is said."""
 
+import os
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from pathlib import Path
@@ -33,7 +34,7 @@ class Kind(Enum):
 def kind_of(path: Path) -> Kind:
     """Return what lies at `path`; a folder of numbers, such as the classes of digits, is no model by that alone."""
     if not path.is_dir():
-        return Kind.FILE if path.exists() else Kind.NOTHING
+        return Kind.FILE if os.path.exists(path) else Kind.NOTHING  # noqa: PTH110 - a name too long raises in pathlib
     markers = {
         MANIFEST: Kind.VERSION,
         _GRAPH: Kind.SAVED_MODEL,

@@ -12,6 +12,7 @@ from typing import TextIO
 
 from prometheus_client import start_http_server
 
+from contract.plain_text import plain_text
 from graft.actions.probe.expected import ExpectedPredictions, NoProbeFixtureError, newest_fixture
 from graft.actions.probe.failure import ProbeFailedError
 from graft.actions.probe.image import drawn_image
@@ -124,7 +125,7 @@ def probe_until_stopped(settings: ProbeSettings) -> None:
             f"Metrics cannot be shown at {settings.host}:{settings.port} ({error.strerror or error}); "
             "give another --port, or --host."
         ) from error
-    print(f"Metrics are at http://{settings.host}:{server.server_port}/metrics", file=sys.stderr)  # noqa: T201
+    print(plain_text(f"Metrics are at http://{settings.host}:{server.server_port}/metrics"), file=sys.stderr)  # noqa: T201
     try:
         asyncio.run(_probe_again_and_again(prober, settings.interval_seconds))
     finally:

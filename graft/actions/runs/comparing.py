@@ -57,7 +57,7 @@ def compare_runs(runs: Path, a: str, b: str, console: Console | None = None) -> 
     _print_differences("data", _differing(*(_data_facts(record) for record in records)), console)
     _print_results(records[0], records[1], console)
     if without := [record.id for record in records if record.judged_on != "test"]:
-        console.print(f"Without test images (--no-test): {', '.join(without)}; nothing to compare on.", markup=False)
+        print_line(console, f"Without test images (--no-test): {', '.join(without)}; nothing to compare on.")
         return
     shared = shared_test_images(read_predictions(one / PREDICTIONS), read_predictions(other / PREDICTIONS))
     _print_verdict(compare_predictions(shared.a_right, shared.b_right), shared.relabelled, console)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.observability.log_sampling import FIRST_IN_A_MINUTE
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
 from tests.gateway.drift.drifting_model import SETTINGS, WINDOW, publish, send
@@ -49,6 +50,8 @@ def text(start_gateway: StartGateway, model_server: FakeModelServer, tmp_path: P
     gateway.headers.update(bearer(operator))
     wait_until_ready(gateway)
     send(gateway, range(WINDOW))
+    for _ in range(FIRST_IN_A_MINUTE + 10):
+        gateway.post("/v1/predict", content=b"text")
     assert gateway.post("/v1/predict", content=b"text").status_code == 415
     with ThreadPoolExecutor(1) as threads, model_server.holding():
         running = threads.submit(gateway.post, "/v1/predict", content=draw())

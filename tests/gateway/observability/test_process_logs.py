@@ -58,7 +58,7 @@ def test_warnings_and_tracebacks_are_lines() -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_output_and_log_are_json(model_server: FakeModelServer, tmp_path: Path, workers: int) -> None:
     """What a gateway says at its start and after failures is JSON, on both outputs, with one process and several."""
-    environment = {"GATEWAY_LOG_FORMAT": "json"}
+    environment = {"GATEWAY_LOG_FORMAT": "json", "GATEWAY_LOG_LEVEL": "debug"}
     with (
         (tmp_path / "log").open("w") as log,
         gateway_process(model_server.address, log, environment, workers=workers, shutdown_delay_seconds=0) as running,

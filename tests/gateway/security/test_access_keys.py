@@ -62,7 +62,7 @@ def test_x_api_key_wins(start_gateway: StartGateway, keys: Keys) -> None:
 def test_without_a_key_nothing_is_told(locked: httpx.Client, headers: dict[str, str]) -> None:
     """Without credentials every guarded path, one that is not there included, is a 401 that says what to send."""
     for path in ("/v1/models", "/metrics", "/v2/models/flowers/ready", "/nothing", "/livez/", "//metrics"):
-        response = locked.get(path, headers=headers)
+        response = locked.get(path, headers={"Accept": "application/json", **headers})  # or // would be the page
         assert response.status_code == 401
         assert response.headers["www-authenticate"] == 'Bearer realm="graft"'
         assert "X-API-Key" in response.text

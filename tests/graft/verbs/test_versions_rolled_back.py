@@ -93,7 +93,7 @@ def test_second_rollback_must_say_where_to(place: Place) -> None:
             ["models/colours", "--to", "2"],
             "Version 2 is the one that is served already; published under models/colours: 1, 2.",
         ),
-        (["models/roses"], "There is no published version under models/roses; give models/NAME."),
+        (["models/roses"], "There is no model at models/roses; the models are models/colours."),
     ],
 )
 def test_what_cannot_be_rolled_back_is_one_clear_line(place: Place, arguments: list[str], sentence: str) -> None:

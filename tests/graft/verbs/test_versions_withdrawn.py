@@ -76,14 +76,18 @@ def test_only_version_left_is_refused(place: Place) -> None:
     [
         (
             ["models/colours/7", "--why", "x"],
-            "There is no version at models/colours/7; published under models/colours: 1, 2.",
+            "There is no version at models/colours/7; published under models/colours: models/colours/2, models/colours/1.",
         ),
         (
             ["models/roses/1", "--why", "x"],
-            "There is no version at models/roses/1; published under models/roses: none.",
+            "There is no version at models/roses/1; the models are models/colours.",
         ),
         (["models/colours/2", "--why", " "], "Give the reason, which is recorded: --why TEXT."),
-        (["models/colours", "--why", "x"], "There is no published version at models/colours."),
+        (
+            ["models/colours", "--why", "x"],
+            "models/colours is a published model, but a version is needed, models/NAME/VERSION; its versions are "
+            "models/colours/2, models/colours/1.",
+        ),
     ],
 )
 def test_what_cannot_be_withdrawn_is_one_clear_line(place: Place, arguments: list[str], sentence: str) -> None:
