@@ -166,8 +166,16 @@ async def _sent(
         half = len(images) // 2
         return [*await _sent(client, gateway, images[:half]), *await _sent(client, gateway, images[half:])]
     said = body.get("detail") or f"{response.status_code} {response.reason_phrase}"
-    hint = " Set GRAFT_API_KEY to a key." if response.status_code == _NO_CREDENTIALS and not gateway.api_key else ""
-    raise CommandError(f"The gateway at {gateway.url} cannot predict: {said}{hint}")
+    raise CommandError(f"The gateway at {gateway.url} cannot predict: {said}{_hint(response, body, gateway)}")
+
+
+def _hint(response: httpx.Response, body: Mapping[str, Any], gateway: GatewayTarget) -> str:
+    if response.status_code == _NO_CREDENTIALS and not gateway.api_key:
+        return " Set GRAFT_API_KEY to a key."
+    if body.get("code", "no_such_path") == "no_such_path":
+        end = "" if "code" in body else "."
+        return f"{end} --url takes the address of a gateway, without /v1/predict."
+    return ""
 
 
 async def _response(client: httpx.AsyncClient, gateway: GatewayTarget, contents: Sequence[bytes]) -> httpx.Response:

@@ -348,3 +348,13 @@ def test_a_key_that_is_needed_is_asked_for(model_server: FakeModelServer, tmp_pa
         done = Place(tmp_path).predict("predict", "000.png", "--url", str(running.client.base_url))
     assert done.returncode == 2
     assert done.stderr.endswith("Set GRAFT_API_KEY to a key.\n")
+
+
+def test_an_address_with_a_path_is_explained(url: str, tmp_path: Path) -> None:
+    """The endpoint instead of the gateway, and a server that is none."""
+    folder_of(tmp_path, 2)
+    with served(SimpleHTTPRequestHandler) as other:
+        for address in (f"{url}/v1/predict", other):
+            done = Place(tmp_path).predict("predict", "000.png", "--url", address)
+            assert done.returncode == 2
+            assert done.stderr.endswith(". --url takes the address of a gateway, without /v1/predict.\n")
