@@ -1,5 +1,6 @@
 """How answers of the lineage look on a terminal."""
 
+import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -133,7 +134,8 @@ def _run_tree(run: StoredRun, title: str) -> Tree:
 
 
 def _pruned(folder: Path) -> str:
-    return " (pruned)" if pruned_record(folder).is_file() and not folder.exists() else ""
+    was = os.path.isfile(pruned_record(folder))  # noqa: PTH113 - pathlib raises for a name too long
+    return " (pruned)" if was and not folder.exists() else ""
 
 
 def _data_set_tree(data_set: DataSetRecord) -> Tree:

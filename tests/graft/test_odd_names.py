@@ -247,15 +247,6 @@ def _prints(call: ast.Call) -> bool:
 def _is_escaped(argument: ast.expr) -> bool:
     """Return whether it is escaped, a table or tree of such cells, a new key, a number, or exact for a program."""
     written = ast.unparse(argument)
-    parts = (
-        "plain_text(",
-        "announcement(",
-        "plain_table(",
-        "as_text(",
-        "_tree(",
-        "json",
-        "table",
-        "version('",
-        ".decode()",
-    )
+    escaped = ("plain_text(", "announcement(", "plain_table(", "as_text(", "_tree(", "table")
+    parts = (*escaped, "json", "version('", ".decode()")
     return any(part in written for part in parts) or written in {"key", "text"} or "_TITLES[" in written

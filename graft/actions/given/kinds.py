@@ -33,8 +33,8 @@ class Kind(Enum):
 
 def kind_of(path: Path) -> Kind:
     """Return what lies at `path`; a folder of numbers, such as the classes of digits, is no model by that alone."""
-    if not path.is_dir():
-        return Kind.FILE if os.path.exists(path) else Kind.NOTHING  # noqa: PTH110 - a name too long raises in pathlib
+    if not os.path.isdir(path):  # noqa: PTH112 - a name too long raises in pathlib
+        return Kind.FILE if os.path.exists(path) else Kind.NOTHING  # noqa: PTH110
     markers = {
         MANIFEST: Kind.VERSION,
         _GRAPH: Kind.SAVED_MODEL,

@@ -76,7 +76,8 @@ def test_only_version_left_is_refused(place: Place) -> None:
     [
         (
             ["models/colours/7", "--why", "x"],
-            "There is no version at models/colours/7; published under models/colours: models/colours/2, models/colours/1.",
+            "There is no version at models/colours/7; published under models/colours: models/colours/2, "
+            "models/colours/1.",
         ),
         (
             ["models/roses/1", "--why", "x"],

@@ -25,14 +25,19 @@ def save(folder: Path, module: tf.Module, function: object) -> Path:
     return folder
 
 
+def operations_of(definition: bytes) -> set[str]:
+    return {node.op for function in GraphDef.FromString(definition).library.function for node in function.node_def}
+
+
 def test_a_signature_is_cut_out_with_what_it_needs_alone(version: Path) -> None:
     """The graph that decodes has none of the network's convolutions, and is a part of the whole."""
     graphs = SavedGraphs(version)
-    decoding, whole = graphs.cut_out("pixels_of_image").definition, graphs.cut_out("serving_default").definition
-    operations = {node.op for function in GraphDef.FromString(decoding).library.function for node in function.node_def}
-    assert "DecodeJpeg" in operations
-    assert "Conv2D" not in operations
-    assert len(decoding) < len(whole)
+    decoding, whole = (
+        operations_of(graphs.cut_out(name).definition) for name in ("pixels_of_image", "serving_default")
+    )
+    assert "DecodeJpeg" in decoding
+    assert "Conv2D" not in decoding
+    assert decoding < whole
 
 
 def test_it_runs_as_the_whole_model(version: Path) -> None:
