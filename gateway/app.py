@@ -22,7 +22,7 @@ from gateway.backend.model_versions import ModelVersions
 from gateway.documentation import TITLE, add_documentation
 from gateway.drift.metrics import DriftCollector
 from gateway.drift.monitor import DriftMonitor
-from gateway.http.error_table import failure_codes, refusal_codes
+from gateway.http.error_table import failure_codes, rejection_codes
 from gateway.http.middleware import RequestMiddleware
 from gateway.http.operations import health_router, metrics_router
 from gateway.http.problems import exception_handlers
@@ -129,7 +129,7 @@ def _begin_at_zero(metrics: Metrics, app: FastAPI) -> None:
     """Create the series that the objectives and alerts count with, for every route that predicts."""
     labels = {route_label(route) for route in app.router.routes}
     routes = [PredictRoute(label, protocol_of("POST", label)) for label in labels if _PREDICTS.fullmatch(label)]
-    metrics.requests.begin_at_zero(routes, failure_codes(), refusal_codes())
+    metrics.requests.begin_at_zero(routes, failure_codes(), rejection_codes())
     metrics.backend.begin_at_zero((QUEUE_FULL, QUEUE_TIMEOUT, TOO_MANY_BYTES))
 
 

@@ -76,7 +76,7 @@ def failure_codes() -> tuple[str, ...]:
     return tuple(sorted({row.code for row in TABLE.values() if row.status >= 500} - _NOT_OUR_FAULT))
 
 
-def refusal_codes() -> tuple[str, ...]:
+def rejection_codes() -> tuple[str, ...]:
     """Return the codes of requests and images that are rejected as invalid, in order."""
     return tuple(sorted({row.code for row in TABLE.values() if 400 <= row.status < 500} - {_NOBODY_REFUSED}))
 

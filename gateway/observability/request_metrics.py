@@ -69,11 +69,11 @@ class RequestMetrics:
         )
         self._dropped_so_far = 0
 
-    def begin_at_zero(self, routes: Iterable[PredictRoute], failures: Iterable[str], refusals: Iterable[str]) -> None:
+    def begin_at_zero(self, routes: Iterable[PredictRoute], failures: Iterable[str], rejections: Iterable[str]) -> None:
         """Create the counters of requests for predictions that fail or are refused, and of those that are served.
 
         Prometheus computes rates from the difference of two samples: of a counter that begins with the first failure,
-        that failure would never be seen. `failures` and `refusals` are codes of errors.
+        that failure would never be seen. `failures` and `rejections` are codes of errors.
         """
         models = self._labels.configured_and_none()
         outcomes = tuple(failures)
@@ -82,7 +82,7 @@ class RequestMetrics:
             for model in models:
                 for outcome in ("ok", *outcomes):
                     self._requests.of(route, protocol, model, NO_VERSION, outcome)
-        for reason in refusals:
+        for reason in rejections:
             self._rejections.of(reason)
 
     def count(self, route: str, protocol: str, model: str | None, version: int | None, outcome: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.http.error_table import failure_codes, refusal_codes
+from gateway.http.error_table import failure_codes, rejection_codes
 from tests.deploy.prometheus_rules import records
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
@@ -45,7 +45,7 @@ def check_zeros(gateway: httpx.Client, models: set[str]) -> None:
         "queue_timeout",
         "too_many_bytes",
     }
-    assert {each["reason"] for each in labels_of(gateway, "refusals_total")} == set(refusal_codes())
+    assert {each["reason"] for each in labels_of(gateway, "refusals_total")} == set(rejection_codes())
     served = labels_of(gateway, "request_duration_seconds_count")
     assert {each["route"] for each in served if each["status"] == "2xx"} >= ROUTES
     assert labels_of(gateway, "log_lines_dropped_total") == [{}]
