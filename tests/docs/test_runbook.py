@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import typer
 import yaml
@@ -67,11 +66,11 @@ def test_graft_understands_every_command(text: str) -> None:
     """Each `graft` command has a verb, arguments and options that there are."""
     command: Any = typer.main.get_command(app)
     words = shlex.split(text.partition(" | ")[0])[1:]
-    context = click.Context(command, info_name="graft")
-    while isinstance(command, click.Group):
+    context = command.context_class(command, info_name="graft")
+    while hasattr(command, "resolve_command"):
         _, found, words = command.resolve_command(context, words)
         assert found is not None, text
-        command, context = found, click.Context(found, parent=context, info_name=found.name)
+        command, context = found, found.context_class(found, parent=context, info_name=found.name)
     command.parse_args(context, words)
 
 

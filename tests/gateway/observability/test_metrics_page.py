@@ -46,7 +46,7 @@ def text(start_gateway: StartGateway, model_server: FakeModelServer, tmp_path: P
     keys = Keys(tmp_path / "keys.json")
     operator = keys.add("predict", "operate", expires=datetime.now(UTC) + HOUR)
     publish(model_server)
-    gateway = start_gateway(api_keys_file=keys.path, max_in_flight=1, max_queued=0, **SETTINGS)
+    gateway = start_gateway(api_keys_file=keys.path, max_in_flight=1, max_queued=0, log_sample=0, **SETTINGS)
     gateway.headers.update(bearer(operator))
     wait_until_ready(gateway)
     send(gateway, range(WINDOW))

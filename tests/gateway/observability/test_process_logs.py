@@ -82,8 +82,9 @@ def test_a_broken_connection_to_the_model_server_writes_json(model_server: FakeM
         "GATEWAY_MODEL_SERVER_CA": str(next(tmp_path.glob("*.pem"))),
     }
     command = [sys.executable, "-m", "graft", "gateway", "--model", "flowers", "--port", "0"]
+    environment = {**os.environ, **variables}
     with subprocess.Popen(
-        command, text=True, env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
         try:
             assert process.stdout is not None

@@ -99,7 +99,7 @@ def test_settings_that_differ_have_dotted_names() -> None:
     """Only the settings that differ are listed, whole lists as one value."""
     other = read_config(None, {"model.alpha": 0.35, "phase_two.unfreeze": [20, 40]})
     assert configuration_differences(TrainingConfig(), other) == [
-        Difference("model.alpha", 1.0, 0.35),
+        Difference("model.alpha", None, 0.35),
         Difference("phase_two.unfreeze", None, [20, 40]),
     ]
     assert configuration_differences(other, other) == []
