@@ -12,7 +12,7 @@ from graft.errors import CommandError, ImageRefusedError
 from trainer.data.folders.walk import walk
 
 STANDARD_INPUT = "-"
-_URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_URL = re.compile(r"\A([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _FETCHED = {"http", "https"}
 _WILDCARDS = "*?["
 _MOST_BYTES = 64 * 1024 * 1024
