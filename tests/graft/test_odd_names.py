@@ -33,7 +33,7 @@ from trainer.progress import TerminalProgress
 from trainer.runs.record import RECORD
 
 _FIRST = datetime(2026, 11, 29, tzinfo=UTC)
-_EXAMPLES = settings(max_examples=40, deadline=None)
+_EXAMPLES = settings(max_examples=15, deadline=None)
 
 
 def printed_by(print_it: Callable[[], object]) -> str:
@@ -127,7 +127,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return make_place(tmp_path_factory.mktemp("place"))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(odd_names.filter(lambda name: not any("\ud800" <= character <= "\udfff" for character in name)))
 def test_runs_and_keys(place: Place, name: str) -> None:
     """`graft runs list` and `show`, and `graft keys list`, of files that have the name wherever they may."""
