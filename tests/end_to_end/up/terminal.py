@@ -11,7 +11,10 @@ from pathlib import Path
 
 from tests.end_to_end.command import START_SECONDS, STOP_SECONDS, environment
 
-_ON_TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+_ON_TERMINAL = (
+    "import os, pty, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "  # nohup ignores it
+    "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+)
 _CTRL_C = b"\x03"
 
 
