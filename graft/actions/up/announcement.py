@@ -68,9 +68,8 @@ class Announcement:
 
 def say(*lines: str) -> None:
     """Write to standard output at once."""
-    sys.stdout.write(
-        "".join(f"{plain_text(line)}\n" for line in lines)
-    )  # in one: unbuffered, a log line could come between the text and its end
+    text = "".join(f"{plain_text(line)}\n" for line in lines)
+    sys.stdout.write(text)  # in one: unbuffered, a log line could come between the text and its end
     sys.stdout.flush()
 
 

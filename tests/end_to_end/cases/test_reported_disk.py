@@ -5,22 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.end_to_end.cases.tiny import TINY
 
 from tests.drawn.images import write_classes
 from tests.end_to_end.command import graft
 
-TINY = (
-    "--weights",
-    "none",
-    "--alpha",
-    "0.35",
-    "--image-size",
-    "32",
-    "--set",
-    "phase_one.epochs=1",
-    "--set",
-    "data.batch_size=8",
-)
 CANNOT_BE_MOUNTED = "a file system of a given size cannot be mounted here, which takes root"
 
 

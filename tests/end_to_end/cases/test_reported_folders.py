@@ -11,23 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.drawn.images import COLOURS, encoded, speckled
+from tests.end_to_end.cases.tiny import TINY
 from tests.end_to_end.command import environment, graft, must, started
 from tests.end_to_end.conftest import SERVED
 from trainer.config import DataSettings
 from trainer.data.image_folder import SPLITS, find_images
 
-TINY = (
-    "--weights",
-    "none",
-    "--alpha",
-    "0.35",
-    "--image-size",
-    "32",
-    "--set",
-    "phase_one.epochs=1",
-    "--set",
-    "data.batch_size=8",
-)
 PER_CLASS = 6
 
 
