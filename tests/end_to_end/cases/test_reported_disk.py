@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.end_to_end.cases.tiny import TINY
 
 from tests.drawn.images import write_classes
+from tests.end_to_end.cases.tiny import TINY
 from tests.end_to_end.command import graft
 
 CANNOT_BE_MOUNTED = "a file system of a given size cannot be mounted here, which takes root"
