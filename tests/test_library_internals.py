@@ -56,7 +56,7 @@ TABLE = (
     Internals(
         "grpcio-channelz",
         "gateway/backend/channelz.py",
-        {"ChannelzServicer": ("GetTopChannels", "GetSubchannel")},  # as functions, without a server
+        {"ChannelzServicer": ("GetTopChannels", "GetChannel", "GetSubchannel")},  # as functions, without a server
         modules=("grpc_channelz",),
     ),
     Internals(

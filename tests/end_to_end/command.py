@@ -86,7 +86,7 @@ class Service:
 
     def client(self) -> httpx.Client:
         """Return a client of the service."""
-        return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False, verify=False)
 
 
 @contextmanager

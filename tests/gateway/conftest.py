@@ -107,7 +107,7 @@ def _running_gateway(
         try:
             assert ready.wait(10)
             port = listener.getsockname()[1]
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False, timeout=30) as client:
                 yield client
         finally:
             server.should_exit = True

@@ -35,7 +35,7 @@ def gateway(
         try:
             wait_until(lambda: bool(ports_of(process.pid)), seconds=30)
             url = f"http://127.0.0.1:{ports_of(process.pid)[0]}"
-            with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+            with httpx.Client(base_url=url, trust_env=False, verify=False, timeout=30) as client:
                 wait_until_ready(client)
                 yield process, client
         finally:
