@@ -13,6 +13,7 @@ from modelserver.batching.parameters import BatchParameters
 from modelserver.batching.runs import BatchedResult, run_alone, run_batch
 from modelserver.errors import BadInputError, BatchedOutputError, QueueFullError
 from modelserver.model.calls import GraphCall, GraphOutputs, joined
+from modelserver.model.spans import Waiting
 
 
 class Graph(Protocol):
@@ -26,6 +27,7 @@ class Graph(Protocol):
 class _Task:
     call: GraphCall
     outputs: "asyncio.Future[GraphOutputs]"
+    waiting: Waiting
 
 
 @dataclass(eq=False)
@@ -140,7 +142,9 @@ class Batcher:
             batch.drop_abandoned()
         if batch is None or batch.rows + rows > most:
             batch = self._add_batch(queue, graph, call.inner_shapes)
-        task = _Task(call, asyncio.get_running_loop().create_future())
+        task = _Task(call, asyncio.get_running_loop().create_future(), Waiting(call.spans))
+        if call.spans:
+            task.outputs.add_done_callback(task.waiting.end)  # where nobody waits for it any more
         batch.tasks.append(task)
         batch.rows += rows
         if batch.rows >= most:
@@ -203,6 +207,8 @@ class Batcher:
         self._busy += 1
         self._last_was_shared = len(tasks) > 1
         calls = [task.call for task in tasks]
+        for task in tasks:
+            task.waiting.end()
         running = asyncio.get_running_loop().run_in_executor(
             self._threads, run_batch, graph.call, calls, self.parameters.allowed_batch_sizes
         )
