@@ -50,4 +50,5 @@ def _matcher(text: str) -> dict[str, str]:
     found = _MATCHER.fullmatch(text)
     if found is None:
         raise ValueError(f'The matcher {text} is not written as label="value".')
-    return {"name": found[1], "value": found[3], "matchType": found[2]}
+    how = {} if found[2] == "=" else {"matchType": found[2]}  # equal is its default, and `=` is no text in all of YAML
+    return {"name": found[1], "value": found[3], **how}

@@ -263,7 +263,7 @@ def test_traces_are_an_addition(config: Config, embedded: Compose) -> None:
     assert server["entrypoint"] == [*untraced["model-server"]["entrypoint"], "--tracing"]
     assert server["command"] == untraced["model-server"]["command"]
     ModelServerSettings(**flags_of(server), tracing=True)
-    extras = {**server["build"]["args"], **gateway["build"]["args"]}
+    extras = dict(each.split("=") for each in (*server["build"]["args"], *gateway["build"]["args"]))
     assert extras == {"GATEWAY_EXTRAS": "gateway tracing", "MODELSERVER_EXTRAS": "modelserver tracing"}
     arguments = [each.partition("=")[0] for each in read_dockerfile().stages["requirements"].all("ARG")]
     assert extras.keys() <= set(arguments)

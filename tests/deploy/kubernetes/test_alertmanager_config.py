@@ -36,7 +36,7 @@ def resource() -> Resource:
 
 def texts(matchers: list[dict[str, str]]) -> list[str]:
     """Return matchers as Alertmanager's file has them."""
-    return [f"{each['name']}{each['matchType']}{json.dumps(each['value'])}" for each in matchers]
+    return [f"{each['name']}{each.get('matchType', '=')}{json.dumps(each['value'])}" for each in matchers]
 
 
 def route_of(told: dict[str, Any]) -> dict[str, Any]:

@@ -118,8 +118,9 @@ def test_the_model_server_of_the_example_can_be_traced(tmp_path: Path) -> None:
     )
     assert server["command"] == [*untraced["command"], "--tracing"]
     assert server["args"] == untraced["args"]
-    ModelServerSettings(**dict(flag.removeprefix("--").split("=") for flag in server["args"]), tracing=True)
-    assert [each for each in server["env"] if each not in untraced["env"]] == [
+    ModelServerSettings(**dict(flag.removeprefix("--").split("=", 1) for flag in server["args"]), tracing=True)
+    known = {each["name"] for each in untraced["env"]}
+    assert [each for each in server["env"] if each["name"] not in known] == [
         each for each in gateway["env"] if each["name"] == "NODE_ADDRESS" or each["name"].startswith("OTEL_")
     ]
     for version in ("1.29", "1.34"):

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -164,8 +163,7 @@ def test_refusals_are_no_failures_of_the_server(batched: TracedServer) -> None:
     unknown, impossible = "8" * 32, "9" * 32
     with pytest.raises(grpc.RpcError):
         batched.predict("CANARY", FOUR, context(unknown)).result()
-    task = messages.InferenceTask(model_spec={"name": "colours"}, method_name="CANARY")
-    request = messages.MultiInferenceRequest(tasks=[task])
+    request = messages.MultiInferenceRequest(tasks=[{"model_spec": {"name": "colours"}, "method_name": "CANARY"}])
     request.input.example_list.examples.add()
     with pytest.raises(grpc.RpcError):
         batched.send(f"{messages.PREDICTION_SERVICE}/MultiInference", request, context(impossible)).result()
@@ -232,10 +230,8 @@ def test_a_collector_that_says_nothing_stops_nothing(colours: Path, receiver: Sp
         with traced_server(colours, receiver, "--engine=litert", collector=collector, **full) as server:
             for _ in range(20):
                 server.predict("colours", FOUR, seconds=10).result()
-            stopped = time.monotonic()
             server.process.terminate()
-            assert server.process.wait(30) == 0
-            assert time.monotonic() - stopped < 10, "three seconds for the spans, and what ending takes anyway"
+            assert server.process.wait(12) == 0, "three seconds for the spans, and what ending takes anyway"
 
 
 def refused(*flags: str, **variables: str) -> str:
