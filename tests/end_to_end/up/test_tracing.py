@@ -9,7 +9,7 @@ pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="the extra 
 from tests.drawn.images import encoded, gradient
 from tests.end_to_end.command import started
 from tests.end_to_end.conftest import SERVED, Trained
-from tests.fakes.span_receiver import ReceivedSpan, receiving_spans
+from tests.fakes.collector.spans import ReceivedSpan, receiving_spans
 from tests.gateway.waiting import wait_until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -16,7 +16,7 @@ from contract import serving_messages as messages
 pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="the extra `tracing` is not installed")
 
 from tests.drawn.images import encoded, gradient
-from tests.fakes.span_receiver import ReceivedSpan, SpanReceiver, receiving_spans
+from tests.fakes.collector.spans import ReceivedSpan, SpanReceiver, receiving_spans
 from tests.gateway.waiting import wait_until
 from tests.modelserver.litert_versions import image, write_version
 from tests.modelserver.tracing.traced_server import PARENT, PREDICT, TracedServer, context, images, traced_server
@@ -103,9 +103,9 @@ def test_each_call_of_a_shared_run_has_spans_of_its_own(batched: TracedServer) -
     """Two traces whose rows were in one run each have it, with the rows and requests of both."""
     traces = ("2" * 32, "3" * 32)
     two = images(image(0), image(1))
-    answers = [batched.predict("colours", two, context(trace)) for trace in traces]
-    for answer in answers:
-        answer.result()
+    calls = [batched.predict("colours", two, context(trace)) for trace in traces]
+    for call in calls:
+        call.result()
     first, second = (batched.tree(trace, STAGES) for trace in traces)
     for spans in (first, second):
         assert_within(spans["run"], spans[PREDICT])
@@ -118,9 +118,9 @@ def test_the_callers_decision_holds(batched: TracedServer) -> None:
     """What the caller does not keep makes no spans, not even in a run that it shares with one that is kept."""
     kept, dropped = "4" * 32, "5" * 32
     two = images(image(0), image(1))
-    answers = [batched.predict("colours", two, context(dropped, "00")), batched.predict("colours", two, context(kept))]
-    for answer in answers:
-        answer.result()
+    calls = [batched.predict("colours", two, context(dropped, "00")), batched.predict("colours", two, context(kept))]
+    for call in calls:
+        call.result()
     assert batched.tree(kept, STAGES)["run"].attributes["graft.requests"] == 2
     assert batched.spans(dropped) == []
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contract import serving_messages as messages
-from tests.fakes.span_receiver import ReceivedSpan, SpanReceiver
+from tests.fakes.collector.spans import ReceivedSpan, SpanReceiver
 from tests.fakes.tensors import to_tensor
 from tests.gateway.waiting import wait_until
 
