@@ -206,11 +206,8 @@ class Batcher:
     def _start(self, graph: Graph, tasks: Sequence[_Task]) -> None:
         self._busy += 1
         self._last_was_shared = len(tasks) > 1
-        calls = [task.call for task in tasks]
-        for task in tasks:
-            task.waiting.end()
         running = asyncio.get_running_loop().run_in_executor(
-            self._threads, run_batch, graph.call, calls, self.parameters.allowed_batch_sizes
+            self._threads, _run, graph, tasks, self.parameters.allowed_batch_sizes
         )
         running.add_done_callback(functools.partial(self._finish, tasks))
 
@@ -225,6 +222,12 @@ class Batcher:
         results = [error] * len(tasks) if error else running.result()
         for task, result in zip(tasks, results, strict=True):
             _settle(task.outputs, result)
+
+
+def _run(graph: Graph, tasks: Sequence[_Task], allowed_sizes: Sequence[int]) -> list[BatchedResult]:
+    for task in tasks:
+        task.waiting.end()
+    return run_batch(graph.call, [task.call for task in tasks], allowed_sizes)
 
 
 def _settle(future: "asyncio.Future[GraphOutputs]", result: BatchedResult | BaseException) -> None:
