@@ -14,10 +14,11 @@ RUN python -m venv --without-pip /opt/graft
 # lists of their own, so that a change of pyproject.toml that changes none of them downloads nothing again
 FROM builder AS requirements
 ARG GATEWAY_EXTRAS=gateway
+ARG MODELSERVER_EXTRAS=modelserver
 COPY pyproject.toml deploy/docker/extra_requirements.py ./
 RUN mkdir /requirements \
     && python extra_requirements.py ${GATEWAY_EXTRAS} >/requirements/gateway.txt \
-    && python extra_requirements.py modelserver >/requirements/modelserver.txt \
+    && python extra_requirements.py ${MODELSERVER_EXTRAS} >/requirements/modelserver.txt \
     && python extra_requirements.py exporter postgresql >/requirements/pipeline.txt
 
 FROM builder AS wheel

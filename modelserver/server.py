@@ -34,6 +34,7 @@ from modelserver.logs import missing_lines, set_up_logs
 from modelserver.metrics import ModelServerMetrics
 from modelserver.requests.large_images import LargeImages
 from modelserver.settings import ModelServerSettings
+from modelserver.tracing.switch import open_tracing
 from modelserver.versions.base_paths import BasePathRoots
 from modelserver.versions.configs import ModelConfig, configs_of_file, model_configs
 from modelserver.versions.loading import load_version
@@ -87,7 +88,7 @@ async def running_server(
     answered with UNAVAILABLE. A load cannot be interrupted; only the process's end waits for it.
 
     Raises:
-        SettingError: an address cannot be listened on, or a configuration file cannot be used.
+        SettingError: an address cannot be listened on, or a configuration file or tracing cannot be used.
     """
     configs = model_configs(settings)
     metrics = ModelServerMetrics(lambda name: name in models.names)
@@ -98,7 +99,8 @@ async def running_server(
     models = _served_models(settings, configs, engines, metrics, batcher)
     reloading = Reloading(models, allow_unavailable_labels=settings.allow_version_labels_for_unavailable_models)
     server = grpc.aio.server(options=_options(settings))
-    calls, hurry = UnaryCalls(_REQUESTS_IN_FLIGHT * settings.max_message_bytes), asyncio.Event()
+    tracing, hurry = open_tracing(settings), asyncio.Event()
+    calls = UnaryCalls(_REQUESTS_IN_FLIGHT * settings.max_message_bytes, tracing)
     services = (
         PredictionService(
             *(models, executor, metrics, batcher), large_images=large_images, most_rows=settings.max_rows_per_request
@@ -124,6 +126,8 @@ async def running_server(
                 batcher.close()
             large_images.close()
             executor.shutdown(wait=False, cancel_futures=True)  # results of what still runs are no longer needed
+            if tracing and not hurry.is_set():
+                await asyncio.to_thread(tracing.close)
 
 
 def _options(settings: ModelServerSettings) -> list[tuple[str, int | str]]:

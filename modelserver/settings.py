@@ -98,6 +98,10 @@ class ModelServerSettings(BaseModel):
         False, description="Whether a short measurement of the first version that is loaded chooses the parameters."
     )
 
+    tracing: bool = Field(
+        False,
+        description="Whether to send spans with OpenTelemetry, set by its `OTEL_*` variables; needs extra `tracing`.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The lowest level that is logged; libraries' lines below warning only with `debug`."
     )

@@ -1,7 +1,8 @@
 """Writes the Kubernetes resources that are made from files of other folders: `make kubernetes-files`.
 
 kustomize cannot wrap a file into a resource of another kind, nor read above its own folder. So the rules of
-deploy/prometheus become a PrometheusRule, and the model server's files are copied, here; a test compares.
+deploy/prometheus become a PrometheusRule, the routes of deploy/alertmanager an AlertmanagerConfig, and the model
+server's files are copied, here; a test compares.
 """
 
 from pathlib import Path
@@ -9,28 +10,38 @@ from typing import Any
 
 import yaml
 
+from scripts.alertmanager_config import alertmanager_config
+
 ROOT = Path(__file__).parents[1]
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 SERVING = ROOT / "deploy" / "tensorflow-serving"
-TARGET = ROOT / "deploy" / "kubernetes" / "base" / "generated"
+ALERTMANAGER = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+TARGET = ROOT / "deploy" / "kubernetes"
 
 _NOTE = "# Written by `make kubernetes-files` from {source}; change that, and run it again.\n"
 _LABELS = {"app.kubernetes.io/name": "graft", "release": "kube-prometheus-stack"}
-"""The second one selects the rules for the Prometheus of a Helm release of that name."""
+"""The second one selects resources for the Prometheus of a Helm release of that name."""
 
 
 def main() -> None:
     """Write every generated file."""
-    TARGET.mkdir(exist_ok=True)
     for name, text in generated().items():
         (TARGET / name).write_text(text, encoding="utf-8")
 
 
 def generated() -> dict[str, str]:
-    """Return the text of every generated file by its name."""
+    """Return the text of every generated file by its path in deploy/kubernetes."""
+    alertmanager = alertmanager_config(yaml.safe_load(ALERTMANAGER.read_text(encoding="utf-8")), _LABELS)
+    resources = {
+        "base/generated/prometheus-rule.yaml": (RULES, prometheus_rule()),
+        "overlays/example/alertmanager-config.yaml": (ALERTMANAGER, alertmanager),
+    }
     return {
-        "prometheus-rule.yaml": _NOTE.format(source="deploy/prometheus/rules") + _dump(prometheus_rule()),
-        **{file.name: file.read_text(encoding="utf-8") for file in sorted(SERVING.iterdir())},
+        **{
+            path: _NOTE.format(source=source.relative_to(ROOT)) + _dump(resource)
+            for path, (source, resource) in resources.items()
+        },
+        **{f"base/generated/{file.name}": file.read_text(encoding="utf-8") for file in sorted(SERVING.iterdir())},
     }
 
 

@@ -6,18 +6,13 @@ model's name are recorded.
 """
 
 import os
-import threading
 import time
 from collections.abc import Mapping
-from importlib.metadata import version
 
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from contract.process.span_export import SpanExport, unsupported_variable
 from gateway.errors import BadSettingError
 from gateway.observability.metric_labels import shortened
 from gateway.observability.observation import MODEL_SERVER, CallMetadata, Observation
@@ -26,33 +21,24 @@ from gateway.observability.trace_context import TRACEPARENT, TraceContext
 _PROPAGATOR = TraceContextTextMapPropagator()  # no baggage: callers could send anything to the model server
 _METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 _OTHER_METHOD = "_OTHER"
-_UNNAMED = "unknown_service"
-_LAST_WORDS_SECONDS = 3.0
-_POSSIBLE = {
-    "OTEL_TRACES_EXPORTER": "otlp",
-    "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
-    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc",
-}
 
 
 class Tracing:
     """Exports the spans of one process; starts its own thread."""
 
     def __init__(self) -> None:
-        self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-        self._tracer = self._provider.get_tracer("gateway", version("graft-serving"))
+        self._export = SpanExport("graft-gateway", "gateway")
+        self._tracer = self._export.tracer
 
     @staticmethod
     def check_variables(variables: Mapping[str, str] = os.environ) -> None:
         """Check that the standard variables are supported.
 
         Raises:
-            BadSettingError: one selects an exporter or protocol other than OTLP over gRPC.
+            BadSettingError: one selects an exporter or protocol other than OTLP over gRPC, or no sampler that there is.
         """
-        for name, possible in _POSSIBLE.items():
-            if variables.get(name, possible) != possible:
-                raise BadSettingError(f"{name} is {variables[name]!r}; only {possible} is supported.")
+        if problem := unsupported_variable(variables):
+            raise BadSettingError(problem)
 
     def begin(self, observation: Observation, method: str, tracestate: bytes | None) -> None:
         """Begin the span of a request, in its caller's trace if there is one."""
@@ -71,9 +57,7 @@ class Tracing:
 
     def close(self) -> None:
         """Send the remaining spans, for at most three seconds, and stop."""
-        ending = threading.Thread(target=self._provider.shutdown, daemon=True)  # its own timeout is not reliable
-        ending.start()
-        ending.join(_LAST_WORDS_SECONDS)
+        self._export.close()
 
 
 class Spans:
@@ -152,13 +136,3 @@ def _trace_of(span: Span) -> TraceContext:
     context = span.get_span_context()
     sampled = context.trace_flags.sampled
     return TraceContext(f"{context.trace_id:032x}", sampled, "")
-
-
-def _resource() -> Resource:
-    """Return the resource from the variables, with the service name graft-gateway if they set none."""
-    told = Resource.create()
-    name = str(told.attributes.get(SERVICE_NAME, _UNNAMED))
-    own = {SERVICE_VERSION: version("graft-serving")}
-    if name.startswith(_UNNAMED):
-        own[SERVICE_NAME] = "graft-gateway"
-    return told.merge(Resource(own))

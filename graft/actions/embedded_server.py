@@ -32,7 +32,7 @@ class EmbeddedModelServer:
 
     It is starting while other work is done; `address` waits until it listens. `on_end` gets its exit code if it
     ends by itself. Without a `log`, what it logs goes nowhere. With `batching`, it measures which parameters suit the
-    first version that is loaded, and says so in its log. `engine` is its setting.
+    first version that is loaded, and says so in its log. `engine` and `tracing` are its settings.
 
     It is in a process group of its own: Ctrl-C reaches whoever started it, who ends it when it is no longer needed.
     """
@@ -45,12 +45,13 @@ class EmbeddedModelServer:
         *,
         batching: bool = False,
         engine: str = "auto",
+        tracing: bool = False,
     ) -> None:
         self._models = models
         self._command = [sys.executable, "-m", "graft", "modelserver", "--port=0"]
         self._command.append("--max_num_load_retries=0")  # what is published is whole, and tried again if it changes
         self._command += ["--enable_batching", "--tune_batching"] if batching else []
-        self._command.append(f"--engine={engine}")
+        self._command += [f"--engine={engine}", f"--tracing={str(tracing).lower()}"]
         if log:
             self._command += [f"--log_level={log.level}", f"--log_format={log.form}"]
         self._on_end = on_end

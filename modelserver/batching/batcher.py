@@ -13,6 +13,7 @@ from modelserver.batching.parameters import BatchParameters
 from modelserver.batching.runs import BatchedResult, run_alone, run_batch
 from modelserver.errors import BadInputError, BatchedOutputError, QueueFullError
 from modelserver.model.calls import GraphCall, GraphOutputs, joined
+from modelserver.model.spans import Waiting
 
 
 class Graph(Protocol):
@@ -26,6 +27,7 @@ class Graph(Protocol):
 class _Task:
     call: GraphCall
     outputs: "asyncio.Future[GraphOutputs]"
+    waiting: Waiting
 
 
 @dataclass(eq=False)
@@ -140,7 +142,9 @@ class Batcher:
             batch.drop_abandoned()
         if batch is None or batch.rows + rows > most:
             batch = self._add_batch(queue, graph, call.inner_shapes)
-        task = _Task(call, asyncio.get_running_loop().create_future())
+        task = _Task(call, asyncio.get_running_loop().create_future(), Waiting(call.spans))
+        if call.spans:
+            task.outputs.add_done_callback(task.waiting.end)  # where nobody waits for it any more
         batch.tasks.append(task)
         batch.rows += rows
         if batch.rows >= most:
@@ -202,9 +206,8 @@ class Batcher:
     def _start(self, graph: Graph, tasks: Sequence[_Task]) -> None:
         self._busy += 1
         self._last_was_shared = len(tasks) > 1
-        calls = [task.call for task in tasks]
         running = asyncio.get_running_loop().run_in_executor(
-            self._threads, run_batch, graph.call, calls, self.parameters.allowed_batch_sizes
+            self._threads, _run, graph, tasks, self.parameters.allowed_batch_sizes
         )
         running.add_done_callback(functools.partial(self._finish, tasks))
 
@@ -219,6 +222,12 @@ class Batcher:
         results = [error] * len(tasks) if error else running.result()
         for task, result in zip(tasks, results, strict=True):
             _settle(task.outputs, result)
+
+
+def _run(graph: Graph, tasks: Sequence[_Task], allowed_sizes: Sequence[int]) -> list[BatchedResult]:
+    for task in tasks:
+        task.waiting.end()
+    return run_batch(graph.call, [task.call for task in tasks], allowed_sizes)
 
 
 def _settle(future: "asyncio.Future[GraphOutputs]", result: BatchedResult | BaseException) -> None:

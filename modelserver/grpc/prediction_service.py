@@ -17,6 +17,7 @@ from modelserver.grpc.unary_calls import UnaryCalls, request_bytes
 from modelserver.metrics import ModelServerMetrics
 from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.cancellation import CancellationToken
+from modelserver.model.spans import Waiting, current_spans
 from modelserver.model.version import Model
 from modelserver.requests.handler import RequestHandler
 from modelserver.requests.handlers import CLASSIFY, PREDICT, REGRESS
@@ -64,11 +65,12 @@ class PredictionService:
             "MultiInference": (self.multi_inference, messages.MultiInferenceRequest, messages.MultiInferenceResponse),
         }
         methods = {
-            name: calls.handler(self._metrics.counted(name, method), request_class, response_class)
+            name: calls.handler(self._metrics.counted(name, method), request_class, response_class, _traced_as(name))
             for name, (method, request_class, response_class) in counted.items()
         }
         methods["GetModelMetadata"] = calls.handler(
-            self.get_model_metadata, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse
+            *(self.get_model_metadata, messages.GetModelMetadataRequest, messages.GetModelMetadataResponse),
+            _traced_as("GetModelMetadata"),
         )
         return grpc.method_handlers_generic_handler(messages.PREDICTION_SERVICE, methods)
 
@@ -106,7 +108,7 @@ class PredictionService:
         served = self._find(spec)
         check_examples(request.input, self._most_rows)
         with _cancelled_at_the_end() as token:
-            response = await self._run(infer_all, served.model, request, [token])
+            response = await self._run(infer_all, served.model, request, [token], current_spans.get())
         for result in response.results:
             _name_version(result.model_spec, spec, served)
         return response
@@ -135,7 +137,8 @@ class PredictionService:
         served = self._find(spec)
         handler.check_rows(served.model, request, self._most_rows)
         with _cancelled_at_the_end() as token:
-            call = replace(await self._read(handler, served.model, request), tokens=[token])
+            call = await self._read(handler, served.model, request)
+            call = replace(call, tokens=[token], spans=current_spans.get())
             graph = functools.partial(self._run_graph, served.model)
             response = handler.respond(call, await self._large_images.run(served.model, call, graph))
         _name_version(response.model_spec, spec, served)
@@ -151,7 +154,16 @@ class PredictionService:
     async def _run_graph(self, model: Model, call: GraphCall) -> GraphOutputs:
         if self._batcher:
             return await self._batcher.run(model, call)
-        outputs: GraphOutputs = await self._run(model.call, call)
+        waiting = Waiting(call.spans)
+
+        def begin() -> GraphOutputs:
+            waiting.end()
+            return model.call(call)
+
+        try:
+            outputs: GraphOutputs = await self._run(begin)
+        finally:
+            waiting.end()
         return outputs
 
     async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -161,8 +173,12 @@ class PredictionService:
         if not spec.name:
             raise BadInputError("ModelSpec has no name specified.")
         if spec.WhichOneof("version_choice") == "version_label":
-            return self._models.find_labelled(spec.name, spec.version_label)
-        return self._models.find(spec.name, spec.version.value if spec.HasField("version") else None)
+            served = self._models.find_labelled(spec.name, spec.version_label)
+        else:
+            served = self._models.find(spec.name, spec.version.value if spec.HasField("version") else None)
+        for span in current_spans.get():
+            span.set_attributes({"graft.model": spec.name, "graft.version": str(served.number)})
+        return served
 
 
 @contextlib.contextmanager
@@ -173,6 +189,11 @@ def _cancelled_at_the_end() -> Iterator[CancellationToken]:
         yield token
     finally:
         token.cancel()
+
+
+def _traced_as(method: str) -> str:
+    """Return what OpenTelemetry calls the method, and so its spans."""
+    return f"{messages.PREDICTION_SERVICE}/{method}"
 
 
 def _spec_of(request: Any) -> Any:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -12,6 +12,9 @@ from google.protobuf.message import DecodeError
 from modelserver.errors import QueueFullError, ServingError, StoppingError
 from modelserver.grpc.field_limits import check_fields
 from modelserver.status_codes import STATUS_OF
+
+if TYPE_CHECKING:
+    from modelserver.tracing.call_spans import CallTracing
 
 # Details are sent percent-encoded in a trailer, and clients reject trailers over 8 KB: a longer text would turn
 # INVALID_ARGUMENT into RESOURCE_EXHAUSTED on their side.
@@ -26,10 +29,14 @@ request_bytes: ContextVar[int] = ContextVar("request_bytes", default=0)
 
 
 class UnaryCalls:
-    """The calls in flight of one server, whose requests have `most_bytes` together; all belong to one event loop."""
+    """The calls in flight of one server, whose requests have `most_bytes` together; all belong to one event loop.
 
-    def __init__(self, most_bytes: int) -> None:
+    `tracing` is None where it is off.
+    """
+
+    def __init__(self, most_bytes: int, tracing: "CallTracing | None" = None) -> None:
         self._most_bytes = most_bytes
+        self._tracing = tracing
         self._bytes = 0
         self._running: set[asyncio.Task[Any]] = set()
         self._ended: set[asyncio.Task[Any]] = set()
@@ -41,17 +48,18 @@ class UnaryCalls:
             task.cancel()
 
     def handler(
-        self, method: Callable[[Any], Awaitable[Any]], request_class: Any, response_class: Any
+        self, method: Callable[[Any], Awaitable[Any]], request_class: Any, response_class: Any, traced_as: str = ""
     ) -> "grpc.RpcMethodHandler[Any, Any]":
         """Return a gRPC handler that calls `method` and turns our errors into status codes.
 
-        `method` is cancelled when the caller leaves, or its deadline passes.
+        Calls have a span `traced_as`; without it, none, for what is asked every few seconds. `method` is cancelled when
+        the caller leaves, or its deadline passes.
         """
 
         async def behaviour(request: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
             try:
                 request_bytes.set(len(request))
-                with self._room_for(len(request)):
+                with self._span(traced_as, context), self._room_for(len(request)):
                     return await self._counted(method, await _parsed(request, request_class))
             except DecodeError:  # left to gRPC, this would be UNKNOWN with the name of a Python class
                 await context.abort(grpc.StatusCode.INTERNAL, "The request is not a message of this method.")
@@ -62,6 +70,13 @@ class UnaryCalls:
             behaviour,
             response_serializer=response_class.SerializeToString,
         )
+
+    def _span(
+        self, name: str, context: "grpc.aio.ServicerContext[Any, Any]"
+    ) -> contextlib.AbstractContextManager[None]:
+        if self._tracing is None or not name:
+            return contextlib.nullcontext()
+        return self._tracing.call(name, context.invocation_metadata() or (), context.time_remaining)
 
     @contextlib.contextmanager
     def _room_for(self, size: int) -> Iterator[None]:

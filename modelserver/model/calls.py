@@ -7,7 +7,10 @@ import numpy as np
 
 from modelserver.errors import BadInputError, BatchedOutputError
 from modelserver.model.cancellation import Tokens
+from modelserver.model.spans import RUN, CallSpans, TracedWork
 from modelserver.model.tensors import Array
+
+_UNTRACED = TracedWork(RUN, (), {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,10 @@ class GraphCall:
     """Whether the signature has more outputs than are wanted."""
     tokens: Tokens = ()
     """Of those that wait for the outputs."""
+    spans: CallSpans = ()
+    """Of those that are traced."""
+    requests: int = 1
+    """How many of them this is for."""
 
     @property
     def inner_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -43,6 +50,14 @@ class GraphCall:
             if len(argument) != len(self.arguments[0]):
                 raise BadInputError("Batching Run() input tensors must have equal 0th-dimension size")
         return len(self.arguments[0])
+
+    def traced(self, engine: str) -> TracedWork:
+        """Return the context of its run, whose spans say how many rows are run by what, and for how many requests."""
+        if not self.spans:
+            return _UNTRACED
+        rows = max((len(argument) for argument in self.arguments if argument.ndim), default=1)
+        about = {"graft.engine": engine, "graft.signature": self.signature_name}
+        return TracedWork(RUN, self.spans, {**about, "graft.rows": rows, "graft.requests": self.requests})
 
     def pieces(self, size: int) -> "list[GraphCall]":
         """Return calls of `size` rows, the last of what is left, with views of the arguments; none is `filtered`."""
@@ -72,7 +87,14 @@ def merged(calls: Sequence[GraphCall], size: int) -> GraphCall:
     outputs = dict.fromkeys(name for call in calls for name in call.outputs)
     # a call without a token is always wanted, and so is what it is part of
     tokens = [token for call in calls for token in call.tokens] if all(call.tokens for call in calls) else ()
-    return GraphCall(first.signature_name, tuple(arguments), tuple(outputs), tokens=tokens)
+    return GraphCall(
+        first.signature_name,
+        tuple(arguments),
+        tuple(outputs),
+        tokens=tokens,
+        spans=[span for call in calls for span in call.spans],
+        requests=len(calls),
+    )
 
 
 def joined(outputs: Sequence[GraphOutputs]) -> dict[str, Array]:

@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from modelserver.low_priority import give_way
 from modelserver.model.calls import GraphCall, GraphOutputs
 from modelserver.model.cancellation import Tokens, check_wanted
 from modelserver.model.decoded_images import DecodedRow, RowDecoder
+from modelserver.model.spans import DECODE, TracedWork
 from modelserver.model.tensors import Array
 from modelserver.model.version import Model
 
@@ -61,7 +63,8 @@ class LargeImages:
         if decoder is None or not _has_large_images(model, call):
             return await run(call)
         if call.signature_name == PIXELS_OF_IMAGE:
-            outputs = await self._decoded(decoder, decoder.pixels_of, call.arguments[0].item(), call.tokens)
+            with _traced(call, 1):
+                outputs = await self._decoded(decoder, decoder.pixels_of, call.arguments[0].item(), call.tokens)
         else:
             outputs = await self._predict(decoder, call, run)
         return {name: outputs[name] for name in call.outputs}
@@ -69,11 +72,14 @@ class LargeImages:
     async def _predict(
         self, decoder: RowDecoder, call: GraphCall, run: Callable[[GraphCall], Awaitable[GraphOutputs]]
     ) -> dict[str, Array]:
-        images = await self._decode(decoder, call)
+        with _traced(call, len(call.arguments[0])):
+            images = await self._decode(decoder, call)
         pixels = [image.pixels for image in images if image.pixels is not None]
         probabilities = np.zeros((0, 0), np.float32)
         if pixels:
-            of_pixels = GraphCall(SERVING_PIXELS, (np.stack(pixels),), (_PROBABILITIES,), call.filtered, call.tokens)
+            of_pixels = replace(
+                call, signature_name=SERVING_PIXELS, arguments=(np.stack(pixels),), outputs=(_PROBABILITIES,)
+            )
             probabilities = np.asarray((await run(of_pixels))[_PROBABILITIES])
         valid = [image.pixels is not None for image in images]
         return decoder.outputs(valid, [image.brightness for image in images], probabilities)
@@ -99,6 +105,10 @@ class LargeImages:
         loop = asyncio.get_running_loop()
         checked = await loop.run_in_executor(self._checks, _if_wanted, tokens, decoder.checked, content)
         return await loop.run_in_executor(self._threads, _if_wanted, tokens, decode, checked)
+
+
+def _traced(call: GraphCall, rows: int) -> TracedWork:
+    return TracedWork(DECODE, call.spans, {"graft.rows": rows, "graft.large_images": True})
 
 
 def _if_wanted(tokens: Tokens, function: Callable[[bytes], _Result], content: bytes) -> _Result:

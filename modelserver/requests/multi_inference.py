@@ -8,6 +8,7 @@ from contract.serving_messages import MultiInferenceResponse
 from contract.signatures import SERVING_DEFAULT
 from modelserver.errors import BadInputError, UnsupportedMethodError
 from modelserver.model.cancellation import Tokens
+from modelserver.model.spans import CallSpans
 from modelserver.model.version import Model
 from modelserver.requests.examples import INPUT, serialized_examples
 from modelserver.requests.handlers import CLASSIFY, REGRESS
@@ -15,7 +16,7 @@ from modelserver.requests.handlers import CLASSIFY, REGRESS
 _HANDLERS = {handler.method: handler for handler in (CLASSIFY, REGRESS)}
 
 
-def infer_all(model: Model, request: Any, tokens: Tokens = ()) -> Any:
+def infer_all(model: Model, request: Any, tokens: Tokens = (), spans: CallSpans = ()) -> Any:
     """Return the MultiInferenceResponse to a MultiInferenceRequest, without names and versions of the model.
 
     All tasks are checked before the first one runs. The texts of errors are TensorFlow Serving's.
@@ -30,7 +31,8 @@ def infer_all(model: Model, request: Any, tokens: Tokens = ()) -> Any:
     for task, (signature_name, wanted) in zip(request.tasks, outputs.items(), strict=True):
         handler = _HANDLERS[task.method_name]
         result = response.results.add(model_spec={"signature_name": signature_name})
-        values = model.call(replace(model.check(signature_name, {INPUT: examples}, wanted), tokens=tokens))
+        call = replace(model.check(signature_name, {INPUT: examples}, wanted), tokens=tokens, spans=spans)
+        values = model.call(call)
         handler.add_results(getattr(result, f"{handler.noun}_result"), values, len(examples))
     return response
 

@@ -20,11 +20,13 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from scripts.dashboards.description import MODEL, MODEL_SERVER, SERVICE, Board, Panel, Query, Row, Variable
+from scripts.dashboards.place import PLACE_VARIABLES, in_place
 
 _GRID_WIDTH = 24
 _SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _TITLES = {SERVICE: "Service", MODEL: "Model", MODEL_SERVER: "Model server"}
 _HIDDEN_COLUMNS = ("Time", "__name__", "instance", "job")
+_SAME_PLACE = "&".join(f"${{{variable.name}:queryparam}}" for variable in PLACE_VARIABLES)
 
 _Builder = bargauge.Panel | heatmap.Panel | stat.Panel | statetimeline.Panel | table.Panel | timeseries.Panel
 
@@ -48,8 +50,10 @@ def _dashboard(board: Board) -> dashboard.Dashboard:
         .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
         .annotation(_alerts())
     )
+    for variable in PLACE_VARIABLES:
+        made.with_variable(_variable(variable, variable.values))
     for variable in board.variables:
-        made.with_variable(_variable(variable))
+        made.with_variable(_variable(variable, in_place(variable.values)))
     for identifier in (SERVICE, MODEL, MODEL_SERVER):
         if identifier != board.identifier:
             made.link(_link(identifier, board.identifier))
@@ -61,12 +65,12 @@ def _dashboard(board: Board) -> dashboard.Dashboard:
     return made
 
 
-def _variable(variable: Variable) -> dashboard.QueryVariable:
+def _variable(variable: Variable, values: str) -> dashboard.QueryVariable:
     made = (
         dashboard.QueryVariable(variable.name)
         .label(variable.title)
         .datasource(_SOURCE)
-        .query(variable.values)
+        .query(values)
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(models.VariableSort.ALPHABETICAL_ASC)
         .multi(variable.several)
@@ -85,18 +89,19 @@ def _alerts() -> dashboard.AnnotationQuery:
         .datasource(_SOURCE)
         .enable(True)
         .icon_color("red")
-        .expr('ALERTS{alertname=~"Graft.*", alertstate="firing"}')
+        .expr(in_place('ALERTS{alertname=~"Graft.*", alertstate="firing"}'))
     )
 
 
 def _link(identifier: str, here: str) -> dashboard.DashboardLink:
-    """Return a link that takes the time along, and the model where it is one: the model's dashboard cannot show all."""
+    """Return a link that takes time and place along, and the model where it is one: its dashboard cannot show all."""
+    takes_all = here == MODEL
     return (
         dashboard.DashboardLink(_TITLES[identifier])
         .type(models.DashboardLinkType.LINK)
         .icon("dashboard")
-        .url(f"/d/{identifier}")
-        .include_vars(here == MODEL)
+        .url(f"/d/{identifier}" if takes_all else f"/d/{identifier}?{_SAME_PLACE}")
+        .include_vars(takes_all)
         .keep_time(True)
     )
 
@@ -147,7 +152,12 @@ def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
 
 
 def _target(query: Query, panel: Panel) -> prometheus.Dataquery:
-    made = prometheus.Dataquery().expr(query.expression).legend_format(query.legend or "__auto").datasource(_SOURCE)
+    made = (
+        prometheus.Dataquery()
+        .expr(in_place(query.expression))
+        .legend_format(query.legend or "__auto")
+        .datasource(_SOURCE)
+    )
     if panel.kind == "table":
         return made.instant().format(PromQueryFormat.TABLE)
     if panel.kind == "heatmap":

@@ -23,9 +23,10 @@ _WORDS = {"and", "or", "unless", "bool", "offset"}
 
 @cache
 def exported() -> dict[str, frozenset[str]]:
-    """Return the labels of every series by its name: both servers', the rules' and Prometheus's own."""
+    """Return the labels of every series by its name: both servers', the rules', Prometheus's and Kubernetes's."""
     found = dict.fromkeys(("up",), _OF_THE_TARGET)
-    found["ALERTS"] = frozenset({"alertname", "alertstate"})
+    found["ALERTS"] = frozenset({"alertname", "alertstate"}) | _OF_RECORDS
+    found["kube_deployment_spec_replicas"] = _OF_THE_TARGET | {"deployment"}
     found.update({name: _OF_RECORDS | _groups_of(expression) for name, expression in records().items()})
     for name, rest in _ROW.findall("".join((_DOCS / page).read_text() for page in ("metrics.md", "probe.md"))):
         kind, _, labels = (cell.strip() for cell in rest.split("|")[:3])

@@ -244,3 +244,29 @@ def test_a_missing_model_is_named_in_one_sentence(config: Config) -> None:
     assert done.returncode != 0
     assert "GRAFT_MODEL" in done.stderr
     assert "write GRAFT_MODEL=NAME into .env" in done.stderr
+
+
+def test_traces_are_an_addition(config: Config, embedded: Compose) -> None:
+    """With one more file both servers send some of their spans, from images with the extra, and are else the same."""
+    files, collector = (MAIN, EMBEDDED, "docker-compose.traces.yml"), "http://collector:4317"
+    done = config(*files, GRAFT_MODEL="flowers", GRAFT_TRACES=collector)
+    assert done.returncode == 0, done.stderr
+    traced, untraced = yaml.safe_load(done.stdout)["services"], embedded["services"]
+    variables = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.01",
+    }
+    server, gateway = traced["model-server"], traced["gateway"]
+    assert server["environment"] == {**untraced["model-server"]["environment"], **variables}
+    assert gateway["environment"] == {**untraced["gateway"]["environment"], **variables, "GATEWAY_TRACING": "true"}
+    assert server["entrypoint"] == [*untraced["model-server"]["entrypoint"], "--tracing"]
+    assert server["command"] == untraced["model-server"]["command"]
+    ModelServerSettings(**flags_of(server), tracing=True)
+    extras = dict(each.split("=") for each in (*server["build"]["args"], *gateway["build"]["args"]))
+    assert extras == {"GATEWAY_EXTRAS": "gateway tracing", "MODELSERVER_EXTRAS": "modelserver tracing"}
+    arguments = [each.partition("=")[0] for each in read_dockerfile().stages["requirements"].all("ARG")]
+    assert extras.keys() <= set(arguments)
+    without = config(*files, GRAFT_MODEL="flowers")
+    assert without.returncode != 0
+    assert "write GRAFT_TRACES=http://COLLECTOR:4317 into .env" in without.stderr

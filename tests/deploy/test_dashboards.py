@@ -13,6 +13,7 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from scripts.dashboards.__main__ import BOARDS, FOLDER, files
+from scripts.dashboards.place import in_place
 
 PROVISIONING = FOLDER.parent / "provisioning"
 NAMED_COLORS = {"green", "orange", "red"}
@@ -104,13 +105,45 @@ def test_variables_are_used(name: str) -> None:
 
 
 def test_dashboards_link_to_each_other() -> None:
-    """Each dashboard has a link to both others, and every link leads to a dashboard."""
+    """Each dashboard has a link to both others, every link leads to a dashboard, and takes the place along."""
     boards = {board.identifier for board in BOARDS}
+    place = "?${cluster:queryparam}&${namespace:queryparam}"
     for name in files():
         content = read(name)
-        assert {link["url"] for link in content["links"]} == {f"/d/{board}" for board in boards - {content["uid"]}}
-        links = [link["url"] for panel in panels_of(content) for link in panel.get("links", [])]
-        assert {link.removeprefix("/d/") for link in links} <= boards
+        assert {link["url"].removesuffix(place) for link in content["links"]} == {
+            f"/d/{board}" for board in boards - {content["uid"]}
+        }
+        links = [link for panel in panels_of(content) for link in panel.get("links", [])]
+        assert {link["url"].removesuffix(place).removeprefix("/d/") for link in links} <= boards
+        assert all(link["url"].endswith(place) != link["includeVars"] for link in [*content["links"], *links])
+
+
+@each_dashboard
+def test_a_place_can_be_chosen(name: str) -> None:
+    """Cluster and namespace come first, stand for all of them at first, and for series without these labels, too."""
+    source, *variables = read(name)["templating"]["list"]
+    assert source["name"] == "datasource"
+    assert [each["name"] for each in variables[:2]] == ["cluster", "namespace"]
+    for variable in variables[:2]:
+        assert (variable["allValue"], variable["current"]["value"], variable["multi"]) == (".*", "$__all", True)
+    for variable in variables[1:]:
+        assert 'cluster=~"$cluster"' in variable["query"]
+    for variable in variables[2:]:
+        assert 'namespace=~"$namespace"' in variable["query"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("max(graft:a:rate1h) / 2", "max(graft:a:rate1h{PLACE}) / 2"),
+        ('rate(:tensorflow:a{b="}", c=~"[{]x[}]"}[1m])', 'rate(:tensorflow:a{b="}", c=~"[{]x[}]", PLACE}[1m])'),
+        ("sum by (upper, up_to) (graft_up{})", "sum by (upper, up_to) (graft_up{PLACE})"),
+        ('count(up{job="up"}) - up', 'count(up{job="up", PLACE}) - up{PLACE}'),
+    ],
+)
+def test_every_series_of_a_query_is_of_the_chosen_place(expression: str, expected: str) -> None:
+    """Series with and without conditions get the choice, and neither texts nor labels are taken for one."""
+    assert in_place(expression) == expected.replace("PLACE", 'cluster=~"$cluster", namespace=~"$namespace"')
 
 
 def test_grafana_finds_source_and_files() -> None:

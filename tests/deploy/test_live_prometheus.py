@@ -4,7 +4,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -20,6 +20,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 PATIENCE = 40.0
+PLACE = {"cluster": ".*", "namespace": ".*"}
+"""The choice of all: nothing that is scraped here has these labels, as with docker compose."""
+EVERYWHERE: Mapping[str, str] = {}
 PROVOKED = {
     "GraftAvailabilityBurn",
     "GraftLatencyBurn",
@@ -78,6 +81,18 @@ def test_every_query_of_every_panel_returns_data(prometheus: Prometheus) -> None
     assert len(queries) > 70
 
 
+def test_every_query_is_of_the_chosen_namespace(prometheus: Prometheus) -> None:
+    """With a namespace or a cluster that does not exist, no query gives anything, or nothing but zero."""
+    wait_until(lambda: len(prometheus.query("up == 1")) == 2, PATIENCE)
+    for place in ({"namespace": "elsewhere"}, {"cluster": "elsewhere"}):
+        found = {
+            str(query): series
+            for query in queries_of_panels(prometheus, place)
+            if (series := [each for each in prometheus.query(query.expression) if each.value])
+        }
+        assert found == {}
+
+
 def test_the_availability_alert_notices(prometheus: Prometheus) -> None:
     """All four pairs of windows of the availability alert are pending or firing, though the data is seconds old."""
     wait_until(lambda: len(active(prometheus, "GraftAvailabilityBurn")) == 4, PATIENCE)
@@ -108,14 +123,14 @@ def has_data(prometheus: Prometheus, query: PanelQuery) -> bool:
     return bool(found) and all(any(series.labels.get(label) for series in found) for label in query.shown)
 
 
-def queries_of_panels(prometheus: Prometheus) -> list[PanelQuery]:
+def queries_of_panels(prometheus: Prometheus, place: Mapping[str, str] = EVERYWHERE) -> list[PanelQuery]:
     """Return every query of every dashboard; a variable without values leaves its name in them, so they fail."""
     found = []
     for path in sorted(FOLDER.glob("*.json")):
         content = json.loads(path.read_text())
         variables = {each["name"]: each for each in content["templating"]["list"] if each["type"] == "query"}
-        values = {name: value_of(prometheus, variable) for name, variable in variables.items()}
-        values |= {"__rate_interval": "20s", "__range": "1m"}
+        values = {name: value_of(prometheus, variable) for name, variable in variables.items() if name not in PLACE}
+        values |= {"__rate_interval": "20s", "__range": "1m", **PLACE, **place}
         for panel in content["panels"]:
             for target in panel.get("targets", []):
                 shown = frozenset(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
@@ -125,7 +140,8 @@ def queries_of_panels(prometheus: Prometheus) -> list[PanelQuery]:
 
 def value_of(prometheus: Prometheus, variable: dict[str, str]) -> str:
     """Return what a variable stands for at first: everything where that is a choice, else its first value."""
-    match, _, label = variable["query"].removeprefix("label_values(").removesuffix(")").rpartition(", ")
+    query = _filled(variable["query"], PLACE)
+    match, _, label = query.removeprefix("label_values(").removesuffix(")").rpartition(", ")
     values = prometheus.label_values(label, match)
     return variable.get("allValue", values[0]) if values else f"${variable['name']}"
 

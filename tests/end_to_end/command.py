@@ -90,11 +90,14 @@ class Service:
 
 
 @contextmanager
-def started(*arguments: str | Path, announces: str) -> Iterator[Service]:
-    """Run a verb that serves, until the `with` ends; `announces` is a pattern whose first group is the address."""
+def started(*arguments: str | Path, announces: str, **variables: str) -> Iterator[Service]:
+    """Run a verb that serves, until the `with` ends; `announces` is a pattern whose first group is the address.
+
+    `variables` are added to its environment.
+    """
     command = [sys.executable, "-m", "graft", *map(str, arguments)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment()
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment() | variables
     ) as process:
         service = Service(process)
         announced = threading.Event()

@@ -63,7 +63,9 @@ def serve_embedded(wanted: ServeModels) -> int:
     with (
         _signals(),
         opened(settings) as sockets,  # before the model server takes seconds to start
-        EmbeddedModelServer(paths, ending.ended, log, batching=wanted.batching, engine=wanted.engine) as model_server,
+        EmbeddedModelServer(
+            *(paths, ending.ended, log), batching=wanted.batching, engine=wanted.engine, tracing=settings.tracing
+        ) as model_server,
         process_logs(settings),
     ):
         announcement = Announcement(ending.none_loaded)

@@ -145,6 +145,14 @@ TuneBatching = Annotated[
         help="Measure the first version for a moment and choose the parameters by that.  [default: false]",
     ),
 ]
+Tracing = Annotated[
+    str | None,
+    typer.Option(
+        "--tracing",
+        metavar=SWITCH,
+        help="Send spans with OpenTelemetry, set by its OTEL_* variables; needs the extra tracing.  [default: false]",
+    ),
+]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"] | None,
     typer.Option(
@@ -192,6 +200,7 @@ def modelserver(
     enable_batching: Batching = None,
     batching_parameters_file: BatchingFile = None,
     tune_batching: TuneBatching = None,
+    tracing: Tracing = None,
     log_level: LogLevel = None,
     log_format: LogFormat = None,
 ) -> None:

@@ -4,9 +4,9 @@ Images are decoded by the version's own TensorFlow graph, cut down to the signat
 still one implementation of preprocessing, and all outputs are those of TensorFlow's graph.
 """
 
+import functools
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar, Self
@@ -24,6 +24,7 @@ from modelserver.engines.litert.threads import EngineThreads
 from modelserver.errors import BadInputError, LoadError
 from modelserver.model.calls import GraphCall
 from modelserver.model.decoded_images import Pixels
+from modelserver.model.spans import DECODE, NETWORK, TracedWork
 from modelserver.model.tensors import Array, shape_text
 from modelserver.model.version import Model
 
@@ -93,15 +94,17 @@ class LitertModel(Model):
             GraphError: TensorFlow or LiteRT failed for another reason.
         """
         started = time.perf_counter()
-        outputs = self._FUNCTIONS[call.signature_name](self, call)
+        with call.traced(self.engine) as traced:
+            outputs = self._FUNCTIONS[call.signature_name](self, call, traced)
         self._on_run(time.perf_counter() - started)
         return {name: outputs[name] for name in call.outputs}
 
-    def _predict_images(self, call: GraphCall) -> dict[str, Array]:
+    def _predict_images(self, call: GraphCall, traced: TracedWork) -> dict[str, Array]:
         (contents,) = call.arguments
         if contents.ndim != 1:
             raise BadInputError(f"image_bytes must have the shape [N], not {shape_text(contents)}.")
-        rows = self._rows.map(self._predict_image, contents.tolist(), call.tokens)
+        predict = functools.partial(self._predict_image, traced)
+        rows = self._rows.map(predict, contents.tolist(), call.tokens)
         predicted = [probabilities for _, probabilities in rows]
         valid = [probabilities for probabilities in predicted if probabilities is not None]
         return self._decoder.outputs(
@@ -110,32 +113,38 @@ class LitertModel(Model):
             np.array(valid, np.float32),
         )
 
-    def _predict_image(self, content: bytes) -> _Row:
+    def _predict_image(self, traced: TracedWork, content: bytes) -> _Row:
         with self._networks.lent() as network:
-            image = self._decoder.decode(self._decoder.checked(content))
-            return image.brightness, None if image.pixels is None else network.predict(image.pixels)
+            with traced.stage(DECODE):
+                image = self._decoder.decode(self._decoder.checked(content))
+            if image.pixels is None:
+                return image.brightness, None
+            with traced.stage(NETWORK):
+                return image.brightness, network.predict(image.pixels)
 
-    def _predict_pixels(self, call: GraphCall) -> dict[str, Array]:
+    def _predict_pixels(self, call: GraphCall, traced: TracedWork) -> dict[str, Array]:
         (pixels,) = call.arguments
         if pixels.ndim != 4 or pixels.shape[1:] != self._networks.image_shape:
             shape = ",".join(map(str, self._networks.image_shape))
             raise BadInputError(f"pixels must have the shape [N,{shape}], not {shape_text(pixels)}.")
         probabilities = np.zeros((len(pixels), self._networks.classes), np.float32)
-        for number, predicted in enumerate(self._rows.map(self._predict_one, list(pixels), call.tokens)):
+        predict = functools.partial(self._predict_one, traced)
+        for number, predicted in enumerate(self._rows.map(predict, list(pixels), call.tokens)):
             probabilities[number] = predicted
         return {"probabilities": probabilities}
 
-    def _predict_one(self, pixels: Pixels) -> Probabilities:
-        with self._networks.lent() as network:
+    def _predict_one(self, traced: TracedWork, pixels: Pixels) -> Probabilities:
+        with self._networks.lent() as network, traced.stage(NETWORK):
             return network.predict(pixels)
 
-    def _decode(self, call: GraphCall) -> dict[str, Array]:
+    def _decode(self, call: GraphCall, traced: TracedWork) -> dict[str, Array]:
         (content,) = call.arguments
         if content.ndim:
             raise BadInputError(f"image_bytes must be one string, of the shape [], not {shape_text(content)}.")
-        return self._decoder.pixels_of(self._decoder.checked(content.item()))
+        with traced.stage(DECODE):
+            return self._decoder.pixels_of(self._decoder.checked(content.item()))
 
-    def _show_heatmaps(self, call: GraphCall) -> dict[str, Array]:
+    def _show_heatmaps(self, call: GraphCall, _: TracedWork) -> dict[str, Array]:
         (contents,) = call.arguments
         if contents.ndim != 1:
             raise BadInputError(f"image_bytes must have the shape [N], not {shape_text(contents)}.")
@@ -143,7 +152,7 @@ class LitertModel(Model):
             heatmaps = self._heatmaps
         return heatmaps.run({IMAGE_INPUT: contents}, call.outputs)
 
-    @cached_property
+    @functools.cached_property
     def _heatmaps(self) -> GraphSession:
         """TensorFlow's graph of the heatmaps, whose network takes memory only once somebody wants one.
 
@@ -151,11 +160,11 @@ class LitertModel(Model):
         """
         return GraphSession(SavedGraphs(self._folder).cut_out(HEATMAP), optimize=False)
 
-    def _describe(self, call: GraphCall) -> dict[str, Array]:
+    def _describe(self, call: GraphCall, _: TracedWork) -> dict[str, Array]:
         return {"manifest": np.full(call.arguments[0].shape, self._manifest, np.object_)}
 
     # of the class: bound methods would be a cycle, and a model that was replaced would stay until it is collected
-    _FUNCTIONS: ClassVar[Mapping[str, Callable[[Any, GraphCall], dict[str, Array]]]] = {
+    _FUNCTIONS: ClassVar[Mapping[str, Callable[[Any, GraphCall, TracedWork], dict[str, Array]]]] = {
         SERVING_DEFAULT: _predict_images,
         SERVING_PIXELS: _predict_pixels,
         PIXELS_OF_IMAGE: _decode,

@@ -110,7 +110,8 @@ class TensorFlowModel(Model):
             GraphError: an operation failed for another reason.
         """
         started = time.perf_counter()
-        outputs = joined([self._run_rows(piece) for piece in self._pieces(call)])
+        with call.traced(self.engine):
+            outputs = joined([self._run_rows(piece) for piece in self._pieces(call)])
         self._on_run(time.perf_counter() - started)
         return outputs
 

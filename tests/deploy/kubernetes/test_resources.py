@@ -17,7 +17,7 @@ from scripts.kubernetes_files import RULES, TARGET, generated
 from tests.deploy.kubernetes.kustomize import KUBERNETES, OVERLAYS, Resources, identity, resolve
 
 VERSIONS = ("1.29", "1.34")
-CUSTOM = {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
+CUSTOM = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "AlertmanagerConfig"}
 DEPLOYMENTS = ("graft-gateway", "graft-model-server")
 PODS = (*DEPLOYMENTS, "graft-probe")
 

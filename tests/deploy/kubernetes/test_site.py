@@ -7,16 +7,18 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from modelserver.settings import ModelServerSettings
 from tests.deploy.kubernetes.kustomize import KUBERNETES, OVERLAYS, Resources, resolve
 from tests.deploy.kubernetes.network_policies import Destination, reaches
 from tests.places import ROOT
 
 KUBE_SYSTEM = {"kubernetes.io/metadata.name": "kube-system"}
 EXAMPLE = KUBERNETES / "overlays" / "example"
-MONITORING = {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
+MONITORING = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "AlertmanagerConfig"}
 
 NAME_SERVERS = {
     "a pod of CoreDNS": Destination("10.244.0.3", 53, "UDP", {"k8s-app": "kube-dns"}, KUBE_SYSTEM),
@@ -96,6 +98,33 @@ def test_the_place_of_the_collector_can_be_set() -> None:
     for labels in pods_of(resources).values():
         assert reaches(resources, labels, Destination("10.0.0.5", 4317))
         assert not reaches(resources, labels, Destination("10.244.3.7", 4318, "TCP", ITS_OPERATOR, {"a": "b"}))
+
+
+def test_the_model_server_of_the_example_can_be_traced(tmp_path: Path) -> None:
+    """With our model server, the patch that is commented out gives it the flag, the gateway's variables and its own."""
+    copy = tmp_path / "kubernetes"
+    shutil.copytree(KUBERNETES, copy)
+    file = copy / "overlays" / "example" / "kustomization.yaml"
+    text = file.read_text().replace("  - ../tensorflow-serving", "  - ../embedded").replace("  # - path:", "  - path:")
+    file.write_text(text)
+    before, after = resolve(KUBERNETES / "overlays" / "embedded"), resolve(file.parent)
+    untraced, server, gateway = (
+        resources["Deployment", name]["spec"]["template"]["spec"]["containers"][0]
+        for resources, name in (
+            (before, "graft-model-server"),
+            (after, "graft-model-server"),
+            (after, "graft-gateway"),
+        )
+    )
+    assert server["command"] == [*untraced["command"], "--tracing"]
+    assert server["args"] == untraced["args"]
+    ModelServerSettings(**dict(flag.removeprefix("--").split("=", 1) for flag in server["args"]), tracing=True)
+    known = {each["name"] for each in untraced["env"]}
+    assert [each for each in server["env"] if each["name"] not in known] == [
+        each for each in gateway["env"] if each["name"] == "NODE_ADDRESS" or each["name"].startswith("OTEL_")
+    ]
+    for version in ("1.29", "1.34"):
+        kubernetes_validate.validate(after["Deployment", "graft-model-server"], version, strict=True)
 
 
 def test_prometheus_selects_monitors_and_rules_by_its_release(resources: Resources) -> None:

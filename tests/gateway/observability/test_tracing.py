@@ -20,7 +20,7 @@ pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="the extra 
 
 from gateway.errors import BadSettingError
 from gateway.observability.tracing import Tracing
-from tests.gateway.observability.span_receiver import ReceivedSpan, SpanReceiver, receiving_spans
+from tests.fakes.collector.spans import ReceivedSpan, SpanReceiver, receiving_spans
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 STAGES = ["receive", "guard", "queue", "model_server", "label"]

@@ -1,0 +1,1 @@
+"""Spans of calls; all that knows OpenTelemetry is in `call_spans`."""
