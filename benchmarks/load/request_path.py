@@ -11,9 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich import box
 from rich.table import Table
 
-from benchmarks.load.http_clients import closed_loop
-from benchmarks.load.http_connection import Connection
 from benchmarks.serving.systems import System
+from graft.load.clients import closed_loop
+from graft.load.connection import Endpoint, KeptConnection
 
 _REQUEST, _STAGE = "graft_gateway_request_duration_seconds", "graft_gateway_stage_duration_seconds"
 _ROUTE = "/v1/predict"
@@ -39,7 +39,7 @@ class RequestPath:
 def measure_path(system: System, images: Sequence[bytes], seconds: float) -> RequestPath:
     """Run one client for `seconds`, and return where the time went."""
     before = read_totals(_metrics(system))
-    load = uvloop.run(closed_loop(system.port, itertools.cycle(system.requests(images)), 1, seconds))
+    load = uvloop.run(closed_loop(Endpoint(system.port), itertools.cycle(system.requests(images)), 1, seconds))
     after = read_totals(_metrics(system))
     means = {name: _mean_ms(before.get(name, (0.0, 0.0)), totals) for name, totals in after.items()}
     stages = {stage: means.get(stage, 0.0) for stage in STAGES}
@@ -84,7 +84,7 @@ def _mean_ms(before: tuple[float, float], after: tuple[float, float]) -> float:
 
 def _metrics(system: System) -> str:
     async def send() -> str:
-        connection = Connection(system.port)
+        connection = KeptConnection(Endpoint(system.port))
         await connection.send(f"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1:{system.port}\r\n\r\n".encode())
         connection.close()
         return connection.body.decode()

@@ -7,7 +7,6 @@ from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 
-from benchmarks.load.http_clients import lateness
 from benchmarks.serving.bounds import (
     CPU_RATIO,
     LATENCY_RATIO,
@@ -20,6 +19,7 @@ from benchmarks.serving.bounds import (
 )
 from benchmarks.serving.phases import Engines, Footprint, Loads, Neighbours
 from benchmarks.serving.rounds import Measured, median_ratio
+from graft.load.clients import lateness
 
 OURS, THEIRS = "graft up", "tutorial"
 _QUIET = 0.1

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from benchmarks.load.http_clients import OK
-from benchmarks.load.http_connection import Connection
-from benchmarks.load.process_tree import ProcessTree
+from graft.load.clients import OK
+from graft.load.connection import Endpoint, KeptConnection
+from graft.load.process_tree import ProcessTree
 
 _CALL_AGAIN_SECONDS = 0.05
 _START_SECONDS, _STOP_SECONDS = 180, 30
@@ -35,6 +35,11 @@ class System:
     log: Path
     start_seconds: float
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens."""
+        return Endpoint(self.port)
+
     def requests(self, images: Sequence[bytes]) -> list[bytes]:
         """Return whole requests with images."""
         return [request_bytes(self.path, image, self.port) for image in images]
@@ -43,7 +48,7 @@ class System:
         """Return the bodies of the responses for images."""
 
         async def send() -> list[bytes]:
-            connection = await Connection(self.port).open()
+            connection = await KeptConnection(self.endpoint).open()
             bodies = []
             for request in self.requests(images):
                 await connection.send(request)
@@ -106,7 +111,7 @@ async def first_response(process: "subprocess.Popen[bytes]", request: bytes, por
     Raises:
         SystemFailedError: the process ended before, or took minutes.
     """
-    connection = Connection(port)
+    connection = KeptConnection(Endpoint(port))
     end = time.perf_counter() + _START_SECONDS
     while await connection.send(request) != OK:
         if process.poll() is not None or time.perf_counter() > end:
