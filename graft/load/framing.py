@@ -8,6 +8,7 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked[ \t]*\r\n", re.IGNO
 _CLOSES = re.compile(rb"\r\nconnection:[^\r]*close", re.IGNORECASE)
 _KEEPS = re.compile(rb"\r\nconnection:[^\r]*keep-alive", re.IGNORECASE)
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})")
+_BEGINNING, _STATUS_LINE_LENGTH = b"HTTP/1.", len("HTTP/1.1 200")
 _WITHOUT_BODY = {204, 304}
 
 
@@ -66,7 +67,7 @@ class ResponseParser:
         """Read the head, if it is complete; return whether something was read."""
         end = self._seen.find(_HEAD_END)
         found = _STATUS_LINE.match(self._seen)
-        if not found and (end >= 0 or len(self._seen) > len(b"HTTP/1.1 200")):
+        if not found and (len(self._seen) >= _STATUS_LINE_LENGTH or not _BEGINNING.startswith(self._seen[:7])):
             raise NotHttpError
         if end < 0 or not found:
             return False
