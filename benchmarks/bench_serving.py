@@ -1,9 +1,9 @@
 """How fast `graft up` is on a CPU, compared with what tutorials build and with the engines alone: `make bench-serving`.
 
 (a) `graft up`, (b) a FastAPI service that calls the same model's unfolded SavedModel itself, (c) other servers that are
-at hand: TensorFlow Serving, MLServer, (d) each engine of the model server called in a loop. Clients send all but (d) the
-same images over HTTP, in turns, round by round, so that other load on the machine affects all equally; this process is
-the load generator, that of `graft bench`, whose processor time is not counted.
+at hand: TensorFlow Serving, MLServer, (d) each engine of the model server called in a loop. Clients send all but (d)
+the same images over HTTP, in turns, round by round, so that other load on the machine affects all equally; this process
+is the load generator, that of `graft bench`, whose processor time is not counted.
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """One kept HTTP/1.1 connection, with minimal client overhead."""
 
 import asyncio
+import errno
+import os
 import re
 import ssl
 from dataclasses import dataclass
@@ -159,4 +161,6 @@ def _in_words(error: OSError) -> str:
         return f"the certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"no TLS: {error.reason or error}"
+    if error.errno in errno.errorcode:  # asyncio's text repeats the address
+        return f"no connection: {os.strerror(error.errno).lower()}"
     return f"no connection: {(error.strerror or str(error)).lower()}"

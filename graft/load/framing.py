@@ -71,9 +71,9 @@ class ResponseParser:
             raise NotHttpError
         if end < 0 or not found:
             return False
+        self.status = int(found[1])
         head = bytes(self._seen[: end + len(_HEAD_END)])
         del self._seen[: len(head)]
-        self.status = int(found[1])
         if 100 <= self.status < 200:
             return True  # the real one follows
         self.head = head

@@ -1,9 +1,11 @@
 """The processes of a service on this machine: those that were named, or those that listen at its port."""
 
+import contextlib
 import ipaddress
 import os
 import socket
 from collections.abc import Sequence
+from typing import Any
 
 import psutil
 
@@ -51,19 +53,13 @@ def listening_tree(endpoint: Endpoint) -> ProcessTree:
         sockets = psutil.net_connections("tcp")
     except psutil.AccessDenied:
         raise NotFoundHereError("this system shows to administrators alone who listens at a port") from None
-    listening = [
-        each
-        for each in sockets
-        if each.status == psutil.CONN_LISTEN
-        and each.laddr.port == endpoint.port
-        and (_plain(each.laddr.ip) in addresses or ipaddress.ip_address(each.laddr.ip).is_unspecified)
-    ]
+    listening = [each for each in sockets if _listens(each, endpoint.port, addresses)]
     if not listening:
         raise NotFoundHereError(f"no process that can be seen from here listens at port {endpoint.port}")
     pids = {each.pid for each in listening if each.pid is not None}
     if not pids:
         raise NotFoundHereError("the service belongs to another user")
-    return ProcessTree(*_roots(pids))
+    return ProcessTree(*_roots({_first_listener(pid, endpoint.port, addresses) for pid in pids}))
 
 
 def described(tree: ProcessTree) -> list[tuple[int, str]]:
@@ -88,6 +84,23 @@ def _addresses_here(endpoint: Endpoint) -> set[str]:
     if not all(address in own or ipaddress.ip_address(address).is_loopback for address in addresses):
         raise NotFoundHereError(f"{endpoint.host} is not this machine")
     return addresses
+
+
+def _listens(socket_of: Any, port: int, addresses: set[str]) -> bool:
+    if socket_of.status != psutil.CONN_LISTEN or socket_of.laddr.port != port:
+        return False
+    return _plain(socket_of.laddr.ip) in addresses or ipaddress.ip_address(socket_of.laddr.ip).is_unspecified
+
+
+def _first_listener(pid: int, port: int, addresses: set[str]) -> int:
+    """Return the process that opened a socket which others inherited, and of which psutil names but one."""
+    first = pid
+    with contextlib.suppress(psutil.Error):
+        for parent in psutil.Process(pid).parents():
+            if not any(_listens(each, port, addresses) for each in parent.net_connections("tcp")):
+                break
+            first = parent.pid
+    return first
 
 
 def _plain(address: str) -> str:
