@@ -161,6 +161,6 @@ def _in_words(error: OSError) -> str:
         return f"the certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"no TLS: {error.reason or error}"
-    if error.errno in errno.errorcode:  # asyncio's text repeats the address
+    if error.errno is not None and error.errno in errno.errorcode:  # asyncio's text repeats the address
         return f"no connection: {os.strerror(error.errno).lower()}"
     return f"no connection: {(error.strerror or str(error)).lower()}"

@@ -98,7 +98,8 @@ def joined_chunks(content: bytes) -> bytes | None:
     Raises:
         NotHttpError: a chunk's size is not a number.
     """
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while (end := content.find(b"\r\n", at)) >= 0:
         try:
             size = int(content[at:end].partition(b";")[0], 16)

@@ -108,9 +108,12 @@ def resident_bytes(processes: Iterable[Iterable[Mapping]]) -> int:
 
 
 def role_of(command: list[str]) -> str:
-    """Return what a process is by its command line: the verb of `graft`, or the module that Python runs."""
+    """Return what a process is by its command line: the verb of `graft`, or the module or script that Python runs."""
+    program, *given = [part.rpartition("/")[2] for part in command[:2]] or ["?"]
+    if program.startswith("python") and given and not given[0].startswith("-"):  # as installed commands are started
+        return f"graft {command[2]}" if given[0] == "graft" and len(command) > 2 else given[0]
     if "-m" not in command[:-1]:
-        return command[0].rpartition("/")[2] if command else "?"
+        return program
     module, *rest = command[command.index("-m") + 1 :]
     return f"graft {rest[0]}" if module == "graft" and rest else module.rpartition(".")[2]
 

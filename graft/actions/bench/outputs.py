@@ -46,22 +46,22 @@ def _about(result: BenchResult) -> Iterator[str]:
 
 
 def _loads_table(result: BenchResult) -> object:
-    measured = bool(result.processes)
-    numbers = ["requests", "failed", "images/s", *(f"p{share} ms" for share in PERCENTILES), "max ms"]
-    numbers += ["CPU ms/image", "peak MB"] if measured else []
-    numbers += ["own CPU"]
-    return plain_table(("load", *numbers), [_row(each, measured) for each in result.loads], to_the_right=numbers)
+    """Return a column for each load, so that a narrow terminal has room."""
+    titles = ["requests", "failed", "images/s", *(f"p{share} ms" for share in PERCENTILES), "max ms"]
+    titles += ["CPU ms/image", "peak MB"] if result.processes else []
+    columns = [_column(each, measured=bool(result.processes)) for each in result.loads]
+    loads = [each.title for each in result.loads]
+    rows = zip([*titles, "own CPU"], *columns, strict=True)
+    return plain_table(("", *loads), rows, to_the_right=loads)
 
 
-def _row(each: MeasuredLoad, measured: bool) -> list[str]:
-    shown = [percentile_ms(each.load.latencies, share) for share in (*PERCENTILES, 100)]
-    row = [each.title, str(each.requests), str(each.load.failed), _shown(each.load.per_second)]
-    row += map(_shown, shown)
+def _column(each: MeasuredLoad, *, measured: bool) -> list[str]:
+    latencies = [percentile_ms(each.load.latencies, share) for share in (*PERCENTILES, 100)]
+    shown = [str(each.requests), str(each.load.failed), _shown(each.load.per_second), *map(_shown, latencies)]
     if measured:
-        predicted = each.cost and each.load.latencies
-        row.append(f"{each.cost.cpu_ms:.2f}" if each.cost and predicted else NOT_KNOWN)
-        row.append(NOT_KNOWN if each.peak_mb is None else f"{each.peak_mb:.0f}")
-    return [*row, f"{each.generator_share:.0%}"]
+        shown.append(f"{each.cost.cpu_ms:.2f}" if each.cost and each.load.latencies else NOT_KNOWN)
+        shown.append(NOT_KNOWN if each.peak_mb is None else f"{each.peak_mb:.0f}")
+    return [*shown, f"{each.generator_share:.0%}"]
 
 
 def _shown(value: float) -> str:
