@@ -210,6 +210,10 @@ _ARGUMENTS: tuple[tuple[str, ...], ...] = (
     ("bench", "http://127.0.0.1:9", "{}"),
     ("bench", "http://127.0.0.1:9", "photo.jpg", "--clients", "{}"),
     ("bench", "http://127.0.0.1:9", "photo.jpg", "--protocol", "tensorflow", "--model", "{}"),
+    ("bench", "http://127.0.0.1:9", "photo.jpg", "--model", "{}"),
+    ("predict", "photo.jpg", "--url", "http://127.0.0.1:9", "--model", "{}"),
+    ("evaluate", "http://127.0.0.1:9", "data", "--model", "{}"),
+    ("probe", "http://127.0.0.1:9", "--once", "--model", "{}"),
     ("data", "inspect", "{}"),
     ("data", "inspect", "data", "--out", "{}"),
 )
@@ -228,7 +232,8 @@ def test_arguments(place: Place, arguments: tuple[str, ...]) -> None:
         done = place.predict(*(each.replace("{}", name) for each in arguments))
         assert done.returncode in {1, 2}
         assert raw_controls(done.stdout + done.stderr) == []
-        assert len(done.stderr.splitlines()) == 1 or done.stderr.startswith("Usage: ")
+        printed = done.stderr or done.stdout  # a probe is a line on standard output
+        assert len(printed.splitlines()) == 1 or printed.startswith("Usage: ")
 
     repeat()
 

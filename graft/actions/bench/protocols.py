@@ -5,11 +5,13 @@ import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from contract.signatures import IMAGE_INPUT
+from graft.actions.given.query import with_query
 
 _SHOWN = 200
+_AS_GIVEN = "surrogateescape"  # a name of bytes that are not UTF-8 is for the service to reject
 
 
 class BenchProtocol(StrEnum):
@@ -42,11 +44,11 @@ class RequestForm:
     @property
     def path(self) -> str:
         """What follows the service's URL."""
-        model, version = quote(self.model or "", safe=""), self.version
+        model, version = quote(self.model or "", safe="", errors=_AS_GIVEN), self.version
         if self.protocol is BenchProtocol.NATIVE:
             query = {"model": self.model, "version": version}
             given = {name: value for name, value in query.items() if value is not None}
-            return f"/v1/predict?{urlencode(given)}" if given else "/v1/predict"
+            return with_query("/v1/predict", given)
         if self.protocol is BenchProtocol.TENSORFLOW:
             return f"/v1/models/{model}{f'/versions/{version}' if version else ''}:predict"
         if self.protocol is BenchProtocol.OPEN_INFERENCE:

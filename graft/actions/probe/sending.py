@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from graft.actions.given.authorities import trust_of
+from graft.actions.given.query import with_query
 from graft.actions.probe.failure import ProbeFailedError, Reason
 from graft.errors import CommandError
 
@@ -85,7 +86,7 @@ async def send_image(target: ProbeTarget, model: str | None, image: bytes) -> Pr
                 timeout=target.timeout_seconds,
             ) as client,
         ):
-            response = await client.post("/v1/predict", params=query, content=image)
+            response = await client.post(with_query("/v1/predict", query), content=image)
     except (TimeoutError, httpx.TimeoutException) as error:
         raise ProbeFailedError("timeout", f"No response within {target.timeout_seconds:g} s.") from error
     except httpx.HTTPError as error:
