@@ -82,14 +82,11 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--run", type=Path, help="the folder of the run that was exported, for the tutorials' SavedModel")
     add("--without-antialias", action="store_true", help="let the tutorials' SavedModel resize without antialias")
     add("--tensorflow-defaults", action="store_true", help="leave oneDNN in the tutorials' service to TensorFlow")
-    add(
-        *("--with", "-w"),
-        dest="peers",
-        action="append",
-        default=[],
-        choices=("mlserver",),
-        help="install this server into --folder and measure it too; TENSORFLOW_MODEL_SERVER names TensorFlow Serving",
-    )
+    add("--with", dest="peers", action="append", default=[], choices=("mlserver",), help="install it into --folder")
+    found = os.environ.get
+    add("--mlserver-python", default=found(mlserver.VARIABLE, ""), help="a Python with MLServer and TensorFlow")
+    binary = found(tensorflow_serving.VARIABLE, "")
+    add("--tensorflow-model-server", default=binary, help="a binary of TensorFlow Serving")
     add("--data", type=Path, default=DATA, help="photographs and weights; without them images are drawn")
     options = parser.parse_args(arguments)
     if len({bool(options.models), bool(options.name), bool(options.run)}) > 1:
@@ -194,17 +191,17 @@ def start_peers(
     image, folder = subjects.images[0], subjects.folder
     base_path = subjects.prepared.models / subjects.prepared.name
     peers = {}
-    if missing := tensorflow_serving.missing():
+    if missing := tensorflow_serving.missing(options.tensorflow_model_server):
         plan.progress.say(missing)
     else:
-        log = folder / "tensorflow-serving.log"
-        peer, footprint = keep(lambda: tensorflow_serving.started(base_path, image, log), [], plan, stack)
+        binary, log = options.tensorflow_model_server, folder / "tensorflow-serving.log"
+        peer, footprint = keep(lambda: tensorflow_serving.started(binary, base_path, image, log), [], plan, stack)
         peers[peer] = footprint
-    if missing := mlserver.missing(wanted="mlserver" in options.peers):
+    if missing := mlserver.missing(options.mlserver_python, wanted="mlserver" in options.peers):
         plan.progress.say(missing)
     else:
         plan.progress.say("looking for MLServer, or installing it (minutes)")
-        python, log = mlserver.python_with_mlserver(folder), folder / "mlserver.log"
+        python, log = options.mlserver_python or mlserver.installed(folder), folder / "mlserver.log"
         peer, footprint = keep(lambda: mlserver.started(python, subjects.unfolded, folder, image, log), [], plan, stack)
         peers[peer] = footprint
     return peers

@@ -1,7 +1,7 @@
 """MLServer in one process, in an environment of its own: the tutorials' SavedModel by the Open Inference Protocol."""
 
 import json
-import os
+import shutil
 import subprocess
 import sys
 from contextlib import AbstractContextManager
@@ -21,9 +21,11 @@ _ROWS, _WAIT_SECONDS = 8, 0.005
 _RUNTIME = ROOT / "benchmarks" / "serving" / "peers" / "runtime" / "saved_model_runtime.py"
 
 
-def missing(*, wanted: bool) -> str:
+def missing(python: str, *, wanted: bool) -> str:
     """Return why it is not measured; empty if it is."""
-    if wanted or os.environ.get(VARIABLE):
+    if python:
+        return "" if shutil.which(python) else f"{NAME} is left out: {VARIABLE} names {python}, which cannot be run."
+    if wanted:
         return ""
     return (
         f"{NAME} is left out: --with mlserver installs it and TensorFlow into a folder of their own, or {VARIABLE} "
@@ -31,14 +33,12 @@ def missing(*, wanted: bool) -> str:
     )
 
 
-def python_with_mlserver(folder: Path) -> str:
-    """Return a Python that has MLServer and our TensorFlow: the one that is named, or one that is made in `folder`.
+def installed(folder: Path) -> str:
+    """Return a Python that has MLServer and our TensorFlow, made in `folder` the first time.
 
     Raises:
         PreparationError: it cannot be made.
     """
-    if named := os.environ.get(VARIABLE):
-        return named
     place = (folder / "mlserver-environment").resolve()
     python, ready = place / "bin" / "python", place / ".ready"
     if not ready.exists():

@@ -1,6 +1,5 @@
 """TensorFlow Serving, where its binary is at hand: our version, its own REST API, our batching parameters."""
 
-import os
 import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,19 +13,18 @@ NAME = "TensorFlow Serving"
 _BATCHING = ROOT / "deploy" / "tensorflow-serving" / "batching_parameters.txt"
 
 
-def missing() -> str:
+def missing(binary: str) -> str:
     """Return why it cannot be measured; empty if it can."""
-    binary = os.environ.get(VARIABLE, "")
     if not binary:
         return f"{NAME} is left out: {VARIABLE} names no binary of it."
     return "" if shutil.which(binary) else f"{NAME} is left out: {VARIABLE} names {binary}, which cannot be run."
 
 
-def started(base_path: Path, image: bytes, log: Path) -> AbstractContextManager[System]:
+def started(binary: str, base_path: Path, image: bytes, log: Path) -> AbstractContextManager[System]:
     """Serve the newest version of a model until the context ends, with oneDNN on, as our commands have it."""
     port = free_port()  # it takes no 0
     command = [
-        os.environ[VARIABLE],
+        binary,
         f"--port={free_port()}",
         f"--rest_api_port={port}",
         f"--model_name={base_path.name}",
