@@ -16,13 +16,17 @@ _LATE_SECONDS, _LATE_SHARE = 0.001, 0.1
 
 @dataclass(frozen=True)
 class MeasuredLoad:
-    """One load: of so many clients in closed loops, or at a rate. `cost` and `peak_mb` are of local processes."""
+    """One load: of so many clients in closed loops, or at a rate.
+
+    `cost` and `peak_mb` are of local processes, and not known where one of them `ended` meanwhile.
+    """
 
     load: RecordedLoad
     clients: int | None = None
     rate: float | None = None
     cost: Round | None = None
     peak_mb: float | None = None
+    ended: bool = False
 
     @property
     def title(self) -> str:
@@ -49,6 +53,8 @@ class MeasuredLoad:
     def warnings(self) -> list[str]:
         """Return what limits the worth of the numbers, in sentences."""
         found = []
+        if self.ended:
+            found.append("a process of the service ended meanwhile: CPU and memory are not known.")
         if self.generator_share >= _BUSY_GENERATOR:
             found.append(
                 f"this command itself took {self.generator_share:.2f} of a processor, and so was the limit: the service"

@@ -108,11 +108,11 @@ class _LoadSequence:
         try:
             self._run(title, self._settings.seconds, loop, peak.note if peak else lambda: None)
         finally:
-            gone = self._tree is None or self._tree.ended()
-            cost = None if gone or meter is None else meter.read(load)
-            peak_mb = None if gone or peak is None else peak.peak_mb()
+            ended = self._tree is not None and self._tree.ended()
+            cost = meter.read(load) if meter and not ended else None
+            peak_mb = peak.peak_mb() if peak and not ended else None
             if load.statuses:
-                result.loads.append(MeasuredLoad(load, clients, rate, cost, peak_mb))
+                result.loads.append(MeasuredLoad(load, clients, rate, cost, peak_mb, ended))
 
     def _run(
         self,

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,28 @@ def test_ctrl_c_prints_what_was_measured(place: Place, model_server: FakeModelSe
     assert not found["complete"]
     assert found["loads"][0]["requests"] >= 10
     assert found["loads"][0]["failed"] == 0
+
+
+def test_a_process_that_ends_meanwhile_is_said(place: Place, model_server: FakeModelServer, url: str) -> None:
+    """The requests are measured all the same; what the process used is not known, and does not become a number."""
+    model_server.calls.forget()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+
+        def end() -> None:
+            wait_until(lambda: model_server.calls.count("Predict") > 10, 30)
+            process.kill()
+            process.wait()
+
+        ending = threading.Thread(target=end)
+        ending.start()
+        options = ("--pid", str(process.pid), "--clients", "1", "--rate", "10", "--seconds", "1", "--warm-up", "0")
+        found = measured(place, url, "photos", *options)
+        ending.join()
+    assert [each["name"] for each in found["processes"]] == ["python"]
+    for load in found["loads"]:
+        assert load["cpu_ms_per_image"] is load["memory_peak_mb"] is None
+        assert "a process of the service ended meanwhile: CPU and memory are not known." in load["warnings"]
+        assert load["failed"] == 0
 
 
 def test_a_key_is_sent(place: Place, model_server: FakeModelServer) -> None:
