@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -48,14 +49,17 @@ def measure_path(system: System, images: Sequence[bytes], seconds: float) -> Req
 
 def read_totals(text: str) -> dict[str, tuple[float, float]]:
     """Return the seconds and the number of all requests for images, and of each of their stages, by its name."""
-    found: dict[str, dict[str, float]] = {}
+    found: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if family.name == _STAGE and "stage" in sample.labels:
-                found.setdefault(sample.labels["stage"], {})[sample.name.removeprefix(_STAGE)] = sample.value
+                name = sample.labels["stage"]
             elif family.name == _REQUEST and sample.labels.get("route") == _ROUTE:
-                found.setdefault(_REQUEST, {})[sample.name.removeprefix(_REQUEST)] = sample.value
-    return {name: (values.get("_sum", 0.0), values.get("_count", 0.0)) for name, values in found.items()}
+                name = _REQUEST
+            else:
+                continue
+            found[name][sample.name.removeprefix(family.name)] += sample.value  # of each status
+    return {name: (values["_sum"], values["_count"]) for name, values in found.items()}
 
 
 def path_table(path: RequestPath, engine: str, decoding_ms: float | None, network_ms: float | None) -> Table:

@@ -154,7 +154,7 @@ def test_what_is_not_http_is_one_sentence(place: Place) -> None:
             found = server.sockets[0].getsockname()[1]
             assert sentence in place.refused("bench", f"http://127.0.0.1:{found}", "photo.png")
         finally:
-            server.close()
+            loop.call_soon(server.close)
             loop.run(server.wait_closed())
             loop.close()
 
