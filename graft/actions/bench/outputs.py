@@ -65,7 +65,9 @@ def _column(each: MeasuredLoad, *, measured: bool) -> list[str]:
 
 
 def _shown(value: float) -> str:
-    return NOT_KNOWN if math.isnan(value) else f"{value:.1f}" if value < 1000 else f"{value:.0f}"
+    if math.isnan(value):
+        return NOT_KNOWN
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 1000 else f"{value:.0f}"
 
 
 def _about_processes(result: BenchResult) -> Iterator[str]:
