@@ -14,6 +14,12 @@ from graft.load.connection import LOST, TIMED_OUT, KeptConnection
 _TRIES = 8
 _LONGEST_WAIT_SECONDS = 5
 _WHATEVER_IS_SENT = {301, 302, 303, 307, 308, 401, 403, 404, 405, 426, 501}
+_WITH_PREDICTIONS = {
+    BenchProtocol.NATIVE: {"predictions"},
+    BenchProtocol.TENSORFLOW: {"predictions", "outputs"},
+    BenchProtocol.OPEN_INFERENCE: {"outputs"},
+}
+"""What a response has; with `raw` it may be anything."""
 _NO_CREDENTIALS, _NOT_FOUND = 401, 404
 
 
@@ -85,14 +91,23 @@ def _hint(target: BenchTarget, status: int, code: str) -> str:
 
 
 def _served(target: BenchTarget, body: bytes) -> Served:
-    """Return the model and the version of a response, as far as it names them."""
+    """Return the model and the version of a response, as far as it names them.
+
+    Raises:
+        CommandError: it is not one of the protocol, such as a page of another service.
+    """
     given = Served(target.form.model or "", str(target.form.version or ""))
     try:
         read = json.loads(body)
     except ValueError:
-        return given
-    if not isinstance(read, dict):
-        return given
-    model = read.get("model", read.get("model_name"))
-    version = read.get("version", read.get("model_version"))
+        read = None
+    found = read if isinstance(read, dict) else {}
+    wanted = _WITH_PREDICTIONS.get(target.form.protocol)
+    if wanted and not wanted & found.keys():
+        raise CommandError(
+            f"What responds at {target.url} has no predictions as --protocol {target.form.protocol} has them; give the "
+            "URL of a service that has, or another --protocol."
+        )
+    model = found.get("model", found.get("model_name"))
+    version = found.get("version", found.get("model_version"))
     return Served(model if isinstance(model, str) else given.model, str(version or given.version))

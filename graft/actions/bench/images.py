@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from graft.actions.predict.inputs import inputs_of
 from graft.errors import CommandError, ImageRefusedError
 
-_MOST_BYTES = 256 * 1024 * 1024
+_MOST_BYTES = 128 * 1024 * 1024
 _SEED = 1
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -21,14 +23,14 @@ _SHORT = ("--clients", "1", "--seconds", "0.2", "--warm-up", "0")
 
 
 class _Responds(BaseHTTPRequestHandler):
-    """Responds to every POST with the status that its path begins with, and the rest of the path as body."""
+    """Responds to every POST with the status that its path begins with, and what follows, up to a protocol's path."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
         status, _, said = self.path.lstrip("/").partition("/")
-        body = said.encode()
+        body = unquote(re.split("/v[12]/", said)[0]).encode()
         self.send_response(int(status))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -113,7 +115,7 @@ def test_bad_options_are_one_sentence(place: Place, arguments: list[str], senten
         ("404/gone", ("--protocol", "raw"), "cannot predict: gone (--protocol raw sends to the URL as it is.)"),
         ("403/no", ("--protocol", "raw"), "cannot predict: no"),
         ("301/", ("--protocol", "raw"), "cannot predict: status 301"),
-        ("500/it%20broke", ("--protocol", "raw"), "none of the first images, such as photo.png: 500, it%20broke"),
+        ("500/it%20broke", ("--protocol", "raw"), "none of the first images, such as photo.png: 500, it broke"),
         ("415/no", ("--protocol", "raw"), "predicts none of the first images, such as photo.png: 415, no"),
     ],
 )
@@ -123,6 +125,18 @@ def test_a_service_that_does_not_predict_is_one_sentence(
     """Whatever its reason is, with its own words."""
     url = f"http://127.0.0.1:{port}/{path}"
     assert sentence in place.refused("bench", url, "photo.png", *options)
+
+
+@pytest.mark.parametrize("protocol", ["native", "tensorflow", "open-inference"])
+@pytest.mark.parametrize("said", ["<html>", "[1]", '{"status":"ok"}'])
+def test_another_service_that_takes_everything_is_not_measured(
+    place: Place, port: int, protocol: str, said: str
+) -> None:
+    """A page with status 200 is not a prediction, and its rate would be a fine number."""
+    url = f"http://127.0.0.1:{port}/200/{said}"
+    options = ("--protocol", protocol, *(("--model", "m") if protocol != "native" else ()))
+    refused = place.refused("bench", url, "photo.png", *options)
+    assert f"has no predictions as --protocol {protocol} has them" in refused
 
 
 def test_nothing_at_the_address_is_one_sentence(place: Place) -> None:
