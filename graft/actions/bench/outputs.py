@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 
 from graft.actions.bench.result import PERCENTILES, BenchResult, MeasuredLoad
@@ -48,7 +49,7 @@ def _about(result: BenchResult) -> Iterator[str]:
 def _loads_table(result: BenchResult) -> object:
     """Return a column for each load, so that a narrow terminal has room."""
     titles = ["requests", "failed", "images/s", *(f"p{share} ms" for share in PERCENTILES), "max ms"]
-    titles += ["CPU ms/image", "peak MB"] if result.processes else []
+    titles += ["CPU ms/image", "peak MB", "others' CPU"] if result.processes else []
     columns = [_column(each, measured=bool(result.processes)) for each in result.loads]
     loads = [each.title for each in result.loads]
     rows = zip([*titles, "own CPU"], *columns, strict=True)
@@ -61,6 +62,7 @@ def _column(each: MeasuredLoad, *, measured: bool) -> list[str]:
     if measured:
         shown.append(f"{each.cost.cpu_ms:.2f}" if each.cost and each.load.latencies else NOT_KNOWN)
         shown.append(NOT_KNOWN if each.peak_mb is None else f"{each.peak_mb:.0f}")
+        shown.append(f"{each.cost.others:.0%}" if each.cost else NOT_KNOWN)
     return [*shown, f"{each.generator_share:.0%}"]
 
 
@@ -93,8 +95,11 @@ def _failures(result: BenchResult) -> Iterator[str]:
 
 
 def _limits(result: BenchResult) -> Iterator[str]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
     for each in result.loads:
         for warning in each.warnings():
-            yield f"{each.title}: {warning}"
+            found[warning].append(each.title)
+    for warning, loads in found.items():
+        yield f"{'; '.join(loads)}: {warning}"
     if not result.complete:
         yield "It was stopped before the end; the last load is shorter than the others."

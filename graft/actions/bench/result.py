@@ -66,10 +66,7 @@ class MeasuredLoad:
                 f"requests were sent {late * 1e3:.1f} ms after they were due (median): latencies have that too."
             )
         if self.cost and self.cost.others >= _BUSY_OTHERS:
-            found.append(
-                f"other processes on this machine took {self.cost.others:.2f} of its processors: rates are too low, "
-                "and latencies too high."
-            )
+            found.append("other processes kept this machine busy: rates are too low, and latencies too high.")
         if 0 < len(self.load.latencies) < _FEW:
             found.append(f"p99 of {len(self.load.latencies)} responses says little; measure longer with --seconds.")
         return found
