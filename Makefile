@@ -58,7 +58,7 @@ bench-modelserver: $(READY) ## speed of the model server beside the same graph i
 bench-swaps: $(READY) ## latency and memory while versions replace each other under load; ARGS="--swaps 100"
 	@$(BIN)/python -m benchmarks.bench_swaps $(ARGS)
 
-bench-serving: $(READY) ## graft up beside a tutorial's service and the engines alone; ARGS="--folder .bench"
+bench-serving: $(READY) ## graft up beside a tutorial's service, other servers and the engines alone; ARGS="--folder .bench"
 	@$(BIN)/python -m benchmarks.bench_serving $(ARGS)
 
 bench-overload: $(READY) ## whether good responses stay in time at three times the capacity; ARGS="--folder .bench"

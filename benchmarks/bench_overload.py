@@ -19,11 +19,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.load.http_clients import OK, Load, closed_loop, open_loop, poisson_arrivals
 from benchmarks.serving.photographs import read_or_draw
-from benchmarks.serving.rounds import percentile_ms
 from benchmarks.serving.systems import SystemFailedError, started_graft
 from benchmarks.serving.version import PreparationError, prepare
+from graft.load.clients import OK, Load, closed_loop, open_loop, poisson_arrivals
+from graft.load.measuring import percentile_ms
 from tests.places import DATA
 
 OBJECTIVE_SECONDS = 0.6
@@ -77,14 +77,15 @@ def measure(options: argparse.Namespace, stack: contextlib.ExitStack) -> dict[st
     models = options.models or prepare(folder, options.data, small=False).models
     system = stack.enter_context(started_graft(models, options.name, [], images[0], folder / "graft-up.log"))
     requests = itertools.cycle(system.requests(images))
-    asyncio.run(closed_loop(system.port, requests, _AT_CAPACITY, options.seconds / 4))
-    capacity = asyncio.run(closed_loop(system.port, requests, _AT_CAPACITY, options.seconds / 2))
+    endpoint = system.endpoint
+    asyncio.run(closed_loop(endpoint, requests, _AT_CAPACITY, options.seconds / 4))
+    capacity = asyncio.run(closed_loop(endpoint, requests, _AT_CAPACITY, options.seconds / 2))
     due = poisson_arrivals(_TIMES * capacity.per_second, options.seconds, _SEED)
     return {
         "capacity": capacity,
-        f"{_TIMES} times as many": asyncio.run(open_loop(system.port, requests, due, _CONNECTIONS)),
+        f"{_TIMES} times as many": asyncio.run(open_loop(endpoint, requests, due, _CONNECTIONS)),
         f"{_CALLERS} callers": asyncio.run(
-            closed_loop(system.port, requests, _CALLERS, options.seconds, heed_retry_after=True)
+            closed_loop(endpoint, requests, _CALLERS, options.seconds, heed_retry_after=True)
         ),
     }
 

@@ -22,11 +22,12 @@ from statistics import median
 import uvloop
 from rich.console import Console
 
-from benchmarks.load.http_clients import closed_loop
 from benchmarks.serving.phases import Progress
 from benchmarks.serving.photographs import read_or_draw
 from benchmarks.serving.systems import System, SystemFailedError, request_bytes, started_graft
 from benchmarks.serving.version import PreparationError, Prepared, prepare
+from graft.load.clients import closed_loop
+from graft.load.connection import Endpoint
 from graft.tables import plain_table, wide_console
 from tests.places import DATA
 
@@ -123,7 +124,7 @@ def offer(system: System, images: Sequence[bytes], way: tuple[int, int], seconds
     """
     together, clients = way
     requests = system.requests(images) if together == 1 else batched(system, images, together)
-    load = uvloop.run(closed_loop(system.port, itertools.cycle(requests), clients, seconds))
+    load = uvloop.run(closed_loop(Endpoint(system.port), itertools.cycle(requests), clients, seconds))
     if load.failed:
         raise SystemFailedError(f"{load.failed} requests with {together} images each failed.")
     return together * load.per_second

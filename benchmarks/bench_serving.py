@@ -1,8 +1,9 @@
 """How fast `graft up` is on a CPU, compared with what tutorials build and with the engines alone: `make bench-serving`.
 
-(a) `graft up`, (b) a FastAPI service that calls the same model's unfolded SavedModel itself, (c) each engine of the
-model server called in a loop. Clients send (a) and (b) the same images over HTTP, in turns, round by round, so that
-other load on the machine affects both equally; this process is the load generator, whose processor time is not counted.
+(a) `graft up`, (b) a FastAPI service that calls the same model's unfolded SavedModel itself, (c) other servers that are
+at hand: TensorFlow Serving, MLServer, (d) each engine of the model server called in a loop. Clients send all but (d)
+the same images over HTTP, in turns, round by round, so that other load on the machine affects all equally; this process
+is the load generator, that of `graft bench`, whose processor time is not counted.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from rich.console import Console
 
 from benchmarks.load.request_path import measure_path, path_table
 from benchmarks.serving.junk import junk
+from benchmarks.serving.peers import mlserver, tensorflow_serving
 from benchmarks.serving.phases import (
     Footprint,
     Plan,
@@ -80,6 +82,11 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--run", type=Path, help="the folder of the run that was exported, for the tutorials' SavedModel")
     add("--without-antialias", action="store_true", help="let the tutorials' SavedModel resize without antialias")
     add("--tensorflow-defaults", action="store_true", help="leave oneDNN in the tutorials' service to TensorFlow")
+    add("--with", dest="peers", action="append", default=[], choices=("mlserver",), help="install it into --folder")
+    found = os.environ.get
+    add("--mlserver-python", default=found(mlserver.VARIABLE, ""), help="a Python with MLServer and TensorFlow")
+    binary = found(tensorflow_serving.VARIABLE, "")
+    add("--tensorflow-model-server", default=binary, help="a binary of TensorFlow Serving")
     add("--data", type=Path, default=DATA, help="photographs and weights; without them images are drawn")
     options = parser.parse_args(arguments)
     if len({bool(options.models), bool(options.name), bool(options.run)}) > 1:
@@ -107,15 +114,17 @@ def measure(options: argparse.Namespace, folder: Path, stack: contextlib.ExitSta
     graft, footprint = start_graft(options, subjects, plan, stack)
     tutorial, other_footprint = start_tutorial(options, subjects, plan, stack)
     progress.say(agreement(graft, tutorial, subjects.images))
+    peers = start_peers(options, subjects, plan, stack)
     systems = (graft, tutorial)
     progress.say(idle(systems, plan.seconds))
-    loads, engines = measure_closed(systems, start_loops(subjects, stack), plan)
+    loads, engines = measure_closed((*systems, *peers), start_loops(subjects, stack), plan)
     path = measure_path(graft, subjects.images, options.seconds)
     capacities = capacities_of(systems, loads)
     loads |= measure_open(systems, capacities, plan)
     neighbours = measure_neighbours(graft, junk(subjects.images), plan)
     footprints = {graft.name: footprint, tutorial.name: other_footprint}
-    for system in systems:
+    footprints |= {peer.name: peer_footprint for peer, peer_footprint in peers.items()}
+    for system in (*systems, *peers):
         footprints[system.name].note(system)
     engine = engines.likely(options.engine)
     alone = (engines.alone_ms(engine, signature) for signature in ("pixels_of_image", "serving_pixels"))
@@ -173,6 +182,29 @@ def start_tutorial(
     flags = ["--tensorflow-defaults"] if options.tensorflow_defaults else []
     image, log = subjects.images[0], subjects.folder / "tutorial.log"
     return keep(lambda: started_tutorial(subjects.unfolded, flags, image, log), [], plan, stack)
+
+
+def start_peers(
+    options: argparse.Namespace, subjects: Subjects, plan: Plan, stack: contextlib.ExitStack
+) -> dict[System, Footprint]:
+    """Start the other servers that are at hand, and say of each that is not why."""
+    image, folder = subjects.images[0], subjects.folder
+    base_path = subjects.prepared.models / subjects.prepared.name
+    peers = {}
+    if missing := tensorflow_serving.missing(options.tensorflow_model_server):
+        plan.progress.say(missing)
+    else:
+        binary, log = options.tensorflow_model_server, folder / "tensorflow-serving.log"
+        peer, footprint = keep(lambda: tensorflow_serving.started(binary, base_path, image, log), [], plan, stack)
+        peers[peer] = footprint
+    if missing := mlserver.missing(options.mlserver_python, wanted="mlserver" in options.peers):
+        plan.progress.say(missing)
+    else:
+        plan.progress.say("looking for MLServer, or installing it (minutes)")
+        python, log = options.mlserver_python or mlserver.installed(folder), folder / "mlserver.log"
+        peer, footprint = keep(lambda: mlserver.started(python, subjects.unfolded, folder, image, log), [], plan, stack)
+        peers[peer] = footprint
+    return peers
 
 
 def keep(

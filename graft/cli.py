@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from contract.plain_text import plain_text
 from graft.errors import one_clear_line
+from graft.verbs.bench import bench
 from graft.verbs.check import check
 from graft.verbs.data.inspect import data_app
 from graft.verbs.export import export
@@ -82,6 +83,7 @@ app.command()(up)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(probe)
+app.command()(bench)
 app.command()(settings)
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")

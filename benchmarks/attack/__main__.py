@@ -25,10 +25,10 @@ from benchmarks.attack.measuring import Outcome, Watch, measure_beside, measure_
 from benchmarks.attack.neighbours import Neighbours
 from benchmarks.attack.report import Noise, attack_table, faults, slows_others
 from benchmarks.attack.service import find_target
-from benchmarks.load.http_clients import Load
 from benchmarks.serving.photographs import other_sizes, read_or_draw
 from benchmarks.serving.systems import SystemFailedError
 from benchmarks.serving.version import PreparationError
+from graft.load.clients import Load
 from tests.places import DATA
 
 BAD_INPUT, BOUND_BROKEN = 2, 1

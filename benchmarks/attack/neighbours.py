@@ -13,8 +13,8 @@ from typing import Self
 import uvloop
 
 from benchmarks.attack.exchange import Target
-from benchmarks.load.http_clients import OK, Load
-from benchmarks.load.http_connection import Connection
+from graft.load.clients import OK, Load
+from graft.load.connection import Endpoint, KeptConnection
 
 GOOD = 7
 PAUSE_SECONDS = 0.15
@@ -81,7 +81,7 @@ async def _good_clients(target: Target, requests: Sequence[bytes], clients: int)
     load = Load()
 
     async def work(number: int) -> None:
-        connection = Connection(target.port, target.host)
+        connection = KeptConnection(Endpoint(target.port, target.host))
         await asyncio.sleep(PAUSE_SECONDS * number / clients)
         while not _over():
             began = time.perf_counter()
@@ -100,7 +100,7 @@ def _pulse(target: Target, request: bytes) -> float:
 
 
 async def _longest_wait(target: Target, request: bytes) -> float:
-    connection, longest = Connection(target.port, target.host), 0.0
+    connection, longest = KeptConnection(Endpoint(target.port, target.host)), 0.0
     while not _over():
         began = time.perf_counter()
         status = await connection.send(request)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -11,9 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich import box
 from rich.table import Table
 
-from benchmarks.load.http_clients import closed_loop
-from benchmarks.load.http_connection import Connection
 from benchmarks.serving.systems import System
+from graft.load.clients import closed_loop
+from graft.load.connection import Endpoint, KeptConnection
 
 _REQUEST, _STAGE = "graft_gateway_request_duration_seconds", "graft_gateway_stage_duration_seconds"
 _ROUTE = "/v1/predict"
@@ -39,7 +40,7 @@ class RequestPath:
 def measure_path(system: System, images: Sequence[bytes], seconds: float) -> RequestPath:
     """Run one client for `seconds`, and return where the time went."""
     before = read_totals(_metrics(system))
-    load = uvloop.run(closed_loop(system.port, itertools.cycle(system.requests(images)), 1, seconds))
+    load = uvloop.run(closed_loop(Endpoint(system.port), itertools.cycle(system.requests(images)), 1, seconds))
     after = read_totals(_metrics(system))
     means = {name: _mean_ms(before.get(name, (0.0, 0.0)), totals) for name, totals in after.items()}
     stages = {stage: means.get(stage, 0.0) for stage in STAGES}
@@ -48,14 +49,17 @@ def measure_path(system: System, images: Sequence[bytes], seconds: float) -> Req
 
 def read_totals(text: str) -> dict[str, tuple[float, float]]:
     """Return the seconds and the number of all requests for images, and of each of their stages, by its name."""
-    found: dict[str, dict[str, float]] = {}
+    found: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if family.name == _STAGE and "stage" in sample.labels:
-                found.setdefault(sample.labels["stage"], {})[sample.name.removeprefix(_STAGE)] = sample.value
+                name = sample.labels["stage"]
             elif family.name == _REQUEST and sample.labels.get("route") == _ROUTE:
-                found.setdefault(_REQUEST, {})[sample.name.removeprefix(_REQUEST)] = sample.value
-    return {name: (values.get("_sum", 0.0), values.get("_count", 0.0)) for name, values in found.items()}
+                name = _REQUEST
+            else:
+                continue
+            found[name][sample.name.removeprefix(family.name)] += sample.value  # of each status
+    return {name: (values["_sum"], values["_count"]) for name, values in found.items()}
 
 
 def path_table(path: RequestPath, engine: str, decoding_ms: float | None, network_ms: float | None) -> Table:
@@ -84,7 +88,7 @@ def _mean_ms(before: tuple[float, float], after: tuple[float, float]) -> float:
 
 def _metrics(system: System) -> str:
     async def send() -> str:
-        connection = Connection(system.port)
+        connection = KeptConnection(Endpoint(system.port))
         await connection.send(f"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1:{system.port}\r\n\r\n".encode())
         connection.close()
         return connection.body.decode()

@@ -12,9 +12,11 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
-from benchmarks.load.http_clients import Load, closed_loop, open_loop, poisson_arrivals
-from benchmarks.serving.rounds import Measured, Round, run_round
+from benchmarks.serving.rounds import Measured
 from benchmarks.serving.systems import Called, EngineLoop, System
+from graft.load.clients import Load, closed_loop, open_loop, poisson_arrivals
+from graft.load.connection import Endpoint
+from graft.load.measuring import Round, run_round
 
 CLIENTS = (1, 8, 32)
 SHARES = (0.5, 0.8)
@@ -56,7 +58,7 @@ def measure_closed(systems: Sequence[System], loops: Sequence[EngineLoop], plan:
         for clients in CLIENTS:
             for system in systems:
                 requests = itertools.cycle(system.requests(plan.images))
-                seen = _round(system, closed_loop(system.port, requests, clients, plan.seconds))
+                seen = _round(system, closed_loop(system.endpoint, requests, clients, plan.seconds))
                 loads[system.name, clients].rounds.append(seen)
             clients_said = f"{clients} client{'s' * (clients > 1)}"
             plan.progress.say(f"round {number} of {plan.rounds}, {clients_said}: {_said(systems, loads, clients)}")
@@ -82,7 +84,7 @@ def warm_up(system: System, plan: Plan) -> None:
     """Send requests from one client, then from many, for a moment."""
     for clients in (1, max(CLIENTS)):
         requests = itertools.cycle(system.requests(plan.images))
-        uvloop.run(closed_loop(system.port, requests, clients, plan.seconds / 2))
+        uvloop.run(closed_loop(system.endpoint, requests, clients, plan.seconds / 2))
 
 
 def measure_open(systems: Sequence[System], capacities: Mapping[str, float], plan: Plan) -> Loads:
@@ -93,7 +95,7 @@ def measure_open(systems: Sequence[System], capacities: Mapping[str, float], pla
             for system in systems:
                 due = poisson_arrivals(share * capacities[system.name], plan.seconds, _SEED + number)
                 requests = itertools.cycle(system.requests(plan.images))
-                loads[system.name, share].rounds.append(_round(system, open_loop(system.port, requests, due)))
+                loads[system.name, share].rounds.append(_round(system, open_loop(system.endpoint, requests, due)))
             plan.progress.say(f"round {number} of {plan.rounds}, open at {share:.0%}: {_said(systems, loads, share)}")
     return loads
 
@@ -124,14 +126,14 @@ def measure_neighbours(system: System, junk: Sequence[bytes], plan: Plan) -> Nei
     broken = itertools.cycle(system.requests(junk))
     for number in range(1, plan.rounds + 1):
         good = itertools.cycle(system.requests(plan.images))
-        seen.alone.rounds.append(_round(system, closed_loop(system.port, good, GOOD, plan.seconds)))
+        seen.alone.rounds.append(_round(system, closed_loop(system.endpoint, good, GOOD, plan.seconds)))
         for into, others, in_step in (
             (seen.one_more, good, False),
             (seen.junk_in_step, broken, True),
             (seen.junk_unpaused, broken, False),
         ):
             eighth: list[Load] = []
-            loop = _beside(system.port, (good, others), plan.seconds, eighth, in_step=in_step)
+            loop = _beside(system.endpoint, (good, others), plan.seconds, eighth, in_step=in_step)
             into.rounds.append(_round(system, loop))
             if others is broken:
                 seen.junk.rounds.append(Round(eighth[0], {}))
@@ -143,7 +145,12 @@ def measure_neighbours(system: System, junk: Sequence[bytes], plan: Plan) -> Nei
 
 
 async def _beside(
-    port: int, requests: tuple[Iterator[bytes], Iterator[bytes]], seconds: float, eighth: list[Load], *, in_step: bool
+    endpoint: Endpoint,
+    requests: tuple[Iterator[bytes], Iterator[bytes]],
+    seconds: float,
+    eighth: list[Load],
+    *,
+    in_step: bool,
 ) -> Load:
     """Run seven good clients beside an eighth, whose load goes into `eighth`; return theirs."""
     good, others = requests
@@ -155,12 +162,12 @@ async def _beside(
             turns.release()
 
     async def seven() -> Load:
-        load = await closed_loop(port, good, GOOD, seconds, after_each=replied)
+        load = await closed_loop(endpoint, good, GOOD, seconds, after_each=replied)
         turns.release()  # or the eighth would wait for ever
         return load
 
     before_each = turns.acquire if in_step else None
-    load, other = await asyncio.gather(seven(), closed_loop(port, others, 1, seconds, before_each=before_each))
+    load, other = await asyncio.gather(seven(), closed_loop(endpoint, others, 1, seconds, before_each=before_each))
     eighth.append(other)
     return load
 

@@ -7,21 +7,25 @@ from rich import box
 from rich.console import RenderableType
 from rich.table import Table
 
-from benchmarks.load.http_clients import lateness
 from benchmarks.serving.bounds import (
     CPU_RATIO,
     LATENCY_RATIO,
     MEMORY_MB,
+    MLSERVER_CPU_RATIO,
+    MLSERVER_RATE_RATIO,
     NEIGHBOURS_RATIO,
     RATE_RATIO,
     START_SECONDS,
     Bound,
     bounds_table,
 )
+from benchmarks.serving.peers import mlserver
 from benchmarks.serving.phases import Engines, Footprint, Loads, Neighbours
 from benchmarks.serving.rounds import Measured, median_ratio
+from graft.load.clients import lateness
 
 OURS, THEIRS = "graft up", "tutorial"
+_COMPARED = (("CPU ms per image", "cpu_ms", (8, 32)), ("images/s", "rate", (8, 32)), ("p50", "p50_ms", (1, 8)))
 _QUIET = 0.1
 """Processors that other processes may use before rates and latencies are no longer reliable."""
 
@@ -50,6 +54,17 @@ def loads_table(loads: Loads, footprints: dict[str, Footprint]) -> Table:
             f"{footprints[name].busy_mb:.0f}",
             str(measured.failed),
         )
+    return table
+
+
+def ratios_table(loads: Loads, others: Sequence[str]) -> Table:
+    """Return what `graft up` has of what each other service has; medians of the rounds' ratios."""
+    columns = [f"{title}, {clients} client{'s' * (clients > 1)}" for title, _, at in _COMPARED for clients in at]
+    table = Table("graft up, of", *columns, box=box.SIMPLE)
+    for other in others:
+        pairs = [(value, clients) for _, value, at in _COMPARED for clients in at]
+        ratios = [_ratio((loads[OURS, clients], loads[other, clients]), value) for value, clients in pairs]
+        table.add_row(other, *(f"{ratio:.2f}" for ratio in ratios))
     return table
 
 
@@ -131,6 +146,18 @@ def bounds_of(loads: Loads, neighbours: Neighbours, footprint: Footprint) -> lis
         Bound(f"CPU per image, {clients} clients, of the tutorial's", _ratio(both(clients), "cpu_ms"), "<=", CPU_RATIO)
         for clients in (8, 32)
     ]
+    if (mlserver.NAME, 8) in loads:
+        cpu += [
+            Bound(
+                f"CPU per image, {clients} clients, of {mlserver.NAME}'s",
+                _ratio((loads[OURS, clients], loads[mlserver.NAME, clients]), "cpu_ms"),
+                "<=",
+                MLSERVER_CPU_RATIO,
+            )
+            for clients in (8, 32)
+        ]
+        rate = _ratio((loads[OURS, 32], loads[mlserver.NAME, 32]), "rate")
+        cpu.append(Bound(f"images/s, 32 clients, of {mlserver.NAME}'s", rate, ">=", MLSERVER_RATE_RATIO))
     failed = sum(each.failed for each in (neighbours.junk_in_step, neighbours.junk_unpaused))
     return [
         *cpu,
@@ -156,6 +183,7 @@ def report(
     junk = ", ".join(f"{status or 'lost'} {count}" for status, count in sorted(neighbours.junk.statuses.items()))
     return [
         loads_table(loads, footprints),
+        ratios_table(loads, [name for name in footprints if name != OURS]),
         *cost_lines(loads),
         *engines.missing,
         engines_table(engines),

@@ -1,41 +1,11 @@
 """Rounds of one load against one service, and their results."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
-import numpy as np
-
-from benchmarks.load.http_clients import Load
-from benchmarks.load.process_tree import ProcessTree, machine_cpu_seconds
-
-
-@dataclass(frozen=True)
-class Round:
-    """One load of a few seconds. `cpu` is in processor seconds per predicted image, by process of the service.
-
-    `others` is how many processors all else on the machine took meanwhile, the load generator left out.
-    """
-
-    load: Load
-    cpu: dict[str, float]
-    others: float = 0.0
-
-    @property
-    def rate(self) -> float:
-        """Images a second."""
-        return self.load.per_second
-
-    @property
-    def cpu_ms(self) -> float:
-        """Processor milliseconds of the whole process tree for an image."""
-        return sum(self.cpu.values()) * 1e3
-
-    @property
-    def p50_ms(self) -> float:
-        """The median latency."""
-        return percentile_ms(self.load.latencies, 50)
+from graft.load.measuring import Round, percentile_ms
 
 
 @dataclass
@@ -76,21 +46,6 @@ class Measured:
     def generator_ms(self) -> float:
         """Return the processor milliseconds that the load generator spent on a request."""
         return median(each.load.generator / each.load.statuses.total() for each in self.rounds) * 1e3
-
-
-def percentile_ms(latencies: Sequence[float], share: float) -> float:
-    """Return the percentile of latencies in seconds as milliseconds, interpolated; NaN without latencies."""
-    return float(np.percentile(latencies, share)) * 1e3 if latencies else float("nan")
-
-
-def run_round(tree: ProcessTree, send: Callable[[], Load]) -> Round:
-    """Put a load on a service, and return what that cost its processes."""
-    before, all_before = tree.cpu_by_process(), machine_cpu_seconds()
-    load = send()
-    spent = {name: after - before.get(name, 0.0) for name, after in tree.cpu_by_process().items()}
-    others = machine_cpu_seconds() - all_before - sum(spent.values()) - load.generator
-    replied = max(len(load.latencies), 1)
-    return Round(load, {name: seconds / replied for name, seconds in spent.items()}, max(others, 0.0) / load.seconds)
 
 
 def median_ratio(ours: Measured, theirs: Measured, value: Callable[[Round], float]) -> float:

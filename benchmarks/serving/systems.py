@@ -3,21 +3,24 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from benchmarks.load.http_clients import OK
-from benchmarks.load.http_connection import Connection
-from benchmarks.load.process_tree import ProcessTree
+from graft.actions.bench.protocols import RequestForm
+from graft.actions.bench.target import target_of
+from graft.load.clients import OK
+from graft.load.connection import Endpoint, KeptConnection
+from graft.load.process_tree import ProcessTree
 
 _CALL_AGAIN_SECONDS = 0.05
-_START_SECONDS, _STOP_SECONDS = 180, 30
+_START_SECONDS, _STOP_SECONDS, _PATIENCE_SECONDS = 180, 30, 60
 
 
 class SystemFailedError(Exception):
@@ -34,16 +37,23 @@ class System:
     tree: ProcessTree
     log: Path
     start_seconds: float
+    form: RequestForm | None = None
+    """The protocol of one that takes no image as its body."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens."""
+        return Endpoint(self.port)
 
     def requests(self, images: Sequence[bytes]) -> list[bytes]:
         """Return whole requests with images."""
-        return [request_bytes(self.path, image, self.port) for image in images]
+        return [request_of(self.form, self.path, image, self.port) for image in images]
 
     def responses(self, images: Sequence[bytes]) -> list[bytes]:
         """Return the bodies of the responses for images."""
 
         async def send() -> list[bytes]:
-            connection = await Connection(self.port).open()
+            connection = await KeptConnection(self.endpoint).open()
             bodies = []
             for request in self.requests(images):
                 await connection.send(request)
@@ -52,6 +62,13 @@ class System:
             return bodies
 
         return asyncio.run(send())
+
+
+def request_of(form: RequestForm | None, path: str, image: bytes, port: int) -> bytes:
+    """Return a whole request in a protocol, or with the image as its body."""
+    if form is None:
+        return request_bytes(path, image, port)
+    return target_of(f"http://127.0.0.1:{port}", form, None, None, _PATIENCE_SECONDS).request(image)
 
 
 def request_bytes(path: str, body: bytes, port: int) -> bytes:
@@ -84,14 +101,35 @@ def started(name: str, path: str, module: Sequence[str], image: bytes, log: Path
         SystemFailedError: it ended before that.
     """
     port = free_port()
+    with running(name, [sys.executable, "-m", *module, str(port)], port, image, log, path=path) as system:
+        yield system
+
+
+@contextlib.contextmanager
+def running(
+    name: str,
+    command: Sequence[str],
+    port: int,
+    image: bytes,
+    log: Path,
+    *,
+    path: str = "",
+    form: RequestForm | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Generator[System]:
+    """Run a command that serves on a port until the context ends; it has responded once.
+
+    Raises:
+        SystemFailedError: it ended before that.
+    """
     with log.open("wb") as output:
         began = time.perf_counter()
-        command = [sys.executable, "-m", *module, str(port)]
-        with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process:
+        variables = None if environment is None else {**os.environ, **environment}
+        with subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=variables) as process:
             try:
-                asyncio.run(first_response(process, request_bytes(path, image, port), port, log))
+                asyncio.run(first_response(process, request_of(form, path, image, port), port, log))
                 seconds = time.perf_counter() - began
-                yield System(name, path, port, ProcessTree(process.pid), log, seconds)
+                yield System(name, path, port, ProcessTree(process.pid), log, seconds, form)
             finally:
                 process.terminate()
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -106,7 +144,7 @@ async def first_response(process: "subprocess.Popen[bytes]", request: bytes, por
     Raises:
         SystemFailedError: the process ended before, or took minutes.
     """
-    connection = Connection(port)
+    connection = KeptConnection(Endpoint(port))
     end = time.perf_counter() + _START_SECONDS
     while await connection.send(request) != OK:
         if process.poll() is not None or time.perf_counter() > end:

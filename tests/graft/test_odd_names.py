@@ -15,12 +15,16 @@ from rich.console import Console
 from exporter.check.report import Breach, CheckReport, PredictorResult
 from gateway.security.api_keys import KeysFile, new_key
 from gateway.security.callers import Permission
+from graft.actions.bench.outputs import print_result
+from graft.actions.bench.recorded import RecordedLoad, RequestFailure
+from graft.actions.bench.result import BenchResult, MeasuredLoad
 from graft.actions.check_table import print_report
 from graft.actions.data.inspection_table import print_inspection
 from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants_tree
 from graft.actions.predict.outputs import print_table, written
 from graft.actions.predict.requests import Outcome
 from graft.errors import CommandError, one_clear_line
+from graft.load.measuring import Round
 from graft.tables import plain_table, print_line, wide_console
 from lineage.results import Ancestry, Descendants, RecordedFolder, StoredExport, StoredPublication, StoredRun
 from lineage.verification import Checked, Mismatch
@@ -94,6 +98,17 @@ def test_predictions(name: str) -> None:
     outcomes = [Outcome(name, "1", [(name, 0.5), ("other", 0.4)]), Outcome(name, code="x", detail=f"{name} is bad")]
     check_printed(printed_by(lambda: print_table(outcomes)), name)
     check_printed(written(outcomes, "table", 2), name)
+
+
+@_EXAMPLES
+@given(odd_names)
+def test_measured_loads(name: str) -> None:
+    """`graft bench`: the URL, the model, processes, images and what a service says of them."""
+    load = RecordedLoad(seconds=1.0)
+    load.failures[500, name] = RequestFailure(500, name, name, name, 1)
+    result = BenchResult(name, "native", name, name, 1, 2, 1.0, [(name, name)], [(1, name)])
+    result.loads.append(MeasuredLoad(load, 1, None, Round(load, {name: 1.0})))
+    check_printed(printed_by(lambda: print_result(result)), name)
 
 
 @_EXAMPLES
@@ -190,6 +205,15 @@ _ARGUMENTS: tuple[tuple[str, ...], ...] = (
     ("lineage", "find", "--run", "{}"),
     ("predict", "{}*", "--url", "http://127.0.0.1:9"),
     ("predict", "photo.jpg", "--url", "{}"),
+    ("bench", "{}", "photo.jpg"),
+    ("bench", "http://{}", "photo.jpg"),
+    ("bench", "http://127.0.0.1:9", "{}"),
+    ("bench", "http://127.0.0.1:9", "photo.jpg", "--clients", "{}"),
+    ("bench", "http://127.0.0.1:9", "photo.jpg", "--protocol", "tensorflow", "--model", "{}"),
+    ("bench", "http://127.0.0.1:9", "photo.jpg", "--model", "{}"),
+    ("predict", "photo.jpg", "--url", "http://127.0.0.1:9", "--model", "{}"),
+    ("evaluate", "http://127.0.0.1:9", "data", "--model", "{}"),
+    ("probe", "http://127.0.0.1:9", "--once", "--model", "{}"),
     ("data", "inspect", "{}"),
     ("data", "inspect", "data", "--out", "{}"),
 )
@@ -208,7 +232,8 @@ def test_arguments(place: Place, arguments: tuple[str, ...]) -> None:
         done = place.predict(*(each.replace("{}", name) for each in arguments))
         assert done.returncode in {1, 2}
         assert raw_controls(done.stdout + done.stderr) == []
-        assert len(done.stderr.splitlines()) == 1 or done.stderr.startswith("Usage: ")
+        printed = done.stderr or done.stdout  # a probe is a line on standard output
+        assert len(printed.splitlines()) == 1 or printed.startswith("Usage: ")
 
     repeat()
 

@@ -101,7 +101,7 @@ class GatewayVersion:
     def __init__(self, gateway: GatewayTarget) -> None:
         model = gateway.query.get("model") or _only_model(gateway)
         version = {name: value for name, value in gateway.query.items() if name == "version"}
-        card = _get(gateway, f"/v1/models/{quote(str(model), safe='')}/card", version)
+        card = _get(gateway, f"/v1/models/{quote(str(model), safe='', errors='surrogateescape')}/card", version)
         self.manifest = ModelManifest.from_json(card, where=f"The card of {model} at {gateway.url}")
         query = {"model": model, "version": self.manifest.version, "top_k": len(self.manifest.labels)}
         self._gateway = GatewayTarget(gateway.url, gateway.api_key, query)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from graft.actions.given.query import with_query
 from graft.actions.predict.form import ImagesForm
 from graft.actions.predict.inputs import Input
 from graft.errors import CommandError, ImageRefusedError
@@ -183,9 +184,8 @@ async def _response(client: httpx.AsyncClient, gateway: GatewayTarget, contents:
     form = ImagesForm(contents)
     for attempt in range(_MOST_WAITS):
         try:
-            response = await client.post(
-                "/v1/predict", params=dict(gateway.query), content=form.pieces(), headers=form.headers
-            )
+            path = with_query("/v1/predict", gateway.query)
+            response = await client.post(path, content=form.pieces(), headers=form.headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CommandError(
                 f"No gateway responds at {gateway.url} ({error or type(error).__name__}); start one with `graft up`, "

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from graft.actions.given.authorities import trust_of
+from graft.actions.given.query import with_query
 from graft.actions.probe.failure import ProbeFailedError, Reason
 from graft.errors import CommandError
 
@@ -57,11 +59,7 @@ def checked_target(url: str, timeout_seconds: float, api_key_file: Path | None, 
         raise CommandError(f"{url!r} is not a URL ({error}); write one such as https://images.example.com.") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise CommandError(f"{url!r} is not the URL of a gateway; write one such as https://images.example.com.")
-    try:
-        trust = ssl.create_default_context(cafile=None if ca is None else str(ca))
-    except (OSError, ssl.SSLError) as error:
-        raise CommandError(f"{ca} holds no certificates to trust ({error}); --ca takes a PEM file.") from error
-    target = ProbeTarget(url, timeout_seconds, api_key_file, trust)
+    target = ProbeTarget(url, timeout_seconds, api_key_file, trust_of(ca))
     try:
         _headers(target)
     except ProbeFailedError as error:
@@ -88,7 +86,7 @@ async def send_image(target: ProbeTarget, model: str | None, image: bytes) -> Pr
                 timeout=target.timeout_seconds,
             ) as client,
         ):
-            response = await client.post("/v1/predict", params=query, content=image)
+            response = await client.post(with_query("/v1/predict", query), content=image)
     except (TimeoutError, httpx.TimeoutException) as error:
         raise ProbeFailedError("timeout", f"No response within {target.timeout_seconds:g} s.") from error
     except httpx.HTTPError as error:

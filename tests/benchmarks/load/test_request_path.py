@@ -7,11 +7,13 @@ from benchmarks.load.request_path import RequestPath, path_table, read_totals
 METRICS = """\
 # HELP graft_gateway_request_duration_seconds From the head of a request to the end of its response.
 # TYPE graft_gateway_request_duration_seconds histogram
-graft_gateway_request_duration_seconds_bucket{route="/v1/predict",protocol="native",le="+Inf"} 4.0
-graft_gateway_request_duration_seconds_count{route="/v1/predict",protocol="native"} 4.0
-graft_gateway_request_duration_seconds_sum{route="/v1/predict",protocol="native"} 0.12
-graft_gateway_request_duration_seconds_count{route="/metrics",protocol="none"} 9.0
-graft_gateway_request_duration_seconds_sum{route="/metrics",protocol="none"} 9.0
+graft_gateway_request_duration_seconds_bucket{route="/v1/predict",protocol="native",status="2xx",le="+Inf"} 4.0
+graft_gateway_request_duration_seconds_count{route="/v1/predict",protocol="native",status="2xx"} 3.0
+graft_gateway_request_duration_seconds_sum{route="/v1/predict",protocol="native",status="2xx"} 0.1
+graft_gateway_request_duration_seconds_count{route="/v1/predict",protocol="native",status="4xx"} 1.0
+graft_gateway_request_duration_seconds_sum{route="/v1/predict",protocol="native",status="4xx"} 0.02
+graft_gateway_request_duration_seconds_count{route="/metrics",protocol="none",status="2xx"} 9.0
+graft_gateway_request_duration_seconds_sum{route="/metrics",protocol="none",status="2xx"} 9.0
 # HELP graft_gateway_stage_duration_seconds Stages of a request.
 # TYPE graft_gateway_stage_duration_seconds histogram
 graft_gateway_stage_duration_seconds_count{stage="model_server"} 4.0
@@ -20,9 +22,12 @@ graft_gateway_stage_duration_seconds_sum{stage="model_server"} 0.1
 
 
 def test_sums_and_counts_are_read_of_images_alone() -> None:
-    """Requests for the metrics themselves do not count, and each stage goes by its name."""
+    """Requests for the metrics themselves do not count, all statuses do, and each stage goes by its name."""
     totals = read_totals(METRICS)
-    assert totals == {"graft_gateway_request_duration_seconds": (0.12, 4.0), "model_server": (0.1, 4.0)}
+    assert totals == {
+        "graft_gateway_request_duration_seconds": (pytest.approx(0.12), 4.0),
+        "model_server": (0.1, 4.0),
+    }
 
 
 @pytest.mark.parametrize("alone", [(3.0, 6.0), (None, None)], ids=["with the engine alone", "without"])

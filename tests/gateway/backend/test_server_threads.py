@@ -12,11 +12,11 @@ import grpc
 import httpx
 import pytest
 
-from benchmarks.load.http_connection import Connection
 from contract import serving_messages as messages
 from gateway.backend.server_threads import ServerThreads
 from gateway.deadline import Deadline
 from gateway.predict.images_request import ImagesRequest
+from graft.load.connection import Endpoint, KeptConnection
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway
@@ -35,7 +35,7 @@ async def load(gateway: httpx.Client, clients: int, requests: int) -> Counter[in
     left = iter(range(requests))
 
     async def work() -> None:
-        connection = await Connection(gateway.base_url.port or 80).open()
+        connection = await KeptConnection(Endpoint(gateway.base_url.port or 80)).open()
         for _ in left:
             statuses[await connection.send(request_bytes(IMAGE))] += 1
         connection.close()

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from benchmarks.load.http_clients import Load, closed_loop, open_loop, poisson_arrivals
-from benchmarks.load.http_connection import LOST, Connection
 from benchmarks.serving.systems import free_port, request_bytes
+from graft.load.clients import Load, closed_loop, open_loop, poisson_arrivals
+from graft.load.connection import LOST, Endpoint, KeptConnection
 
 Reader = asyncio.StreamReader
 Writer = asyncio.StreamWriter
@@ -92,7 +92,7 @@ def test_latency_of_an_open_loop_counts_from_when_a_request_was_due() -> None:
                 await asyncio.sleep(0.002)
             writer.write(OK)
 
-    load = served(one_at_a_time, lambda port: open_loop(port, requests_to(port), [0.0] * 200))
+    load = served(one_at_a_time, lambda port: open_loop(Endpoint(port), requests_to(port), [0.0] * 200))
     assert load.statuses == {200: 200}
     assert max(load.latencies) >= 0.9 * 200 * 0.002, "those that waited for a connection waited for nothing"
     assert max(load.latencies) == pytest.approx(load.seconds, rel=0.1)
@@ -101,7 +101,7 @@ def test_latency_of_an_open_loop_counts_from_when_a_request_was_due() -> None:
 def test_an_open_loop_sends_whether_or_not_others_were_answered() -> None:
     """Requests due every 10 ms are all sent in time to a server that takes 300 ms for each."""
     due = [number / 100 for number in range(20)]
-    load = served(replying(0.3), lambda port: open_loop(port, requests_to(port), due))
+    load = served(replying(0.3), lambda port: open_loop(Endpoint(port), requests_to(port), due))
     assert load.statuses == {200: 20}
     assert load.seconds < 1.5, "a closed loop of one client would have taken six seconds"
     assert len(load.late) == 20
@@ -112,7 +112,7 @@ def test_a_closed_loop_asks_again_when_answered_and_hears_of_each_answer() -> No
     heard: list[None] = []
 
     async def send(port: int) -> Load:
-        return await closed_loop(port, requests_to(port), 4, 0.5, after_each=lambda: heard.append(None))
+        return await closed_loop(Endpoint(port), requests_to(port), 4, 0.5, after_each=lambda: heard.append(None))
 
     load = served(replying(0.02), send)
     assert len(heard) == len(load.latencies) == load.statuses[200]
@@ -122,14 +122,14 @@ def test_a_closed_loop_asks_again_when_answered_and_hears_of_each_answer() -> No
 
 def test_a_client_asks_once_however_short_the_time() -> None:
     """A load of no seconds is one request of each client."""
-    load = served(replying(), lambda port: closed_loop(port, requests_to(port), 3, 0.0))
+    load = served(replying(), lambda port: closed_loop(Endpoint(port), requests_to(port), 3, 0.0))
     assert load.statuses == {200: 3}
 
 
 def test_a_refusal_is_counted_and_has_no_latency() -> None:
     """Another status than 200 is a failure, told apart by its number."""
     refusing = replying(response=b"HTTP/1.1 503 Full\r\ncontent-length: 0\r\n\r\n")
-    load = served(refusing, lambda port: closed_loop(port, requests_to(port), 2, 0.0))
+    load = served(refusing, lambda port: closed_loop(Endpoint(port), requests_to(port), 2, 0.0))
     assert load.statuses == {503: 2}
     assert (load.failed, load.latencies) == (2, [])
 
@@ -144,7 +144,7 @@ def test_a_lost_connection_is_a_failure_and_the_next_request_connects_again() ->
             writer.write(OK)
 
     async def send(port: int) -> list[int]:
-        connection = Connection(port)
+        connection = KeptConnection(Endpoint(port))
         return [await connection.send(request_bytes("/", BODY, port)) for _ in range(2)]
 
     assert served(hang_up_first, send) == [LOST, 200]
@@ -157,7 +157,7 @@ def test_a_server_that_says_it_closes_is_not_written_to_again() -> None:
         await read_request(reader)
         writer.write(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
 
-    seen = served(respond_once, lambda port: closed_loop(port, requests_to(port), 1, 0.1))
+    seen = served(respond_once, lambda port: closed_loop(Endpoint(port), requests_to(port), 1, 0.1))
     assert seen.statuses[200] > 1
     assert seen.failed == 0
 
@@ -165,7 +165,7 @@ def test_a_server_that_says_it_closes_is_not_written_to_again() -> None:
 def test_a_port_where_nobody_listens_is_a_lost_request() -> None:
     """Whoever waits for a service to start can ask again and again."""
     port = free_port()
-    assert asyncio.run(Connection(port).send(request_bytes("/", BODY, port))) == LOST
+    assert asyncio.run(KeptConnection(Endpoint(port)).send(request_bytes("/", BODY, port))) == LOST
 
 
 def test_an_answer_in_pieces_is_put_together() -> None:
@@ -179,7 +179,7 @@ def test_an_answer_in_pieces_is_put_together() -> None:
             await asyncio.sleep(0)
 
     async def send(port: int) -> tuple[int, bytes]:
-        connection = Connection(port)
+        connection = KeptConnection(Endpoint(port))
         return await connection.send(request_bytes("/", BODY, port)), connection.body
 
     assert served(slowly, send) == (200, b"ok")
@@ -191,7 +191,7 @@ def test_a_client_waits_as_long_as_retry_after_says(*, heed: bool, expected: set
     response = b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 
     async def send(port: int) -> int:
-        seen = await closed_loop(port, requests_to(port), 1, 0.2, heed_retry_after=heed)
+        seen = await closed_loop(Endpoint(port), requests_to(port), 1, 0.2, heed_retry_after=heed)
         return seen.statuses[503]
 
     assert served(replying(response=response), send) in expected

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from benchmarks.load.process_tree import Mapping, ProcessTree, machine_cpu_seconds, resident_bytes, role_of
+from graft.load.process_tree import Mapping, ProcessTree, machine_cpu_seconds, resident_bytes, role_of
 
 _WORK = "import time; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
 _HOLD = "held = bytearray(b'x') * 50_000_000"
@@ -94,6 +94,9 @@ def test_a_file_mapped_in_parts_counts_whole() -> None:
     [
         (["/venv/bin/python", "-m", "graft", "modelserver", "--port=0"], "graft modelserver"),
         (["/venv/bin/python", "-m", "benchmarks.serving.tutorial_service", "folder", "1"], "tutorial_service"),
+        (["/venv/bin/python3.11", "/venv/bin/graft", "up", "--port=0"], "graft up"),
+        (["/venv/bin/python", "/venv/bin/uvicorn", "app:app"], "uvicorn"),
+        (["/venv/bin/python", "-c", "pass"], "python"),
         (["/usr/bin/sleep", "5"], "sleep"),
         ([], "?"),
     ],

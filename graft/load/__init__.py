@@ -1,0 +1,1 @@
+"""Load on a service over HTTP, and what the processes that carry it use."""
