@@ -1,0 +1,127 @@
+"""Plays outages against real processes and a real Prometheus with the project's rules: `make outages`.
+
+Each outage is played by itself: a model server and gateways are started, good traffic flows, something is broken, and
+later repaired. For each, what has to fire has to fire in time with a text that names what is wrong, nothing else may,
+and after the repair it has to end. The rules' durations are divided by a factor, those of the gateway and the model
+server are not. The table goes into docs/runbook.md. The exit code is 1 if anything does not hold.
+"""
+
+import argparse
+import contextlib
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.load.prometheus import PrometheusError
+from benchmarks.outages.clock import ClockError
+from benchmarks.outages.playing import Cast, play
+from benchmarks.outages.report import Result, outages_table, write_into_runbook
+from benchmarks.outages.scenario import Scenario
+from benchmarks.outages.scenarios import SCENARIOS, scenarios_named
+from benchmarks.serving.photographs import read_or_draw
+from benchmarks.serving.systems import SystemFailedError
+from benchmarks.serving.version import PreparationError, Prepared, prepare
+from graft.tables import wide_console
+from tests.places import DATA
+
+BAD_INPUT, BOUND_BROKEN = 2, 1
+_INTERRUPTED, _TERMINATED = 130, 143
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Play, print, write; exit with 1 if anything does not hold, with a sentence and 2 if nothing can be played."""
+    options = read_options(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # or what it started would outlive it
+    try:
+        with contextlib.ExitStack() as stack:
+            results = play_all(options, stack)
+    except (ClockError, PreparationError, PrometheusError) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(BAD_INPUT) from None
+    except KeyboardInterrupt:
+        raise SystemExit(_INTERRUPTED) from None
+    wide_console().print(outages_table(results))
+    if not options.no_write and len(results) == len(SCENARIOS):
+        write_into_runbook(results)
+        console.print("The table is in docs/runbook.md.")
+    broken = [each for each in results if each.faults]
+    console.print(f"{len(results) - len(broken)} of {len(results)} outages hold.")
+    raise SystemExit(BOUND_BROKEN if broken else 0)
+
+
+def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="make outages", description=__doc__)
+    add = parser.add_argument
+    names = ", ".join(each.name for each in SCENARIOS)
+    add("--only", type=_scenarios, default=SCENARIOS, help=f"names with commas between; writes no table: {names}")
+    add("--no-write", action="store_true", help="print the table, and leave docs/runbook.md as it is")
+    add("--factor", type=float, default=30.0, help="how much faster the rules' clock runs (default 30)")
+    add("--rate", type=float, default=10.0, help="good images a second (default 10)")
+    add("--folder", type=Path, help="where the model is made, and found the next time (default: removed at the end)")
+    add("--models", type=Path, help="a folder of published models to serve, with --name")
+    add("--name", default="bench", help="the model in it (default bench)")
+    add("--data", type=Path, default=DATA, help="photographs and weights; without them images are drawn")
+    return parser.parse_args(arguments)
+
+
+def _scenarios(names: str) -> tuple[Scenario, ...]:
+    try:
+        return scenarios_named(names)
+    except KeyError as error:
+        raise argparse.ArgumentTypeError(f"there is no outage {error}") from None
+
+
+def play_all(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[Result]:
+    """Play the chosen scenarios one after another.
+
+    Raises:
+        PreparationError, PrometheusError: there is nothing to serve, or no Prometheus.
+    """
+    cast = _cast(options, stack)
+    console.print(
+        f"The rules' durations are divided by {options.factor:g}: a minute takes {60 / options.factor:.3g} s. "
+        "Times of the gateway and the model server are as they are."
+    )
+    return [_play_one(each, cast) for each in options.only]
+
+
+def _cast(options: argparse.Namespace, stack: contextlib.ExitStack) -> Cast:
+    folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="graft-outages-")))
+    folder.mkdir(parents=True, exist_ok=True)
+    if options.models is None:
+        console.print("Training and exporting a model (two minutes)")
+        prepared = prepare(folder, options.data, small=False)
+    else:
+        prepared = Prepared(options.models, options.name, folder)
+    images = held_out_images(options.data, folder)
+    return Cast(folder / "outages", prepared.name, prepared.version, images, options.rate, options.factor)
+
+
+def held_out_images(data: Path, folder: Path) -> list[bytes]:
+    """Return the files that a model of `prepare` was evaluated with, so that no drift is seen, or what there is."""
+    found = sorted((data / "flowers" / "test").glob("*/*.jpg")) or sorted((folder / "images").glob("*/*.jpg"))
+    return [path.read_bytes() for path in found] or read_or_draw(data)
+
+
+def _play_one(scenario: Scenario, cast: Cast) -> Result:
+    console.print(f"{scenario.name}: {scenario.what}")
+    try:
+        played = play(scenario, cast, lambda text: console.print(f"    {text}"))
+    except SystemFailedError as error:
+        result = Result(scenario, None, cast.factor, f"It could not be played: {error}")
+    else:
+        result = Result(scenario, played, cast.factor)
+    for fault in result.faults:
+        console.print(f"    does not hold: {fault}")
+    return result
+
+
+if __name__ == "__main__":
+    main()

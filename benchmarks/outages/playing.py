@@ -1,0 +1,133 @@
+"""Plays one scenario: start, wait under good traffic, break, wait, repair, and wait until the alerts are over."""
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.outages.clock import seconds
+from benchmarks.outages.judging import ENDS_WITHIN
+from benchmarks.outages.prometheus import Watcher, watching
+from benchmarks.outages.scenario import Fired, Outage, Played, Scenario
+from benchmarks.outages.stage import Stage
+from benchmarks.serving.systems import SystemFailedError
+
+SETTLES = "10m"
+"""Good traffic before the outage: both windows of five minutes are full."""
+
+_LOOK_AGAIN_SECONDS = 0.2
+_TARGETS_SECONDS = 60.0
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Cast:
+    """What all scenarios share: a folder, a published version, images, images a second, and the factor of the clock."""
+
+    folder: Path
+    name: str
+    version: Path
+    images: Sequence[bytes]
+    rate: float
+    factor: float
+
+
+def play(scenario: Scenario, cast: Cast, say: Say) -> Played:
+    """Play a scenario to its end, and return what came of it; whatever it started has ended then.
+
+    Raises:
+        SystemFailedError: a process of the service does not start.
+        PrometheusError: Prometheus does not start.
+    """
+    folder = cast.folder / scenario.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with ExitStack() as stack:
+        stage = Stage(stack, folder, cast.name, cast.version, cast.images, cast.rate, cast.factor)
+        outage = scenario.begin(stage)
+        watcher = stack.enter_context(watching(folder / "prometheus", outage, cast.factor))
+        record = _Record(watcher, say)
+        _wait_for_targets(watcher, outage)
+        record.follow(seconds(SETTLES) / cast.factor)
+        return _break_and_repair(scenario, outage, record, cast.factor)
+
+
+def _break_and_repair(scenario: Scenario, outage: Outage, record: "_Record", factor: float) -> Played:
+    outage.statuses.clear()
+    outage.break_it()
+    record.began()
+    record.follow(scenario.own_seconds + seconds(scenario.lasts) / factor)
+    statuses, errors = Counter(outage.statuses), record.watcher.rule_errors()
+    outage.repair()
+    repaired = record.now()
+    staying = {each.kind for each in scenario.may if each.stays}
+    record.follow(seconds(ENDS_WITHIN) / factor, until=lambda: record.is_over(staying))
+    return Played(record.fired(), outage.facts, repaired, statuses, errors)
+
+
+def _wait_for_targets(watcher: Watcher, outage: Outage) -> None:
+    """Wait until everything is scraped; the outage counts from later on.
+
+    Raises:
+        SystemFailedError: a target cannot be scraped.
+    """
+    wanted = sum(map(len, outage.targets.values()))
+    end = time.monotonic() + _TARGETS_SECONDS
+    while watcher.targets_up() < wanted:
+        if time.monotonic() > end:
+            raise SystemFailedError(f"Prometheus can scrape {watcher.targets_up()} of {wanted} targets.")
+        time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+class _Record:
+    """Which alerts fired, and when: looked at a few times a second."""
+
+    def __init__(self, watcher: Watcher, say: Say) -> None:
+        self.watcher = watcher
+        self._say = say
+        self._found: dict[tuple[tuple[str, str], ...], Fired] = {}
+        self._zero: float | None = None
+
+    def now(self) -> float:
+        """Return the seconds since the outage was complete."""
+        return time.monotonic() - (self._zero or time.monotonic())
+
+    def began(self) -> None:
+        """The outage is complete now: times count from here. What fired so far has fired before."""
+        self._look()
+        self._zero = time.monotonic()
+
+    def follow(self, length: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Look for so many seconds, or until it is so."""
+        end = time.monotonic() + length
+        while time.monotonic() < end:
+            self._look()
+            if until():
+                return
+            time.sleep(_LOOK_AGAIN_SECONDS)
+
+    def is_over(self, staying: set[tuple[str, str]]) -> bool:
+        """Return whether no alert fires any more, but for those that stay."""
+        return all(each.ended is not None or each.kind in staying for each in self._found.values())
+
+    def fired(self) -> list[Fired]:
+        """Return all that fired, in the order of their beginnings."""
+        return [replace(each) for each in sorted(self._found.values(), key=lambda each: each.at)]
+
+    def _look(self) -> None:
+        firing = {each.key: each for each in self.watcher.firing()}
+        now = self.now()
+        for key, each in firing.items():
+            if key not in self._found:
+                name, severity = each.labels["alertname"], each.labels["severity"]
+                before = self._zero is None
+                self._found[key] = Fired(name, severity, each.labels, each.annotations, now, before=before)
+                self._say(f"{name} ({severity}): {each.annotations.get('summary', '')}")
+            self._found[key].ended = None
+        for key, fired in self._found.items():
+            if key not in firing and fired.ended is None:
+                fired.ended = now

@@ -1,0 +1,109 @@
+"""What an outage is, and what an operator has to hear of it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from benchmarks.outages.stage import Stage
+
+PAGE, TICKET = "page", "ticket"
+NUMBER = "a number"
+"""Stands for any number among the `names` of an alert."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An alert that has to fire within `within`, a duration of the rules' own time, counted from the outage.
+
+    `names` are what its texts have to name: keys of an outage's facts, or NUMBER.
+    """
+
+    alert: str
+    severity: str
+    within: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Name and severity, which together say what an operator hears."""
+        return self.alert, self.severity
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """An alert that may fire as a consequence, and why. `stays`: not over within an hour of the repair, rightly so."""
+
+    alert: str
+    severity: str
+    why: str
+    stays: bool = False
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Name and severity."""
+        return self.alert, self.severity
+
+
+@dataclass
+class Outage:
+    """A running service: what breaks it, and what repairs it. Traffic flows until its context ends.
+
+    `facts` are what texts may have to name: the model, an instance. `statuses` counts the responses that callers got.
+    """
+
+    break_it: Callable[[], object]
+    repair: Callable[[], object]
+    facts: Mapping[str, str]
+    statuses: Counter[int]
+    targets: Mapping[str, list[str]]
+    """HOST:PORT by job of Prometheus."""
+    key: str = ""
+    tls: bool = False
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """An outage by name. `begin` starts the service in a stage; the outage lasts `lasts` of the rules' time.
+
+    The service itself needs `own_seconds` to notice, which no factor shortens: such as the deadline of a call.
+    """
+
+    name: str
+    what: str
+    begin: Callable[[Stage], Outage]
+    must: tuple[Expected, ...] = ()
+    may: tuple[Allowed, ...] = ()
+    lasts: str = "12m"
+    own_seconds: float = 0.0
+
+
+@dataclass
+class Fired:
+    """An alert that fired: when, in seconds since the outage was complete, and when it was over; None: it is not.
+
+    `before` is whether it fired before anything was broken.
+    """
+
+    alert: str
+    severity: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    at: float
+    ended: float | None = None
+    before: bool = False
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Name and severity."""
+        return self.alert, self.severity
+
+
+@dataclass
+class Played:
+    """What came of a scenario. `repaired` is when the repair was complete, in seconds since the outage."""
+
+    fired: list[Fired]
+    facts: Mapping[str, str]
+    repaired: float
+    statuses: Counter[int] = field(default_factory=Counter)
+    rule_errors: tuple[str, ...] = ()
