@@ -14,7 +14,7 @@ from benchmarks.outages.stage import Stage
 from benchmarks.serving.systems import SystemFailedError, free_port
 
 _DISK_BYTES = 2**20
-_YEARS_DAYS = 365.0
+_YEAR_DAYS = 365.0
 
 
 def blind(stage: Stage) -> Outage:
@@ -39,10 +39,12 @@ def certificate(days: float) -> Callable[[Stage], Outage]:
     """Return the beginning of an outage: gateways that are restarted with a certificate that ends in so many days."""
 
     def begin(stage: Stage) -> Outage:
-        good = write_certificate(stage.folder / "good", _YEARS_DAYS)
-        old = write_certificate(stage.folder / "old", days)
+        paths = stage.folder / "good", stage.folder / "old"
+        good, old = (write_certificate(path, left) for path, left in zip(paths, (_YEAR_DAYS, days), strict=True))
         service = started_service(stage, arguments=good, tls=True)
-        outage = with_traffic(stage, service, tls=True)
+        trusted = stage.folder / "trusted.pem"
+        trusted.write_bytes(b"".join(path.with_suffix(".pem").read_bytes() for path in paths))
+        outage = with_traffic(stage, service, tls=True, probe_arguments=[f"--ca={trusted}"])
         outage.facts = {**outage.facts, "the certificate": "tls_certificate"}
         outage.break_it = lambda: service.restart_gateways(*old)
         outage.repair = lambda: service.restart_gateways(*good)

@@ -40,7 +40,10 @@ def unreachable(stage: Stage) -> Outage:
     }
     service = started_service(stage, settings=[f"{name}={value}" for name, value in settings.items()])
     credentials = [_bearer(predict)] * (_TOKENS_EVERY - 1) + [_bearer(issuer.token())]
-    outage = with_traffic(stage, service, credentials=credentials, key=operate)
+    key_file = stage.folder / "probe-key"
+    key_file.write_text(predict, encoding="utf-8")
+    probing = [f"--api-key-file={key_file}"]
+    outage = with_traffic(stage, service, credentials=credentials, key=operate, probe_arguments=probing)
 
     def break_it() -> None:
         issuer.close()

@@ -57,9 +57,10 @@ def play(scenario: Scenario, cast: Cast, say: Say) -> Played:
 
 
 def _break_and_repair(scenario: Scenario, outage: Outage, record: "_Record", factor: float) -> Played:
+    record.begins()
     outage.statuses.clear()
     outage.break_it()
-    record.began()
+    record.is_complete()
     record.follow(scenario.own_seconds + seconds(scenario.lasts) / factor)
     statuses, errors = Counter(outage.statuses), record.watcher.rule_errors()
     outage.repair()
@@ -90,15 +91,19 @@ class _Record:
         self.watcher = watcher
         self._say = say
         self._found: dict[tuple[tuple[str, str], ...], Fired] = {}
-        self._zero: float | None = None
+        self._before, self._zero = True, time.monotonic()
 
     def now(self) -> float:
-        """Return the seconds since the outage was complete."""
-        return time.monotonic() - (self._zero or time.monotonic())
+        """Return the seconds since the outage was complete, or, before that, since the beginning."""
+        return time.monotonic() - self._zero
 
-    def began(self) -> None:
-        """The outage is complete now: times count from here. What fired so far has fired before."""
+    def begins(self) -> None:
+        """The outage begins now: what has fired so far has fired before."""
         self._look()
+        self._before = False
+
+    def is_complete(self) -> None:
+        """The outage is complete now, such as after a restart of two gateways: times count from here."""
         self._zero = time.monotonic()
 
     def follow(self, length: float, until: Callable[[], bool] = lambda: False) -> None:
@@ -124,8 +129,7 @@ class _Record:
         for key, each in firing.items():
             if key not in self._found:
                 name, severity = each.labels["alertname"], each.labels["severity"]
-                before = self._zero is None
-                self._found[key] = Fired(name, severity, each.labels, each.annotations, now, before=before)
+                self._found[key] = Fired(name, severity, each.labels, each.annotations, now, before=self._before)
                 self._say(f"{name} ({severity}): {each.annotations.get('summary', '')}")
             self._found[key].ended = None
         for key, fired in self._found.items():

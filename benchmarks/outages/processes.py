@@ -1,6 +1,7 @@
 """Processes of `graft` that can be killed, stopped, and started again with the same command or another."""
 
 import contextlib
+import re
 import signal
 import ssl
 import subprocess
@@ -17,6 +18,7 @@ from benchmarks.serving.systems import SystemFailedError, free_port
 
 _START_SECONDS, _STOP_SECONDS = 180.0, 20.0
 _LOOK_AGAIN_SECONDS = 0.1
+_PROBED = re.compile(r"^graft_probe_success\{.*\} 1\.0$", re.MULTILINE)
 
 
 class GraftProcess:
@@ -140,6 +142,20 @@ class Gateway(GraftProcess):
     def _says_yes(self, path: str) -> bool:
         with contextlib.suppress(httpx.TransportError):
             return httpx.get(f"{self.url}/{path}", verify=unverified(), trust_env=False).is_success
+        return False
+
+
+class Probe(GraftProcess):
+    """`graft probe` of one model, with further arguments; ready once a probe has succeeded."""
+
+    def __init__(self, name: str, url: str, log: Path, arguments: Sequence[str]) -> None:
+        super().__init__(["probe", url, f"--model={name}", *arguments], log)
+
+    def is_ready(self) -> bool:
+        """Return whether the last probe succeeded."""
+        with contextlib.suppress(httpx.TransportError):
+            page = httpx.get(f"http://{self.address}/metrics", trust_env=False).text
+            return bool(_PROBED.search(page))
         return False
 
 

@@ -21,6 +21,7 @@ _NO_MODEL = (
     Expected("GraftNoModelReady", PAGE, "3m", ("the model",)),
     Expected("GraftCircuitOpen", PAGE, "5m", ("the model",)),
     Expected("GraftAvailabilityBurn", PAGE, "8m", (NUMBER,)),
+    Expected("GraftProbeFailing", PAGE, "5m", ("the model",)),
     Expected("GraftModelServerDown", TICKET, "7m"),
 )
 
@@ -58,7 +59,7 @@ OUTAGES = (
             Expected("GraftShedding", TICKET, "13m", (NUMBER,)),
             Expected("GraftAvailabilityBurn", PAGE, "8m", (NUMBER,)),
         ),
-        (_BURN_TICKET,),
+        (_BURN_TICKET, Allowed("GraftProbeFailing", PAGE, "the probe is shed as other callers are")),
         "16m",
     ),
     Scenario(

@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.outages.processes import Gateway, ModelServer
+from benchmarks.outages.processes import Gateway, ModelServer, Probe
 from benchmarks.outages.scenario import Outage
 from benchmarks.outages.stage import Stage
 from benchmarks.outages.traffic import Traffic
 from tests.places import ROOT
 
 _MONITORING = ROOT / "deploy" / "tensorflow-serving" / "monitoring.config"
+_PROBE_EVERY_SECONDS = 60.0
+"""The default of `graft probe`."""
 _SETTINGS = ("log_format=json", "page=false")
 
 
@@ -94,16 +96,22 @@ def with_traffic(
     credentials: Sequence[Mapping[str, str]] = ({},),
     key: str = "",
     tls: bool = False,
+    probe_arguments: Sequence[str] = (),
 ) -> Outage:
-    """Let traffic flow to the gateways, or to `urls`, and return an outage that breaks nothing yet."""
-    traffic = Traffic(urls or service.urls, stage.images, stage.rate, credentials)
+    """Let traffic flow to the gateways, or to `urls`, beside a probe, and return an outage that breaks nothing yet."""
+    urls = urls or service.urls
+    interval = max(_PROBE_EVERY_SECONDS / stage.factor, 1.0)  # a second is the shortest there is
+    probe = Probe(stage.name, urls[0], stage.folder / "probe.log", [f"--interval={interval:g}", *probe_arguments])
+    stage.stack.callback(probe.end)
+    probe.start()
+    traffic = Traffic(urls, stage.images, stage.rate, credentials)
     stage.stack.enter_context(traffic)
     return Outage(
         break_it=lambda: None,
         repair=lambda: None,
         facts=service.facts(stage.name),
         statuses=traffic.statuses,
-        targets=service.targets,
+        targets={**service.targets, "probe": [probe.address]},
         key=key,
         tls=tls,
     )
