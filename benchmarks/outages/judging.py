@@ -22,7 +22,7 @@ def faults(scenario: Scenario, played: Played, factor: float) -> list[str]:
     known = {each.kind for each in (*scenario.must, *scenario.may)}
     return [
         *(f"A rule cannot be computed: {each}." for each in played.rule_errors),
-        *(fault for each in scenario.must for fault in _missing(scenario, each, played, factor)),
+        *(fault for each in scenario.must for fault in _missing(each, played, factor)),
         *(_surprise(each) for each in played.fired if each.before or each.kind not in known),
         *(fault for each in played.fired for fault in _text_faults(scenario, each, played)),
         *_not_over(scenario, played, factor),
@@ -34,18 +34,18 @@ def first(played: Played, kind: tuple[str, str]) -> Fired | None:
     return min((each for each in played.fired if each.kind == kind), key=lambda each: each.at, default=None)
 
 
-def unscaled(scenario: Scenario, measured: float, factor: float) -> float:
+def unscaled(expected: Expected, measured: float, factor: float) -> float:
     """Return how long what was measured takes on the rules' own clock; the service's own seconds count once."""
-    own = min(scenario.own_seconds, max(measured, 0.0))
+    own = min(expected.own_seconds, max(measured, 0.0))
     return own + max(measured - own, 0.0) * factor
 
 
-def _missing(scenario: Scenario, expected: Expected, played: Played, factor: float) -> Iterator[str]:
+def _missing(expected: Expected, played: Played, factor: float) -> Iterator[str]:
     name = f"{expected.alert} ({expected.severity})"
     fired = first(played, expected.kind)
     if fired is None:
         yield f"{name} did not fire."
-    elif (took := unscaled(scenario, fired.at, factor)) > (promised := seconds(expected.within)):
+    elif (took := unscaled(expected, fired.at, factor)) > (promised := seconds(expected.within)):
         yield f"{name} fired after {spoken(took)}, later than {spoken(promised)}."
 
 

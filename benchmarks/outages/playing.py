@@ -20,6 +20,8 @@ SETTLES = "10m"
 
 _LOOK_AGAIN_SECONDS = 0.2
 _TARGETS_SECONDS = 60.0
+_EVALUATED_SECONDS = 2.0
+"""Prometheus finds its targets only after five seconds, for which no gateway seems to be there."""
 
 Say = Callable[[str], object]
 
@@ -49,7 +51,7 @@ def play(scenario: Scenario, cast: Cast, say: Say) -> Played:
     with ExitStack() as stack:
         stage = Stage(stack, folder, cast.name, cast.version, cast.images, cast.rate, cast.factor)
         outage = scenario.begin(stage)
-        watcher = stack.enter_context(watching(folder / "prometheus", outage, cast.factor))
+        watcher = stack.enter_context(watching(folder / "prometheus", outage, cast.rate, cast.factor))
         record = _Record(watcher, say)
         _wait_for_targets(watcher, outage)
         record.follow(seconds(SETTLES) / cast.factor)
@@ -82,6 +84,7 @@ def _wait_for_targets(watcher: Watcher, outage: Outage) -> None:
         if time.monotonic() > end:
             raise SystemFailedError(f"Prometheus can scrape {watcher.targets_up()} of {wanted} targets.")
         time.sleep(_LOOK_AGAIN_SECONDS)
+    time.sleep(_EVALUATED_SECONDS)
 
 
 class _Record:

@@ -11,6 +11,7 @@ import yaml
 
 from benchmarks.load.prometheus import started_prometheus
 from benchmarks.outages.clock import shortened, shortened_rules
+from benchmarks.outages.history import write_history
 from benchmarks.outages.scenario import Outage
 from tests.places import ROOT
 
@@ -58,8 +59,8 @@ class Watcher:
 
 
 @contextlib.contextmanager
-def watching(folder: Path, outage: Outage, factor: float) -> Iterator[Watcher]:
-    """Run Prometheus on the targets of a service until the `with` ends.
+def watching(folder: Path, outage: Outage, rate: float, factor: float) -> Iterator[Watcher]:
+    """Run Prometheus on the targets of a service until the `with` ends; before, `rate` requests a second were good.
 
     Raises:
         PrometheusError: it does not start.
@@ -68,9 +69,17 @@ def watching(folder: Path, outage: Outage, factor: float) -> Iterator[Watcher]:
     folder.mkdir(parents=True)
     files = write_rules(folder, factor)
     configuration = read_configuration(folder, files, outage, factor)
+    interval = configured()["global"]["evaluation_interval"]
+    write_history(folder, folder / "data", rate=rate, interval=interval, factor=factor)
     flags = (f"--query.lookback-delta={shortened(LOOKBACK, factor)}",)
     with started_prometheus(folder, configuration, flags) as client:
         yield Watcher(client)
+
+
+def configured() -> dict[str, Any]:
+    """Return the project's configuration."""
+    found: dict[str, Any] = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
+    return found
 
 
 def write_rules(folder: Path, factor: float) -> list[Path]:
@@ -85,7 +94,7 @@ def write_rules(folder: Path, factor: float) -> list[Path]:
 
 def read_configuration(folder: Path, rules: Sequence[Path], outage: Outage, factor: float) -> dict[str, Any]:
     """Return the project's configuration with shortened times, for the targets of a service."""
-    made: dict[str, Any] = yaml.safe_load((FOLDER / "prometheus.yml").read_text(encoding="utf-8"))
+    made = configured()
     made["global"] = {name: shortened(length, factor) for name, length in made["global"].items()}
     made["alerting"] = {}
     made["rule_files"] = [str(path) for path in rules]

@@ -10,7 +10,7 @@ from rich.table import Table
 from benchmarks.load.http_connection import LOST
 from benchmarks.outages.clock import seconds
 from benchmarks.outages.judging import faults, first, over_after, spoken, unscaled
-from benchmarks.outages.scenario import Played, Scenario
+from benchmarks.outages.scenario import Expected, Played, Scenario
 from graft.tables import plain_table
 from tests.places import ROOT
 
@@ -89,7 +89,7 @@ def write_into_runbook(results: Sequence[Result], page: Path = RUNBOOK) -> None:
 def _row(result: Result) -> list[list[str]]:
     scenario, played = result.scenario, result.played
     must = scenario.must
-    after = [_after(result, each.kind) for each in must]
+    after = [_after(result, each) for each in must]
     return [
         [scenario.what],
         [each.alert for each in must] or [_NOTHING],
@@ -103,9 +103,9 @@ def _row(result: Result) -> list[list[str]]:
     ]
 
 
-def _after(result: Result, kind: tuple[str, str]) -> str:
-    fired = None if result.played is None else first(result.played, kind)
-    return "-" if fired is None else spoken(unscaled(result.scenario, fired.at, result.factor))
+def _after(result: Result, expected: Expected) -> str:
+    fired = None if result.played is None else first(result.played, expected.kind)
+    return "-" if fired is None else spoken(unscaled(expected, fired.at, result.factor))
 
 
 def _over(result: Result) -> str:

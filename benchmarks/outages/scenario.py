@@ -15,13 +15,15 @@ NUMBER = "a number"
 class Expected:
     """An alert that has to fire within `within`, a duration of the rules' own time, counted from the outage.
 
-    `names` are what its texts have to name: keys of an outage's facts, or NUMBER.
+    `names` are what its texts have to name: keys of an outage's facts, or NUMBER. The service itself needs
+    `own_seconds` at least to notice, which no factor shortens: the deadline of a call.
     """
 
     alert: str
     severity: str
     within: str
     names: tuple[str, ...] = ()
+    own_seconds: float = 0.0
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -63,10 +65,7 @@ class Outage:
 
 @dataclass(frozen=True)
 class Scenario:
-    """An outage by name. `begin` starts the service in a stage; the outage lasts `lasts` of the rules' time.
-
-    The service itself needs `own_seconds` to notice, which no factor shortens: such as the deadline of a call.
-    """
+    """An outage by name. `begin` starts the service in a stage; the outage lasts `lasts` of the rules' time."""
 
     name: str
     what: str
@@ -74,7 +73,11 @@ class Scenario:
     must: tuple[Expected, ...] = ()
     may: tuple[Allowed, ...] = ()
     lasts: str = "12m"
-    own_seconds: float = 0.0
+
+    @property
+    def own_seconds(self) -> float:
+        """By how much longer it lasts because the service itself needs time to notice."""
+        return max((each.own_seconds for each in self.must), default=0.0)
 
 
 @dataclass
