@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_into_runbook(results)
         console.print("The table is in docs/runbook.md.")
     broken = [each for each in results if each.faults]
+    for each in broken:
+        for fault in each.faults:
+            console.print(f"{each.scenario.name}: {fault}")
     console.print(f"{len(results) - len(broken)} of {len(results)} outages hold.")
     raise SystemExit(BOUND_BROKEN if broken else 0)
 

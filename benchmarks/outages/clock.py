@@ -33,7 +33,7 @@ TIMES = {("*", "60"), ("*", "300"), (">", "1800")}
 counts, and a probe that has said nothing for half an hour."""
 
 NO_TIMES = {
-    *(("*", share) for share in ("0.005", "0.01", "1")),
+    *(("*", share) for share in ("0.005", "0.01")),
     *((">", factor) for factor in ("14.4", "6", "3", "1", "0", "0.01")),
     *((">=", events) for events in ("10", "5", "3")),
     *(("==", state) for state in ("0", "1")),

@@ -24,7 +24,8 @@ def faults(scenario: Scenario, played: Played, factor: float) -> list[str]:
         *(f"A rule cannot be computed: {each}." for each in played.rule_errors),
         *(fault for each in scenario.must for fault in _missing(each, played, factor)),
         *(_surprise(each) for each in played.fired if each.before or each.kind not in known),
-        *(fault for each in played.fired for fault in _text_faults(scenario, each, played)),
+        *(fault for each in scenario.must for fault in _not_named(each, played)),
+        *(fault for each in played.fired for fault in _text_faults(each)),
         *_not_over(scenario, played, factor),
     ]
 
@@ -55,19 +56,26 @@ def _surprise(fired: Fired) -> str:
     return f"{fired.alert} ({fired.severity}) fired {when}: {summary}"
 
 
-def _text_faults(scenario: Scenario, fired: Fired, played: Played) -> Iterator[str]:
-    text = " ".join(fired.annotations.get(name, "") for name in _TEXTS)
+def _text_faults(fired: Fired) -> Iterator[str]:
+    text = _text(fired)
     for name in _TEXTS:
         if not fired.annotations.get(name, "").strip():
             yield f"{fired.alert} has no {name}."
     if found := _NOT_EXPANDED.search(text):
         yield f"{fired.alert} says {found[0]}: {text}"
-    for expected in scenario.must:
-        if expected.kind == fired.kind and (
-            silent := [each for each in expected.names if not _names(text, each, played)]
-        ):
-            yield f"{fired.alert} does not name {' and '.join(silent)}: {text}"
     yield from _link_faults(fired)
+
+
+def _text(fired: Fired) -> str:
+    return " ".join(fired.annotations.get(name, "") for name in _TEXTS)
+
+
+def _not_named(expected: Expected, played: Played) -> Iterator[str]:
+    """Yield what none of the alerts of a kind names; there may be one for each instance."""
+    text = " ".join(_text(each) for each in played.fired if each.kind == expected.kind)
+    silent = [name for name in expected.names if not _names(text, name, played)]
+    if text and silent:
+        yield f"{expected.alert} does not name {' and '.join(silent)}: {text}"
 
 
 def _names(text: str, name: str, played: Played) -> bool:

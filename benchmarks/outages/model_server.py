@@ -10,8 +10,8 @@ from benchmarks.outages.scenario import Outage
 from benchmarks.outages.service import started_service, with_traffic
 from benchmarks.outages.stage import Stage
 
-_STOPPED_SECONDS, _RUNNING_SECONDS = 2.4, 0.4
-"""A slow model server runs for a seventh of the time, so that two thirds of the requests wait for more than 0.6 s."""
+_STOPPED_SECONDS, _RUNNING_SECONDS = 2.4, 0.7
+"""A slow model server runs for less than a quarter of the time: most requests wait for more than 0.6 s."""
 
 
 def nothing(stage: Stage) -> Outage:
@@ -37,7 +37,7 @@ def hung(stage: Stage) -> Outage:
 
 
 def slow(stage: Stage) -> Outage:
-    """Let the model server run for a seventh of the time, as on a machine with other work."""
+    """Let the model server run for less than a quarter of the time, as on a machine with other work."""
     service = started_service(stage)
     outage = with_traffic(stage, service)
     slowing = _Slowing(service.model_server)

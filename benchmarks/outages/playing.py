@@ -49,9 +49,10 @@ def play(scenario: Scenario, cast: Cast, say: Say) -> Played:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with ExitStack() as stack:
-        stage = Stage(stack, folder, cast.name, cast.version, cast.images, cast.rate, cast.factor)
+        rate = scenario.share * cast.rate
+        stage = Stage(stack, folder, cast.name, cast.version, cast.images, rate, cast.factor)
         outage = scenario.begin(stage)
-        watcher = stack.enter_context(watching(folder / "prometheus", outage, cast.rate, cast.factor))
+        watcher = stack.enter_context(watching(folder / "prometheus", outage, rate, cast.factor))
         record = _Record(watcher, say)
         _wait_for_targets(watcher, outage)
         record.follow(seconds(SETTLES) / cast.factor)

@@ -99,7 +99,7 @@ def _row(result: Result) -> list[list[str]]:
         [] if played is None else [_seen_by_callers(played.statuses)],
         [] if played is None else [_over(result)],
         [] if played is None else _others(result),
-        result.faults,
+        ["no" if result.faults else "yes"],
     ]
 
 

@@ -65,7 +65,10 @@ class Outage:
 
 @dataclass(frozen=True)
 class Scenario:
-    """An outage by name. `begin` starts the service in a stage; the outage lasts `lasts` of the rules' time."""
+    """An outage by name. `begin` starts the service in a stage; the outage lasts `lasts` of the rules' time.
+
+    `share` is how much of the usual traffic there is.
+    """
 
     name: str
     what: str
@@ -73,6 +76,7 @@ class Scenario:
     must: tuple[Expected, ...] = ()
     may: tuple[Allowed, ...] = ()
     lasts: str = "12m"
+    share: float = 1.0
 
     @property
     def own_seconds(self) -> float:

@@ -146,11 +146,20 @@ def test_a_row_says_all_of_it() -> None:
         "503: 90%, 200: 10%",
         "5 m",
         "GraftAvailabilityBurn (ticket): spent",
-        "",
+        "yes",
     ]
 
 
 def test_what_could_not_be_played_does_not_hold() -> None:
-    """Its row says why."""
-    (row,) = rows([Result(SCENARIO, None, FACTOR, "It could not be played: no disk.")])
-    assert row[-1] == ["It could not be played: no disk."]
+    """And says why."""
+    result = Result(SCENARIO, None, FACTOR, "It could not be played: no disk.")
+    assert result.faults == ["It could not be played: no disk."]
+    (row,) = rows([result])
+    assert row[-1] == ["no"]
+    assert row[3] == ["-"]
+
+
+def test_one_of_several_instances_is_named() -> None:
+    """Where each gateway has an alert of its own, each names its own gateway."""
+    others = fired(annotations={"summary": "Of the model trees.", "description": "It is."})
+    assert said(others, fired()) == []
