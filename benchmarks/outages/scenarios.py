@@ -14,6 +14,9 @@ from benchmarks.outages.scenario import NUMBER, PAGE, TICKET, Allowed, Expected,
 _BURN_TICKET = Allowed(
     "GraftAvailabilityBurn", TICKET, "the budget of days is spent; it stays until its window has passed", stays=True
 )
+_RESTARTING = Allowed(
+    "GraftProbeFailing", PAGE, "the gateway that it asks is restarted, which takes minutes on the faster clock"
+)
 _DEADLINE_SECONDS = 10.0
 """Of a call to the model server, and of a probe: nobody knows before that a model server hangs."""
 
@@ -50,6 +53,7 @@ OUTAGES = (
         "the token issuer cannot be reached",
         unreachable,
         (Expected("GraftTokensUnverifiable", PAGE, "6m", (NUMBER,)),),
+        (_RESTARTING,),
     ),
     Scenario(
         "overload",
@@ -67,14 +71,16 @@ OUTAGES = (
         "the certificate has ten days left",
         certificate(10),
         (Expected("GraftCredentialExpiresSoon", TICKET, "17m", ("the certificate", NUMBER)),),
-        lasts="19m",
+        (_RESTARTING,),
+        "19m",
     ),
     Scenario(
         "certificate-1-day",
         "the certificate has a day left",
         certificate(1),
         (Expected("GraftCredentialExpiresNow", PAGE, "17m", ("the certificate", NUMBER)),),
-        lasts="19m",
+        (_RESTARTING,),
+        "19m",
     ),
     Scenario(
         "version",
