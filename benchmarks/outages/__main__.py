@@ -70,6 +70,7 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--folder", type=Path, help="where the model is made, and found the next time (default: removed at the end)")
     add("--models", type=Path, help="a folder of published models to serve, with --name")
     add("--name", default="bench", help="the model in it (default bench)")
+    add("--images", type=Path, help="images like those it was evaluated with, or drift is seen (default: of --data)")
     add("--data", type=Path, default=DATA, help="photographs and weights; without them images are drawn")
     return parser.parse_args(arguments)
 
@@ -103,14 +104,14 @@ def _cast(options: argparse.Namespace, stack: contextlib.ExitStack) -> Cast:
         prepared = prepare(folder, options.data, small=False)
     else:
         prepared = Prepared(options.models, options.name, folder)
-    images = held_out_images(options.data, folder)
+    images = good_images(options.images or options.data / "flowers" / "test", folder / "images")
     return Cast(folder / "outages", prepared.name, prepared.version, images, options.rate, options.factor)
 
 
-def held_out_images(data: Path, folder: Path) -> list[bytes]:
-    """Return the files that a model of `prepare` was evaluated with, so that no drift is seen, or what there is."""
-    found = sorted((data / "flowers" / "test").glob("*/*.jpg")) or sorted((folder / "images").glob("*/*.jpg"))
-    return [path.read_bytes() for path in found] or read_or_draw(data)
+def good_images(folder: Path, drawn: Path) -> list[bytes]:
+    """Return the JPEG files in the folders of `folder`, else those that were drawn for the model, else drawn ones."""
+    found = sorted(folder.glob("*/*.jpg")) or sorted(drawn.glob("*/*.jpg"))
+    return [path.read_bytes() for path in found] or read_or_draw(folder)
 
 
 def _play_one(scenario: Scenario, cast: Cast) -> Result:
