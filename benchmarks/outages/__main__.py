@@ -30,6 +30,7 @@ from tests.places import DATA
 
 BAD_INPUT, BOUND_BROKEN = 2, 1
 _INTERRUPTED, _TERMINATED = 130, 143
+_MOST_FACTOR, _MOST_RATE = 60, 200
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -65,14 +66,35 @@ def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     names = ", ".join(each.name for each in SCENARIOS)
     add("--only", type=_scenarios, default=SCENARIOS, help=f"names with commas between; writes no table: {names}")
     add("--no-write", action="store_true", help="print the table, and leave docs/runbook.md as it is")
-    add("--factor", type=float, default=30.0, help="how much faster the rules' clock runs (default 30)")
-    add("--rate", type=float, default=10.0, help="good images a second (default 10)")
+    add("--factor", type=_factor, default=30.0, help="how much faster the rules' clock runs (1 to 60, default 30)")
+    add("--rate", type=_rate, default=10.0, help="good images a second (default 10)")
     add("--folder", type=Path, help="where the model is made, and found the next time (default: removed at the end)")
     add("--models", type=Path, help="a folder of published models to serve, with --name")
     add("--name", default="bench", help="the model in it (default bench)")
     add("--images", type=Path, help="images like those it was evaluated with, or drift is seen (default: of --data)")
     add("--data", type=Path, default=DATA, help="photographs and weights; without them images are drawn")
     return parser.parse_args(arguments)
+
+
+def _factor(text: str) -> float:
+    factor = _number(text)
+    if not 1 <= factor <= _MOST_FACTOR:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to {_MOST_FACTOR}: scrapes would come too fast")
+    return factor
+
+
+def _rate(text: str) -> float:
+    rate = _number(text)
+    if not 1 <= rate <= _MOST_RATE:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to {_MOST_RATE} images a second")
+    return rate
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 def _scenarios(names: str) -> tuple[Scenario, ...]:

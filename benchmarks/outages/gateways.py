@@ -36,7 +36,7 @@ def blind(stage: Stage) -> Outage:
 
 
 def certificate(days: float) -> Callable[[Stage], Outage]:
-    """Return the beginning of an outage: gateways that are restarted with a certificate that ends in so many days."""
+    """Return the beginning of an outage: a gateway that is restarted with a certificate of so many days."""
 
     def begin(stage: Stage) -> Outage:
         paths = stage.folder / "good", stage.folder / "old"
@@ -46,8 +46,8 @@ def certificate(days: float) -> Callable[[Stage], Outage]:
         trusted.write_bytes(b"".join(path.with_suffix(".pem").read_bytes() for path in paths))
         outage = with_traffic(stage, service, tls=True, probe_arguments=[f"--ca={trusted}"])
         outage.facts = {**outage.facts, "the certificate": "tls_certificate"}
-        outage.break_it = lambda: service.restart_gateways(*old)
-        outage.repair = lambda: service.restart_gateways(*good)
+        second = service.gateways[1]  # the probe and half of the callers reach the other one meanwhile
+        outage.break_it, outage.repair = lambda: second.restart(*old), lambda: second.restart(*good)
         return outage
 
     return begin

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.outages.clock import seconds
-from benchmarks.outages.scenario import NUMBER, Expected, Fired, Played, Scenario
+from benchmarks.outages.scenario import NUMBER, Expected, Fired, NamedAlert, Played, Scenario
 from tests.places import ROOT
 
 ENDS_WITHIN = "45m"
@@ -19,7 +19,8 @@ _TEXTS = ("summary", "description")
 
 def faults(scenario: Scenario, played: Played, factor: float) -> list[str]:
     """Return a sentence for each thing that does not hold of a scenario."""
-    known = {each.kind for each in (*scenario.must, *scenario.may)}
+    named: tuple[NamedAlert, ...] = (*scenario.must, *scenario.may)
+    known = {each.kind for each in named}
     return [
         *(f"A rule cannot be computed: {each}." for each in played.rule_errors),
         *(fault for each in scenario.must for fault in _missing(each, played, factor)),

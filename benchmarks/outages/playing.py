@@ -62,8 +62,7 @@ def play(scenario: Scenario, cast: Cast, say: Say) -> Played:
 def _break_and_repair(scenario: Scenario, outage: Outage, record: "_Record", factor: float) -> Played:
     record.begins()
     outage.statuses.clear()
-    outage.break_it()
-    record.is_complete()
+    record.counts_from(outage.break_it())
     record.follow(scenario.own_seconds + seconds(scenario.lasts) / factor)
     statuses, errors = Counter(outage.statuses), record.watcher.rule_errors()
     outage.repair()
@@ -98,17 +97,17 @@ class _Record:
         self._before, self._zero = True, time.monotonic()
 
     def now(self) -> float:
-        """Return the seconds since the outage was complete, or, before that, since the beginning."""
+        """Return the seconds since the outage began, or, before that, since the first look."""
         return time.monotonic() - self._zero
 
     def begins(self) -> None:
-        """The outage begins now: what has fired so far has fired before."""
+        """Something is about to be broken: what has fired so far has fired before."""
         self._look()
         self._before = False
 
-    def is_complete(self) -> None:
-        """The outage is complete now, such as after a restart of two gateways: times count from here."""
-        self._zero = time.monotonic()
+    def counts_from(self, moment: float | None) -> None:
+        """Count times from then, or from now; alerts that fire from `begins` on belong to the outage in any case."""
+        self._zero = moment or time.monotonic()
 
     def follow(self, length: float, until: Callable[[], bool] = lambda: False) -> None:
         """Look for so many seconds, or until it is so."""

@@ -25,7 +25,7 @@ COLUMNS = (
     "callers saw",
     "over after",
     "also fired",
-    "does not hold",
+    "holds",
 )
 _NOTHING = "nothing"
 

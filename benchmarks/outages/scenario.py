@@ -12,38 +12,37 @@ NUMBER = "a number"
 
 
 @dataclass(frozen=True)
-class Expected:
+class NamedAlert:
+    """An alert by name and severity, which together say what an operator hears."""
+
+    alert: str
+    severity: str
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Name and severity."""
+        return self.alert, self.severity
+
+
+@dataclass(frozen=True)
+class Expected(NamedAlert):
     """An alert that has to fire within `within`, a duration of the rules' own time, counted from the outage.
 
     `names` are what its texts have to name: keys of an outage's facts, or NUMBER. The service itself needs
     `own_seconds` at least to notice, which no factor shortens: the deadline of a call.
     """
 
-    alert: str
-    severity: str
     within: str
     names: tuple[str, ...] = ()
     own_seconds: float = 0.0
 
-    @property
-    def kind(self) -> tuple[str, str]:
-        """Name and severity, which together say what an operator hears."""
-        return self.alert, self.severity
-
 
 @dataclass(frozen=True)
-class Allowed:
-    """An alert that may fire as a consequence, and why. `stays`: not over within an hour of the repair, rightly so."""
+class Allowed(NamedAlert):
+    """An alert that may fire as a consequence, and why. `stays`: not over soon after the repair, rightly so."""
 
-    alert: str
-    severity: str
     why: str
     stays: bool = False
-
-    @property
-    def kind(self) -> tuple[str, str]:
-        """Name and severity."""
-        return self.alert, self.severity
 
 
 @dataclass
@@ -53,7 +52,8 @@ class Outage:
     `facts` are what texts may have to name: the model, an instance. `statuses` counts the responses that callers got.
     """
 
-    break_it: Callable[[], object]
+    break_it: Callable[[], float | None]
+    """Returns when the outage began (`time.monotonic()`), if that was before its end, as in a rolling restart."""
     repair: Callable[[], object]
     facts: Mapping[str, str]
     statuses: Counter[int]
@@ -86,7 +86,7 @@ class Scenario:
 
 @dataclass
 class Fired:
-    """An alert that fired: when, in seconds since the outage was complete, and when it was over; None: it is not.
+    """An alert that fired: when, in seconds since the outage began, and when it was over; None: it is not.
 
     `before` is whether it fired before anything was broken.
     """

@@ -1,6 +1,7 @@
 """The service that is broken: a model server, two gateways in front of it, and traffic, as processes and real calls."""
 
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +39,13 @@ class Service:
         """Where the gateways serve."""
         return [gateway.url for gateway in self.gateways]
 
-    def restart_gateways(self, *arguments: str) -> None:
-        """Restart one gateway after another with these arguments besides their own, as a rolling update does."""
+    def restart_gateways(self) -> float:
+        """Restart one gateway after another, as a rolling update does; return when the first one served again."""
+        served = []
         for gateway in self.gateways:
-            gateway.restart(*arguments)
+            gateway.restart()
+            served.append(time.monotonic())
+        return served[0]
 
     def facts(self, name: str) -> dict[str, str]:
         """Return what texts of alerts may have to name."""

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.outages.__main__ import read_options
 from benchmarks.outages.clock import milliseconds
 from benchmarks.outages.report import BEGIN, COLUMNS, END, RUNBOOK, Result, markdown, with_table, write_into_runbook
+from benchmarks.outages.scenario import NamedAlert
 from benchmarks.outages.scenarios import OUTAGES, SCENARIOS
 from tests.deploy.prometheus_rules import alerts
 
@@ -38,7 +39,8 @@ def test_the_runbooks_table_names_alerts_that_exist() -> None:
 def test_scenarios_name_alerts_that_exist() -> None:
     """Each alert that has to fire, or may, exists with this severity; a promise is a duration."""
     for scenario in SCENARIOS:
-        assert {each.kind for each in (*scenario.must, *scenario.may)} - KINDS == set(), scenario.name
+        named: tuple[NamedAlert, ...] = (*scenario.must, *scenario.may)
+        assert {each.kind for each in named} - KINDS == set(), scenario.name
         assert all(milliseconds(each.within) <= milliseconds(scenario.lasts) for each in scenario.must), scenario.name
 
 
@@ -67,12 +69,27 @@ def test_a_page_without_markers_is_refused() -> None:
         with_table("a page\n", "a table\n")
 
 
-def test_an_outage_that_does_not_exist_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--only", "killed,flood"], "there is no outage 'flood'"),
+        (["--factor", "0"], "0 is not from 1 to 60: scrapes would come too fast"),
+        (["--factor", "nan"], "nan is not from 1 to 60: scrapes would come too fast"),
+        (["--rate", "-1"], "-1 is not from 1 to 200 images a second"),
+        (["--rate", "many"], "'many' is not a number"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     """With exit code 2."""
     with pytest.raises(SystemExit, match="2"):
-        read_options(["--only", "killed,flood"])
-    assert capsys.readouterr().err.splitlines()[-1].endswith("there is no outage 'flood'")
+        read_options(arguments)
+    assert capsys.readouterr().err.splitlines()[-1].endswith(sentence)
+
+
+def test_outages_are_played_in_the_order_given() -> None:
+    """All of them unless some are named."""
     assert [each.name for each in read_options(["--only", "hung,killed"]).only] == ["hung", "killed"]
+    assert read_options([]).only == SCENARIOS
 
 
 def _unplayed() -> str:
