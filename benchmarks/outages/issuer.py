@@ -19,7 +19,7 @@ from benchmarks.serving.systems import SystemFailedError, free_port
 
 _ISSUER, _AUDIENCE, _KEY_ID = "https://issuer.example", "graft", "outages"
 _TOKENS_EVERY = 19
-"""One of so many requests has a token, the others an API key: too few to fire on an objective. Odd, for both gateways."""
+"""One of so many requests has a token, the others an API key: too few to burn a budget. Odd, for both gateways."""
 
 
 def unreachable(stage: Stage) -> Outage:
