@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.outages.certificate import write_certificate
+from benchmarks.outages.broken.certificate import write_certificate
 from benchmarks.outages.scenario import Outage
 from benchmarks.outages.service import started_service, with_traffic
 from benchmarks.outages.stage import Stage
