@@ -4,11 +4,11 @@ The times are those that the runbook promises: how long the rule waits, until it
 minutes for scraping, evaluation and the gateway's poll.
 """
 
-from benchmarks.outages.clock import seconds
 from benchmarks.outages.broken.gateways import blind, certificate, disk_full
 from benchmarks.outages.broken.issuer import unreachable
 from benchmarks.outages.broken.model_server import broken_version, hung, killed, nothing, slow
 from benchmarks.outages.broken.overload import overload
+from benchmarks.outages.clock import seconds
 from benchmarks.outages.scenario import NUMBER, PAGE, TICKET, Allowed, Expected, Scenario
 
 _BURN_TICKET = Allowed(
