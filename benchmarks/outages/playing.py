@@ -3,15 +3,16 @@
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.outages.clock import seconds
 from benchmarks.outages.judging import ENDS_WITHIN
 from benchmarks.outages.prometheus import Watcher, watching
-from benchmarks.outages.scenario import Fired, Outage, Played, Scenario
+from benchmarks.outages.record import Record, Say
+from benchmarks.outages.scenario import Outage, Played, Scenario
 from benchmarks.outages.stage import Stage
 from benchmarks.serving.systems import SystemFailedError
 
@@ -22,8 +23,6 @@ _LOOK_AGAIN_SECONDS = 0.2
 _TARGETS_SECONDS = 60.0
 _EVALUATED_SECONDS = 2.0
 """Prometheus finds its targets only after five seconds, for which no gateway seems to be there."""
-
-Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,13 @@ def play(scenario: Scenario, cast: Cast, say: Say) -> Played:
         stage = Stage(stack, folder, cast.name, cast.version, cast.images, rate, cast.factor)
         outage = scenario.begin(stage)
         watcher = stack.enter_context(watching(folder / "prometheus", outage, rate, cast.factor))
-        record = _Record(watcher, say)
+        record = Record(watcher, say)
         _wait_for_targets(watcher, outage)
         record.follow(seconds(SETTLES) / cast.factor)
         return _break_and_repair(scenario, outage, record, cast.factor)
 
 
-def _break_and_repair(scenario: Scenario, outage: Outage, record: "_Record", factor: float) -> Played:
+def _break_and_repair(scenario: Scenario, outage: Outage, record: Record, factor: float) -> Played:
     record.begins()
     outage.statuses.clear()
     record.counts_from(outage.break_it())
@@ -85,56 +84,3 @@ def _wait_for_targets(watcher: Watcher, outage: Outage) -> None:
             raise SystemFailedError(f"Prometheus can scrape {watcher.targets_up()} of {wanted} targets.")
         time.sleep(_LOOK_AGAIN_SECONDS)
     time.sleep(_EVALUATED_SECONDS)
-
-
-class _Record:
-    """Which alerts fired, and when: looked at a few times a second."""
-
-    def __init__(self, watcher: Watcher, say: Say) -> None:
-        self.watcher = watcher
-        self._say = say
-        self._found: dict[tuple[tuple[str, str], ...], Fired] = {}
-        self._before, self._zero = True, time.monotonic()
-
-    def now(self) -> float:
-        """Return the seconds since the outage began, or, before that, since the first look."""
-        return time.monotonic() - self._zero
-
-    def begins(self) -> None:
-        """Something is about to be broken: what has fired so far has fired before."""
-        self._look()
-        self._before = False
-
-    def counts_from(self, moment: float | None) -> None:
-        """Count times from then, or from now; alerts that fire from `begins` on belong to the outage in any case."""
-        self._zero = moment or time.monotonic()
-
-    def follow(self, length: float, until: Callable[[], bool] = lambda: False) -> None:
-        """Look for so many seconds, or until it is so."""
-        end = time.monotonic() + length
-        while time.monotonic() < end:
-            self._look()
-            if until():
-                return
-            time.sleep(_LOOK_AGAIN_SECONDS)
-
-    def is_over(self, staying: set[tuple[str, str]]) -> bool:
-        """Return whether no alert fires any more, but for those that stay."""
-        return all(each.ended is not None or each.kind in staying for each in self._found.values())
-
-    def fired(self) -> list[Fired]:
-        """Return all that fired, in the order of their beginnings."""
-        return [replace(each) for each in sorted(self._found.values(), key=lambda each: each.at)]
-
-    def _look(self) -> None:
-        firing = {each.key: each for each in self.watcher.firing()}
-        now = self.now()
-        for key, each in firing.items():
-            if key not in self._found:
-                name, severity = each.labels["alertname"], each.labels["severity"]
-                self._found[key] = Fired(name, severity, each.labels, each.annotations, now, before=self._before)
-                self._say(f"{name} ({severity}): {each.annotations.get('summary', '')}")
-            self._found[key].ended = None
-        for key, fired in self._found.items():
-            if key not in firing and fired.ended is None:
-                fired.ended = now
