@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,13 @@ class PrometheusError(Exception):
     """Prometheus is not installed, or did not start; the message says why."""
 
 
+def check_installed() -> None:
+    """Raise PrometheusError if Prometheus or its promtool is not installed."""
+    for program in ("prometheus", "promtool"):
+        if shutil.which(program) is None:
+            raise PrometheusError(f"{program} is not installed (apt-get install prometheus).")
+
+
 @contextlib.contextmanager
 def started_prometheus(
     folder: Path, configuration: dict[str, Any], flags: Sequence[str] = ()
@@ -29,6 +37,7 @@ def started_prometheus(
     Raises:
         PrometheusError: it is not installed, or it ended.
     """
+    check_installed()
     path, log = folder / "prometheus.yml", folder / "log"
     path.write_text(yaml.safe_dump(configuration), encoding="utf-8")
     command = ["prometheus", f"--config.file={path}", f"--storage.tsdb.path={folder / 'data'}", *flags]
@@ -41,11 +50,7 @@ def started_prometheus(
 
 @contextlib.contextmanager
 def _running(command: Sequence[str], stderr: Any) -> "Iterator[subprocess.Popen[bytes]]":
-    try:
-        process = subprocess.Popen(command, stderr=stderr)
-    except FileNotFoundError:
-        raise PrometheusError("prometheus is not installed (apt-get install prometheus).") from None
-    with process:
+    with subprocess.Popen(command, stderr=stderr) as process:
         try:
             yield process
         finally:

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.load.prometheus import PrometheusError
+from benchmarks.load.prometheus import PrometheusError, check_installed
 from benchmarks.outages.clock import ClockError
 from benchmarks.outages.playing import Cast, play
-from benchmarks.outages.report import Result, outages_table, write_into_runbook
+from benchmarks.outages.report import RUNBOOK, PageError, Result, outages_table, with_table, write_into_runbook
 from benchmarks.outages.scenario import Scenario
 from benchmarks.outages.scenarios import SCENARIOS, scenarios_named
 from benchmarks.serving.photographs import read_or_draw
@@ -39,16 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Play, print, write; exit with 1 if anything does not hold, with a sentence and 2 if nothing can be played."""
     options = read_options(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # or what it started would outlive it
+    writes = not options.no_write and len(options.only) == len(SCENARIOS)
     try:
+        check_installed()
+        if writes:
+            with_table(RUNBOOK.read_text(encoding="utf-8"), "")  # before, rather than after, half an hour
         with contextlib.ExitStack() as stack:
             results = play_all(options, stack)
-    except (ClockError, PreparationError, PrometheusError) as error:
+    except (ClockError, PageError, PreparationError, PrometheusError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(BAD_INPUT) from None
     except KeyboardInterrupt:
         raise SystemExit(_INTERRUPTED) from None
     wide_console().print(outages_table(results))
-    if not options.no_write and len(results) == len(SCENARIOS):
+    if writes:
         write_into_runbook(results)
         console.print("The table is in docs/runbook.md.")
     broken = [each for each in results if each.faults]
@@ -140,7 +144,7 @@ def _play_one(scenario: Scenario, cast: Cast) -> Result:
     console.print(f"{scenario.name}: {scenario.what}")
     try:
         played = play(scenario, cast, lambda text: console.print(f"    {text}"))
-    except SystemFailedError as error:
+    except (SystemFailedError, PrometheusError) as error:
         result = Result(scenario, None, cast.factor, f"It could not be played: {error}")
     else:
         result = Result(scenario, played, cast.factor)

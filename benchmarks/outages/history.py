@@ -24,17 +24,14 @@ def write_history(folder: Path, data: Path, *, rate: float, interval: str, facto
     `interval` is that between evaluations, as configured: averages count samples.
 
     Raises:
-        PrometheusError: promtool is not there, or does not accept it.
+        PrometheusError: promtool does not accept it.
     """
     text = folder / "history.txt"
     step = seconds(shortened(interval, factor))
     with text.open("w", encoding="utf-8") as file:
         file.writelines(_lines(rate, step, seconds(LONGEST_WINDOW) / factor))
     command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(text), str(data)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise PrometheusError("promtool is not installed (apt-get install prometheus).") from None
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PrometheusError(f"promtool does not accept what was made up for before: {done.stderr.strip()}")
 

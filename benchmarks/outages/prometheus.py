@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import yaml
 
-from benchmarks.load.prometheus import started_prometheus
+from benchmarks.load.prometheus import PrometheusError, started_prometheus
 from benchmarks.outages.clock import shortened, shortened_rules
 from benchmarks.outages.history import write_history
 from benchmarks.outages.scenario import Outage
@@ -35,7 +35,7 @@ class Firing:
 
 
 class Watcher:
-    """A client of the running Prometheus."""
+    """A client of the running Prometheus; each method raises PrometheusError if it does not respond."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -55,7 +55,10 @@ class Watcher:
         return sum(each["health"] == "up" for each in self._data("targets")["activeTargets"])
 
     def _data(self, path: str) -> Any:
-        return self._client.get(f"/api/v1/{path}").raise_for_status().json()["data"]
+        try:
+            return self._client.get(f"/api/v1/{path}").raise_for_status().json()["data"]
+        except httpx.HTTPError as error:
+            raise PrometheusError(f"Prometheus does not respond: {error or repr(error)}.") from error
 
 
 @contextlib.contextmanager

@@ -30,6 +30,10 @@ COLUMNS = (
 _NOTHING = "nothing"
 
 
+class PageError(Exception):
+    """The table has no place on a page; the message says what is missing."""
+
+
 @dataclass(frozen=True)
 class Result:
     """A scenario that was played, and with which factor; `problem` is why it could not be."""
@@ -68,12 +72,12 @@ def with_table(text: str, table: str) -> str:
     """Return a page with the table between its markers.
 
     Raises:
-        ValueError: it has no markers.
+        PageError: it has no markers.
     """
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"The page has no lines {BEGIN.strip()} and {END.strip()}, between which the table belongs.")
+        raise PageError(f"The page has no lines {BEGIN.strip()} and {END.strip()}, between which the table belongs.")
     return f"{before}{begin}{table}{end}{after}"
 
 
@@ -81,7 +85,7 @@ def write_into_runbook(results: Sequence[Result], page: Path = RUNBOOK) -> None:
     """Write the table into the runbook.
 
     Raises:
-        ValueError: it has no markers.
+        PageError: it has no markers.
     """
     page.write_text(with_table(page.read_text(encoding="utf-8"), markdown(results)), encoding="utf-8")
 

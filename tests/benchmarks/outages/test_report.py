@@ -7,7 +7,17 @@ import pytest
 
 from benchmarks.outages.__main__ import read_options
 from benchmarks.outages.clock import milliseconds
-from benchmarks.outages.report import BEGIN, COLUMNS, END, RUNBOOK, Result, markdown, with_table, write_into_runbook
+from benchmarks.outages.report import (
+    BEGIN,
+    COLUMNS,
+    END,
+    RUNBOOK,
+    PageError,
+    Result,
+    markdown,
+    with_table,
+    write_into_runbook,
+)
 from benchmarks.outages.scenario import NamedAlert
 from benchmarks.outages.scenarios import OUTAGES, SCENARIOS
 from tests.deploy.prometheus_rules import alerts
@@ -65,7 +75,7 @@ def test_the_table_goes_between_its_markers(tmp_path: Path) -> None:
 
 def test_a_page_without_markers_is_refused() -> None:
     """Nothing is written to where it does not belong."""
-    with pytest.raises(ValueError, match="The page has no lines <!-- outages -->"):
+    with pytest.raises(PageError, match="The page has no lines <!-- outages -->"):
         with_table("a page\n", "a table\n")
 
 
