@@ -28,6 +28,7 @@ COLUMNS = (
     "holds",
 )
 _NOTHING = "nothing"
+_ONE_PERCENT = 0.01
 
 
 class PageError(Exception):
@@ -127,11 +128,14 @@ def _others(result: Result) -> list[str]:
 
 
 def _seen_by_callers(statuses: Counter[int]) -> str:
-    total = statuses.total() or 1
+    total = statuses.total()
     names = {200: "200", LOST: "no connection"}
-    return ", ".join(
-        f"{names.get(status, str(status))}: {count / total:.0%}" for status, count in statuses.most_common() if count
-    )
+    seen = statuses.most_common()
+    return ", ".join(f"{names.get(status, str(status))}: {_share(count / total)}" for status, count in seen if count)
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= _ONE_PERCENT else "under 1%"
 
 
 def _cell(lines: Sequence[str]) -> str:

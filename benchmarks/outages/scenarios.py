@@ -52,7 +52,7 @@ OUTAGES = (
         "issuer",
         "the token issuer cannot be reached",
         unreachable,
-        (Expected("GraftTokensUnverifiable", PAGE, "8m", (NUMBER,)),),
+        (Expected("GraftTokensUnverifiable", PAGE, "10m", (NUMBER,)),),
         (_RESTARTING,),
     ),
     Scenario(

@@ -135,7 +135,7 @@ def test_times_are_said_as_people_do(length: float, text: str) -> None:
 def test_a_row_says_all_of_it() -> None:
     """What fired, when, what was promised, what callers saw, and what else fired and why."""
     ticket = fired(alert="GraftAvailabilityBurn", severity=TICKET, ended=None)
-    played = Played([fired(at=5.0, ended=40.0), ticket], FACTS, 30.0, Counter({503: 9, 200: 1}))
+    played = Played([fired(at=5.0, ended=40.0), ticket], FACTS, 30.0, Counter({503: 900, 200: 99, 0: 1}))
     (row,) = rows([Result(SCENARIO, played, FACTOR)])
     assert [" ".join(cell) for cell in row] == [
         "the model server is killed",
@@ -143,7 +143,7 @@ def test_a_row_says_all_of_it() -> None:
         "page",
         "2 m 30 s",
         "3 m",
-        "503: 90%, 200: 10%",
+        "503: 90%, 200: 10%, no connection: under 1%",
         "5 m",
         "GraftAvailabilityBurn (ticket): spent",
         "yes",
