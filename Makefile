@@ -8,7 +8,7 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-predict bench-overload bench-scaling attack check format messages dashboards kubernetes-files clean
+.PHONY: help setup demo test test-fast test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-predict bench-overload bench-scaling attack outages check format messages dashboards kubernetes-files clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -69,6 +69,9 @@ bench-predict: $(READY) ## graft predict of 500 images beside what the server ca
 
 attack: $(READY) ## everything one caller can send to cost others something, against graft up; ARGS=--short
 	@$(BIN)/python -m benchmarks.attack $(ARGS)
+
+outages: $(READY) ## outages with real processes and a real Prometheus on a faster clock, into docs/runbook.md; ARGS="--only killed"
+	@$(BIN)/python -m benchmarks.outages $(ARGS)
 
 bench-scaling: $(READY) ## throughput, latency and cost by number of replicas, from a queueing model; ARGS="--help"
 	@$(BIN)/python -m benchmarks.scaling.table $(ARGS)

@@ -153,6 +153,8 @@ class VersionWatcher:
             return
         self._go_on_only_for(config)
         self._failed.keep(published or {})
+        if published is not None:
+            self._forgive_those_not_in(published)
         wanted = config.policy.wanted(list(published or ()))
         if not wanted:
             self._note_once(f"no version of {self.name} to serve under {config.base_path}; waiting")
@@ -230,6 +232,12 @@ class VersionWatcher:
         for number, status in list(self._statuses.items()):
             if status.state in {"START", "LOADING"} and number not in wanted:
                 self._set_status(ServableStatus(number, "END", status.error))
+
+    def _forgive_those_not_in(self, published: Mapping[int, Path]) -> None:
+        """End those that failed and were removed without their error, as nothing more is to be done about them."""
+        for number, status in list(self._statuses.items()):
+            if status.error is not None and number not in published and number not in self._served:
+                self._set_status(ServableStatus(number, "END"))
 
     def _end(self, numbers: list[int]) -> None:
         self._served = {number: version for number, version in self._served.items() if number not in numbers}

@@ -1,7 +1,5 @@
 """A Prometheus that really scrapes, configured by the file in the tree but for the targets and the intervals."""
 
-import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,10 +9,8 @@ from typing import Any
 import httpx
 import yaml
 
+from benchmarks.load.prometheus import started_prometheus
 from tests.deploy.prometheus_rules import CONFIGURATION, RULE_FILES
-from tests.gateway.waiting import wait_until
-
-_LISTENING = re.compile(r'msg="Listening on" address=(\S+)')
 
 
 @dataclass(frozen=True)
@@ -56,22 +52,8 @@ class Prometheus:
 @contextmanager
 def running_prometheus(folder: Path, key: str, **targets: str) -> Iterator[Prometheus]:
     """Run Prometheus in `folder` until the `with` ends; `targets` are HOST:PORT of the jobs, `-` written as `_`."""
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(_configuration(folder, key, targets)))
-    log = folder / "log"
-    command = ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"]
-    with (
-        log.open("w") as stderr,
-        subprocess.Popen([*command, "--web.listen-address=127.0.0.1:0"], stderr=stderr) as process,
-    ):
-        try:
-            wait_until(lambda: process.poll() is not None or _LISTENING.search(log.read_text()) is not None)
-            found = _LISTENING.search(log.read_text())
-            assert found, log.read_text()
-            with httpx.Client(base_url=f"http://{found[1]}", trust_env=False, timeout=30) as client:
-                wait_until(lambda: client.get("/-/ready").status_code == 200)
-                yield Prometheus(client)
-        finally:
-            process.terminate()
+    with started_prometheus(folder, _configuration(folder, key, targets)) as client:
+        yield Prometheus(client)
 
 
 def _configuration(folder: Path, key: str, targets: dict[str, str]) -> dict[str, Any]:

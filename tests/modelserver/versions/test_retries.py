@@ -100,3 +100,18 @@ def test_a_version_that_is_removed_is_not_awaited_any_more(tmp_path: Path) -> No
         await models.changes.until(lambda: states(models, "scale") == {2: "END", 1: "AVAILABLE"})
 
     _play(scenario, tmp_path / "scale", LoadRetries(5, AN_HOUR), newest=2)
+
+
+@pytest.mark.parametrize("most", [0, 5])
+def test_a_broken_version_that_is_removed_has_not_failed(tmp_path: Path, most: int) -> None:
+    """Once its folder is gone its end has no error, so that it no longer counts as a swap that is stuck."""
+    make_versions(tmp_path / "scale", 1, 2)
+    (tmp_path / "scale" / "2" / "broken").write_text("no such graph")
+
+    async def scenario(models: ServedModels, _: Loads) -> None:
+        assert _status(models, 2).error is not None
+        (tmp_path / "scale" / "2").rename(tmp_path / "removed")
+        await models.changes.until(lambda: _status(models, 2) == ServableStatus(2, "END"))
+        assert models.is_served("scale", 1)
+
+    _play(scenario, tmp_path / "scale", LoadRetries(most, AN_HOUR))
