@@ -19,6 +19,7 @@ from exporter.proof.baseline_comparison import compare_with_baseline, find_basel
 from exporter.proof.expectations import GIVEN, Expectation, check_expectations, expectations_of, write_expectations
 from exporter.proof.fixtures import Fixture, choose_fixtures, write_fixtures
 from exporter.proof.parity import Comparison, Reference, compare, predict_trained_model, with_one_thread
+from exporter.proof.pixels import OwnDecoder, prove_pixels
 from exporter.proof.rounding import Probabilities, predict_on_one_thread
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.loading import LoadedVersion, run_as_serving_loads
@@ -111,10 +112,12 @@ def export(
     progress: Progress,
     options: ExportOptions = DEFAULTS,
     write: Callable[..., Written] = write_saved_model,
+    own_decoder: OwnDecoder | None = None,
 ) -> Exported:
     """Write, prove and publish the run's model as the next version under `models / name`.
 
-    `write` makes the SavedModel of a run's folder, in a fresh process: see `write_saved_model`.
+    `write` makes the SavedModel of a run's folder, in a fresh process: see `write_saved_model`. Servers decode with
+    `own_decoder` without TensorFlow, if it is proved here to make the same pixels.
 
     Raises:
         ContractError: the version that it must be better than does not exist.
@@ -135,8 +138,7 @@ def export(
             network = judge_network(converting, staged, draft.reference)
             writer.shutdown(wait=False)  # it may hold gigabytes
             progress.on_step()
-            target = serving_target(options.target)
-            manifest = make_manifest(run, staged, next_version(plan.base_path), plan.image_input, draft.written, target)
+            manifest = _manifest(plan, draft, version, own_decoder)
             _check_changed(plan, manifest)
             comparisons = _compare_both_ways(draft, version, write_manifest(staged, manifest), loader, progress)
         comparisons += _report_network(network, progress)
@@ -202,6 +204,21 @@ def _write_fixtures(plan: _Plan, draft: _Draft, version: LoadedVersion) -> dict[
     held, changes = check_expectations(plan.expectations, record.labels, version.predict, accept_change)
     write_expectations(staged / GIVEN, held)
     return {"expectations_held": len(held), "accepted_changes": tuple(changes)}
+
+
+def _manifest(plan: _Plan, draft: _Draft, version: LoadedVersion, own_decoder: OwnDecoder | None) -> ModelManifest:
+    """Describe the draft as the next version, with what was seen of its pixels."""
+    target = serving_target(plan.options.target)
+    number = next_version(plan.base_path)
+    manifest = make_manifest(plan.run, draft.folder, number, plan.image_input, draft.written, target)
+    images = plan.run.record.held_out_images
+    pixels = prove_pixels(own_decoder, plan.image_input, version, draft.reference, images)
+    if pixels and pixels.different:
+        plan.progress.on_note(
+            f"Servers need TensorFlow to decode images for this version: without it {pixels.different} of "
+            f"{pixels.images} images had other pixels."
+        )
+    return manifest.model_copy(update={"pixels": pixels})
 
 
 def _check_changed(plan: _Plan, manifest: ModelManifest) -> None:

@@ -1,0 +1,3 @@
+from collections.abc import Buffer
+
+def resize(image: Buffer, result: Buffer, antialias: bool, /) -> int: ...

@@ -1,0 +1,128 @@
+"""Equal or not used: a version's images are decoded without TensorFlow where its fixtures become the same pixels."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contract.versions import FIXTURES, MANIFEST
+from modelserver.engines.graphs.image_decoder import GraphImageDecoder
+from modelserver.engines.graphs.signatures import SavedGraphs
+from modelserver.engines.litert.image_decoder import ProvedImageDecoder
+from modelserver.engines.litert.model import LitertModel
+from modelserver.engines.pixels.decoder import PixelDecoder
+from modelserver.engines.pixels.proof import RULES, proved_decoder
+from modelserver.errors import BadInputError, LoadError
+from modelserver.metrics import ModelServerMetrics
+from tests.drawn.images import animated, encoded, gradient
+from tests.modelserver.engines.pixels.proved_versions import FILES, write_proved_version
+from tests.modelserver.litert_versions import CONTENTS, assert_same, image, strings
+
+CMYK = encoded(gradient(40, 30).convert("CMYK"), "JPEG")
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version that is proved."""
+    return write_proved_version(tmp_path_factory.mktemp("proved") / "1")
+
+
+def test_a_proved_version_is_used_and_responds_as_its_graph(version: Path) -> None:
+    """Its outputs for good and bad rows, CMYK too, are those of the version that decodes with its graph."""
+    metrics = ModelServerMetrics(lambda _: True)
+    proved = LitertModel.load(version, counts=metrics)
+    assert isinstance(proved.image_decoder, ProvedImageDecoder)
+    contents = [*CONTENTS, CMYK, animated("PNG"), *FILES.values()]
+    found = proved.run("serving_default", {"image_bytes": strings(contents)})
+    by_graph = LitertModel.load(version)
+    by_graph.image_decoder = by_graph._decoder = GraphImageDecoder(version, SavedGraphs(version))
+    expected = by_graph.run("serving_default", {"image_bytes": strings(contents)})
+    assert_same(found, expected)
+    np.testing.assert_array_equal(found["brightness"], expected["brightness"])
+    page = shown(metrics)
+    assert f'graft_modelserver_image_decoder_count{{decoder="own",model_path="{version}"}} 1.0' in page
+    assert 'graft_modelserver_images_left_to_tensorflow_count{kind="a CMYK JPEG"} 1.0' in page
+
+
+def test_single_images_become_the_graphs_pixels(version: Path) -> None:
+    """`pixels_of_image` has the outputs of the graph, and fails where it fails."""
+    proved, graph = LitertModel.load(version).image_decoder, GraphImageDecoder(version, SavedGraphs(version))
+    assert isinstance(proved, ProvedImageDecoder)
+    for content in (*CONTENTS, CMYK, *FILES.values()):
+        try:
+            expected = graph.pixels_of(graph.checked(content))
+        except BadInputError:
+            with pytest.raises(BadInputError):
+                proved.pixels_of(proved.checked(content))
+            continue
+        found = proved.pixels_of(proved.checked(content))
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value)
+            assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"pixels": None}, "does not say what its pixels are"),
+        ({"different": 1}, "other pixels were seen"),
+        ({"images": 0}, "none compared"),
+        ({"rules": RULES + 1}, "export the run again"),
+        ({"fixtures": {"00.jpg": "sha256:0"}}, "its fixture 00.jpg becomes other pixels on this machine"),
+        ({"fixtures": {"00.jpg": None}}, "its fixture 00.jpg becomes other pixels"),
+        ({"fixtures": {"missing.jpg": "sha256:0"}}, "its fixture missing.jpg cannot be read: No such file"),
+        ({"fixtures": {"truncated.jpg": None}}, "none of its fixtures is of a kind"),
+    ],
+)
+def test_whatever_is_not_proved_is_decoded_by_the_graph(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, changes: dict[str, object], reason: str
+) -> None:
+    """The log says why, the metric counts it, and predictions are the same."""
+    folder = write_proved_version(tmp_path / "1", **changes)
+    metrics = ModelServerMetrics(lambda _: True)
+    with caplog.at_level(logging.INFO):
+        model = LitertModel.load(folder, counts=metrics)
+    assert isinstance(model.image_decoder, GraphImageDecoder)
+    (line,) = [
+        record.getMessage() for record in caplog.records if "TensorFlow decodes its images" in record.getMessage()
+    ]
+    assert reason in line
+    assert f'graft_modelserver_image_decoder_count{{decoder="tensorflow",model_path="{folder}"}} 1.0' in shown(metrics)
+    assert model.run("serving_default", {"image_bytes": strings([image(1)])})["valid"].all()
+
+
+def test_a_manifest_that_cannot_be_read_proves_nothing(tmp_path: Path) -> None:
+    """A version whose manifest is of another kind is decoded by its graph."""
+    folder = write_proved_version(tmp_path / "1")
+    (folder / MANIFEST).write_text('{"name": "colours"}')
+    assert isinstance(LitertModel.load(folder).image_decoder, GraphImageDecoder)
+
+
+def test_a_fixture_of_another_kind_is_left_out(tmp_path: Path) -> None:
+    """A CMYK fixture is left to the graph, and the others still prove the rest."""
+    folder = write_proved_version(tmp_path / "1")
+    (folder / FIXTURES / "00.jpg").write_bytes(CMYK)
+    assert isinstance(proved_decoder(folder), PixelDecoder)
+
+
+def test_without_tensorflow_a_kind_is_not_offered(version: Path) -> None:
+    """Where TensorFlow's library cannot be loaded, a CMYK image is refused in a sentence, and others are decoded."""
+
+    def missing() -> GraphImageDecoder:
+        raise LoadError("TensorFlow is not installed; LiteRT needs its library to decode images.")
+
+    loaded = LitertModel.load(version)
+    assert isinstance(loaded.image_decoder, ProvedImageDecoder)
+    metrics = ModelServerMetrics(lambda _: True)
+    decoder = ProvedImageDecoder(proved_decoder(version), loaded.image_decoder.labels, missing, metrics)
+    with pytest.raises(BadInputError, match="The image is a CMYK JPEG, which is not offered here without TensorFlow"):
+        decoder.pixels_of(CMYK)
+    assert decoder.decode(CMYK).pixels is None
+    assert decoder.decode(image(1)).pixels is not None
+
+
+def shown(metrics: ModelServerMetrics) -> str:
+    """Return the page of metrics."""
+    return b"".join(metrics.page({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: lambda _: None)).decode()
