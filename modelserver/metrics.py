@@ -66,12 +66,12 @@ class ModelServerMetrics:
         )
 
         self._decoders = self._counter(
-            "graft_modelserver_image_decoder_count",
+            "graft_modelserver_image_decoders_total",
             "Versions that were loaded for LiteRT, by what decodes their images: own, proved equal, or tensorflow.",
             *("model_path", "decoder"),
         )
         self._left_to_tensorflow = self._counter(
-            "graft_modelserver_images_left_to_tensorflow_count",
+            "graft_modelserver_images_left_to_tensorflow_total",
             "Images of kinds that only TensorFlow decodes, where others are decoded without it.",
             "kind",
         )

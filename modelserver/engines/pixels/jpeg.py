@@ -39,8 +39,8 @@ def _check(content: bytes, frame: Frame, max_pixels: int) -> None:
     pixels = frame.width * frame.height
     if pixels > max_pixels:
         raise BrokenImageError("too many pixels")
-    if kind := frame.unusual_kind:
-        raise UnprovedImageError(kind)
+    if frame.unusual_kind:
+        raise UnprovedImageError("a lossless JPEG, or one that has not 8 bits a sample")
     if frame.components not in _PROVED_COMPONENTS or frame.arithmetic:
         raise UnprovedImageError("a JPEG with arithmetic coding" if frame.arithmetic else "a CMYK JPEG")
     scans = content.count(SCAN_HEAD)

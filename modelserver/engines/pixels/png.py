@@ -20,6 +20,12 @@ _SIGNATURE_BYTES, _AROUND_CONTENT = 8, 12
 _GRAY, _RGB, _PALETTE, _GRAY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6
 _DEPTHS = {_GRAY: {1, 2, 4, 8}, _PALETTE: {1, 2, 4, 8}, _RGB: {8}, _GRAY_ALPHA: {8}, _RGB_ALPHA: {8}}
 _COLOURS = 256 * 3
+_HEADER = struct.Struct(">LLBBBBB")
+_CHANNELS = {_GRAY: 1, _RGB: 3, _PALETTE: 1, _GRAY_ALPHA: 2, _RGB_ALPHA: 4}
+_ONE_PASS = ((0, 0, 1, 1),)
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""The passes of an interlaced image: left, top, and the steps across and down."""
+
 _ANCILLARY = {
     *(b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT", b"bKGD", b"eXIf"),
     *(b"tRNS", b"hIST", b"oFFs", b"vpAg", b"orNT"),
@@ -43,12 +49,34 @@ def decode(content: bytes) -> Pixels:
     depth, colours = content[24:25], content[25:26]
     if not colours or depth[0] not in _DEPTHS.get(colours[0], set()):
         raise UnprovedImageError("a PNG of 16 bits a channel")
-    _check(list(_chunks(content)), colours[0])
+    chunks = list(_chunks(content))
+    _check(chunks, colours[0])
+    _check_data(b"".join(chunk.content for chunk in chunks if chunk.name == _IMAGE_DATA), chunks[0].content)
     try:
         with PngImagePlugin.PngImageFile(io.BytesIO(content)) as image:
+            image.load()
+            image.info.pop("transparency", None)  # or Pillow would warn that it is dropped, which is wanted
             return np.asarray(image.convert("RGB"))
     except _PILLOWS_ERRORS as error:
         raise UnprovedImageError("a PNG with a fault") from error
+
+
+def _check_data(data: bytes, header: memoryview) -> None:
+    """Refuse data that inflate to more or fewer bytes than the pixels have: Pillow takes black for what is missing."""
+    width, height, depth, colours, *_, interlaced = _HEADER.unpack(header)
+    bits = depth * _CHANNELS[colours]
+    expected = sum(
+        (1 + (-(-(width - left) // across) * bits + 7) // 8) * -(-(height - top) // down)
+        for left, top, across, down in (_ADAM7 if interlaced else _ONE_PASS)
+        if width > left and height > top
+    )
+    unpacker = zlib.decompressobj()
+    try:
+        seen = len(unpacker.decompress(data, expected + 1))
+    except zlib.error as error:
+        raise UnprovedImageError("a PNG with a fault") from error
+    if seen != expected or not unpacker.eof or unpacker.unused_data:
+        raise UnprovedImageError("a PNG with a fault")
 
 
 def _chunks(content: bytes) -> Iterator[_Chunk]:
@@ -78,6 +106,7 @@ def _check(chunks: list[_Chunk], colours: int) -> None:
         or names.count(b"IHDR") > 1
         or len(chunks[0].content) != 13
         or chunks[0].content[10:12] != b"\0\0"
+        or chunks[0].content[12] > 1
         or len(chunks[-1].content)
         or others - _ANCILLARY
         or len(tables) != (colours == _PALETTE)

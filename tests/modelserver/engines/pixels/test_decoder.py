@@ -157,6 +157,8 @@ def test_damage_with_right_checksums_is_judged_alike(graph: Decode, own: Decode)
         changed = bytearray(whole)
         changed[chance.randrange(16, len(changed) - 12)] = chance.randrange(256)
         contents[f"{number}"] = with_checksums(bytes(changed))
+    contents["missing rows"] = with_checksums(whole.replace(struct.pack(">II", 30, 20), struct.pack(">II", 30, 21)))
+    contents["rows too many"] = with_checksums(whole.replace(struct.pack(">II", 30, 20), struct.pack(">II", 30, 19)))
     assert differences(graph, own, contents) == {}
 
 

@@ -41,8 +41,8 @@ def test_a_proved_version_is_used_and_responds_as_its_graph(version: Path) -> No
     assert_same(found, expected)
     np.testing.assert_array_equal(found["brightness"], expected["brightness"])
     page = shown(metrics)
-    assert f'graft_modelserver_image_decoder_count{{decoder="own",model_path="{version}"}} 1.0' in page
-    assert 'graft_modelserver_images_left_to_tensorflow_count{kind="a CMYK JPEG"} 1.0' in page
+    assert f'graft_modelserver_image_decoders_total{{decoder="own",model_path="{version}"}} 1.0' in page
+    assert 'graft_modelserver_images_left_to_tensorflow_total{kind="a CMYK JPEG"} 1.0' in page
 
 
 def test_single_images_become_the_graphs_pixels(version: Path) -> None:
@@ -89,7 +89,7 @@ def test_whatever_is_not_proved_is_decoded_by_the_graph(
         record.getMessage() for record in caplog.records if "TensorFlow decodes its images" in record.getMessage()
     ]
     assert reason in line
-    assert f'graft_modelserver_image_decoder_count{{decoder="tensorflow",model_path="{folder}"}} 1.0' in shown(metrics)
+    assert f'graft_modelserver_image_decoders_total{{decoder="tensorflow",model_path="{folder}"}} 1.0' in shown(metrics)
     assert model.run("serving_default", {"image_bytes": strings([image(1)])})["valid"].all()
 
 
