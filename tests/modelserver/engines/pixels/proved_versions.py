@@ -1,10 +1,11 @@
 """A small version whose manifest says what pixels its fixtures become, as `graft export` writes it."""
 
+import shutil
 from pathlib import Path
 
 from contract.digests import digest_of_bytes
 from contract.image_input import ImageInput
-from contract.manifest import PixelProof
+from contract.manifest import ModelManifest, PixelProof
 from contract.versions import FIXTURES, MANIFEST
 from modelserver.engines.graphs.image_decoder import GraphImageDecoder
 from modelserver.engines.graphs.signatures import SavedGraphs
@@ -25,24 +26,28 @@ FILES = {
 """Fixtures by file name."""
 
 
-def write_proved_version(folder: Path, **changes: object) -> Path:
-    """Write a version whose proof is that of its own graph, but for `changes`; `pixels=None` leaves it out."""
+def write_proved_version(folder: Path) -> Path:
+    """Write a version whose proof is that of its own graph."""
     write_version(folder)
     (folder / FIXTURES).mkdir()
     graph = GraphImageDecoder(folder, SavedGraphs(folder))
     for name, content in FILES.items():
         (folder / FIXTURES / name).write_bytes(content)
-    proof = PixelProof(
-        rules=RULES,
-        fixtures={name: _digest_by(graph, content) for name, content in FILES.items()},
-        images=len(FILES),
-        different=0,
-        left_to_graph=0,
-    )
-    pixels = None if changes == {"pixels": None} else proof.model_copy(update=changes)
-    manifest = manifest_for(NAME, 1, LABELS)
+    fixtures = {name: _digest_by(graph, content) for name, content in FILES.items()}
+    pixels = PixelProof(rules=RULES, fixtures=fixtures, images=len(FILES), different=0, left_to_graph=0)
     image_input = ImageInput(height=SIZE, width=SIZE)
-    (folder / MANIFEST).write_text(manifest.model_copy(update={"image_input": image_input, "pixels": pixels}).to_json())
+    manifest = manifest_for(NAME, 1, LABELS).model_copy(update={"image_input": image_input, "pixels": pixels})
+    (folder / MANIFEST).write_text(manifest.to_json())
+    return folder
+
+
+def with_other_proof(version: Path, folder: Path, **changes: object) -> Path:
+    """Copy a version that is proved, and change its proof; `pixels=None` leaves it out."""
+    shutil.copytree(version, folder)
+    manifest = ModelManifest.read(folder / MANIFEST)
+    assert manifest.pixels is not None
+    pixels = None if changes == {"pixels": None} else manifest.pixels.model_copy(update=changes)
+    (folder / MANIFEST).write_text(manifest.model_copy(update={"pixels": pixels}).to_json())
     return folder
 
 

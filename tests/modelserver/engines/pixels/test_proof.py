@@ -12,11 +12,12 @@ from modelserver.engines.graphs.signatures import SavedGraphs
 from modelserver.engines.litert.image_decoder import ProvedImageDecoder
 from modelserver.engines.litert.model import LitertModel
 from modelserver.engines.pixels.decoder import PixelDecoder
+from modelserver.engines.pixels.errors import NotProvedError
 from modelserver.engines.pixels.proof import RULES, proved_decoder
 from modelserver.errors import BadInputError, LoadError
 from modelserver.metrics import ModelServerMetrics
 from tests.drawn.images import animated, encoded, gradient
-from tests.modelserver.engines.pixels.proved_versions import FILES, write_proved_version
+from tests.modelserver.engines.pixels.proved_versions import FILES, with_other_proof, write_proved_version
 from tests.modelserver.litert_versions import CONTENTS, assert_same, image, strings
 
 CMYK = encoded(gradient(40, 30).convert("CMYK"), "JPEG")
@@ -76,33 +77,40 @@ def test_single_images_become_the_graphs_pixels(version: Path) -> None:
         ({"fixtures": {"truncated.jpg": None}}, "none of its fixtures is of a kind"),
     ],
 )
-def test_whatever_is_not_proved_is_decoded_by_the_graph(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, changes: dict[str, object], reason: str
+def test_whatever_is_not_proved_is_told(version: Path, tmp_path: Path, changes: dict[str, object], reason: str) -> None:
+    """Each way in which the proof of a version can be missing or wrong has its sentence."""
+    with pytest.raises(NotProvedError, match=reason):
+        proved_decoder(with_other_proof(version, tmp_path / "1", **changes))
+
+
+def test_a_version_that_is_not_proved_is_decoded_by_its_graph(
+    version: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log says why, the metric counts it, and predictions are the same."""
-    folder = write_proved_version(tmp_path / "1", **changes)
+    """The log says why, the metric counts it, and images are predicted all the same."""
+    folder = with_other_proof(version, tmp_path / "1", fixtures={"00.jpg": "sha256:0"})
     metrics = ModelServerMetrics(lambda _: True)
     with caplog.at_level(logging.INFO):
         model = LitertModel.load(folder, counts=metrics)
     assert isinstance(model.image_decoder, GraphImageDecoder)
-    (line,) = [
-        record.getMessage() for record in caplog.records if "TensorFlow decodes its images" in record.getMessage()
-    ]
-    assert reason in line
-    assert f'graft_modelserver_image_decoders_total{{decoder="tensorflow",model_path="{folder}"}} 1.0' in shown(metrics)
+    assert model.needs_tensorflow
+    lines = [record.getMessage() for record in caplog.records]
+    assert f"{folder}: TensorFlow decodes its images: its fixture 00.jpg becomes other pixels" in "\n".join(lines)
+    labels = f'{{decoder="tensorflow",model_path="{folder}"}}'
+    assert f"graft_modelserver_image_decoders_total{labels} 1.0" in shown(metrics)
     assert model.run("serving_default", {"image_bytes": strings([image(1)])})["valid"].all()
 
 
-def test_a_manifest_that_cannot_be_read_proves_nothing(tmp_path: Path) -> None:
-    """A version whose manifest is of another kind is decoded by its graph."""
-    folder = write_proved_version(tmp_path / "1")
+def test_a_manifest_that_cannot_be_read_proves_nothing(version: Path, tmp_path: Path) -> None:
+    """A manifest of another kind is a reason, too."""
+    folder = with_other_proof(version, tmp_path / "1")
     (folder / MANIFEST).write_text('{"name": "colours"}')
-    assert isinstance(LitertModel.load(folder).image_decoder, GraphImageDecoder)
+    with pytest.raises(NotProvedError, match="is not a model manifest"):
+        proved_decoder(folder)
 
 
-def test_a_fixture_of_another_kind_is_left_out(tmp_path: Path) -> None:
+def test_a_fixture_of_another_kind_is_left_out(version: Path, tmp_path: Path) -> None:
     """A CMYK fixture is left to the graph, and the others still prove the rest."""
-    folder = write_proved_version(tmp_path / "1")
+    folder = with_other_proof(version, tmp_path / "1")
     (folder / FIXTURES / "00.jpg").write_bytes(CMYK)
     assert isinstance(proved_decoder(folder), PixelDecoder)
 
