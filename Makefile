@@ -15,7 +15,7 @@ help: ## list the targets
 
 setup: $(READY) ## make the virtual environment with the pinned dependencies
 
-$(READY): pyproject.toml setup.py constraints.txt modelserver/engines/pixels/_resize.c
+$(READY): pyproject.toml setup.py constraints.txt modelserver/engines/pixels/kernel.c
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Graft needs Python 3.11 or newer; $$($(PYTHON) --version) was found. Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
 	@echo "Setting up $(VENV) (once, two to five minutes; downloads TensorFlow, about 300 MB) ..."

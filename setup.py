@@ -6,8 +6,8 @@
 from setuptools import Extension, setup
 
 RESIZE = Extension(
-    "modelserver.engines.pixels._resize",
-    ["modelserver/engines/pixels/_resize.c"],
+    "modelserver.engines.pixels.kernel",
+    ["modelserver/engines/pixels/kernel.c"],
     # one float32 operation after the other, as TensorFlow does them: contracted or reordered, the bits differ
     extra_compile_args=[
         "-std=c11",

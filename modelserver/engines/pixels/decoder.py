@@ -8,7 +8,7 @@ from contract.image_files.orientation import orientation_of
 from contract.image_input import ImageInput
 from modelserver.engines.pixels import bmp, jpeg, png, webp
 from modelserver.engines.pixels.errors import BrokenImageError, UnprovedImageError
-from modelserver.engines.pixels.headers import Header, Kind, read_header
+from modelserver.engines.pixels.headers import Header, ImageKind, read_header
 from modelserver.engines.pixels.resize import resize
 from modelserver.model.decoded_images import Pixels
 
@@ -45,7 +45,7 @@ class PixelDecoder:
         """
         header = read_header(content)
         wanted = self.image_input
-        if header.kind is Kind.NOT_AN_IMAGE or header.pixels > wanted.max_pixels:
+        if header.kind is ImageKind.NOT_AN_IMAGE or header.pixels > wanted.max_pixels:
             return None
         upright = self._upright(content, _decode(content, header, wanted.max_pixels))
         pixels, total = resize(upright, wanted.height, wanted.width, antialias=wanted.antialias)
@@ -65,12 +65,12 @@ class PixelDecoder:
 
 
 def _decode(content: bytes, header: Header, max_pixels: int) -> Pixels:
-    if header.kind is Kind.JPEG:
+    if header.kind is ImageKind.JPEG:
         return jpeg.decode(content, max_pixels)
-    if header.kind is Kind.PNG:
+    if header.kind is ImageKind.PNG:
         return png.decode(content)
-    if header.kind is Kind.BMP:
+    if header.kind is ImageKind.BMP:
         return bmp.decode(content, header)
-    if header.kind is Kind.WEBP:
+    if header.kind is ImageKind.WEBP:
         return webp.decode(content)
     raise UnprovedImageError(header.kind.value)

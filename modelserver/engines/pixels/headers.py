@@ -11,7 +11,7 @@ _WEBP_ANIMATION_FLAG, _WEBP_ALPHA_FLAG = 0x02, 0x10
 _BMP_USUAL_FIELDS = bytes.fromhex("0000ff00 00ff0000 ff000000")
 
 
-class Kind(Enum):
+class ImageKind(Enum):
     """What the first bytes say. GIFs, animated WebPs and unusual BMPs are not images that are served."""
 
     NOT_AN_IMAGE = "not an image"
@@ -25,7 +25,7 @@ class Kind(Enum):
 class Header(NamedTuple):
     """`height` is below 0 where the rows of a BMP begin at the top; 0 x 0 for a JPEG and what is not an image."""
 
-    kind: Kind
+    kind: ImageKind
     width: int = 0
     height: int = 0
 
@@ -35,13 +35,13 @@ class Header(NamedTuple):
         return self.width * abs(self.height)
 
 
-NOTHING = Header(Kind.NOT_AN_IMAGE)
+NOTHING = Header(ImageKind.NOT_AN_IMAGE)
 
 
 def read_header(content: bytes) -> Header:
     """Return what an encoded image says of itself, whatever the bytes are."""
     if is_jpeg(content):
-        return Header(Kind.JPEG)
+        return Header(ImageKind.JPEG)
     head = content[:_HEADER_BYTES].ljust(_HEADER_BYTES, b"\0")
     found = _read(head)
     return found if found.width > 0 and found.height != 0 else NOTHING
@@ -50,7 +50,7 @@ def read_header(content: bytes) -> Header:
 def _read(head: bytes) -> Header:
     if is_png(head) and head[12:16] == b"IHDR":
         width, height = (int.from_bytes(head[at : at + 4], "big", signed=True) for at in (16, 20))
-        return Header(Kind.PNG, width, max(height, 0))
+        return Header(ImageKind.PNG, width, max(height, 0))
     if head.startswith(b"BM"):
         return _read_bmp(head)
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
@@ -63,7 +63,7 @@ def _read_bmp(head: bytes) -> Header:
     has_usual_fields = compression == 3 and head[54:66] == _BMP_USUAL_FIELDS
     if (depth == 24 and compression == 0) or (depth == 32 and (compression == 0 or has_usual_fields)):
         height = _number(head, 22, 4, signed=True)
-        return Header(Kind.BMP, _number(head, 18, 4, signed=True), 0 if height == -(2**31) else height)
+        return Header(ImageKind.BMP, _number(head, 18, 4, signed=True), 0 if height == -(2**31) else height)
     return NOTHING
 
 
@@ -73,14 +73,14 @@ def _read_webp(head: bytes) -> Header:
         flags = head[20]
         if flags & _WEBP_ANIMATION_FLAG:
             return NOTHING
-        kind = Kind.WEBP_WITH_ALPHA if flags & _WEBP_ALPHA_FLAG else Kind.WEBP
+        kind = ImageKind.WEBP_WITH_ALPHA if flags & _WEBP_ALPHA_FLAG else ImageKind.WEBP
         return Header(kind, _number(head, 24, 3) + 1, _number(head, 27, 3) + 1)
     if chunk == b"VP8L":
         bits = _number(head, 21, 4)
-        kind = Kind.WEBP_WITH_ALPHA if bits >> 28 & 1 else Kind.WEBP
+        kind = ImageKind.WEBP_WITH_ALPHA if bits >> 28 & 1 else ImageKind.WEBP
         return Header(kind, (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
     if chunk == b"VP8 ":
-        return Header(Kind.WEBP, _number(head, 26, 2) & 0x3FFF, _number(head, 28, 2) & 0x3FFF)
+        return Header(ImageKind.WEBP, _number(head, 26, 2) & 0x3FFF, _number(head, 28, 2) & 0x3FFF)
     return NOTHING
 
 

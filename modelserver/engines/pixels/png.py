@@ -105,7 +105,7 @@ def _check(chunks: list[_Chunk], colours: int) -> None:
         or names[0] != b"IHDR"
         or names.count(b"IHDR") > 1
         or len(chunks[0].content) != 13
-        or chunks[0].content[10:12] != b"\0\0"
+        or bytes(chunks[0].content[10:12]) != b"\0\0"
         or chunks[0].content[12] > 1
         or len(chunks[-1].content)
         or others - _ANCILLARY

@@ -6,11 +6,11 @@ from modelserver.engines.pixels.errors import UnprovedImageError
 from modelserver.model.decoded_images import Pixels
 
 try:
-    from modelserver.engines.pixels import _resize
+    from modelserver.engines.pixels import kernel
 except ImportError:  # no compiler was there when Graft was installed
     _EXTENSION = None
 else:
-    _EXTENSION = _resize
+    _EXTENSION = kernel
 
 
 def is_built() -> bool:

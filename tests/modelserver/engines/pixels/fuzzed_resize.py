@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from modelserver.engines.pixels import _resize
+from modelserver.engines.pixels import kernel
 
 
 def load(file: str) -> Any:
     """Return the extension in a file."""
-    loader = ExtensionFileLoader("_resize", file)
-    spec = spec_from_loader("_resize", loader)
+    loader = ExtensionFileLoader("kernel", file)
+    spec = spec_from_loader("kernel", loader)
     assert spec is not None
     module = module_from_spec(spec)
     loader.exec_module(module)
@@ -42,7 +42,7 @@ def main(file: str, count: int) -> None:
         shape = (*(int(chance.choice([1, 2, 24, int(chance.integers(1, 300))])) for _ in range(2)), 3)
         results = [np.empty(shape, np.uint8), np.empty(shape, np.uint8)]
         totals = [
-            each.resize(view, result, number % 2 > 0) for each, result in zip((tried, _resize), results, strict=True)
+            each.resize(view, result, number % 2 > 0) for each, result in zip((tried, kernel), results, strict=True)
         ]
         assert totals[0] == totals[1], (view.shape, view.strides, shape)
         assert (results[0] == results[1]).all(), (view.shape, view.strides, shape)

@@ -1,4 +1,4 @@
-"""The resize of `_resize.c` in NumPy: the same float32 operations in the same order, twenty times slower.
+"""The resize of `kernel.c` in NumPy: the same float32 operations in the same order, twenty times slower.
 
 Tests compare the extension with it, and it with TensorFlow. The order is that of TensorFlow's operations
 ScaleAndTranslate (triangle kernel) and ResizeBilinear (`half_pixel_centers`).

@@ -5,6 +5,7 @@ import random
 import struct
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -220,7 +221,7 @@ def test_photographs_have_the_graphs_pixels() -> None:
     assert kinds_of(own, contents) == {"decoded": len(contents)}
 
 
-def reported_images() -> Iterator[object]:
+def reported_images() -> Iterator[Path]:
     """Yield the images among the cases that people reported."""
     if not CASES.is_dir():
         pytest.skip(f"there are no reported cases at {CASES}; GRAFT_CASES says where they are")

@@ -1,16 +1,21 @@
 """The extension's resize has the bits of its reference in NumPy, and both have those of TensorFlow."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelserver.engines.pixels import _resize
+from modelserver.engines.pixels import kernel
 from modelserver.engines.pixels.errors import UnprovedImageError
 from modelserver.engines.pixels.resize import resize
 from modelserver.model.decoded_images import Pixels
 from tests.modelserver.engines.pixels import reference
+
+EXTENSION: Any = kernel
+"""Without its types, so that it can be given what it refuses."""
 
 SIZES = st.integers(1, 300) | st.sampled_from([1, 2, 3, 224, 448, 1023])
 LONG = st.sampled_from([1, 2, 3, 4099, 65_500])
@@ -76,10 +81,11 @@ def test_an_image_may_be_read_only_and_repeat_itself() -> None:
 def test_the_bits_are_tensorflows(antialias: bool) -> None:
     """On sizes of chance and of photographs, to the sizes of networks: what `tf.image.resize` and `tf.round` make."""
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([2], tf.int32)])
-    def by_tensorflow(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    def resized(image: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         return tf.cast(tf.round(tf.image.resize(image, size, "bilinear", antialias=antialias)), tf.uint8)
 
+    specs = [tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([2], tf.int32)]
+    by_tensorflow = tf.function(resized, input_signature=specs)
     chance = np.random.default_rng(7)
     sizes = [(500, 375), (375, 500), (240, 320), (224, 224), (1, 1), (65_500, 1), (1, 65_500), (3, 2)]
     sizes += [tuple(chance.integers(1, 400, 2).tolist()) for _ in range(60)]
@@ -117,7 +123,7 @@ def test_what_is_not_an_image_is_refused(image: object, sentence: str) -> None:
     """Another type or shape is refused in a sentence, and nothing is written."""
     result = np.full((3, 3, 3), 9, np.uint8)
     with pytest.raises(ValueError, match=sentence):
-        _resize.resize(image, result, True)  # type: ignore[arg-type]
+        EXTENSION.resize(image, result, True)
     assert (result == 9).all()
 
 
@@ -131,9 +137,9 @@ def test_what_cannot_be_written_is_refused() -> None:
         np.zeros((3, 3, 3), np.uint8).data.toreadonly(),
     ):
         with pytest.raises((ValueError, BufferError, TypeError)):
-            _resize.resize(image, result, True)  # type: ignore[arg-type]
+            EXTENSION.resize(image, result, True)
     with pytest.raises(ValueError, match="the result must have 3 channels"):
-        _resize.resize(image, np.zeros((3, 3, 1), np.uint8), True)
+        EXTENSION.resize(image, np.zeros((3, 3, 1), np.uint8), True)
 
 
 def test_what_the_extension_refuses_is_not_proved() -> None:

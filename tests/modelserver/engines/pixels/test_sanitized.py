@@ -11,7 +11,7 @@ import pytest
 
 from tests.places import ROOT
 
-SOURCE = ROOT / "modelserver" / "engines" / "pixels" / "_resize.c"
+SOURCE = ROOT / "modelserver" / "engines" / "pixels" / "kernel.c"
 FLAGS = ("-std=c11", "-g", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -22,15 +22,15 @@ def library() -> str:
     compiler = shutil.which("gcc")
     if compiler is None or not (Path(sysconfig.get_paths()["include"]) / "Python.h").is_file():
         pytest.skip("there is no gcc, or no header of Python, to build the extension with")
-    asked = subprocess.run([compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
-    if not Path(found := asked.stdout.strip()).is_absolute():
+    shown = subprocess.run([compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    if not Path(found := shown.stdout.strip()).is_absolute():
         pytest.skip("gcc has no libasan here")
     return found
 
 
 def build(folder: Path, source: Path = SOURCE) -> Path:
     """Build the extension with sanitizers."""
-    target = folder / "_resize.abi3.so"
+    target = folder / "kernel.abi3.so"
     include = sysconfig.get_paths()["include"]
     subprocess.run(["gcc", *FLAGS, *SANITIZERS, f"-I{include}", str(source), "-o", str(target)], check=True, cwd=folder)
     return target

@@ -139,7 +139,7 @@ static enum outcome make_neighbours(Neighbours *neighbours, Py_ssize_t output, P
 
 static int is_packed(const Py_buffer *view)
 {
-    return (view->strides[2] == 1 || view->shape[2] == 1) && (view->strides[1] == CHANNELS || view->shape[1] == 1);
+    return view->strides[2] == 1 && (view->strides[1] == CHANNELS || view->shape[1] == 1);
 }
 
 /* Pack the block of rows that `place` belongs to. Rows inside: a turned image has the next column beside in memory. */
@@ -399,13 +399,13 @@ static PyModuleDef_Slot slots[] = {{0, NULL}};
 
 static struct PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
-    .m_name = "_resize",
+    .m_name = "kernel",
     .m_doc = "TensorFlow's bilinear resize, to the same bits.",
     .m_methods = functions,
     .m_slots = slots,
 };
 
-PyMODINIT_FUNC PyInit__resize(void)
+PyMODINIT_FUNC PyInit_kernel(void)
 {
     return PyModuleDef_Init(&definition);
 }

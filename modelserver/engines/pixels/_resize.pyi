@@ -1,3 +1,0 @@
-from collections.abc import Buffer
-
-def resize(image: Buffer, result: Buffer, antialias: bool, /) -> int: ...
