@@ -120,6 +120,19 @@ static enum outcome make_spans(Spans *spans, Py_ssize_t output, Py_ssize_t input
     return DONE;
 }
 
+/* Take as many inputs for each output as for the one with most: weights of 0 change no sum, and the processor foresees
+ * where a loop ends that is always as long. */
+static void make_even(Spans *spans, Py_ssize_t output, Py_ssize_t input)
+{
+    int32_t most = 0;
+    for (Py_ssize_t place = 0; place < output; place++)
+        if (spans->counts[place] > most) most = spans->counts[place];
+    for (Py_ssize_t place = 0; place < output; place++) {
+        const Py_ssize_t left = input - spans->starts[place];
+        spans->counts[place] = left < most ? (int32_t)left : most;
+    }
+}
+
 static enum outcome make_neighbours(Neighbours *neighbours, Py_ssize_t output, Py_ssize_t input)
 {
     const float scale = (float)input / (float)output;
@@ -272,6 +285,7 @@ static enum outcome resize_antialiased(Rows *rows, uint8_t *out, Py_ssize_t heig
     enum outcome outcome = make_spans(&down, height, rows->view->shape[0]);
     if (outcome == DONE) outcome = make_spans(&across, width, rows->view->shape[1]);
     if (outcome == DONE) {
+        make_even(&across, width, rows->view->shape[1]);
         sums = allocated(rows->view->shape[1] * CHANNELS + 1, sizeof(float));
         values = allocated(width * CHANNELS + 1, sizeof(float));
         outcome = sums && values ? DONE : NO_MEMORY;
