@@ -72,5 +72,5 @@ def _decode(content: bytes, header: Header, max_pixels: int) -> Pixels:
     if header.kind is ImageKind.BMP:
         return bmp.decode(content, header)
     if header.kind is ImageKind.WEBP:
-        return webp.decode(content)
+        return webp.decode(content, header)
     raise UnprovedImageError(header.kind.value)

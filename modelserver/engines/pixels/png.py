@@ -56,7 +56,7 @@ def decode(content: bytes) -> Pixels:
         with PngImagePlugin.PngImageFile(io.BytesIO(content)) as image:
             image.load()
             image.info.pop("transparency", None)  # or Pillow would warn that it is dropped, which is wanted
-            return np.asarray(image.convert("RGB"))
+            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     except _PILLOWS_ERRORS as error:
         raise UnprovedImageError("a PNG with a fault") from error
 

@@ -11,6 +11,7 @@ from modelserver.engines.litert.model import LitertModel
 from modelserver.engines.tensorflow.model import TensorFlowModel
 from modelserver.model.version import Model
 from tests.cpu_time import quiet_cpu_seconds
+from tests.modelserver.engines.pixels.proved_versions import write_proved_version
 from tests.modelserver.litert_versions import image, strings, write_version
 
 MOST_CPU_SECONDS = 2.0
@@ -24,13 +25,20 @@ WORST = (
 )
 """Which took from two seconds to minutes."""
 
-LOADERS: dict[str, Callable[[Path], Model]] = {"tensorflow": TensorFlowModel.load, "litert": LitertModel.load}
+LOADERS: dict[str, Callable[[Path], Model]] = {
+    "tensorflow": lambda folder: TensorFlowModel.load(folder / "1"),
+    "litert": lambda folder: LitertModel.load(folder / "1"),
+    "litert without TensorFlow": lambda folder: LitertModel.load(folder / "2"),
+}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small version that both engines run."""
-    return write_version(tmp_path_factory.mktemp("bombs") / "1")
+    """A small version that both engines run, and one whose images are proved to become the same pixels."""
+    base_path = tmp_path_factory.mktemp("bombs")
+    write_version(base_path / "1")
+    write_proved_version(base_path / "2")
+    return base_path
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """Equal or not used: a version's images are decoded without TensorFlow where its fixtures become the same pixels."""
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from modelserver.metrics import ModelServerMetrics
 from tests.drawn.images import animated, encoded, gradient
 from tests.modelserver.engines.pixels.proved_versions import FILES, with_other_proof, write_proved_version
 from tests.modelserver.litert_versions import CONTENTS, assert_same, image, strings
+from tests.places import ROOT
 
 CMYK = encoded(gradient(40, 30).convert("CMYK"), "JPEG")
 
@@ -113,6 +116,25 @@ def test_a_fixture_of_another_kind_is_left_out(version: Path, tmp_path: Path) ->
     folder = with_other_proof(version, tmp_path / "1")
     (folder / FIXTURES / "00.jpg").write_bytes(CMYK)
     assert isinstance(proved_decoder(folder), PixelDecoder)
+
+
+def test_without_a_compiler_nothing_is_proved(version: Path) -> None:
+    """Where the extension was not built, the version's graph decodes, and the reason is told."""
+    code = """
+import sys
+from pathlib import Path
+sys.modules["modelserver.engines.pixels.kernel"] = None
+from modelserver.engines.pixels.errors import NotProvedError
+from modelserver.engines.pixels.proof import proved_decoder
+try:
+    proved_decoder(Path(sys.argv[1]))
+except NotProvedError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(version)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == "the resize was not compiled when Graft was installed; there was no C compiler\n"
 
 
 def test_without_tensorflow_a_kind_is_not_offered(version: Path) -> None:
