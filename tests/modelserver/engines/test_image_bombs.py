@@ -11,7 +11,6 @@ from modelserver.engines.litert.model import LitertModel
 from modelserver.engines.tensorflow.model import TensorFlowModel
 from modelserver.model.version import Model
 from tests.cpu_time import quiet_cpu_seconds
-from tests.modelserver.engines.pixels.proved_versions import write_proved_version
 from tests.modelserver.litert_versions import image, strings, write_version
 
 MOST_CPU_SECONDS = 2.0
@@ -33,11 +32,11 @@ LOADERS: dict[str, Callable[[Path], Model]] = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, proved_version: Path) -> Path:
     """A small version that both engines run, and one whose images are proved to become the same pixels."""
     base_path = tmp_path_factory.mktemp("bombs")
     write_version(base_path / "1")
-    write_proved_version(base_path / "2")
+    (base_path / "2").symlink_to(proved_version)
     return base_path
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.modelserver.engines.pixels.proved_versions import FILES, NAME, write_proved_version
+from tests.modelserver.engines.pixels.proved_versions import FILES, NAME
 from tests.modelserver.litert_versions import image, strings
 from tests.places import ROOT
 
@@ -28,11 +28,9 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+def process(proved_version: Path) -> Iterator[subprocess.Popen[str]]:
     """A server in a process of its own."""
-    base_path = tmp_path_factory.mktemp("proved") / NAME
-    write_proved_version(base_path / "1")
-    command = [sys.executable, "-c", SERVE, NAME, str(base_path)]
+    command = [sys.executable, "-c", SERVE, NAME, str(proved_version.parent)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     yield process
     process.kill()

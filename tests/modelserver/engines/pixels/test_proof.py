@@ -19,7 +19,7 @@ from modelserver.engines.pixels.proof import RULES, proved_decoder
 from modelserver.errors import BadInputError, LoadError
 from modelserver.metrics import ModelServerMetrics
 from tests.drawn.images import animated, encoded, gradient
-from tests.modelserver.engines.pixels.proved_versions import FILES, with_other_proof, write_proved_version
+from tests.modelserver.engines.pixels.proved_versions import FILES, with_other_proof
 from tests.modelserver.litert_versions import CONTENTS, assert_same, image, strings
 from tests.places import ROOT
 
@@ -27,20 +27,20 @@ CMYK = encoded(gradient(40, 30).convert("CMYK"), "JPEG")
 
 
 @pytest.fixture(scope="module")
-def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def version(proved_version: Path) -> Path:
     """A version that is proved."""
-    return write_proved_version(tmp_path_factory.mktemp("proved") / "1")
+    return proved_version
 
 
-def test_a_proved_version_is_used_and_responds_as_its_graph(version: Path) -> None:
+def test_a_proved_version_is_used_and_responds_as_its_graph(version: Path, tmp_path: Path) -> None:
     """Its outputs for good and bad rows, CMYK too, are those of the version that decodes with its graph."""
     metrics = ModelServerMetrics(lambda _: True)
     proved = LitertModel.load(version, counts=metrics)
     assert isinstance(proved.image_decoder, ProvedImageDecoder)
     contents = [*CONTENTS, CMYK, animated("PNG"), *FILES.values()]
     found = proved.run("serving_default", {"image_bytes": strings(contents)})
-    by_graph = LitertModel.load(version)
-    by_graph.image_decoder = by_graph._decoder = GraphImageDecoder(version, SavedGraphs(version))
+    by_graph = LitertModel.load(with_other_proof(version, tmp_path / "1", pixels=None))
+    assert isinstance(by_graph.image_decoder, GraphImageDecoder)
     expected = by_graph.run("serving_default", {"image_bytes": strings(contents)})
     assert_same(found, expected)
     np.testing.assert_array_equal(found["brightness"], expected["brightness"])
