@@ -68,10 +68,8 @@ def _decode_with_endings(contents: tuple[bytes, ...]) -> Pixels:
 
 def _are_same(pixels: Pixels, others: Pixels) -> bool:
     """Compare a few rows at a time, for NumPy makes an array of the result."""
-    starts = range(0, len(pixels), _ROWS_AT_A_TIME)
-    return all(
-        np.array_equal(*(each[start : start + _ROWS_AT_A_TIME] for each in (pixels, others))) for start in starts
-    )
+    pieces = [slice(start, start + _ROWS_AT_A_TIME) for start in range(0, len(pixels), _ROWS_AT_A_TIME)]
+    return all(np.array_equal(pixels[piece], others[piece]) for piece in pieces)
 
 
 def _decoded(content: bytes, *, strict: bool, into: Pixels | None = None) -> Pixels:

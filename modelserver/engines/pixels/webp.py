@@ -45,7 +45,8 @@ def _check(content: bytes) -> None:
     length = int.from_bytes(content[4:8], "little")
     if length + 8 != len(content):
         raise UnprovedImageError("a WebP with a fault")
-    names, at = [], _RIFF_HEAD
+    names: list[bytes] = []
+    at = _RIFF_HEAD
     while at < len(content) and len(names) <= _MOST_CHUNKS:
         names.append(content[at : at + 4])
         size = int.from_bytes(content[at + 4 : at + 8], "little")
