@@ -17,6 +17,7 @@ from exporter.proof.fixtures import Fixture
 from exporter.proof.pixels import OwnDecoder, prove_pixels
 from modelserver.engines.pixels.proof import RULES, proved_decoder
 from tests.exporter.conftest import Publication
+from tests.modelserver.engines.pixels.extension import needs_extension
 from trainer.runs.record import TestImage
 
 INPUT = ImageInput(height=1, width=1)
@@ -115,6 +116,7 @@ def test_an_image_that_is_gone_is_named(tmp_path: Path) -> None:
         prove_pixels(own(), INPUT, version, reference, [TestImage(path=tmp_path / "gone.jpg", label="one")])
 
 
+@needs_extension
 def test_a_published_version_says_what_its_pixels_are(first: Publication) -> None:
     """Its manifest has a digest for each fixture, and a model server that loads it finds the same."""
     proof = ModelManifest.read(first.folder / MANIFEST).pixels

@@ -16,6 +16,7 @@ from tests.drawn.awkward_files import awkward_rows, content_of
 from tests.drawn.images import animated, encoded, exif, gradient, solid, speckled
 from tests.drawn.oriented import EXIF, Tiff, jpeg, png, segment, webp
 from tests.drawn.unended import TRAILERS, WAYS, unended
+from tests.modelserver.engines.pixels.extension import needs_extension
 from tests.modelserver.engines.pixels.outcomes import (
     BROKEN,
     NOTHING,
@@ -30,6 +31,8 @@ from tests.places import CASES, DATA
 
 INPUT = ImageInput(height=48, width=64, max_pixels=2_000_000)
 _HEADER = 32
+
+pytestmark = needs_extension
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.modelserver.engines.pixels.extension import needs_extension
 from tests.modelserver.engines.pixels.proved_versions import FILES, NAME
 from tests.modelserver.litert_versions import image, strings
 from tests.places import ROOT
@@ -22,9 +23,10 @@ sys.exit(main(ModelServerSettings(model_name=sys.argv[1], model_base_path=Path(s
 MOST_MB = 150
 """What the server may hold resident; with TensorFlow's library it was over 400."""
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="/proc says what a process has in memory on Linux alone"
-)
+pytestmark = [
+    needs_extension,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a process has in memory in /proc"),
+]
 
 
 @pytest.fixture(scope="module")

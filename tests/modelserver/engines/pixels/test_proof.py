@@ -19,11 +19,14 @@ from modelserver.engines.pixels.proof import RULES, proved_decoder
 from modelserver.errors import BadInputError, LoadError
 from modelserver.metrics import ModelServerMetrics
 from tests.drawn.images import animated, encoded, gradient
+from tests.modelserver.engines.pixels.extension import needs_extension
 from tests.modelserver.engines.pixels.proved_versions import FILES, with_other_proof
 from tests.modelserver.litert_versions import CONTENTS, assert_same, image, strings
 from tests.places import ROOT
 
 CMYK = encoded(gradient(40, 30).convert("CMYK"), "JPEG")
+
+pytestmark = needs_extension
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelserver.engines.pixels import kernel
 from modelserver.engines.pixels.errors import UnprovedImageError
 from modelserver.engines.pixels.resize import resize
 from modelserver.model.decoded_images import Pixels
 from tests.modelserver.engines.pixels import reference
+from tests.modelserver.engines.pixels.extension import NOT_BUILT
 
-EXTENSION: Any = kernel
+EXTENSION: Any = pytest.importorskip("modelserver.engines.pixels.kernel", reason=NOT_BUILT)
 """Without its types, so that it can be given what it refuses."""
 
 SIZES = st.integers(1, 300) | st.sampled_from([1, 2, 3, 224, 448, 1023])

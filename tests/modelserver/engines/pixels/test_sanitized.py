@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.modelserver.engines.pixels.extension import needs_extension
 from tests.places import ROOT
 
 SOURCE = ROOT / "modelserver" / "engines" / "pixels" / "kernel.c"
 FLAGS = ("-std=c11", "-g", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+pytestmark = needs_extension
 
 
 @pytest.fixture(scope="module")
