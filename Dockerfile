@@ -22,6 +22,10 @@ RUN mkdir /requirements \
     && python extra_requirements.py exporter postgresql >/requirements/pipeline.txt
 
 FROM builder AS wheel
+# for the one extension in C; without it TensorFlow's library would decode images
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip wheel --no-deps --wheel-dir /wheel .

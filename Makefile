@@ -8,14 +8,14 @@ KEEP ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-predict bench-overload bench-scaling attack outages check format messages dashboards kubernetes-files clean
+.PHONY: help setup demo test test-fast test-slow test-containers test-wheel bench-train bench-export bench-gateway bench-modelserver bench-swaps bench-serving bench-pixels bench-predict bench-overload bench-scaling attack outages check format messages dashboards kubernetes-files clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 setup: $(READY) ## make the virtual environment with the pinned dependencies
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml setup.py constraints.txt modelserver/engines/pixels/kernel.c
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Graft needs Python 3.11 or newer; $$($(PYTHON) --version) was found. Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
 	@echo "Setting up $(VENV) (once, two to five minutes; downloads TensorFlow, about 300 MB) ..."
@@ -66,6 +66,9 @@ bench-overload: $(READY) ## whether good responses stay in time at three times t
 
 bench-predict: $(READY) ## graft predict of 500 images beside what the server can do; ARGS="--folder .bench"
 	@$(BIN)/python -m benchmarks.bench_predict $(ARGS)
+
+bench-pixels: $(READY) ## bytes to pixels without TensorFlow beside the served graph; ARGS="models/NAME/1 photos"
+	@$(BIN)/python -m benchmarks.bench_pixels $(ARGS)
 
 attack: $(READY) ## everything one caller can send to cost others something, against graft up; ARGS=--short
 	@$(BIN)/python -m benchmarks.attack $(ARGS)

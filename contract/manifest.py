@@ -70,6 +70,32 @@ class ServingTarget(BaseModel):
     encodings: tuple[Encoding, ...] = Field(description="File types that it decodes.")
 
 
+class PixelProof(BaseModel):
+    """What the served graph makes of images, and whether Graft's decoder without TensorFlow makes the same of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rules: int = Field(gt=0, description="The version of the rules by which that decoder read them.")
+    fixtures: dict[str, str | None] = Field(
+        description="sha256 of the pixels, uint8 [height, width, 3], that the graph makes of each fixture, or refused."
+    )
+    images: int = Field(ge=0, description="Images of fixtures and data set whose pixels were compared bit for bit.")
+    different: int = Field(ge=0, description="Those of them of which the decoder made something else.")
+    left_to_graph: int = Field(ge=0, description="Images of kinds that the decoder leaves to the graph, not compared.")
+
+    @property
+    def holds(self) -> bool:
+        """Whether images were compared, and none differed."""
+        return self.images > 0 and self.different == 0
+
+    def in_words(self) -> str:
+        """Return a summary in one line."""
+        left = f", {self.left_to_graph} left to TensorFlow" if self.left_to_graph else ""
+        return (
+            f"{self.images - self.different} of {self.images} images decoded to the same bits without TensorFlow{left}"
+        )
+
+
 class ModelManifest(BaseModel):
     """The identity, the inputs and outputs, and the origin of one published version.
 
@@ -110,6 +136,11 @@ class ModelManifest(BaseModel):
         description="Whether the graph decodes a JPEG that lacks nothing but its end marker; not in versions made "
         "before this was recorded.",
         exclude_if=lambda decodes: not decodes,
+    )
+    pixels: PixelProof | None = Field(
+        None,
+        description="What the graph makes of images; not there where they were not compared, or before that was done.",
+        exclude_if=lambda pixels: pixels is None,
     )
     run: str = Field(description="The id of the training run, which is also its name in the lineage.")
     digest: str = Field(description="Over graph, variables and assets; not over this manifest.")

@@ -19,6 +19,7 @@ from exporter.proof.baseline_comparison import compare_with_baseline, find_basel
 from exporter.proof.expectations import GIVEN, Expectation, check_expectations, expectations_of, write_expectations
 from exporter.proof.fixtures import Fixture, choose_fixtures, write_fixtures
 from exporter.proof.parity import Comparison, Reference, compare, predict_trained_model, with_one_thread
+from exporter.proof.pixels import OwnDecoder, prove_pixels
 from exporter.proof.rounding import Probabilities, predict_on_one_thread
 from exporter.saved_model.fresh_process import fresh_process
 from exporter.saved_model.loading import LoadedVersion, run_as_serving_loads
@@ -90,6 +91,7 @@ class _Plan:
     fixtures: Sequence[Fixture]
     expectations: Sequence[Expectation]
     progress: Progress
+    own_decoder: OwnDecoder | None
 
 
 @dataclass(frozen=True)
@@ -111,10 +113,12 @@ def export(
     progress: Progress,
     options: ExportOptions = DEFAULTS,
     write: Callable[..., Written] = write_saved_model,
+    own_decoder: OwnDecoder | None = None,
 ) -> Exported:
     """Write, prove and publish the run's model as the next version under `models / name`.
 
-    `write` makes the SavedModel of a run's folder, in a fresh process: see `write_saved_model`.
+    `write` makes the SavedModel of a run's folder, in a fresh process: see `write_saved_model`. Servers decode with
+    `own_decoder` if it is proved here to make the same pixels.
 
     Raises:
         ContractError: the version that it must be better than does not exist.
@@ -124,7 +128,7 @@ def export(
         ExpectationError: an image is not answered as its users expect.
         RegressionError, UnchangedError: it is worse than the version that it must be better than, or nothing new.
     """
-    plan = _plan(run, models / run.record.name, options, progress)
+    plan = _plan(run, models / run.record.name, options, progress, own_decoder)
     with staged_folder(plan.base_path) as staged, fresh_process(threads=1) as writer:
         draft = _write(plan, staged, writer, write)
         converting = writer.submit(write_litert_network, staged, draft.written.served_graph)  # it has TensorFlow
@@ -135,9 +139,7 @@ def export(
             network = judge_network(converting, staged, draft.reference)
             writer.shutdown(wait=False)  # it may hold gigabytes
             progress.on_step()
-            target = serving_target(options.target)
-            manifest = make_manifest(run, staged, next_version(plan.base_path), plan.image_input, draft.written, target)
-            _check_changed(plan, manifest)
+            manifest = _new_manifest(plan, draft, version)
             comparisons = _compare_both_ways(draft, version, write_manifest(staged, manifest), loader, progress)
         comparisons += _report_network(network, progress)
         facts |= _compare_with_baseline(plan, version)
@@ -147,7 +149,9 @@ def export(
     return Exported(plan.base_path / str(manifest.version), manifest, comparisons, blessing)
 
 
-def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress) -> _Plan:
+def _plan(
+    run: Run, base_path: Path, options: ExportOptions, progress: Progress, own_decoder: OwnDecoder | None
+) -> _Plan:
     """Find everything that the export needs, so that what is missing is told before anything is written."""
     _check_room(run, base_path)
     baseline = find_baseline(base_path, options.better_than) if options.better_than else None
@@ -161,6 +165,7 @@ def _plan(run: Run, base_path: Path, options: ExportOptions, progress: Progress)
         fixtures=choose_fixtures(run.record.held_out_images),
         expectations=expectations_of(base_path, options.given_fixtures, may_replace=options.accept_change is not None),
         progress=progress,
+        own_decoder=own_decoder,
     )
 
 
@@ -202,6 +207,22 @@ def _write_fixtures(plan: _Plan, draft: _Draft, version: LoadedVersion) -> dict[
     held, changes = check_expectations(plan.expectations, record.labels, version.predict, accept_change)
     write_expectations(staged / GIVEN, held)
     return {"expectations_held": len(held), "accepted_changes": tuple(changes)}
+
+
+def _new_manifest(plan: _Plan, draft: _Draft, version: LoadedVersion) -> ModelManifest:
+    """Describe the draft as the next version, with what was seen of its pixels; refuse one that is nothing new."""
+    target = serving_target(plan.options.target)
+    number = next_version(plan.base_path)
+    manifest = make_manifest(plan.run, draft.folder, number, plan.image_input, draft.written, target)
+    _check_changed(plan, manifest)
+    images = plan.run.record.held_out_images
+    pixels = prove_pixels(plan.own_decoder, plan.image_input, version, draft.reference, images)
+    if pixels and pixels.different:
+        plan.progress.on_note(
+            f"Servers need TensorFlow to decode images for this version: without it {pixels.different} of "
+            f"{pixels.images} images had other pixels."
+        )
+    return manifest.model_copy(update={"pixels": pixels})
 
 
 def _check_changed(plan: _Plan, manifest: ModelManifest) -> None:

@@ -65,6 +65,17 @@ class ModelServerMetrics:
             ":tensorflow:serving:model_warmup_latency", "Microseconds that warm-up took.", "model_path", "status"
         )
 
+        self._decoders = self._counter(
+            "graft_modelserver_image_decoders_total",
+            "Versions that were loaded for LiteRT, by what decodes their images: own, proved equal, or tensorflow.",
+            *("model_path", "decoder"),
+        )
+        self._left_to_tensorflow = self._counter(
+            "graft_modelserver_images_left_to_tensorflow_total",
+            "Images of kinds that only TensorFlow decodes, where others are decoded without it.",
+            "kind",
+        )
+
     def counted(self, api: str, method: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Coroutine[Any, Any, Any]]:
         """Return `method`, which takes a request and may raise a ServingError, so that its calls are counted."""
 
@@ -97,6 +108,14 @@ class ModelServerMetrics:
     def count_warmup(self, folder: Path, seconds: float, *, ok: bool) -> None:
         """Count one warm-up of the version in `folder`."""
         self._warmup_micros.labels(str(folder), "success" if ok else "fail").observe(seconds * 1e6)
+
+    def count_decoder(self, folder: Path, *, proved: bool) -> None:
+        """Count the version in `folder` by whether its images are decoded without TensorFlow."""
+        self._decoders.labels(str(folder), "own" if proved else "tensorflow").inc()
+
+    def count_left_to_tensorflow(self, kind: str) -> None:
+        """Count an image that is not decoded without TensorFlow; there are few kinds."""
+        self._left_to_tensorflow.labels(kind).inc()
 
     def page(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Be a WSGI application that shows everything in Prometheus's text format, whatever the client accepts."""

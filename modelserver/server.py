@@ -95,7 +95,7 @@ async def running_server(
     executor = ThreadPoolExecutor(settings.grpc_max_threads, thread_name_prefix="graph")
     batcher = Batcher(batch_parameters(settings), executor) if settings.enable_batching else None
     large_images = LargeImages()
-    engines = Engines(settings, start_tensorflow)
+    engines = Engines(settings, start_tensorflow, metrics)
     models = _served_models(settings, configs, engines, metrics, batcher)
     reloading = Reloading(models, allow_unavailable_labels=settings.allow_version_labels_for_unavailable_models)
     server = grpc.aio.server(options=_options(settings))

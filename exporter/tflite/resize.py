@@ -8,8 +8,8 @@ import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image
 
+from contract.image_files.end_marks import with_end
 from contract.image_input import ImageInput
-from trainer.data.jpeg.end_marks import with_end
 from trainer.data.orientation.in_bytes import turned_upright
 
 Pixels = npt.NDArray[np.uint8]

@@ -45,9 +45,12 @@ def run_export(
         progress.on_work("starting TensorFlow", 1)
         start_tensorflow()
         from exporter.export import ExportOptions, export  # takes seconds, during which something should be seen
+        from exporter.proof.pixels import OwnDecoder
+        from modelserver.engines.pixels.proof import RULES, digests_for
         from trainer.runs.trained_model import read_run
 
-        exported = export(read_run(folder), models, progress, ExportOptions(**options))
+        own_decoder = OwnDecoder(RULES, digests_for)
+        exported = export(read_run(folder), models, progress, ExportOptions(**options), own_decoder=own_decoder)
         _report(exported, models, progress)
         _record(exported, lineage, progress)
         if server is not None:
@@ -64,6 +67,8 @@ def _report(exported: "Exported", models: Path, progress: Progress) -> None:
         )
     if manifest.served_graph:
         progress.on_note(f"  {manifest.served_graph.in_words()}")
+    if manifest.pixels:
+        progress.on_note(f"  {manifest.pixels.in_words()}")
     if blessing.expectations_held:
         progress.on_note(f"  {blessing.expectations_held} given images are predicted as expected")
     for change in blessing.accepted_changes:

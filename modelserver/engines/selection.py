@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from modelserver.engines.litert.threads import EngineThreads
 from modelserver.errors import LoadError, ServingError
 from modelserver.model.version import Model
 from modelserver.settings import ModelServerSettings
+
+if TYPE_CHECKING:
+    from modelserver.engines.litert.image_decoder import DecoderCounts
+    from modelserver.engines.litert.model import LitertModel
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +39,20 @@ OnRun = Callable[[float], None]
 class Engines:
     """Loads versions as the settings' `engine` says.
 
-    With `auto` LiteRT takes a version that has a network for it, unless a short measurement has shown, for the first
-    such version of each model, that it is much slower than TensorFlow on this machine; what LiteRT cannot load,
-    TensorFlow runs, and the log says why. `start_tensorflow` is called before TensorFlow is imported. To be made by a
-    thread of normal priority: see `RowThreads`.
+    With `auto` LiteRT takes a version that has a network for it. Where TensorFlow's library has to decode its images
+    all the same, a short measurement shows, for the first such version of each model, whether LiteRT is much slower on
+    this machine, and then TensorFlow takes it; what LiteRT cannot load, TensorFlow runs, and the log says why.
+    `counts` hears which decoder each version has. `start_tensorflow` is called before TensorFlow is imported. To be
+    made by a thread of normal priority: see `RowThreads`.
     """
 
-    def __init__(self, settings: ModelServerSettings, start_tensorflow: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        settings: ModelServerSettings,
+        start_tensorflow: Callable[[], None] = lambda: None,
+        counts: "DecoderCounts | None" = None,
+    ) -> None:
+        self._counts = counts
         self._engine = settings.engine
         self._threads = EngineThreads.for_this_machine(
             settings.tensorflow_intra_op_parallelism, settings.tensorflow_inter_op_parallelism
@@ -62,7 +74,7 @@ class Engines:
             return self._by_tensorflow(folder, on_run)
         try:
             model = self._by_litert(folder, on_run)
-            is_fast_enough = self._is_fast_enough(model, folder)
+            is_fast_enough = not model.needs_tensorflow or self._is_fast_enough(model, folder)
         except ServingError as error:
             logger.warning("%s version %s is run by TensorFlow: %s", folder.parent.name, folder.name, error)
             return self._by_tensorflow(folder, on_run)
@@ -75,13 +87,13 @@ class Engines:
             give_back_freed_memory()  # of TensorFlow's network
         return self._litert_is_fast_enough[folder.parent]
 
-    def _by_litert(self, folder: Path, on_run: OnRun) -> Model:
+    def _by_litert(self, folder: Path, on_run: OnRun) -> "LitertModel":
         try:
             from modelserver.engines.litert.model import LitertModel  # noqa: PLC0415 - which loads LiteRT
         except (ImportError, OSError) as error:  # OSError: out of descriptors, or a file that is there cannot be read
             raise LoadError(f"LiteRT cannot be imported: {error}.") from error
         try:
-            return LitertModel.load(folder, self._threads, self._rows, on_run)
+            return LitertModel.load(folder, self._threads, self._rows, on_run, self._counts)
         finally:
             give_back_freed_memory()  # of each thread that loaded a version, or of the version before
 

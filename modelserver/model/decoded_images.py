@@ -21,6 +21,22 @@ class DecodedRow:
     brightness: float = 0.0
 
 
+def outputs_of_rows(
+    labels: npt.NDArray[np.object_],
+    valid: Sequence[bool],
+    brightness: Sequence[float],
+    probabilities: npt.NDArray[np.float32],
+) -> dict[str, Array]:
+    """Return the outputs of `serving_default`; see `RowDecoder.outputs`. `labels` are `bytes` in an array [C]."""
+    rows = np.array(valid, np.bool_)
+    spread = np.zeros((len(rows), len(labels)), np.float32)
+    best = np.full(len(rows), b"", np.object_)
+    if rows.any():
+        spread[rows] = probabilities
+        best[rows] = labels[probabilities.argmax(axis=1)]
+    return {"probabilities": spread, "label": best, "valid": rows, "brightness": np.array(brightness, np.float32)}
+
+
 class RowDecoder(Protocol):
     """What a version makes of encoded images before its network, and of probabilities behind it."""
 

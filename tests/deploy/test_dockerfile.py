@@ -83,6 +83,12 @@ def test_nothing_is_tied_to_a_processor(dockerfile: Dockerfile) -> None:
     assert not re.search(r"x86|amd64|aarch64|arm64|--platform|tensorflow-cpu", text)
 
 
+def test_the_wheel_is_built_with_a_compiler(dockerfile: Dockerfile) -> None:
+    """Before the code is copied: without its extension, TensorFlow's library would decode all images."""
+    words = [word for word, argument in dockerfile.stages["wheel"].instructions if "gcc" in argument or word == "COPY"]
+    assert words == ["RUN", "COPY"]
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_extras_that_the_dockerfile_installs_exist(dockerfile: Dockerfile, target: str) -> None:
     """The script that lists requirements knows every extra that the Dockerfile asks it for."""

@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 from exporter.export import Exported, ExportOptions, export
+from exporter.proof.pixels import OwnDecoder
+from modelserver.engines.pixels.proof import RULES, digests_for
 from tests.exporter.runs import small_run
 from tests.sharing import made_once
 from trainer.progress import Progress
 from trainer.runs.trained_model import Run
+
+OWN_DECODER = OwnDecoder(RULES, digests_for)
+"""What `graft export` compares with."""
 
 
 class Counting(Progress):
@@ -52,7 +57,7 @@ def first(shared_folder: Path) -> Publication:
 
 def _export_first(folder: Path) -> Publication:
     run, heard = small_run(folder), Counting()
-    return Publication(run, folder / "models", export(run, folder / "models", heard), heard)
+    return Publication(run, folder / "models", export(run, folder / "models", heard, own_decoder=OWN_DECODER), heard)
 
 
 @pytest.fixture(scope="session")
@@ -64,4 +69,6 @@ def second(first: Publication, shared_folder: Path) -> Publication:
 def _export_second(first: Publication, _: Path) -> Publication:
     heard = Counting()
     again = ExportOptions(again=True)
-    return Publication(first.run, first.models, export(first.run, first.models, heard, again), heard)
+    return Publication(
+        first.run, first.models, export(first.run, first.models, heard, again, own_decoder=OWN_DECODER), heard
+    )

@@ -1,5 +1,7 @@
 """What is in the wheel: every file of the packages, and nothing else."""
 
+import re
+import shutil
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +15,8 @@ from tests.repository import tracked_files
 BACKEND = int(version("setuptools").partition(".")[0])
 OLDEST = 80
 """As in pyproject.toml's build-system."""
+
+EXTENSION = "modelserver/engines/pixels/kernel.abi3.so"
 
 pytestmark = pytest.mark.skipif(
     BACKEND < OLDEST, reason=f"setuptools {BACKEND} cannot build it; `make setup` brings it"
@@ -29,7 +33,7 @@ def test_the_wheel_has_every_file_of_the_packages(wheel: zipfile.ZipFile) -> Non
     """Modules, templates, descriptors, lists and migrations are in the wheel as Git has them; tests are not."""
     tracked = {path.as_posix() for path in tracked_files(*PACKAGES)}
     inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert inside == tracked
+    assert inside - {EXTENSION} == tracked
     assert {Path(name).suffix for name in inside} >= {".py", ".jinja", ".binpb", ".txt"}
 
 
@@ -42,3 +46,17 @@ def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:
     assert "\nName: graft-serving\n" in metadata
     assert "\n# Graft\n" in metadata
     assert any(name.endswith("/licenses/LICENSE") for name in wheel.namelist())
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler, without which it is left out")
+def test_the_extension_is_compiled_for_every_python_from_the_oldest(wheel: zipfile.ZipFile) -> None:
+    """The resize is in the wheel for Python's stable ABI, and the wheel's name says so."""
+    assert EXTENSION in wheel.namelist()
+    assert re.search(r"-cp311-abi3-[^-]+\.whl$", str(wheel.filename))
+
+
+def test_without_a_compiler_the_wheel_is_built_without_it(tmp_path: Path) -> None:
+    """Where the compiler fails, everything else is installed all the same."""
+    names = zipfile.ZipFile(build_wheel(tmp_path, environment={"CC": "false"})).namelist()
+    assert EXTENSION not in names
+    assert "modelserver/engines/pixels/resize.py" in names

@@ -20,11 +20,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from contract.image_cost.check import why_costly
+from contract.image_files.endings import ended
 from contract.image_input import ImageInput
 from trainer.augmentation_settings import ResizeKernel
 from trainer.data.broken_images import why_refused
 from trainer.data.orientation.in_bytes import turned_upright
-from trainer.inspection.endings import ended
 from trainer.inspection.resizing import resize
 
 _THREADS = 2

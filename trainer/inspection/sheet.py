@@ -10,8 +10,8 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from contract.image_files.end_marks import with_end
 from contract.plain_text import plain_text
-from trainer.data.jpeg.end_marks import with_end
 from trainer.data.orientation.in_bytes import turned_upright
 from trainer.inspection.decoding import UNREADABLE, as_rgb
 from trainer.inspection.results import CopyGroup, FolderInspection, FoundImage

@@ -13,7 +13,7 @@ from contract.versions import LABELS
 from modelserver.engines.graphs.session import GraphSession
 from modelserver.engines.graphs.signatures import SavedGraphs
 from modelserver.errors import BadInputError, GraphError, LoadError
-from modelserver.model.decoded_images import DecodedRow
+from modelserver.model.decoded_images import DecodedRow, outputs_of_rows
 from modelserver.model.tensors import Array
 
 _OUTPUTS = ("pixels", "valid", "brightness")
@@ -32,8 +32,7 @@ class GraphImageDecoder:
         if missing := set(_OUTPUTS) - set(graph.outputs):
             raise LoadError(f"{PIXELS_OF_IMAGE} has no {', '.join(sorted(missing))}; export the run again.")
         self._session = GraphSession(graph, optimize=False)
-        labels = (folder / LABELS).read_text(encoding="utf-8").splitlines()
-        self.labels = np.array([label.encode() for label in labels], np.object_)
+        self.labels = read_labels(folder)
 
     def checked(self, content: bytes) -> bytes:
         """Return the image, or no bytes, which are not valid, for one that is too costly to decode."""
@@ -67,15 +66,10 @@ class GraphImageDecoder:
         self, valid: Sequence[bool], brightness: Sequence[float], probabilities: npt.NDArray[np.float32]
     ) -> dict[str, Array]:
         """Return the outputs of `serving_default` for N rows, M of them valid, with probabilities float32 [M, C]."""
-        rows = np.array(valid, np.bool_)
-        spread = np.zeros((len(rows), len(self.labels)), np.float32)
-        labels = np.full(len(rows), b"", np.object_)
-        if rows.any():
-            spread[rows] = probabilities
-            labels[rows] = self.labels[probabilities.argmax(axis=1)]
-        return {
-            "probabilities": spread,
-            "label": labels,
-            "valid": rows,
-            "brightness": np.array(brightness, np.float32),
-        }
+        return outputs_of_rows(self.labels, valid, brightness, probabilities)
+
+
+def read_labels(folder: Path) -> npt.NDArray[np.object_]:
+    """Return the labels of the version in `folder`, `bytes` in an array [C]; OSError where they cannot be read."""
+    labels = (folder / LABELS).read_text(encoding="utf-8").splitlines()
+    return np.array([label.encode() for label in labels], np.object_)

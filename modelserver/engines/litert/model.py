@@ -1,7 +1,7 @@
 """One version of a model, its network run by LiteRT.
 
-Images are decoded by the version's own TensorFlow graph, cut down to the signature `pixels_of_image`; so there is
-still one implementation of preprocessing, and all outputs are those of TensorFlow's graph.
+Images are decoded without TensorFlow where that was proved to make the same bits, and else by the version's own
+TensorFlow graph, cut down to the signature `pixels_of_image`; so all outputs are those of TensorFlow's graph.
 """
 
 import functools
@@ -15,9 +15,9 @@ import numpy as np
 
 from contract.signatures import DESCRIBE, HEATMAP, IMAGE_INPUT, PIXELS_OF_IMAGE, SERVING_DEFAULT, SERVING_PIXELS
 from contract.versions import LITERT_NETWORK, MANIFEST
-from modelserver.engines.graphs.image_decoder import GraphImageDecoder
 from modelserver.engines.graphs.session import GraphSession
 from modelserver.engines.graphs.signatures import SavedGraphs
+from modelserver.engines.litert.image_decoder import DecoderCounts, NoCounts, ProvedImageDecoder, choose_decoder
 from modelserver.engines.litert.network import LiteNetworks, Probabilities
 from modelserver.engines.litert.row_threads import RowThreads
 from modelserver.engines.litert.threads import EngineThreads
@@ -45,11 +45,18 @@ class LitertModel(Model):
     engine = "LiteRT"
     gains_from_batches = False
 
-    def __init__(self, folder: Path, threads: EngineThreads, rows: RowThreads, on_run: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        threads: EngineThreads,
+        rows: RowThreads,
+        on_run: Callable[[float], None],
+        counts: DecoderCounts,
+    ) -> None:
         graphs = SavedGraphs(folder)
         definitions = graphs.definitions
         super().__init__(definitions, [name for name in definitions.signature_def if name != _WHEN_LOADED])
-        self.image_decoder = self._decoder = GraphImageDecoder(folder, graphs)
+        self.image_decoder = self._decoder = choose_decoder(folder, graphs, counts)
         self._networks = LiteNetworks(folder / LITERT_NETWORK, threads.rows_at_a_time, threads.for_one_row)
         self._folder = folder
         self._opening_heatmaps = Lock()
@@ -68,6 +75,7 @@ class LitertModel(Model):
         threads: EngineThreads | None = None,
         rows: RowThreads | None = None,
         on_run: Callable[[float], None] = lambda _: None,
+        counts: DecoderCounts | None = None,
     ) -> Self:
         """Load the version in `folder`; `on_run` gets the seconds of each call that goes well.
 
@@ -80,9 +88,14 @@ class LitertModel(Model):
             raise LoadError(f"{folder} has no {LITERT_NETWORK}: export the run again, or take --engine tensorflow.")
         try:
             threads = threads or EngineThreads.for_this_machine()
-            return cls(folder, threads, rows or RowThreads(threads.rows_at_a_time), on_run)
+            return cls(folder, threads, rows or RowThreads(threads.rows_at_a_time), on_run, counts or NoCounts())
         except OSError as error:
             raise LoadError(f"{error.filename} cannot be read: {error.strerror}.") from error
+
+    @property
+    def needs_tensorflow(self) -> bool:
+        """Whether TensorFlow's library was loaded to decode images."""
+        return not isinstance(self._decoder, ProvedImageDecoder)
 
     def call(self, call: GraphCall) -> dict[str, Array]:
         """Run one signature and return the outputs that are wanted, by name. Bytes that are not an image are not valid.

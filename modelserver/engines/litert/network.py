@@ -23,16 +23,16 @@ _STDERR_DISCARDED: Iterator[contextlib.AbstractContextManager[None]] = itertools
 
 
 class LiteNetwork:
-    """One interpreter, for one image at a time; not for two threads at once.
+    """One interpreter of a file's content, for one image at a time; not for two threads at once.
 
     Raises:
         LoadError: the file is not a network for one image of uint8 pixels.
     """
 
-    def __init__(self, file: Path, threads: int) -> None:
+    def __init__(self, file: Path, content: bytes, threads: int) -> None:
         try:
             with next(_STDERR_DISCARDED):
-                self._interpreter = Interpreter(model_path=str(file), num_threads=threads)
+                self._interpreter = Interpreter(model_content=content, num_threads=threads)
                 self._interpreter.allocate_tensors()
             (self._input,) = self._interpreter.get_input_details()
             (self._output,) = self._interpreter.get_output_details()
@@ -63,10 +63,18 @@ class LiteNetwork:
 
 
 class LiteNetworks:
-    """`count` interpreters of one file, with `threads` each; lent to one caller at a time."""
+    """`count` interpreters of one file, with `threads` each; lent to one caller at a time.
+
+    They share one copy of its content: each would map the file by itself.
+
+    Raises:
+        LoadError: the file is not a network for one image of uint8 pixels.
+        OSError: it cannot be read.
+    """
 
     def __init__(self, file: Path, count: int, threads: int = 1) -> None:
-        networks = [LiteNetwork(file, threads) for _ in range(count)]
+        content = file.read_bytes()
+        networks = [LiteNetwork(file, content, threads) for _ in range(count)]
         self.image_shape = networks[0].image_shape
         self.classes = networks[0].classes
         self._free: queue.SimpleQueue[LiteNetwork] = queue.SimpleQueue()

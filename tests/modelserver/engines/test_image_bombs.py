@@ -24,13 +24,20 @@ WORST = (
 )
 """Which took from two seconds to minutes."""
 
-LOADERS: dict[str, Callable[[Path], Model]] = {"tensorflow": TensorFlowModel.load, "litert": LitertModel.load}
+LOADERS: dict[str, Callable[[Path], Model]] = {
+    "tensorflow": lambda folder: TensorFlowModel.load(folder / "1"),
+    "litert": lambda folder: LitertModel.load(folder / "1"),
+    "litert without TensorFlow": lambda folder: LitertModel.load(folder / "2"),
+}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small version that both engines run."""
-    return write_version(tmp_path_factory.mktemp("bombs") / "1")
+def folder(tmp_path_factory: pytest.TempPathFactory, proved_version: Path) -> Path:
+    """A small version that both engines run, and one whose images are proved to become the same pixels."""
+    base_path = tmp_path_factory.mktemp("bombs")
+    write_version(base_path / "1")
+    (base_path / "2").symlink_to(proved_version)
+    return base_path
 
 
 @pytest.fixture(scope="module")

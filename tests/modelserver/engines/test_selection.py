@@ -119,6 +119,17 @@ def test_auto_measures_and_says_what_it_takes(base_path: Path, caplog: pytest.Lo
     assert line.startswith(f"{NAME} is run by {model.engine}: an image takes LiteRT")
 
 
+def test_auto_compares_nothing_where_no_tensorflow_is_needed(
+    proved_version: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A version whose images are decoded without TensorFlow is run by LiteRT, and TensorFlow is not loaded for it."""
+    with caplog.at_level(logging.INFO):
+        model = engines(proved_version.parent, "auto").load(proved_version)
+    assert model.engine == "LiteRT"
+    assert [record for record in caplog.records if "is run by" in record.getMessage()] == []
+    assert model.run("serving_default", {"image_bytes": strings([image(1)])})["valid"].all()
+
+
 def test_auto_takes_tensorflow_where_there_is_no_network(tmp_path: Path) -> None:
     """A version without a network for LiteRT is served as ever; asked for LiteRT alone, it is not loaded."""
     folder = write_version(tmp_path / NAME / "1", with_network=False)

@@ -129,6 +129,8 @@ def test_the_page_is_prometheus_text_with_the_real_names(metrics: ModelServerMet
         ":tensorflow:cc:saved_model:load_attempt_count": "counter",
         ":tensorflow:cc:saved_model:load_latency": "counter",
         ":tensorflow:serving:model_warmup_latency": "histogram",
+        "graft_modelserver_image_decoders": "counter",
+        "graft_modelserver_images_left_to_tensorflow": "counter",
         "graft_modelserver_log_lines_dropped": "counter",
     }
     (load,) = families[":tensorflow:cc:saved_model:load_attempt_count"].samples

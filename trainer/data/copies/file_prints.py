@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from contract.image_files.end_marks import with_end
 from trainer.data.fingerprints import Fingerprints, fingerprints_of
-from trainer.data.jpeg.end_marks import with_end
 from trainer.data.orientation.in_bytes import turned_upright
 
 _SIDE = 32

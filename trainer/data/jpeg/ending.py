@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from trainer.data.image_cost.jpeg import has_few_scans_without_end
-from trainer.data.jpeg.end_marks import (
+from contract.image_files.end_marks import (
     COEFFICIENTS,
     END,
     KEPT_TEXT,
@@ -19,6 +18,7 @@ from trainer.data.jpeg.end_marks import (
     SCAN_HEAD_BYTES,
     STAND_INS,
 )
+from trainer.data.image_cost.jpeg import has_few_scans_without_end
 from trainer.data.jpeg.segments import read_head
 
 _STOPS = tuple(second not in MAY_FOLLOW for second in range(256))

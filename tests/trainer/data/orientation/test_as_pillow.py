@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from contract.image_files.orientation import orientation_of
 from contract.image_input import ImageInput
 from tests.drawn.images import encoded, gradient
 from tests.drawn.oriented import EXIF, XMP, Tiff, jpeg, png, segment, webp
 from trainer.data.image_headers import read_headers
-from trainer.data.orientation.in_bytes import orientation_of
 from trainer.data.orientation.reading import read_orientation
 from trainer.data.preprocessing import ImageDecoder
 

@@ -1,11 +1,10 @@
 """JPEGs without end marker, judged as training judges them (`trainer.data.jpeg.ending`), without TensorFlow."""
 
 import re
-
-import numpy as np
+from collections import defaultdict
 
 from contract.image_cost.jpeg import is_jpeg, needs_end, read_frame, scan_start
-from trainer.data.jpeg.end_marks import (
+from contract.image_files.end_marks import (
     COEFFICIENTS,
     END,
     KEPT_TEXT,
@@ -19,6 +18,7 @@ from trainer.data.jpeg.end_marks import (
 )
 
 _CMYK = 4
+_ALL = (1 << COEFFICIENTS) - 1
 _STOP = re.compile(b"\xff[^" + b"".join(re.escape(bytes([second])) for second in sorted(MAY_FOLLOW)) + b"]", re.DOTALL)
 
 
@@ -48,14 +48,15 @@ def ended(content: bytes, components: int) -> tuple[bytes, ...]:
 
 def _has_all_coefficients(data: bytes, components: int) -> bool:
     """Return whether scans have each coefficient of each component to the last bit."""
-    sent = np.zeros((256, COEFFICIENTS), np.bool_)
+    sent: dict[int, int] = defaultdict(int)  # by component, one bit for each coefficient
     for scan in data.split(SCAN_HEAD)[1:]:
         head = scan[:SCAN_HEAD_BYTES].ljust(SCAN_HEAD_BYTES, b"\0")
         count = min(head[1], MOST_COMPONENTS)
         first, last, bits = head[2 + 2 * count : 5 + 2 * count]
-        if bits % 16 == 0:
-            sent[list(head[2 : 2 + 2 * count : 2]), first : last + 1] = True
-    return int(sent.all(axis=1).sum()) == components
+        if bits % 16 == 0 and first <= last:
+            for component in head[2 : 2 + 2 * count : 2]:
+                sent[component] |= (1 << last + 1) - (1 << first)
+    return sum(1 for each in sent.values() if each & _ALL == _ALL) == components
 
 
 def _data_of(content: bytes) -> tuple[int, int]:

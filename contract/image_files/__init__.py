@@ -1,0 +1,1 @@
+"""What an encoded image says besides its pixels: how it is turned, and where its data end."""
