@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.load.http_connection import LOST
 from benchmarks.outages.clock import seconds
 from benchmarks.outages.judging import faults, first, over_after, spoken, unscaled
 from benchmarks.outages.scenario import Expected, Played, Scenario
+from graft.load.connection import LOST
 from graft.tables import plain_table
 from tests.places import ROOT
 

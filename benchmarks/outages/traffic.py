@@ -10,8 +10,8 @@ from typing import Self
 
 import httpx
 
-from benchmarks.load.http_connection import LOST
 from benchmarks.outages.processes import unverified
+from graft.load.connection import LOST
 
 _PATIENCE_SECONDS = 30.0
 _SEED = 1

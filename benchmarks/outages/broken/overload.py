@@ -8,12 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from benchmarks.load.http_clients import closed_loop
-from benchmarks.load.http_connection import Connection
 from benchmarks.outages.scenario import Outage
 from benchmarks.outages.service import started_service, with_traffic
 from benchmarks.outages.stage import Stage
 from benchmarks.serving.systems import request_bytes
+from graft.load.clients import closed_loop
+from graft.load.connection import Endpoint, KeptConnection
 
 _TIMES = 3
 _AT_CAPACITY, _CAPACITY_SECONDS = 8, 4.0
@@ -25,8 +25,8 @@ def overload(stage: Stage) -> Outage:
     service = started_service(stage, gateways=1)
     port = service.gateways[0].port
     requests = itertools.cycle([request_bytes("/v1/predict", image, port) for image in stage.images])
-    asyncio.run(closed_loop(port, requests, _AT_CAPACITY, _CAPACITY_SECONDS / 2))
-    capacity = asyncio.run(closed_loop(port, requests, _AT_CAPACITY, _CAPACITY_SECONDS)).per_second
+    asyncio.run(closed_loop(Endpoint(port), requests, _AT_CAPACITY, _CAPACITY_SECONDS / 2))
+    capacity = asyncio.run(closed_loop(Endpoint(port), requests, _AT_CAPACITY, _CAPACITY_SECONDS)).per_second
     outage = with_traffic(stage, service)
     load = _OpenLoop(port, requests, _TIMES * capacity, outage.statuses)
     stage.stack.callback(load.end)
@@ -39,7 +39,7 @@ class _OpenLoop:
 
     def __init__(self, port: int, requests: Iterator[bytes], rate: float, statuses: Counter[int]) -> None:
         self._port, self._requests, self._rate, self._statuses = port, requests, rate, statuses
-        self._free: list[Connection] = []
+        self._free: list[KeptConnection] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._send_all()), name="overload")
 
@@ -62,6 +62,6 @@ class _OpenLoop:
             connection.close()
 
     async def _send(self, request: bytes) -> None:
-        connection = self._free.pop() if self._free else Connection(self._port)
+        connection = self._free.pop() if self._free else KeptConnection(Endpoint(self._port))
         self._statuses[await connection.send(request)] += 1
         self._free.append(connection)
