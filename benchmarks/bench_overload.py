@@ -22,8 +22,8 @@ from rich.table import Table
 from benchmarks.serving.photographs import read_or_draw
 from benchmarks.serving.systems import SystemFailedError, started_graft
 from benchmarks.serving.version import PreparationError, prepare
-from graft.load.clients import OK, Load, closed_loop, open_loop, poisson_arrivals
-from graft.load.measuring import percentile_ms
+from graft.traffic.clients import OK, Load, closed_loop, open_loop, poisson_arrivals
+from graft.traffic.measuring import percentile_ms
 from tests.places import DATA
 
 OBJECTIVE_SECONDS = 0.6

@@ -26,9 +26,9 @@ from benchmarks.serving.phases import Progress
 from benchmarks.serving.photographs import read_or_draw
 from benchmarks.serving.systems import System, SystemFailedError, request_bytes, started_graft
 from benchmarks.serving.version import PreparationError, Prepared, prepare
-from graft.load.clients import closed_loop
-from graft.load.connection import Endpoint
 from graft.tables import plain_table, wide_console
+from graft.traffic.clients import closed_loop
+from graft.traffic.connection import Endpoint
 from tests.places import DATA
 
 BAD_INPUT = 2

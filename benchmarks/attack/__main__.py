@@ -28,7 +28,7 @@ from benchmarks.attack.service import find_target
 from benchmarks.serving.photographs import other_sizes, read_or_draw
 from benchmarks.serving.systems import SystemFailedError
 from benchmarks.serving.version import PreparationError
-from graft.load.clients import Load
+from graft.traffic.clients import Load
 from tests.places import DATA
 
 BAD_INPUT, BOUND_BROKEN = 2, 1

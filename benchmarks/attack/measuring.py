@@ -13,9 +13,9 @@ import psutil
 from benchmarks.attack.attack import Attack, Send
 from benchmarks.attack.exchange import Target
 from benchmarks.attack.neighbours import PAUSE_SECONDS, Neighbours
-from graft.load.clients import Load
-from graft.load.measuring import percentile_ms
-from graft.load.process_tree import ProcessTree, role_of
+from graft.traffic.clients import Load
+from graft.traffic.measuring import percentile_ms
+from graft.traffic.process_tree import ProcessTree, role_of
 
 GATEWAY, MODEL_SERVER = "gateway", "model server"
 _SAMPLE_SECONDS = 0.02

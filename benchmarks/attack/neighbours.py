@@ -13,8 +13,8 @@ from typing import Self
 import uvloop
 
 from benchmarks.attack.exchange import Target
-from graft.load.clients import OK, Load
-from graft.load.connection import Endpoint, KeptConnection
+from graft.traffic.clients import OK, Load
+from graft.traffic.connection import Endpoint, KeptConnection
 
 GOOD = 7
 PAUSE_SECONDS = 0.15

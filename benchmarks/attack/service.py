@@ -13,7 +13,7 @@ from benchmarks.attack.exchange import Target
 from benchmarks.serving.photographs import read_or_draw
 from benchmarks.serving.systems import SystemFailedError, started_graft
 from benchmarks.serving.version import PreparationError, prepare
-from graft.load.process_tree import role_of
+from graft.traffic.process_tree import role_of
 
 
 def find_target(options: argparse.Namespace, stack: contextlib.ExitStack) -> tuple[Target, Sequence[int]]:

@@ -13,8 +13,8 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.serving.systems import System
-from graft.load.clients import closed_loop
-from graft.load.connection import Endpoint, KeptConnection
+from graft.traffic.clients import closed_loop
+from graft.traffic.connection import Endpoint, KeptConnection
 
 _REQUEST, _STAGE = "graft_gateway_request_duration_seconds", "graft_gateway_stage_duration_seconds"
 _ROUTE = "/v1/predict"

@@ -10,8 +10,8 @@ from rich.table import Table
 from benchmarks.outages.clock import seconds
 from benchmarks.outages.judging import faults, first, over_after, spoken, unscaled
 from benchmarks.outages.scenario import Expected, Played, Scenario
-from graft.load.connection import LOST
 from graft.tables import plain_table
+from graft.traffic.connection import LOST
 from tests.places import ROOT
 
 RUNBOOK = ROOT / "docs" / "runbook.md"

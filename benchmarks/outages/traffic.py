@@ -11,7 +11,7 @@ from typing import Self
 import httpx
 
 from benchmarks.outages.processes import unverified
-from graft.load.connection import LOST
+from graft.traffic.connection import LOST
 
 _PATIENCE_SECONDS = 30.0
 _SEED = 1

@@ -14,9 +14,9 @@ from rich.console import Console
 
 from benchmarks.serving.rounds import Measured
 from benchmarks.serving.systems import Called, EngineLoop, System
-from graft.load.clients import Load, closed_loop, open_loop, poisson_arrivals
-from graft.load.connection import Endpoint
-from graft.load.measuring import Round, run_round
+from graft.traffic.clients import Load, closed_loop, open_loop, poisson_arrivals
+from graft.traffic.connection import Endpoint
+from graft.traffic.measuring import Round, run_round
 
 CLIENTS = (1, 8, 32)
 SHARES = (0.5, 0.8)

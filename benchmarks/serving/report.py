@@ -22,7 +22,7 @@ from benchmarks.serving.bounds import (
 from benchmarks.serving.peers import mlserver
 from benchmarks.serving.phases import Engines, Footprint, Loads, Neighbours
 from benchmarks.serving.rounds import Measured, median_ratio
-from graft.load.clients import lateness
+from graft.traffic.clients import lateness
 
 OURS, THEIRS = "graft up", "tutorial"
 _COMPARED = (("CPU ms per image", "cpu_ms", (8, 32)), ("images/s", "rate", (8, 32)), ("p50", "p50_ms", (1, 8)))

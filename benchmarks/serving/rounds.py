@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
-from graft.load.measuring import Round, percentile_ms
+from graft.traffic.measuring import Round, percentile_ms
 
 
 @dataclass

@@ -15,9 +15,9 @@ from typing import IO
 
 from graft.actions.bench.protocols import RequestForm
 from graft.actions.bench.target import target_of
-from graft.load.clients import OK
-from graft.load.connection import Endpoint, KeptConnection
-from graft.load.process_tree import ProcessTree
+from graft.traffic.clients import OK
+from graft.traffic.connection import Endpoint, KeptConnection
+from graft.traffic.process_tree import ProcessTree
 
 _CALL_AGAIN_SECONDS = 0.05
 _START_SECONDS, _STOP_SECONDS, _PATIENCE_SECONDS = 180, 30, 60

@@ -24,8 +24,8 @@ from graft.actions.lineage_tree import ancestry_tree, checked_lines, descendants
 from graft.actions.predict.outputs import print_table, written
 from graft.actions.predict.requests import Outcome
 from graft.errors import CommandError, one_clear_line
-from graft.load.measuring import Round
 from graft.tables import plain_table, print_line, wide_console
+from graft.traffic.measuring import Round
 from lineage.results import Ancestry, Descendants, RecordedFolder, StoredExport, StoredPublication, StoredRun
 from lineage.verification import Checked, Mismatch
 from tests.graft.odd_strings import check_printed, odd_arguments, odd_names, raw_controls, without_colours

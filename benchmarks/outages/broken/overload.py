@@ -12,8 +12,8 @@ from benchmarks.outages.scenario import Outage
 from benchmarks.outages.service import started_service, with_traffic
 from benchmarks.outages.stage import Stage
 from benchmarks.serving.systems import request_bytes
-from graft.load.clients import closed_loop
-from graft.load.connection import Endpoint, KeptConnection
+from graft.traffic.clients import closed_loop
+from graft.traffic.connection import Endpoint, KeptConnection
 
 _TIMES = 3
 _AT_CAPACITY, _CAPACITY_SECONDS = 8, 4.0

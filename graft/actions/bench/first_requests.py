@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from graft.actions.bench.protocols import BenchProtocol, error_in
 from graft.actions.bench.target import BenchTarget
 from graft.errors import CommandError
-from graft.load.clients import OK
-from graft.load.connection import LOST, TIMED_OUT, KeptConnection
+from graft.traffic.clients import OK
+from graft.traffic.connection import LOST, TIMED_OUT, KeptConnection
 
 _TRIES = 8
 _LONGEST_WAIT_SECONDS = 5

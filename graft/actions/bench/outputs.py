@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from graft.actions.bench.result import PERCENTILES, BenchResult, MeasuredLoad
-from graft.load.measuring import percentile_ms
 from graft.tables import NOT_KNOWN, plain_table, print_line, wide_console
+from graft.traffic.measuring import percentile_ms
 
 _LISTED = 5
 

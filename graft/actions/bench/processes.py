@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 
 from graft.errors import CommandError
-from graft.load.connection import Endpoint
-from graft.load.process_tree import ProcessTree, name_of
+from graft.traffic.connection import Endpoint
+from graft.traffic.process_tree import ProcessTree, name_of
 
 _FORWARDERS = {"docker-proxy", "rootlessport", "slirp4netns", "pasta", "passt", "ssh", "sshd", "kubectl", "socat"}
 """Programs that listen for a service that runs elsewhere: a container, a cluster, another machine."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graft.actions.bench.protocols import RequestForm, error_in
-from graft.load.clients import OK, Load
-from graft.load.connection import LOST, TIMED_OUT, KeptConnection
+from graft.traffic.clients import OK, Load
+from graft.traffic.connection import LOST, TIMED_OUT, KeptConnection
 
 _NO_STATUS = {LOST: "lost", TIMED_OUT: "timed_out"}
 _REJECTED = "invalid_image"

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from graft.actions.bench.recorded import RecordedLoad
-from graft.load.clients import lateness
-from graft.load.measuring import Round, percentile_ms
+from graft.traffic.clients import lateness
+from graft.traffic.measuring import Round, percentile_ms
 
 PERCENTILES = (50, 90, 95, 99)
 _FEW = 100

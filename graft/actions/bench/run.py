@@ -13,9 +13,9 @@ from graft.actions.bench.progress import LoadProgress
 from graft.actions.bench.recorded import RecordedLoad
 from graft.actions.bench.result import BenchResult, MeasuredLoad
 from graft.actions.bench.target import BenchTarget
-from graft.load.clients import Load, closed_loop, open_loop, poisson_arrivals
-from graft.load.measuring import SAMPLE_SECONDS, CostMeter, MemoryPeak, run_load
-from graft.load.process_tree import ProcessTree
+from graft.traffic.clients import Load, closed_loop, open_loop, poisson_arrivals
+from graft.traffic.measuring import SAMPLE_SECONDS, CostMeter, MemoryPeak, run_load
+from graft.traffic.process_tree import ProcessTree
 
 _OPEN_CONNECTIONS = 256
 _SEED = 1

@@ -9,7 +9,7 @@ import httpx
 from graft.actions.bench.protocols import NEEDS_MODEL, BenchProtocol, RequestForm
 from graft.actions.given.authorities import trust_of
 from graft.errors import CommandError
-from graft.load.connection import Endpoint
+from graft.traffic.connection import Endpoint
 
 _PORTS = {"http": 80, "https": 443}
 

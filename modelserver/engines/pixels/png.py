@@ -9,10 +9,10 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
 from PIL import PngImagePlugin
 
 from modelserver.engines.pixels.errors import UnprovedImageError
+from modelserver.engines.pixels.from_pillow import rgb_pixels
 from modelserver.model.decoded_images import Pixels
 
 _PILLOWS_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
@@ -31,6 +31,9 @@ _ANCILLARY = {
     *(b"tRNS", b"hIST", b"oFFs", b"vpAg", b"orNT"),
 }
 """Those that tell nothing of the pixels, or only of their alpha, which is dropped."""
+
+_DATA_AT_A_TIME = 2**14
+"""Bytes, which inflate to 17 MB at most."""
 
 _IMAGE_DATA, _COLOUR_TABLE, _END = b"IDAT", b"PLTE", b"IEND"
 
@@ -56,7 +59,7 @@ def decode(content: bytes) -> Pixels:
         with PngImagePlugin.PngImageFile(io.BytesIO(content)) as image:
             image.load()
             image.info.pop("transparency", None)  # or Pillow would warn that it is dropped, which is wanted
-            return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+            return rgb_pixels(image)
     except _PILLOWS_ERRORS as error:
         raise UnprovedImageError("a PNG with a fault") from error
 
@@ -70,9 +73,11 @@ def _check_data(data: bytes, header: memoryview) -> None:
         for left, top, across, down in (_ADAM7 if interlaced else _ONE_PASS)
         if width > left and height > top
     )
-    unpacker = zlib.decompressobj()
+    unpacker, seen = zlib.decompressobj(), 0
     try:
-        seen = len(unpacker.decompress(data, expected + 1))
+        for start in range(0, len(data), _DATA_AT_A_TIME):
+            if seen <= expected:
+                seen += len(unpacker.decompress(data[start : start + _DATA_AT_A_TIME], expected + 1 - seen))
     except zlib.error as error:
         raise UnprovedImageError("a PNG with a fault") from error
     if seen != expected or not unpacker.eof or unpacker.unused_data:

@@ -3,10 +3,10 @@
 import io
 import struct
 
-import numpy as np
 from PIL import Image, WebPImagePlugin
 
 from modelserver.engines.pixels.errors import UnprovedImageError
+from modelserver.engines.pixels.from_pillow import rgb_pixels
 from modelserver.engines.pixels.headers import Header
 from modelserver.model.decoded_images import Pixels
 
@@ -37,7 +37,7 @@ def decode(content: bytes, header: Header) -> Pixels:
 def _pixels(image: Image.Image) -> Pixels:
     if image.mode != "RGB" or getattr(image, "n_frames", 1) != 1:
         raise UnprovedImageError("an unusual WebP")
-    return np.asarray(image)
+    return rgb_pixels(image)
 
 
 def _check(content: bytes) -> None:

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.attack.attack import http_attack
 from benchmarks.attack.measuring import GATEWAY, MODEL_SERVER, Outcome, Use
 from benchmarks.attack.report import Noise, attack_table, faults
-from graft.load.clients import Load
+from graft.traffic.clients import Load
 
 QUIET = Noise(p99_ms=100.0, spread=1.2, waited=0.01, model_server_mb=500.0)
 NEARLY_TOO_MUCH = (Use(0.24, 399.0), Use(1.9, 1299.0))

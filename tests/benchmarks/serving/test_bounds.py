@@ -9,8 +9,8 @@ from benchmarks.serving.bounds import Bound, bounds_table
 from benchmarks.serving.phases import Footprint, Loads, Neighbours
 from benchmarks.serving.report import OURS, THEIRS, bounds_of
 from benchmarks.serving.rounds import Measured, median_ratio
-from graft.load.clients import Load
-from graft.load.measuring import Round, percentile_ms
+from graft.traffic.clients import Load
+from graft.traffic.measuring import Round, percentile_ms
 
 
 def measured(*p50_seconds: float, cpu: float = 0.01, rate: int = 50, failed: int = 0) -> Measured:

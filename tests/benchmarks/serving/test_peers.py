@@ -10,7 +10,7 @@ import uvloop
 
 from benchmarks.serving.peers import mlserver, tensorflow_serving
 from benchmarks.serving.photographs import draw, encode
-from graft.load.clients import closed_loop
+from graft.traffic.clients import closed_loop
 
 _FAKE = """#!{python}
 import base64, http.server, json, pathlib, sys

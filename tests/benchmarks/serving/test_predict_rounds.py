@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.bench_predict import ComparedRound, batched, print_report
 from benchmarks.serving.systems import System
-from graft.load.process_tree import ProcessTree
+from graft.traffic.process_tree import ProcessTree
 from tests.drawn.images import COLOURS, encoded, solid
 
 IMAGES = [encoded(solid(colour), "JPEG") for colour in COLOURS.values()]

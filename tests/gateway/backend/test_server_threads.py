@@ -16,7 +16,7 @@ from contract import serving_messages as messages
 from gateway.backend.server_threads import ServerThreads
 from gateway.deadline import Deadline
 from gateway.predict.images_request import ImagesRequest
-from graft.load.connection import Endpoint, KeptConnection
+from graft.traffic.connection import Endpoint, KeptConnection
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
 from tests.gateway.conftest import StartGateway

@@ -211,7 +211,7 @@ def test_a_process_that_ends_meanwhile_is_said(place: Place, model_server: FakeM
         options = ("--pid", str(process.pid), "--clients", "1", "--rate", "10", "--seconds", "1", "--warm-up", "0")
         found = measured(place, url, "photos", *options)
         ending.join()
-    assert [each["name"] for each in found["processes"]] == ["python"]
+    assert [each["name"] for each in found["processes"]] == [Path(sys.executable).name]
     for load in found["loads"]:
         assert load["cpu_ms_per_image"] is load["memory_peak_mb"] is None
         assert "a process of the service ended meanwhile: CPU and memory are not known." in load["warnings"]

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from graft.actions.bench.processes import NotFoundHereError, described, listening_tree, named_tree
-from graft.load.connection import Endpoint
+from graft.traffic.connection import Endpoint
 
 _LISTEN = """
 import os, socket, sys

@@ -8,7 +8,7 @@ import pytest
 from graft.actions.bench.images import read_images
 from graft.actions.bench.recorded import RecordedLoad
 from graft.actions.bench.result import BenchResult, MeasuredLoad
-from graft.load.measuring import Round
+from graft.traffic.measuring import Round
 
 
 def load_of(count: int = 200, generator: float = 0.1, late: float = 0.0) -> RecordedLoad:

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from benchmarks.serving.systems import free_port, request_bytes
-from graft.load.clients import Load, closed_loop, open_loop, poisson_arrivals
-from graft.load.connection import LOST, Endpoint, KeptConnection
+from graft.traffic.clients import Load, closed_loop, open_loop, poisson_arrivals
+from graft.traffic.connection import LOST, Endpoint, KeptConnection
 
 Reader = asyncio.StreamReader
 Writer = asyncio.StreamWriter

@@ -8,7 +8,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Self, cast
 
-from graft.load.framing import NotHttpError, ResponseParser
+from graft.traffic.framing import NotHttpError, ResponseParser
 
 _RETRY_AFTER = re.compile(rb"\r\nretry-after: (\d{1,4})\r?$", re.IGNORECASE | re.MULTILINE)
 LOST = 0

@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graft.load.clients import Load
-from graft.load.process_tree import ProcessTree, machine_cpu_seconds
+from graft.traffic.clients import Load
+from graft.traffic.process_tree import ProcessTree, machine_cpu_seconds
 
 SAMPLE_SECONDS = 0.5
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from graft.load.connection import LOST, Endpoint, KeptConnection
+from graft.traffic.connection import LOST, Endpoint, KeptConnection
 
 OK = 200
 CONNECTIONS = 128

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from graft.load.process_tree import Mapping, ProcessTree, machine_cpu_seconds, resident_bytes, role_of
+from graft.traffic.process_tree import Mapping, ProcessTree, machine_cpu_seconds, resident_bytes, role_of
 
 _WORK = "import time; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
 _HOLD = "held = bytearray(b'x') * 50_000_000"

@@ -11,9 +11,9 @@ import time
 import numpy as np
 import pytest
 
-from graft.load.clients import Load
-from graft.load.measuring import CostMeter, MemoryPeak, percentile_ms, run_load
-from graft.load.process_tree import ProcessTree
+from graft.traffic.clients import Load
+from graft.traffic.measuring import CostMeter, MemoryPeak, percentile_ms, run_load
+from graft.traffic.process_tree import ProcessTree
 
 _WORKER = """
 import sys, time

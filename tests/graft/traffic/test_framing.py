@@ -2,7 +2,7 @@
 
 import pytest
 
-from graft.load.framing import NotHttpError, ResponseParser
+from graft.traffic.framing import NotHttpError, ResponseParser
 
 _WITH_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length:  5\r\n\r\nhello"
 _OLD = _WITH_LENGTH.replace(b"1.1", b"1.0")
