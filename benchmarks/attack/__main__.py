@@ -36,6 +36,7 @@ _INTERRUPTED, _TERMINATED = 130, 143
 _ALONE_EVERY = 10
 _SHORT_PAUSE_SECONDS = 0.05
 _MORE_ROUNDS = 4
+_REPEATED_SECONDS = 1.0
 
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 220)
 
@@ -132,7 +133,7 @@ async def send_all(
     """Send each attack alone, then beside good clients; return what came of it, and the service without attacks."""
     alone: list[Load] = []
     outcomes, sends = [], []
-    idle = await measure_idle(watch, neighbours, seconds)
+    idle = await measure_idle(target, watch, neighbours, seconds)
     for number, each in enumerate(attacks):
         if number % _ALONE_EVERY == 0:
             alone.append(await measure_beside(None, neighbours, seconds))
@@ -160,14 +161,18 @@ async def look_again(slow: Sequence[tuple[Outcome, Send]], neighbours: Neighbour
 async def send_all_at_once(
     attacks: Sequence[Attack], target: Target, watch: Watch, neighbours: Neighbours, seconds: float
 ) -> tuple[list[Outcome], Noise]:
-    """Send each attack alone, then all of them in turn beside good clients; no time is judged."""
-    idle = await measure_idle(watch, neighbours, seconds)
+    """Send each attack alone, then those that took less than a second in turn beside good clients.
+
+    No time is judged.
+    """
+    idle = await measure_idle(target, watch, neighbours, seconds)
     alone = await measure_beside(None, neighbours, seconds)
     outcomes, sends = [], []
     for number, each in enumerate(attacks):
         outcome, send = await measure_cost(each, target, watch, neighbours, idle, _SHORT_PAUSE_SECONDS)
         outcomes.append(outcome)
-        sends.append(send)
+        if outcome.seconds < _REPEATED_SECONDS:
+            sends.append(send)
         say_and_check(number, outcome, watch)
     beside = await measure_beside(in_turn(sends), neighbours, seconds, _SHORT_PAUSE_SECONDS)
     outcomes.append(Outcome(all_in_turn(attacks), beside=[beside]))

@@ -143,7 +143,9 @@ def test_export_that_is_killed_with_its_processes_leaves_nothing_visible(exports
     exports.assert_next_one_succeeds()
 
 
-@pytest.mark.parametrize("written", ["", "assets.extra/tf_serving_warmup_requests"])
+@pytest.mark.parametrize(
+    "written", [pytest.param("", marks=pytest.mark.slow), "assets.extra/tf_serving_warmup_requests"]
+)
 def test_no_process_outlives_the_one_that_was_killed(exports: Exports, written: str) -> None:
     """Where only the command is killed, as one that takes too much memory is, what it started ends by itself."""
     with exports.start() as process:

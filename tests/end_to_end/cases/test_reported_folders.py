@@ -100,6 +100,7 @@ def served(awkward: Awkward) -> Iterator[str]:
         yield service.url
 
 
+@pytest.mark.slow  # an export and a service for odd names, which tests/graft/test_odd_names.py prints in every run
 def test_labels_and_paths_with_brackets_are_shown_as_they_are(awkward: Awkward, served: str) -> None:
     """`graft predict` prints label and path as text: no markup, no emoji for `:star:`."""
     for name in awkward.names:

@@ -80,6 +80,7 @@ def agreement(flowers: Trained) -> Agreement:
     )
 
 
+@pytest.mark.slow  # twenty seconds; the pixels are compared in every run
 def test_pillow_prepares_a_photo_so_that_it_has_the_same_answer(agreement: Agreement) -> None:
     """Prepared by Pillow and asked of the trained model, at least 99 % of all photos have the served class.
 
@@ -91,6 +92,7 @@ def test_pillow_prepares_a_photo_so_that_it_has_the_same_answer(agreement: Agree
     assert 0 < agreement.differences.mean() < MEAN_DIFFERENCE  # 0 would mean that nothing was prepared twice
 
 
+@pytest.mark.slow  # it needs the same predictions
 def test_a_test_photo_with_another_class_was_undecided(agreement: Agreement) -> None:
     """Where a test photo has another class, the version gave its two likeliest ones almost the same probability."""
     best = np.sort(agreement.served[agreement.is_test], axis=1)

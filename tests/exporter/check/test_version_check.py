@@ -112,6 +112,7 @@ def test_all_that_serves_a_version_agrees(first: Publication, data: Path, tmp_pa
     assert all(row["latency_p50_ms"] > 0 for row in rows.values())
 
 
+@pytest.mark.slow  # twenty seconds; other weights of the SavedModel are found in every run
 def test_server_of_other_weights_breaks_its_bound(first: Publication, impostor: Impostor, tmp_path: Path) -> None:
     """A server that says it is the version, and answers otherwise, is told with each image and by how much."""
     done = check(first, tmp_path, "--server", impostor.address, "--json")

@@ -159,6 +159,7 @@ def disputed(one: Run, other: Run, folder: Path) -> str:
     return "".join(f"{name},{CLASSES[mine[index]]},0.0\n" for name, index in chosen.items())
 
 
+@pytest.mark.slow  # three trainings and exports: forty seconds
 def test_later_versions_must_fulfil_what_the_first_one_did(runs: tuple[Run, Run], tmp_path: Path) -> None:
     """A second model that answers otherwise is refused, then published with a reason, which the blessing keeps."""
     one, other = runs

@@ -88,6 +88,7 @@ def test_limit_is_an_option_of_the_export(first: Publication, tmp_path: Path) ->
     assert heat.max((1, 2)).tolist() == [1, 0]
 
 
+@pytest.mark.slow  # a training and an export; the option of the export, which it becomes, is tested in every run
 def test_limit_is_a_setting_of_the_run(tmp_path: Path) -> None:
     """A run that was trained with a limit hands it on to its export, which refuses every image beyond it."""
     run = small_run(tmp_path, settings={"model.max_pixels": LIMIT})
