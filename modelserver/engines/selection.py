@@ -74,11 +74,18 @@ class Engines:
             return self._by_tensorflow(folder, on_run)
         try:
             model = self._by_litert(folder, on_run)
-            is_fast_enough = not model.needs_tensorflow or self._is_fast_enough(model, folder)
+            is_fast_enough = self._needs_no_tensorflow(model, folder) or self._is_fast_enough(model, folder)
         except ServingError as error:
             logger.warning("%s version %s is run by TensorFlow: %s", folder.parent.name, folder.name, error)
             return self._by_tensorflow(folder, on_run)
         return model if is_fast_enough else self._by_tensorflow(folder, on_run)
+
+    @staticmethod
+    def _needs_no_tensorflow(model: "LitertModel", folder: Path) -> bool:
+        """Return whether TensorFlow would have to be loaded for the comparison alone."""
+        if not model.needs_tensorflow:
+            logger.info("%s is run by LiteRT, without a comparison: it needs no TensorFlow", folder.parent.name)
+        return not model.needs_tensorflow
 
     def _is_fast_enough(self, model: Model, folder: Path) -> bool:
         """Return the result for the version's model, measured if it is the first."""

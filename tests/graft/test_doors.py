@@ -1,10 +1,10 @@
 """The packages' doors: what importing one costs, and what can be had through `graft`."""
 
 import inspect
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +36,7 @@ def test_the_door_is_exact() -> None:
     """`graft` lists its functions, has no others, and says which one is missing."""
     assert set(graft.__all__) <= set(dir(graft))
     assert [name for name in graft.__all__ if not callable(getattr(graft, name))] == []
-    modules = {path.stem for path in Path(graft.__file__).parent.iterdir()}
+    modules = {module.name for module in pkgutil.iter_modules(graft.__path__)}
     assert set(graft.__all__) & modules == set(), "importing a module of this name would hide the function"
     with pytest.raises(AttributeError, match="module 'graft' has no attribute 'serve'"):
         graft.serve  # type: ignore[attr-defined]  # noqa: B018 - looking it up is the point

@@ -126,7 +126,8 @@ def test_auto_compares_nothing_where_no_tensorflow_is_needed(
     with caplog.at_level(logging.INFO):
         model = engines(proved_version.parent, "auto").load(proved_version)
     assert model.engine == "LiteRT"
-    assert [record for record in caplog.records if "is run by" in record.getMessage()] == []
+    (said,) = [record.getMessage() for record in caplog.records if "is run by" in record.getMessage()]
+    assert said.endswith("is run by LiteRT, without a comparison: it needs no TensorFlow")
     assert model.run("serving_default", {"image_bytes": strings([image(1)])})["valid"].all()
 
 
