@@ -30,26 +30,10 @@ from tests.graft.places import Place
 
 
 @pytest.fixture(scope="module")
-def model_server() -> Iterator[FakeModelServer]:
-    """A fake model server of the model flowers."""
-    server = FakeModelServer()
-    server.publish("flowers", 1)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def gateway(model_server: FakeModelServer) -> Iterator[RunningGateway]:
     """A gateway before it, which takes ten images a request."""
     with gateway_process(model_server.address, max_images=10, shutdown_delay_seconds=0) as running:
         yield running
-
-
-@pytest.fixture
-def url(gateway: RunningGateway) -> str:
-    """Return the gateway's URL."""
-    return str(gateway.client.base_url)
 
 
 def folder_of(place: Path, count: int) -> dict[str, str]:

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -21,7 +20,7 @@ from graft.cli import app
 from tests.fakes.made_up_predictions import label_for
 from tests.fakes.marked_images import marked_image
 from tests.fakes.model_server import FakeModelServer
-from tests.gateway.gateway_process import RunningGateway, gateway_process
+from tests.gateway.gateway_process import gateway_process
 from tests.gateway.metric_values import read_metrics
 from tests.gateway.running import running_gateway
 from tests.gateway.security.api_keys import Keys
@@ -29,29 +28,6 @@ from tests.gateway.security.certificates import Authority
 from tests.gateway.waiting import wait_until
 from tests.graft.places import Ended, Place
 from tests.places import ROOT
-
-
-@pytest.fixture(scope="module")
-def model_server() -> Iterator[FakeModelServer]:
-    """A fake model server of the model flowers."""
-    server = FakeModelServer()
-    server.publish("flowers", 1)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def gateway(model_server: FakeModelServer) -> Iterator[RunningGateway]:
-    """A gateway before it."""
-    with gateway_process(model_server.address, shutdown_delay_seconds=0) as running:
-        yield running
-
-
-@pytest.fixture
-def url(gateway: RunningGateway) -> str:
-    """Return the gateway's URL."""
-    return str(gateway.client.base_url)
 
 
 def probed(tmp_path: Path, url: str, *arguments: str) -> tuple[Ended, dict[str, object]]:

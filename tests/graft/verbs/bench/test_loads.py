@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +18,6 @@ from tests.gateway.waiting import wait_until
 from tests.graft.places import Place
 
 _SHORT = ("--seconds", "0.3", "--warm-up", "0")
-
-
-@pytest.fixture(scope="module")
-def model_server() -> Iterator[FakeModelServer]:
-    """A fake model server of the model flowers."""
-    server = FakeModelServer()
-    server.publish("flowers", 1)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def gateway(model_server: FakeModelServer) -> Iterator[RunningGateway]:
-    """A gateway before it."""
-    with gateway_process(model_server.address, shutdown_delay_seconds=0) as running:
-        yield running
-
-
-@pytest.fixture
-def url(gateway: RunningGateway) -> str:
-    """Return the gateway's URL."""
-    return str(gateway.client.base_url)
 
 
 @pytest.fixture
